@@ -1,0 +1,27 @@
+/** Builds the packages that are published, and checks what would be published. `npm run build`. */
+import { spawnSync } from "node:child_process"
+import { readdirSync, readFileSync, rmSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+
+const root = fileURLToPath(new URL("../", import.meta.url))
+
+const folders = readdirSync(`${root}packages`)
+  .map((name) => `packages/${name}`)
+  .filter((folder) => {
+    const manifest = JSON.parse(readFileSync(`${root}${folder}/package.json`, "utf8")) as { private?: boolean }
+    return manifest.private !== true
+  })
+
+const run = (command: string, ...args: ReadonlyArray<string>): void => {
+  process.stdout.write(`\n> ${command} ${args.join(" ")}\n`)
+  const { status } = spawnSync(command, args, { cwd: root, stdio: "inherit" })
+  if (status !== 0) process.exit(status ?? 1)
+}
+
+// What an older build left behind must not be published.
+for (const folder of folders) rmSync(`${root}${folder}/dist`, { recursive: true, force: true })
+run("tsc", "-b", ...folders)
+for (const folder of folders) {
+  run("publint", "--strict", folder)
+  run("attw", "--pack", folder, "--profile", "esm-only")
+}
