@@ -1,0 +1,333 @@
+/**
+ * A managed pool of connections.
+ *
+ * A lease, from the caller to the connection and back:
+ *
+ * 1. **admit**: may this caller queue? If not it fails in microseconds (`internal/admit.ts`)
+ * 2. **check out**: an idle connection, a new one, or a wait in turn (`checkOut.ts`, `wait.ts`, `dispatch.ts`)
+ * 3. **validate**: unless it proved itself a moment ago (`validate.ts`)
+ * 4. **lend**: run the caller's effect with it (`checkOut.ts`)
+ * 5. **check in**: back to idle or to the next in line, made clean if need be, or retired (`checkIn.ts`, `retire.ts`)
+ * 6. **record**: counts on the way, events for who listens (`counts.ts`, `events.ts`)
+ *
+ * Beside that path run the dials (`open.ts`, `dialer.ts`), `housekeeping.ts`, `healthCheck.ts` and at the end
+ * `drain.ts`. All share one record of state (`state.ts`).
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { ConnectionPool, type Connector } from "@effect-pools/core"
+ * import { Effect } from "effect"
+ *
+ * declare const connector: Connector.Connector<{ readonly ping: Effect.Effect<void> }>
+ *
+ * const program = Effect.gen(function*() {
+ *   const pool = yield* ConnectionPool.make(connector, { name: "backend", maxConnections: 8 })
+ *   yield* pool.withConnection((connection) => connection.ping)
+ * }).pipe(Effect.scoped)
+ * ```
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { Connector } from "./Connector.ts"
+import { checkIn } from "./internal/checkIn.ts"
+import { borrow } from "./internal/checkOut.ts"
+import * as control from "./internal/control.ts"
+import { checkHealth } from "./internal/healthCheck.ts"
+import { keepHouse } from "./internal/housekeeping.ts"
+import { connections, stats } from "./internal/inspect.ts"
+import { Lease } from "./internal/lease.ts"
+import { makeDrain, makeState } from "./internal/make.ts"
+import type { PoolState } from "./internal/state.ts"
+import { startUp, warmUp } from "./internal/warmUp.ts"
+import * as PoolConfig from "./PoolConfig.ts"
+import type { Holder, PoolError } from "./PoolError.ts"
+import type { PoolEvent } from "./PoolEvent.ts"
+import * as PoolHealth from "./PoolHealth.ts"
+import * as PoolMetrics from "./PoolMetrics.ts"
+import type { PoolStats } from "./PoolStats.ts"
+
+/**
+ * What a borrower may say about one lease.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface LeaseOptions {
+  /** Names the lease in warnings, errors, events and `connections`. By default the name of the current span. */
+  readonly label?: string | undefined
+}
+
+/**
+ * What a connection is doing.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ConnectionState = "opening" | "idle" | "checking" | "used" | "closing"
+
+/**
+ * One connection of a pool, as seen at one moment. Durations are in milliseconds.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ConnectionInfo {
+  /** Counts up from 1 in each pool and is never given twice. */
+  readonly id: number
+  readonly state: ConnectionState
+  readonly age: number
+  /** How long it has been idle; 0 unless it is. */
+  readonly idleFor: number
+  /** How long it has been lent; 0 unless it is. */
+  readonly heldFor: number
+  /** Leases so far. */
+  readonly uses: number
+  /** Leases that ended in a failure or a defect. */
+  readonly errors: number
+  /** The label of the lease that holds it. */
+  readonly label: string | undefined
+  /** What the connector says of it, such as the process id of the backend. */
+  readonly tags: Readonly<Record<string, string>>
+  /** What it runs, cut to 100 characters. */
+  readonly activity: string | undefined
+}
+
+/**
+ * What a drain did. Durations are in milliseconds.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface DrainReport {
+  /** How long the drain took, closes included. */
+  readonly took: number
+  /** Callers that were still queued when the drain began and got a connection. */
+  readonly served: number
+  /** Callers that were still queued when time ran out and were failed with `PoolClosed`. */
+  readonly refused: number
+  /** Leases that ended by themselves during the drain. */
+  readonly returned: number
+  /** Leases that had not ended at `drainTimeout`; their connections were closed under them. */
+  readonly abandoned: ReadonlyArray<Holder>
+  /** Connections closed by the drain. */
+  readonly closed: number
+  /** Connections whose close was given up at `closeTimeout`. */
+  readonly closesTimedOut: number
+}
+
+/**
+ * A managed pool of connections. `Lent` is what a borrower gets.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ConnectionPool<in out Lent> {
+  readonly name: string
+  readonly config: PoolConfig.PoolConfig
+  /**
+   * Runs an effect with a connection, and takes the connection back however the effect ends.
+   *
+   * The connection is back in the pool, or on its way to be closed, before the returned effect completes: on success,
+   * failure, defect and interruption.
+   */
+  readonly withConnection: <A, E, R>(
+    f: (connection: Lent) => Effect.Effect<A, E, R>,
+    options?: LeaseOptions
+  ) => Effect.Effect<A, E | PoolError, R>
+  /**
+   * Like `withConnection`, but other callers may use the same connection at the same time, as far as the connector
+   * allows it; where it does not, the lease is exclusive. For single requests that leave nothing behind.
+   *
+   * An idle connection is taken first; when none is idle the caller joins the connection with the fewest sharers.
+   */
+  readonly withShared: <A, E, R>(
+    f: (connection: Lent) => Effect.Effect<A, E, R>,
+    options?: LeaseOptions
+  ) => Effect.Effect<A, E | PoolError, R>
+  /** A connection until the scope closes. */
+  readonly get: Effect.Effect<Lent, PoolError, Scope.Scope>
+  /** Marks a connection one holds as not to be lent again. It is retired when it comes back. */
+  readonly invalidate: (connection: Lent) => Effect.Effect<void>
+  /** Retires one connection by its id: an idle one now, a lent one when it comes back. `false` if there is none. */
+  readonly retire: (id: number) => Effect.Effect<boolean>
+  /**
+   * Replaces every connection opened so far: idle ones are retired now, lent ones when they come back, and
+   * replacements are opened at once.
+   */
+  readonly retireAll: Effect.Effect<void>
+  readonly stats: Effect.Effect<PoolStats>
+  readonly connections: Effect.Effect<ReadonlyArray<ConnectionInfo>>
+  readonly health: Effect.Effect<PoolHealth.PoolHealth>
+  /** What happens from the moment the stream is run. A reader too slow for `eventBuffer` loses the oldest events. */
+  readonly events: Stream.Stream<PoolEvent>
+  /**
+   * Opens connections until `count` are open (by default `minConnections`, never more than the limit), and tells how
+   * many are. Fails with `ConnectFailed` or `BreakerOpen` when they can't be opened.
+   */
+  readonly warmUp: (count?: number) => Effect.Effect<number, PoolError>
+  /** Refuses newcomers with `PoolPaused` and lends nothing until `resume`. Leases and waiters stay as they are. */
+  readonly pause: Effect.Effect<void>
+  readonly resume: Effect.Effect<void>
+  /** The live limit of connections, from 1 to `maxConnections`. Lowering it retires idle ones now, lent ones later. */
+  readonly setLimit: (limit: number) => Effect.Effect<void, PoolError>
+  /**
+   * Ends the pool in bounded time: refuses newcomers, serves the queue and waits for borrowers until `drainTimeout`,
+   * then closes what is left under its borrower. A second call awaits the first. An interruption of the caller does
+   * not stop it.
+   */
+  readonly drain: Effect.Effect<DrainReport>
+}
+
+/**
+ * The service classes that pool packages make: `class PrimaryDb extends PostgresPool.Service<PrimaryDb>()("app/Db") {}`.
+ *
+ * Every member is the pool's own, asked for by the class.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface PoolClass<in out Self, in out Id extends string, in out Lent>
+  extends Context.ServiceClass<Self, Id, ConnectionPool<Lent>>
+{
+  readonly withConnection: <A, E, R>(
+    f: (connection: Lent) => Effect.Effect<A, E, R>,
+    options?: LeaseOptions
+  ) => Effect.Effect<A, E | PoolError, R | Self>
+  readonly withShared: <A, E, R>(
+    f: (connection: Lent) => Effect.Effect<A, E, R>,
+    options?: LeaseOptions
+  ) => Effect.Effect<A, E | PoolError, R | Self>
+  readonly get: Effect.Effect<Lent, PoolError, Scope.Scope | Self>
+  readonly invalidate: (connection: Lent) => Effect.Effect<void, never, Self>
+  readonly retireAll: Effect.Effect<void, never, Self>
+  readonly stats: Effect.Effect<PoolStats, never, Self>
+  readonly connections: Effect.Effect<ReadonlyArray<ConnectionInfo>, never, Self>
+  readonly health: Effect.Effect<PoolHealth.PoolHealth, never, Self>
+  readonly events: Stream.Stream<PoolEvent, never, Self>
+  readonly warmUp: (count?: number) => Effect.Effect<number, PoolError, Self>
+  readonly pause: Effect.Effect<void, never, Self>
+  readonly resume: Effect.Effect<void, never, Self>
+  readonly setLimit: (limit: number) => Effect.Effect<void, PoolError, Self>
+  readonly drain: Effect.Effect<DrainReport, never, Self>
+}
+
+/**
+ * Makes a pool that lives until the scope closes, when it is drained without serving its queue.
+ *
+ * Fails with `PoolError`: `InvalidOption` for a bad option, and with `startup: "failFast"` (the default)
+ * `ConnectFailed`, `BreakerOpen` or `AcquireTimeout` if `minConnections` can't be opened within `startupTimeout`.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(
+  function*<Connection, Lent = Connection>(
+    connector: Connector<Connection, Lent>,
+    { kind = "service", ...options }: PoolConfig.PoolOptions & { readonly kind?: PoolConfig.PoolKind | undefined } = {}
+  ): Effect.fn.Return<ConnectionPool<Lent>, PoolError, Scope.Scope> {
+    const config = yield* PoolConfig.make(kind, options.name ?? "pool", options)
+    const background = Scope.makeUnsafe()
+    const state = yield* makeState(config, connector, background)
+    const drain = makeDrain(state, background)
+    yield* Effect.addFinalizer(() => drain("refuse"))
+    if (config.metrics) yield* PoolMetrics.register({ config, stats: () => stats(state), histograms: state.counts })
+    state.fork(keepHouse(state))
+    state.fork(checkHealth(state))
+    yield* startUp(state)
+    return makePool<Lent>(state, drain("serve"))
+  }
+)
+
+const makePool = <Lent>(state: PoolState, drain: Effect.Effect<DrainReport>): ConnectionPool<Lent> => ({
+  name: state.config.name,
+  config: state.config,
+  withConnection: (f, options) => withLease(state, f, options, false),
+  withShared: (f, options) => withLease(state, f, options, (state.connector.sharers ?? 1) > 1),
+  get: getScoped(state),
+  invalidate: (connection) => control.invalidate(state, connection),
+  retire: (id) => Effect.sync(() => control.retireById(state, id)),
+  retireAll: Effect.sync(() => control.retireAll(state)),
+  stats: Effect.sync(() => stats(state)),
+  connections: Effect.sync(() => connections(state)),
+  health: Effect.sync(() => PoolHealth.assess(stats(state), state.config)),
+  events: state.events.stream,
+  warmUp: (count) => warmUp(state, count ?? state.config.minConnections),
+  pause: Effect.sync(() => control.pause(state)),
+  resume: Effect.sync(() => control.resume(state)),
+  setLimit: (limit) => control.setLimit(state, limit),
+  drain
+})
+
+// The check-in is installed before the check-out is tried, so there is no moment at which an interruption could take a
+// connection with it.
+const withLease = <Lent, A, E, R>(
+  state: PoolState,
+  f: (connection: Lent) => Effect.Effect<A, E, R>,
+  options: LeaseOptions | undefined,
+  isShared: boolean
+): Effect.Effect<A, E | PoolError, R> =>
+  Effect.withFiber((fiber) => {
+    const lease = new Lease(f, fiber, options?.label, isShared)
+    return Effect.onExitPrimitive(
+      Effect.suspend(() => borrow(state, lease)),
+      (exit) => checkIn(state, lease, exit)
+    )
+  })
+
+const getScoped = <Lent>(state: PoolState): Effect.Effect<Lent, PoolError, Scope.Scope> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.withFiber((fiber) => {
+      const lease = new Lease(Effect.succeed, fiber, undefined, false)
+      const scope = Context.getUnsafe(fiber.context, Scope.Scope)
+      return Effect.onExitPrimitive(
+        restore(Effect.suspend(() => borrow(state, lease))),
+        (exit) =>
+          Exit.isSuccess(exit)
+            ? Scope.addFinalizerExit(scope, (exit) => checkIn(state, lease, exit) ?? Effect.void)
+            : checkIn(state, lease, exit)
+      )
+    })
+  )
+
+/**
+ * Makes a service class with a pool's members as statics. Pool packages add their layers to it:
+ *
+ * ```ts
+ * import { ConnectionPool } from "@effect-pools/core"
+ *
+ * interface MyConnection {
+ *   readonly id: number
+ * }
+ *
+ * class Backend extends ConnectionPool.serviceClass<Backend, MyConnection>()("app/Backend") {}
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const serviceClass = <Self, Lent>() => <const Id extends string>(id: Id): PoolClass<Self, Id, Lent> => {
+  const tag = Context.Service<Self, ConnectionPool<Lent>>()(id)
+  const statics: Omit<PoolClass<Self, Id, Lent>, keyof Context.ServiceClass<Self, Id, ConnectionPool<Lent>>> = {
+    withConnection: (f, options) => Effect.flatMap(tag, (pool) => pool.withConnection(f, options)),
+    withShared: (f, options) => Effect.flatMap(tag, (pool) => pool.withShared(f, options)),
+    get: Effect.flatMap(tag, (pool) => pool.get),
+    invalidate: (connection) => Effect.flatMap(tag, (pool) => pool.invalidate(connection)),
+    retireAll: Effect.flatMap(tag, (pool) => pool.retireAll),
+    stats: Effect.flatMap(tag, (pool) => pool.stats),
+    connections: Effect.flatMap(tag, (pool) => pool.connections),
+    health: Effect.flatMap(tag, (pool) => pool.health),
+    events: Stream.unwrap(Effect.map(tag, (pool) => pool.events)),
+    warmUp: (count) => Effect.flatMap(tag, (pool) => pool.warmUp(count)),
+    pause: Effect.flatMap(tag, (pool) => pool.pause),
+    resume: Effect.flatMap(tag, (pool) => pool.resume),
+    setLimit: (limit) => Effect.flatMap(tag, (pool) => pool.setLimit(limit)),
+    drain: Effect.flatMap(tag, (pool) => pool.drain)
+  }
+  return Object.assign(tag, statics)
+}

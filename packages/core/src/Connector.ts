@@ -1,0 +1,100 @@
+/**
+ * The contract between the pool and a backend.
+ *
+ * A connector says how one connection is opened, checked, cleaned and recognised as broken. It knows nothing of
+ * limits, waiting, retries or timeouts: the pool owns all of those. Good connectors are small.
+ *
+ * | step | called | may it wait? | bounded by |
+ * | --- | --- | --- | --- |
+ * | `connect` | beside the callers, in the pool's scope | yes | `connectTimeout` |
+ * | `validate` | before a lease that finds no fresh connection, and by the health check | yes | `validateTimeout` |
+ * | `lend` / `revoke` | at the start and the end of each lease | no | - |
+ * | `isBroken` | at the end of each lease | no | - |
+ * | `reset` | at the end of each lease, unless broken | yes, or not at all | `resetTimeout` |
+ * | the finalizers of `connect`'s scope | when the pool retires the connection | yes | `closeTimeout` |
+ *
+ * @since 0.1.0
+ */
+import type * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import type * as Scope from "effect/Scope"
+
+/**
+ * What the pool gives a connection while it is being opened, so that it can report its own end.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Signals {
+  /**
+   * Tells the pool at once that the connection is dead, from any callback and in any state.
+   *
+   * An idle connection is retired on the spot, a lent one when it comes back. Calling it again changes nothing.
+   */
+  readonly onBroken: (cause: unknown) => void
+}
+
+/**
+ * What a connection tells about itself for `ConnectionPool.connections`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Inspection {
+  /** Short facts that do not change, such as the process id of the backend. Never a secret. */
+  readonly tags: Readonly<Record<string, string>>
+  /** What it does just now, such as the statement it runs. Cut to 100 characters by the pool. */
+  readonly activity?: string | undefined
+}
+
+/**
+ * How the pool opens, checks, cleans and gives up one kind of connection.
+ *
+ * `Connection` is what the pool holds; `Lent` is what a borrower is given, by default the connection itself.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Connector<Connection, Lent = Connection> {
+  /**
+   * Opens one connection, ready for its first lease: address look-up, transport, TLS, login and set-up.
+   *
+   * The finalizers it adds to its scope close the connection. An error with a field `isRetryable` set to `false`
+   * (a wrong password, an unknown database) ends the round of attempts at once. Credentials that rotate belong in
+   * here: the effect is evaluated anew for each dial.
+   */
+  readonly connect: (signals: Signals) => Effect.Effect<Connection, unknown, Scope.Scope>
+  /**
+   * Proves that the connection works, by a round trip. A failure, a defect or a time-out retires it.
+   *
+   * Without it a connection that is suspected to be dead can't prove itself and is retired instead.
+   */
+  readonly validate?: ((connection: Connection) => Effect.Effect<unknown, unknown>) | undefined
+  /**
+   * Makes the connection clean for the next borrower, given how the lease ended. `undefined` says it is clean
+   * already, which costs nothing: return it whenever the protocol's own state tells.
+   *
+   * Without it a connection whose lease was interrupted is retired, since nobody knows what it was in the middle of.
+   */
+  readonly reset?:
+    | ((connection: Connection, exit: Exit.Exit<unknown, unknown>) => Effect.Effect<unknown, unknown> | undefined)
+    | undefined
+  /**
+   * Says from its state and the lease's exit whether the connection can no longer be used. It must not wait.
+   */
+  readonly isBroken?: ((connection: Connection, exit: Exit.Exit<unknown, unknown>) => boolean) | undefined
+  /**
+   * Makes the view of the connection that one borrower gets. Use it, with `revoke`, to make a use after the lease a
+   * defect instead of an accident.
+   */
+  readonly lend?: ((connection: Connection) => Lent) | undefined
+  /** Called when the lease ends: from here on the view must refuse every use. */
+  readonly revoke?: ((lent: Lent) => void) | undefined
+  /**
+   * How many callers may use one connection at once through `withShared`, for a protocol that keeps their requests
+   * apart. Default 1.
+   */
+  readonly sharers?: number | undefined
+  /** What `ConnectionPool.connections` shows of it. It must not wait. */
+  readonly inspect?: ((connection: Connection) => Inspection) | undefined
+}

@@ -1,0 +1,240 @@
+/**
+ * Why a pool could not give a connection.
+ *
+ * One error, `PoolError`, with a tagged `reason`: catch it whole with `Effect.catchTag("PoolError", ...)` or one
+ * reason with `Effect.catchReason("PoolError", "AcquireTimeout", ...)`. Each reason says by `isRetryable` whether the
+ * same call may succeed later, and carries numbers a caller can act on. What the borrower's own effect fails with
+ * passes through untouched and is never wrapped.
+ *
+ * Misuse (a connection used after its lease) is a defect, `PoolMisuse`, since no caller can recover from a bug.
+ *
+ * @since 0.1.0
+ */
+import * as Data from "effect/Data"
+import { describeCause, describeHolder } from "./internal/describe.ts"
+import type { PoolStats } from "./PoolStats.ts"
+
+/**
+ * Who holds a connection, and since when.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Holder {
+  readonly connection: number
+  readonly label: string | undefined
+  /** Milliseconds. */
+  readonly held: number
+}
+
+/**
+ * The last dial that failed.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ConnectFailure {
+  readonly cause: unknown
+  /** Milliseconds ago. */
+  readonly ago: number
+  /** Failures in a row up to now. */
+  readonly attempts: number
+}
+
+/**
+ * No connection came within `acquireTimeout`.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class AcquireTimeout extends Data.TaggedError("AcquireTimeout")<{
+  /** What the pool was doing for the caller when time ran out. */
+  readonly step: "waiting" | "opening" | "validating"
+  /** Milliseconds the caller waited. */
+  readonly waited: number
+  readonly stats: PoolStats
+  readonly lastConnectFailure: ConnectFailure | undefined
+  /** Who holds the connections, longest first, ten at most. */
+  readonly holders: ReadonlyArray<Holder>
+  /** The waiting fiber already holds connections of this pool and may be waiting for itself. */
+  readonly holdsAlready: boolean
+}> {
+  readonly isRetryable = true
+  override get message(): string {
+    return describeTimeout(this)
+  }
+}
+
+/**
+ * The queue holds `pendingLimit` callers already.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class QueueFull extends Data.TaggedError("QueueFull")<{
+  readonly pending: number
+  readonly pendingLimit: number
+}> {
+  readonly isRetryable = true
+  override get message(): string {
+    return `${this.pending} callers wait already and pendingLimit is ${this.pendingLimit}`
+  }
+}
+
+/**
+ * No connection could be opened, and none is open that could be waited for.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class ConnectFailed extends Data.TaggedError("ConnectFailed")<{
+  /** What the last dial failed with. */
+  readonly cause: unknown
+  /** Failures in a row. */
+  readonly attempts: number
+  /** Milliseconds the caller waited; 0 at start-up. */
+  readonly waited: number
+  readonly isRetryable: boolean
+}> {
+  override get message(): string {
+    return `${this.attempts} ${this.attempts === 1 ? "attempt" : "attempts"} to connect failed, the last with: ${
+      describeCause(this.cause)
+    }`
+  }
+}
+
+/**
+ * The breaker around dials is open, and no connection is open that could be waited for.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class BreakerOpen extends Data.TaggedError("BreakerOpen")<{
+  /** Milliseconds until the next dial. */
+  readonly retryAfter: number
+  readonly cause: unknown
+}> {
+  readonly isRetryable = true
+  override get message(): string {
+    return `too many attempts to connect failed; the next is made in ${
+      Math.ceil(this.retryAfter)
+    } ms. The last failed with: ${describeCause(this.cause)}`
+  }
+}
+
+/**
+ * The pool is paused.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class PoolPaused extends Data.TaggedError("PoolPaused")<{}> {
+  readonly isRetryable = true
+  override get message(): string {
+    return "the pool is paused; it admits callers again after resume"
+  }
+}
+
+/**
+ * The pool is draining or closed.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class PoolClosed extends Data.TaggedError("PoolClosed")<{
+  readonly state: "draining" | "closed"
+}> {
+  readonly isRetryable = false
+  override get message(): string {
+    return this.state === "draining" ? "the pool is draining and admits nobody" : "the pool is closed"
+  }
+}
+
+/**
+ * An option is not allowed, alone or beside another.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class InvalidOption extends Data.TaggedError("InvalidOption")<{
+  /** The option's name. */
+  readonly option: string
+  /** The rule it breaks. */
+  readonly rule: string
+}> {
+  readonly isRetryable = false
+  override get message(): string {
+    return `option ${this.option}: ${this.rule}`
+  }
+}
+
+/**
+ * Every reason of a `PoolError`.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export type PoolErrorReason =
+  | AcquireTimeout
+  | QueueFull
+  | ConnectFailed
+  | BreakerOpen
+  | PoolPaused
+  | PoolClosed
+  | InvalidOption
+
+/**
+ * The pool could not give a connection, for the `reason` given.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class PoolError extends Data.TaggedError("PoolError")<{
+  /** The pool's name. */
+  readonly pool: string
+  readonly reason: PoolErrorReason
+}> {
+  override get message(): string {
+    return `${this.pool}: ${this.reason.message}`
+  }
+  /** Whether the same call may succeed later. */
+  get isRetryable(): boolean {
+    return this.reason.isRetryable
+  }
+}
+
+/**
+ * A bug in the program that uses the pool, raised as a defect.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class PoolMisuse extends Data.TaggedError("PoolMisuse")<{
+  readonly pool: string
+  readonly rule: string
+}> {
+  override get message(): string {
+    return `${this.pool}: ${this.rule}`
+  }
+}
+
+const describeTimeout = (error: AcquireTimeout): string => {
+  const { stats } = error
+  const parts = [
+    `no connection within ${Math.round(error.waited)} ms (acquireTimeout) while ${error.step}`,
+    `used ${stats.used}, idle ${stats.idle}, opening ${stats.opening}, closing ${stats.closing}, pending ${stats.pending}, limit ${stats.limit}`
+  ]
+  if (error.lastConnectFailure !== undefined) {
+    const { ago, attempts, cause } = error.lastConnectFailure
+    parts.push(`the last of ${attempts} failed attempts to connect, ${Math.round(ago)} ms ago: ${describeCause(cause)}`)
+  }
+  if (error.holders.length > 0) {
+    parts.push(`held longest by ${error.holders.slice(0, 3).map(describeHolder).join(", ")}`)
+  }
+  if (error.holdsAlready) {
+    parts.push(
+      "this fiber holds a connection of the pool already and may wait for itself: borrow once and pass the connection on"
+    )
+  }
+  return parts.join("; ")
+}

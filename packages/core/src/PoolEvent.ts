@@ -1,0 +1,202 @@
+/**
+ * What happened in a pool, as one tagged union in the past tense.
+ *
+ * Every event carries the pool's name and the time in milliseconds since the epoch, read from the `Clock`. Events of
+ * single leases (`Acquired`, `Released`) are made only while somebody listens, so that they cost nothing otherwise.
+ *
+ * @since 0.1.0
+ */
+import type { DrainReport } from "./ConnectionPool.ts"
+
+/**
+ * Why the pool gave up a connection.
+ *
+ * - `idle`: it was idle longer than `idleTimeout`, or the limit was lowered
+ * - `lifetime`: it reached its `maxLifetime` or `maxUses`
+ * - `broken`: it reported its own end, or a lease ended in a way that breaks it
+ * - `invalid`: it failed its validation
+ * - `invalidated`: the user invalidated it, or it was held past `reclaimTimeout`
+ * - `superseded`: `retireAll` was called after it was opened
+ * - `shutdown`: the pool was drained or its scope closed
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type RetireReason = "idle" | "lifetime" | "broken" | "invalid" | "invalidated" | "superseded" | "shutdown"
+
+/**
+ * How a lease ended.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type LeaseEnd = "success" | "failure" | "defect" | "interrupt"
+
+interface Common<Tag extends string> {
+  readonly _tag: Tag
+  readonly pool: string
+  /** Milliseconds since the epoch. */
+  readonly at: number
+}
+
+interface OfConnection<Tag extends string> extends Common<Tag> {
+  readonly connection: number
+}
+
+/** A dial succeeded. @category events @since 0.1.0 */
+export interface Opened extends OfConnection<"Opened"> {
+  /** Milliseconds from the start of the dial. */
+  readonly took: number
+}
+
+/** A dial failed. @category events @since 0.1.0 */
+export interface OpenFailed extends OfConnection<"OpenFailed"> {
+  readonly cause: unknown
+  /** Failures in a row, this one included. */
+  readonly attempt: number
+  /** Milliseconds until the next dial. */
+  readonly retryIn: number
+}
+
+/** A caller got a connection. Made only while somebody listens. @category events @since 0.1.0 */
+export interface Acquired extends OfConnection<"Acquired"> {
+  readonly label: string | undefined
+  /** Milliseconds the caller waited. */
+  readonly waited: number
+}
+
+/** A borrower gave its connection back. Made only while somebody listens. @category events @since 0.1.0 */
+export interface Released extends OfConnection<"Released"> {
+  readonly label: string | undefined
+  /** Milliseconds the connection was held. */
+  readonly held: number
+  readonly end: LeaseEnd
+}
+
+/** A caller got its connection later than `slowAcquireTimeout`. @category events @since 0.1.0 */
+export interface AcquiredSlowly extends OfConnection<"AcquiredSlowly"> {
+  readonly label: string | undefined
+  readonly waited: number
+}
+
+/** A caller gave up at its `acquireTimeout`. @category events @since 0.1.0 */
+export interface AcquireTimedOut extends Common<"AcquireTimedOut"> {
+  readonly label: string | undefined
+  readonly waited: number
+}
+
+/** A validation or health check failed. @category events @since 0.1.0 */
+export interface ValidateFailed extends OfConnection<"ValidateFailed"> {
+  readonly cause: unknown
+}
+
+/** A connection could not be made clean after a lease. @category events @since 0.1.0 */
+export interface ResetFailed extends OfConnection<"ResetFailed"> {
+  readonly cause: unknown
+}
+
+/** The pool gave up a connection; its close has begun. @category events @since 0.1.0 */
+export interface Retired extends OfConnection<"Retired"> {
+  readonly because: RetireReason
+}
+
+/** A retired connection is closed. @category events @since 0.1.0 */
+export interface Closed extends OfConnection<"Closed"> {
+  /** Milliseconds since it was opened. */
+  readonly lived: number
+}
+
+/** A close failed, or was given up at `closeTimeout`. @category events @since 0.1.0 */
+export interface CloseFailed extends OfConnection<"CloseFailed"> {
+  readonly cause: unknown
+}
+
+/** A connection is held longer than `leakTimeout`. @category events @since 0.1.0 */
+export interface LeakSuspected extends OfConnection<"LeakSuspected"> {
+  readonly label: string | undefined
+  readonly held: number
+  /** The span and call sites of the borrower, innermost first, as far as they are known. */
+  readonly takenAt: ReadonlyArray<string>
+}
+
+/** A connection suspected to be leaked came back after all. @category events @since 0.1.0 */
+export interface LeakEnded extends OfConnection<"LeakEnded"> {
+  readonly label: string | undefined
+  readonly held: number
+}
+
+/** The breaker around dials opened. @category events @since 0.1.0 */
+export interface BreakerOpened extends Common<"BreakerOpened"> {
+  /** Milliseconds until the next dial may try. */
+  readonly retryAfter: number
+}
+
+/** The breaker around dials closed again. @category events @since 0.1.0 */
+export interface BreakerClosed extends Common<"BreakerClosed"> {}
+
+/** A round of health checks ended. @category events @since 0.1.0 */
+export interface HealthChecked extends Common<"HealthChecked"> {
+  readonly checked: number
+  readonly failed: number
+}
+
+/** Newcomers are refused from here on. @category events @since 0.1.0 */
+export interface Paused extends Common<"Paused"> {}
+
+/** Newcomers are admitted again. @category events @since 0.1.0 */
+export interface Resumed extends Common<"Resumed"> {}
+
+/** Every connection opened so far is to be replaced. @category events @since 0.1.0 */
+export interface AllRetired extends Common<"AllRetired"> {
+  readonly generation: number
+}
+
+/** The live limit changed. @category events @since 0.1.0 */
+export interface LimitChanged extends Common<"LimitChanged"> {
+  readonly limit: number
+}
+
+/** A drain began. @category events @since 0.1.0 */
+export interface DrainStarted extends Common<"DrainStarted"> {}
+
+/** A drain ended, and with it the pool. @category events @since 0.1.0 */
+export interface Drained extends Common<"Drained"> {
+  readonly report: DrainReport
+}
+
+/** The process was suspended or the wall clock leapt; idle connections must prove themselves. @category events @since 0.1.0 */
+export interface ClockLeapt extends Common<"ClockLeapt"> {
+  /** Milliseconds, negative when the clock went back. */
+  readonly by: number
+}
+
+/**
+ * Everything that can happen in a pool.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type PoolEvent =
+  | Opened
+  | OpenFailed
+  | Acquired
+  | Released
+  | AcquiredSlowly
+  | AcquireTimedOut
+  | ValidateFailed
+  | ResetFailed
+  | Retired
+  | Closed
+  | CloseFailed
+  | LeakSuspected
+  | LeakEnded
+  | BreakerOpened
+  | BreakerClosed
+  | HealthChecked
+  | Paused
+  | Resumed
+  | AllRetired
+  | LimitChanged
+  | DrainStarted
+  | Drained
+  | ClockLeapt

@@ -1,0 +1,245 @@
+/**
+ * Whether a pool is well, and what to do if it is not.
+ *
+ * @since 0.1.0
+ */
+import type { PoolConfig } from "./PoolConfig.ts"
+import type { PoolStats } from "./PoolStats.ts"
+
+/**
+ * One thing that is not well: the number, the rule it breaks and the remedy.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface HealthWarning {
+  readonly about:
+    | "utilization"
+    | "queue"
+    | "wait"
+    | "connect"
+    | "breaker"
+    | "failures"
+    | "validation"
+    | "leak"
+    | "closed"
+  readonly level: "warning" | "critical"
+  /** The number that is too high or too low. */
+  readonly value: number
+  /** The number and its limit in one sentence. */
+  readonly message: string
+  readonly remedy: string
+}
+
+/**
+ * The health of a pool: `unhealthy` if a warning is critical, `degraded` if there is any.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface PoolHealth {
+  readonly name: string
+  readonly status: "healthy" | "degraded" | "unhealthy"
+  /** 0 to 100. */
+  readonly utilization: number
+  /** Mean wait for a connection since the pool was made, in milliseconds. */
+  readonly responseTime: number
+  /** Share of failed acquisitions and dials among all since the pool was made, 0 to 1. */
+  readonly errorRate: number
+  readonly warnings: ReadonlyArray<HealthWarning>
+}
+
+/**
+ * Judges a pool by its numbers. Nothing is asked of the backend: what the pool has met tells enough.
+ *
+ * Warnings: more than 90 % of the connections lent, more callers waiting than there may be connections, waits above
+ * 100 ms in the mean or at the 95th percentile of 20 leases or more, more than 5 % of the acquisitions and dials or of
+ * the validations failed, a lease held longer than `leakTimeout`, no connection open where `minConnections` asks for
+ * some, a pool that is paused or draining. Critical: a closed pool, an open breaker, and callers that wait while
+ * nothing is open because dials fail.
+ *
+ * @category operations
+ * @since 0.1.0
+ */
+export const assess = (stats: PoolStats, config: PoolConfig): PoolHealth => {
+  const warnings = rules.map((rule) => rule(stats, config)).filter((warning) => warning !== undefined)
+  const isCritical = warnings.some((warning) => warning.level === "critical")
+  return {
+    name: stats.name,
+    status: isCritical ? "unhealthy" : warnings.length > 0 ? "degraded" : "healthy",
+    utilization: stats.utilization,
+    responseTime: stats.wait.mean,
+    errorRate: share(failures(stats), attempts(stats)),
+    warnings
+  }
+}
+
+type Rule = (stats: PoolStats, config: PoolConfig) => HealthWarning | undefined
+
+const utilizationLimit = 90
+const waitLimit = 100
+const failureLimit = 0.05
+/** With fewer leases the one that waited for the first dial would pass for the rule. */
+const leasesToJudgeWaits = 20
+
+const failures = ({ counts }: PoolStats): number =>
+  counts.timedOut + counts.refused + counts.failed + counts.failedToOpen
+
+const attempts = (stats: PoolStats): number =>
+  failures(stats) + stats.counts.acquiredAtOnce + stats.counts.acquiredAfterWaiting + stats.counts.opened
+
+const share = (part: number, whole: number): number => whole > 0 ? part / whole : 0
+
+/** Connections that exist, whatever they do just now. */
+const open = (stats: PoolStats): number => stats.idle + stats.used + stats.checking
+
+const admission: Rule = ({ state, used }) => {
+  switch (state) {
+    case "open":
+      return undefined
+    case "paused":
+      return {
+        about: "closed",
+        level: "warning",
+        value: used,
+        message: `the pool is paused and admits nobody; ${count(used, "connection is", "connections are")} still lent`,
+        remedy: "Call resume when the reason for the pause is gone."
+      }
+    case "draining":
+      return {
+        about: "closed",
+        level: "warning",
+        value: used,
+        message: `the pool is draining and admits nobody; ${
+          count(used, "connection is", "connections are")
+        } still lent`,
+        remedy: "Nothing, if the program is meant to stop: send callers elsewhere."
+      }
+    case "closed":
+      return {
+        about: "closed",
+        level: "critical",
+        value: 0,
+        message: "the pool is closed and has 0 connections",
+        remedy: "Make a new pool; a closed one does not open again."
+      }
+  }
+}
+
+const breaker: Rule = ({ breaker, counts }, config) =>
+  breaker === "closed" ? undefined : {
+    about: "breaker",
+    level: "critical",
+    value: counts.failedToOpen,
+    message: `the breaker around dials is open: at least ${percent(config.breaker.failureRate)} of the last dials ` +
+      `failed, ${counts.failedToOpen} since the pool was made`,
+    remedy: "Check that the backend is up and reachable and that the credentials are right; dials resume by themselves."
+  }
+
+const connect: Rule = (stats, config) => {
+  const { counts, minConnections, oldestWaiter, opening, pending, state } = stats
+  if (open(stats) > 0 || counts.failedToOpen === 0 || state === "closed") return undefined
+  const remedy = "Check that the backend is up and reachable, and the last OpenFailed event."
+  // A dial under way may be the one that succeeds, unless callers have been waiting for too long already.
+  if (pending > 0 && (opening === 0 || oldestWaiter > config.slowAcquireTimeout)) {
+    return {
+      about: "connect",
+      level: "critical",
+      value: pending,
+      message: `${count(pending, "caller waits", "callers wait")} while no connection is open and dials fail, ` +
+        `${counts.failedToOpen} since the pool was made`,
+      remedy
+    }
+  }
+  return minConnections === 0 ? undefined : {
+    about: "connect",
+    level: "warning",
+    value: 0,
+    message: `0 connections are open where minConnections asks for ${minConnections}, and ${
+      count(counts.failedToOpen, "dial has", "dials have")
+    } failed since the pool was made`,
+    remedy
+  }
+}
+
+const utilization: Rule = (stats) =>
+  stats.utilization <= utilizationLimit ? undefined : {
+    about: "utilization",
+    level: "warning",
+    value: stats.utilization,
+    message: `${stats.used} of ${stats.limit} connections are lent, which is above ${utilizationLimit} %`,
+    remedy: "Raise maxConnections if the backend can bear it, or hold connections for a shorter time."
+  }
+
+const queue: Rule = ({ limit, oldestWaiter, pending }) =>
+  pending <= limit ? undefined : {
+    about: "queue",
+    level: "warning",
+    value: pending,
+    message: `${pending} callers wait for at most ${limit} connections, the first for ${Math.round(oldestWaiter)} ms`,
+    remedy: "Raise maxConnections, or lower pendingLimit so that callers are refused early."
+  }
+
+const wait: Rule = (stats) => {
+  const { count, mean, p95 } = stats.wait
+  if (count < leasesToJudgeWaits || (mean <= waitLimit && p95 <= waitLimit)) return undefined
+  const [value, what] = mean > waitLimit ? [mean, "the mean wait"] : [p95, "the 95th percentile of waits"]
+  return {
+    about: "wait",
+    level: "warning",
+    value,
+    message: `${what} for a connection is ${Math.round(value)} ms, above ${waitLimit} ms, over ${count} leases`,
+    remedy: "Raise maxConnections, or minConnections if callers wait for dials, or hold connections for a shorter time."
+  }
+}
+
+const failed: Rule = (stats) => {
+  const rate = share(failures(stats), attempts(stats))
+  return rate <= failureLimit ? undefined : {
+    about: "failures",
+    level: "warning",
+    value: rate,
+    message: `${percent(rate)} of ${attempts(stats)} acquisitions and dials failed, above ${percent(failureLimit)}`,
+    remedy: "See which grow in the counts: timedOut and refused ask for more connections, failedToOpen for the backend."
+  }
+}
+
+const validation: Rule = ({ counts }) => {
+  const rate = share(counts.failedToValidate, counts.validated)
+  return rate <= failureLimit ? undefined : {
+    about: "validation",
+    level: "warning",
+    value: rate,
+    message: `${percent(rate)} of ${counts.validated} validations failed, above ${percent(failureLimit)}`,
+    remedy: "Something closes idle connections before the pool does: lower idleTimeout and maxLifetime below its limit."
+  }
+}
+
+// The count never falls; but where nothing is lent, nothing is leaked.
+const leak: Rule = ({ counts, used }, config) =>
+  counts.leaksSuspected === 0 || used === 0 ? undefined : {
+    about: "leak",
+    level: "warning",
+    value: counts.leaksSuspected,
+    message: `${
+      count(counts.leaksSuspected, "lease was", "leases were")
+    } held longer than leakTimeout (${config.leakTimeout} ms) since the pool was made`,
+    remedy:
+      "See who holds connections longest in connections, and borrow for single statements instead of whole requests."
+  }
+
+const rules: ReadonlyArray<Rule> = [
+  admission,
+  breaker,
+  connect,
+  utilization,
+  queue,
+  wait,
+  failed,
+  validation,
+  leak
+]
+
+const count = (n: number, one: string, many: string): string => `${n} ${n === 1 ? one : many}`
+
+const percent = (rate: number): string => `${Math.round(rate * 1000) / 10} %`

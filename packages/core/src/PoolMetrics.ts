@@ -1,0 +1,284 @@
+/**
+ * The numbers of a pool as metrics of Effect's registry, for Prometheus and OpenTelemetry.
+ *
+ * They are *pulled*: a pool counts in plain fields anyway, and a scrape reads those. A lease pays nothing for its
+ * metrics. The series of a pool disappear with its scope.
+ *
+ * Every series `<kind>_pool_...` has the label `pool`. Pools of databases and of Redis publish OpenTelemetry's
+ * `db.client.connection.*` as well.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Metric from "effect/Metric"
+import type * as Scope from "effect/Scope"
+import * as Histogram from "./internal/histogram.ts"
+import type { PoolConfig } from "./PoolConfig.ts"
+import type { PoolStats } from "./PoolStats.ts"
+
+/**
+ * A histogram of milliseconds that is read at each scrape.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Durations {
+  readonly count: number
+  readonly sum: number
+  readonly min: number
+  readonly max: number
+  /** How many did not exceed each of the ascending boundaries; `zeros` more are counted as 0. */
+  readonly cumulative: (boundaries: ReadonlyArray<number>, zeros?: number) => ReadonlyArray<number>
+}
+
+/**
+ * Where the metrics of a pool come from.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Source {
+  readonly config: PoolConfig
+  readonly stats: () => PoolStats
+  readonly histograms: {
+    /** Waits longer than nothing; leases acquired at once are added from the counts. */
+    readonly wait: Durations
+    readonly use: Durations
+    readonly open: Durations
+  }
+}
+
+/**
+ * What a series is called and labelled with.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Series {
+  readonly name: string
+  readonly description: string
+  readonly attributes: Readonly<Record<string, string>>
+}
+
+/**
+ * Upper bounds of the buckets of every histogram, in seconds.
+ *
+ * They are edges of the buckets that durations are recorded in, so that the published counts are exact.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const boundaries: ReadonlyArray<number> = Object.freeze([
+  0.0005,
+  0.001,
+  0.0025,
+  0.005,
+  0.01,
+  0.02,
+  0.04,
+  0.08,
+  0.16,
+  0.32,
+  0.64,
+  1.28,
+  2.56,
+  5.12,
+  10.24,
+  20.48,
+  40.96
+])
+
+/**
+ * Publishes the metrics of a pool until the scope closes.
+ *
+ * Of two pools with the same kind and name in one registry only the later one is seen.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const register = (source: Source): Effect.Effect<void, never, Scope.Scope> => {
+  const { config } = source
+  const isDatabase = config.kind === "db" || config.kind === "redis"
+  const registrations = [...poolMetrics(source), ...(isDatabase ? openTelemetry(source) : [])]
+  return Effect.forEach(registrations, (registration) => registration, { discard: true })
+}
+
+/**
+ * Publishes a histogram of one's own until the scope closes, and gives the function that records a duration in
+ * milliseconds. A record costs a few nanoseconds and no memory.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const makeTimer = (series: Series): Effect.Effect<(ms: number) => void, never, Scope.Scope> =>
+  Effect.suspend(() => {
+    const histogram = Histogram.make()
+    return Effect.as(publishHistogram(series, histogram, () => 0), (ms: number) => histogram.record(ms))
+  })
+
+type Read = (stats: PoolStats) => number
+type Publish = Effect.Effect<void, never, Scope.Scope>
+
+const poolMetrics = (source: Source): ReadonlyArray<Publish> => {
+  const { config: { kind, name }, histograms, stats } = source
+  const series = (suffix: string, description: string, labels: Readonly<Record<string, string>> = {}): Series => ({
+    name: `${kind}_pool_${suffix}`,
+    description,
+    attributes: { pool: name, ...labels }
+  })
+  const labelled = (suffix: string, description: string, label: string, reads: Readonly<Record<string, Read>>) =>
+    Object.entries(reads).map(([value, read]) =>
+      publishCounter(series(suffix, description, { [label]: value }), () => read(stats()))
+    )
+  return [
+    ...gauges.map(([suffix, description, read]) => publishGauge(series(suffix, description), () => read(stats()))),
+    ...counters.map(([suffix, description, read]) => publishCounter(series(suffix, description), () => read(stats()))),
+    ...labelled("errors_total", "What went wrong, by type", "type", errors),
+    ...labelled("connections_retired_total", "Connections given up, by reason", "reason", retired),
+    ...labelled("lease_ends_total", "Leases ended, by how the borrower's effect ended", "end", ended),
+    publishHistogram(
+      series("acquire_duration_seconds", "How long callers waited for a connection", inSeconds),
+      histograms.wait,
+      () => stats().counts.acquiredAtOnce
+    ),
+    publishHistogram(
+      series("use_duration_seconds", "How long borrowers held a connection", inSeconds),
+      histograms.use,
+      noZeros
+    ),
+    publishHistogram(
+      series("open_duration_seconds", "How long dials took that succeeded", inSeconds),
+      histograms.open,
+      noZeros
+    )
+  ]
+}
+
+// OTLP reads the unit from here; Prometheus leaves it out.
+const inSeconds = { unit: "s" }
+const noZeros = (): number => 0
+
+const gauges: ReadonlyArray<readonly [suffix: string, description: string, read: Read]> = [
+  ["connections_total", "Connections that count against the limit", (stats) => stats.total],
+  ["connections_idle", "Connections ready to be lent", (stats) => stats.idle],
+  ["connections_active", "Connections lent to a borrower", (stats) => stats.used],
+  ["connections_opening", "Connections being opened", (stats) => stats.opening],
+  ["connections_checking", "Connections being validated or reset", (stats) => stats.checking],
+  ["connections_closing", "Connections being closed", (stats) => stats.closing],
+  ["connections_min", "The smallest number of connections kept open", (stats) => stats.minConnections],
+  ["connections_max", "The live limit of connections", (stats) => stats.limit],
+  ["waiting_requests", "Callers that wait for a connection", (stats) => stats.pending],
+  ["oldest_waiter_seconds", "How long the first caller in the queue has waited", (stats) => stats.oldestWaiter / 1000],
+  ["utilization_percent", "Connections lent as a share of the limit", (stats) => stats.utilization],
+  ["breaker_open", "1 while the breaker around dials is open, else 0", (stats) => stats.breaker === "open" ? 1 : 0]
+]
+
+const acquired: Read = ({ counts }) => counts.acquiredAtOnce + counts.acquiredAfterWaiting
+
+const released: Read = ({ counts: { ended } }) => ended.success + ended.failure + ended.defect + ended.interrupt
+
+const counters: ReadonlyArray<readonly [suffix: string, description: string, read: Read]> = [
+  ["acquire_total", "Leases begun", acquired],
+  ["release_total", "Leases ended", released],
+  ["timeouts_total", "Callers that gave up at their acquireTimeout", ({ counts }) => counts.timedOut],
+  ["connections_opened_total", "Connections opened", ({ counts }) => counts.opened],
+  ["connections_closed_total", "Connections closed", ({ counts }) => counts.closed],
+  ["leaks_suspected_total", "Leases held longer than leakTimeout", ({ counts }) => counts.leaksSuspected]
+]
+
+const errors: Readonly<Record<string, Read>> = {
+  timeout: ({ counts }) => counts.timedOut,
+  refused: ({ counts }) => counts.refused,
+  failed: ({ counts }) => counts.failed,
+  connect: ({ counts }) => counts.failedToOpen,
+  validate: ({ counts }) => counts.failedToValidate,
+  reset: ({ counts }) => counts.failedToReset,
+  close: ({ counts }) => counts.closesTimedOut
+}
+
+const retired: Readonly<Record<keyof PoolStats["counts"]["retired"], Read>> = {
+  idle: ({ counts }) => counts.retired.idle,
+  lifetime: ({ counts }) => counts.retired.lifetime,
+  broken: ({ counts }) => counts.retired.broken,
+  invalid: ({ counts }) => counts.retired.invalid,
+  invalidated: ({ counts }) => counts.retired.invalidated,
+  superseded: ({ counts }) => counts.retired.superseded,
+  shutdown: ({ counts }) => counts.retired.shutdown
+}
+
+const ended: Readonly<Record<keyof PoolStats["counts"]["ended"], Read>> = {
+  success: ({ counts }) => counts.ended.success,
+  failure: ({ counts }) => counts.ended.failure,
+  defect: ({ counts }) => counts.ended.defect,
+  interrupt: ({ counts }) => counts.ended.interrupt
+}
+
+/** The metrics of OpenTelemetry's semantic conventions for database clients. */
+const openTelemetry = ({ config, histograms, stats }: Source): ReadonlyArray<Publish> => {
+  const series = (suffix: string, description: string, unit: string, state?: string): Series => ({
+    name: `db.client.connection.${suffix}`,
+    description,
+    attributes: {
+      unit,
+      "db.client.connection.pool.name": config.name,
+      ...(state === undefined ? {} : { "db.client.connection.state": state })
+    }
+  })
+  const count = (state: string): Series => series("count", "Connections, by state", "{connection}", state)
+  const limit = (suffix: string, description: string): Series => series(suffix, description, "{connection}")
+  return [
+    publishGauge(count("idle"), () => stats().idle),
+    publishGauge(count("used"), () => stats().used),
+    publishGauge(limit("idle.max", "The most idle connections allowed"), () => stats().limit),
+    publishGauge(limit("idle.min", "The fewest idle connections kept"), () => stats().minConnections),
+    publishGauge(limit("max", "The most connections allowed"), () => stats().limit),
+    publishGauge(series("pending_requests", "Callers that wait", "{request}"), () => stats().pending),
+    publishCounter(series("timeouts", "Callers that gave up", "{timeout}"), () => stats().counts.timedOut),
+    publishHistogram(series("create_time", "Time to open a connection", "s"), histograms.open, noZeros),
+    publishHistogram(
+      series("wait_time", "Time to get a connection", "s"),
+      histograms.wait,
+      () => stats().counts.acquiredAtOnce
+    ),
+    publishHistogram(series("use_time", "Time a connection was held", "s"), histograms.use, noZeros)
+  ]
+}
+
+const publishGauge = ({ name, ...options }: Series, read: () => number): Publish =>
+  publish(Metric.gauge(name, options), () => ({ value: natural(read()) }))
+
+const publishCounter = ({ name, ...options }: Series, read: () => number): Publish =>
+  publish(Metric.counter(name, { ...options, incremental: true }), () => ({
+    count: natural(read()),
+    incremental: true
+  }))
+
+const publishHistogram = ({ name, ...options }: Series, durations: Durations, zeros: () => number): Publish =>
+  publish(Metric.histogram(name, { ...options, boundaries }), () => {
+    const atOnce = natural(zeros())
+    const counts = durations.cumulative(milliseconds, atOnce)
+    return {
+      buckets: boundaries.map((boundary, index): [number, number] => [boundary, counts[index] ?? 0]),
+      count: durations.count + atOnce,
+      sum: natural(durations.sum) / 1000,
+      min: atOnce > 0 ? 0 : natural(durations.min) / 1000,
+      max: natural(durations.max) / 1000
+    }
+  })
+
+const milliseconds = boundaries.map((boundary) => boundary * 1000)
+
+// A scrape must not show a number that breaks the arithmetic of whoever reads it.
+const natural = (n: number): number => Number.isFinite(n) && n > 0 ? n : 0
+
+/** The one place that touches the unstable part of Effect's metrics. */
+const publish = <Input, State>(metric: Metric.Metric<Input, State>, get: () => State): Publish =>
+  Effect.asVoid(Effect.acquireRelease(
+    Effect.map(
+      Effect.context<never>(),
+      (context) => Metric.registerUnsafe(metric, context, { get, update: ignore, modify: ignore })
+    ),
+    (registration) => Effect.sync(() => registration.remove())
+  ))
+
+const ignore = (): void => {}

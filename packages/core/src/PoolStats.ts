@@ -1,0 +1,121 @@
+/**
+ * The numbers of a pool, read at one moment.
+ *
+ * Numbers of *now* and numbers *since the pool was made* are kept apart: a current number may fall, a count never does.
+ *
+ * @since 0.1.0
+ */
+import type { RetireReason } from "./PoolEvent.ts"
+
+/**
+ * A distribution of durations in milliseconds: how many, their mean, and what 50, 95 and 99 % of them did not exceed.
+ *
+ * Percentiles are read from buckets at most 12.5 % wide; they never under-state. All are 0 while `count` is 0.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Timing {
+  readonly count: number
+  readonly mean: number
+  readonly p50: number
+  readonly p95: number
+  readonly p99: number
+  readonly max: number
+}
+
+/**
+ * The counts of a pool since it was made. None of them ever falls.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface PoolCounts {
+  /** Leases that got their connection without waiting. */
+  readonly acquiredAtOnce: number
+  /** Leases that got their connection after a wait. */
+  readonly acquiredAfterWaiting: number
+  /** Callers that gave up at their `acquireTimeout`. */
+  readonly timedOut: number
+  /** Callers turned away before they could queue: draining, paused, breaker open or queue full. */
+  readonly refused: number
+  /** Callers that left the queue because they were interrupted. */
+  readonly interrupted: number
+  /** Callers failed while queued because no connection could be opened or the pool was drained. */
+  readonly failed: number
+  /** Leases ended, by how the borrower's effect ended. */
+  readonly ended: {
+    readonly success: number
+    readonly failure: number
+    readonly defect: number
+    readonly interrupt: number
+  }
+  /** Connections opened. */
+  readonly opened: number
+  /** Connections closed; `opened - closed` is what is open. */
+  readonly closed: number
+  /** Dials that failed. */
+  readonly failedToOpen: number
+  /** Closes that were given up at `closeTimeout`. They are counted in `closed`, since the pool no longer holds them. */
+  readonly closesTimedOut: number
+  /** Connections retired, by reason. */
+  readonly retired: Readonly<Record<RetireReason, number>>
+  /** Validations made and those that failed, health checks included. */
+  readonly validated: number
+  readonly failedToValidate: number
+  /** Resets that failed or were given up at `resetTimeout`. */
+  readonly failedToReset: number
+  /** Leases held longer than `leakTimeout`. */
+  readonly leaksSuspected: number
+}
+
+/**
+ * The numbers of a pool at one moment.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface PoolStats {
+  /** The pool's name. */
+  readonly name: string
+  /** What the pool does with callers. */
+  readonly state: "open" | "paused" | "draining" | "closed"
+  /** Connections that count against the limit: `opening + idle + checking + used + closing`. */
+  readonly total: number
+  /** Connections lent to a borrower. */
+  readonly used: number
+  /** Connections ready to be lent. */
+  readonly idle: number
+  /** Callers that wait. */
+  readonly pending: number
+  /** Connections being opened. */
+  readonly opening: number
+  /** Connections being validated before a lease, health-checked or reset after one. */
+  readonly checking: number
+  /** Connections being closed. */
+  readonly closing: number
+  /** The smallest number of connections the pool keeps open. */
+  readonly minConnections: number
+  /** The largest number of connections, as configured. */
+  readonly maxConnections: number
+  /** The live limit: at most `maxConnections`, lower when the user lowered it. */
+  readonly limit: number
+  /** `used` as a share of `limit`, 0 to 100. */
+  readonly utilization: number
+  /** How long the first caller in the queue has waited, in milliseconds; 0 without a queue. */
+  readonly oldestWaiter: number
+  /** The state of the breaker around dials. */
+  readonly breaker: "closed" | "open"
+  /** Counts since the pool was made. */
+  readonly counts: PoolCounts
+  /** How long callers waited for a connection; one that did not have to wait counts as 0. */
+  readonly wait: Timing
+  /** How long borrowers held a connection. */
+  readonly use: Timing
+  /** How long dials took that succeeded. */
+  readonly open: Timing
+  /** How long validations took that succeeded. */
+  readonly validate: Timing
+  /** How long closed connections had lived. */
+  readonly lifetime: Timing
+}

@@ -1,0 +1,113 @@
+/**
+ * A managed pool of any scoped resource: an SMTP or SSH session, a gRPC channel, a worker, whatever an effect can
+ * acquire and a finalizer can release.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { ResourcePool } from "@effect-pools/core"
+ * import { Effect } from "effect"
+ *
+ * interface Session {
+ *   readonly send: (text: string) => Effect.Effect<void>
+ * }
+ *
+ * declare const openSession: Effect.Effect<Session>
+ * declare const closeSession: (session: Session) => Effect.Effect<void>
+ *
+ * class Mailer extends ResourcePool.Service<Mailer, Session>()("app/Mailer") {}
+ *
+ * const MailerLive = Mailer.layer({
+ *   acquire: Effect.acquireRelease(openSession, closeSession),
+ *   maxConnections: 4
+ * })
+ *
+ * const program = Mailer.withConnection((session) => session.send("hello")).pipe(Effect.provide(MailerLive))
+ * ```
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import * as ConnectionPool from "./ConnectionPool.ts"
+import type { Connector, Inspection } from "./Connector.ts"
+import type { PoolOptions } from "./PoolConfig.ts"
+import type { PoolError } from "./PoolError.ts"
+
+/**
+ * The options of a pool of resources: those of every pool, and how to acquire one and keep it well.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ResourceOptions<A, R = never> extends PoolOptions {
+  /** Acquires one resource; the finalizers it adds to its scope release it. Bounded by `connectTimeout`. */
+  readonly acquire: Effect.Effect<A, unknown, R | Scope.Scope>
+  /** Proves that the resource works. Without it a resource that is suspected to be dead is replaced. */
+  readonly validate?: ((resource: A) => Effect.Effect<unknown, unknown, R>) | undefined
+  /** Makes it clean after a lease. Without it a resource whose lease was interrupted is replaced. */
+  readonly reset?:
+    | ((resource: A, exit: Exit.Exit<unknown, unknown>) => Effect.Effect<unknown, unknown, R> | undefined)
+    | undefined
+  /** Says from its state and the lease's exit whether it can no longer be used. */
+  readonly isBroken?: ((resource: A, exit: Exit.Exit<unknown, unknown>) => boolean) | undefined
+  /** What `connections` shows of it. */
+  readonly inspect?: ((resource: A) => Inspection) | undefined
+}
+
+/**
+ * Makes a pool of resources that lives until the scope closes.
+ *
+ * The services that `acquire`, `validate` and `reset` need are asked for here, once.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = <A, R = never>(
+  options: ResourceOptions<A, R>
+): Effect.Effect<ConnectionPool.ConnectionPool<A>, PoolError, R | Scope.Scope> =>
+  Effect.contextWith((context) => {
+    const { acquire, inspect, isBroken, reset, validate, ...rest } = options
+    const provided = Effect.provideContext(context)
+    const connector: Connector<A> = {
+      // Each resource has a scope of its own, which the pool provides; everything else comes from here.
+      connect: () => Effect.updateContext(acquire, (own) => Context.merge(context, own)),
+      validate: validate === undefined ? undefined : (resource) => provided(validate(resource)),
+      reset: reset === undefined ? undefined : (resource, exit) => {
+        const effect = reset(resource, exit)
+        return effect === undefined ? undefined : provided(effect)
+      },
+      isBroken,
+      inspect
+    }
+    return ConnectionPool.make(connector, { ...rest, kind: "service" })
+  })
+
+/**
+ * A service class for a pool of resources.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ResourcePoolClass<in out Self, in out Id extends string, in out A>
+  extends ConnectionPool.PoolClass<Self, Id, A>
+{
+  /** The layer of the pool. Its name is the class's id unless the options give one. */
+  readonly layer: <R = never>(options: ResourceOptions<A, R>) => Layer.Layer<Self, PoolError, Exclude<R, Scope.Scope>>
+}
+
+/**
+ * Makes a service class for a pool of resources: `class Mailer extends ResourcePool.Service<Mailer, Session>()("app/Mailer") {}`.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const Service = <Self, A>() => <const Id extends string>(id: Id): ResourcePoolClass<Self, Id, A> => {
+  const service = ConnectionPool.serviceClass<Self, A>()(id)
+  return Object.assign(service, {
+    layer: <R = never>(options: ResourceOptions<A, R>) => Layer.effect(service, make<A, R>({ name: id, ...options }))
+  })
+}

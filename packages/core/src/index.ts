@@ -1,0 +1,15 @@
+/**
+ * The engine: a managed pool for any kind of connection.
+ *
+ * @since 0.1.0
+ */
+export * as ConnectionPool from "./ConnectionPool.ts"
+export * as Connector from "./Connector.ts"
+export * as PoolConfig from "./PoolConfig.ts"
+export * as PoolError from "./PoolError.ts"
+export * as PoolEvent from "./PoolEvent.ts"
+export * as PoolHealth from "./PoolHealth.ts"
+export * as PoolMetrics from "./PoolMetrics.ts"
+export * as PoolSizing from "./PoolSizing.ts"
+export * as PoolStats from "./PoolStats.ts"
+export * as ResourcePool from "./ResourcePool.ts"

@@ -1,0 +1,184 @@
+/**
+ * Step 5 of a lease, check in: what becomes of the connection, given how the lease ended.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Result from "effect/Result"
+import type { LeaseEnd } from "../PoolEvent.ts"
+import { handOver, isFresh } from "./checkOut.ts"
+import { describeCause } from "./describe.ts"
+import { emit, warn } from "./events.ts"
+import { labelOf, type Lease } from "./lease.ts"
+import { limited } from "./limited.ts"
+import type { Pooled } from "./pooled.ts"
+import { raiseFence, retire, whyRetire } from "./retire.ts"
+import { part } from "./share.ts"
+import type { PoolState } from "./state.ts"
+
+/**
+ * Ends a lease. Runs exactly once for each, uninterruptibly, also for a caller that never got a connection. Returns an
+ * effect only if a reset must be waited for.
+ */
+export const checkIn = (
+  state: PoolState,
+  lease: Lease,
+  exit: Exit.Exit<unknown, unknown>
+): Effect.Effect<void> | undefined => {
+  const connection = lease.connection
+  if (connection === undefined) return leave(state, lease)
+  lease.connection = undefined
+  const now = state.time.now()
+  const held = now - lease.lentAt
+  const end = endOf(exit)
+  state.counts.ended[end]++
+  state.counts.use.record(held)
+  if (end === "failure" || end === "defect") connection.errors++
+  if (state.events.listeners > 0) {
+    emit(state, { _tag: "Released", connection: connection.id, label: labelOf(lease), held, end })
+  }
+  if (lease.isLeakSuspected) leakEnded(state, lease, connection, held)
+  if (connection.sharers !== undefined && !part(state, connection, lease)) {
+    return partFrom(state, connection, lease, exit)
+  }
+  connection.lease = undefined
+  // Closed under its borrower by a drain or a reclaim: there is nothing left to take back.
+  if (connection.state === "closing") return undefined
+  if (!lease.isStarted) {
+    giveBack(state, connection, now)
+    return undefined
+  }
+  return takeBack(state, connection, lease, exit, end, now)
+}
+
+/** A sharer that is not the last leaves the connection to the others, and its place to the first in line. */
+const partFrom = (
+  state: PoolState,
+  connection: Pooled,
+  lease: Lease,
+  exit: Exit.Exit<unknown, unknown>
+): undefined => {
+  if (lease.isStarted) {
+    revoke(state, connection, lease)
+    judge(state, connection, exit)
+  }
+  if (state.waiters.head?.isShared === true) state.changed()
+  return undefined
+}
+
+/** An interrupted caller that waited: it leaves the queue, and what is being opened for it goes to the next. */
+const leave = (state: PoolState, lease: Lease): undefined => {
+  if (!lease.isQueued) return undefined
+  state.waiters.remove(lease)
+  state.counts.interrupted++
+  state.changed()
+  return undefined
+}
+
+const takeBack = (
+  state: PoolState,
+  connection: Pooled,
+  lease: Lease,
+  exit: Exit.Exit<unknown, unknown>,
+  end: LeaseEnd,
+  now: number
+): Effect.Effect<void> | undefined => {
+  const { connector } = state
+  revoke(state, connection, lease)
+  judge(state, connection, exit)
+  if (connector.reset === undefined) {
+    // Nobody can tell what an interrupted borrower was in the middle of, unless the protocol keeps sharers apart.
+    if (end === "interrupt" && !lease.isShared) connection.retireBecause ??= "broken"
+  } else if (whyRetire(state, connection, now) === undefined) {
+    const reset = Result.try(() => connector.reset!(connection.value, exit))
+    if (Result.isFailure(reset)) return resetBy(state, connection, Effect.fail(reset.failure))
+    if (reset.success !== undefined) return resetBy(state, connection, reset.success)
+  }
+  if (end === "success") prove(state, connection, now)
+  giveBack(state, connection, now)
+  return undefined
+}
+
+/** Asks the connector what the end of a lease says about the connection. */
+const judge = (state: PoolState, connection: Pooled, exit: Exit.Exit<unknown, unknown>): void => {
+  const { isBroken } = state.connector
+  if (isBroken === undefined || connection.isBroken) return
+  const answer = Result.try(() => isBroken(connection.value, exit))
+  connection.isBroken = Result.isFailure(answer) || answer.success
+  if (connection.isBroken) raiseFence(state)
+}
+
+const revoke = (state: PoolState, connection: Pooled, { lent }: Lease): void => {
+  if (state.connector.revoke === undefined || lent === undefined) return
+  const revoked = Result.try(() => state.connector.revoke!(lent))
+  if (Result.isFailure(revoked)) connection.isBroken = true
+}
+
+/** A lease that ended well proves the connection, unless a doubt arose after it was lent. */
+const prove = (state: PoolState, connection: Pooled, now: number): void => {
+  if (connection.fence === state.fence) connection.provenAt = now
+}
+
+const resetBy = (state: PoolState, connection: Pooled, reset: Effect.Effect<unknown, unknown>): Effect.Effect<void> => {
+  state.move(connection, "checking")
+  const limit = { step: "reset", option: "resetTimeout", millis: state.config.resetTimeout }
+  return Effect.map(Effect.exit(limited(reset, limit)), (exit) => {
+    if (connection.state === "closing") return
+    const now = state.time.now()
+    if (Exit.isFailure(exit)) {
+      const cause = Cause.squash(exit.cause)
+      state.counts.failedToReset++
+      emit(state, { _tag: "ResetFailed", connection: connection.id, cause })
+      warn(state, `connection ${connection.id} could not be reset after its lease: ${describeCause(cause)}`)
+      retire(state, connection, "broken")
+    } else {
+      prove(state, connection, now)
+      giveBack(state, connection, now)
+    }
+    state.changed()
+  })
+}
+
+/** Puts a connection that nobody holds where it belongs: to the first in line, to idle, or out of the pool. */
+export const giveBack = (state: PoolState, connection: Pooled, now: number): void => {
+  const because = whyRetire(state, connection, now)
+  if (because !== undefined) {
+    retire(state, connection, because)
+    return state.changed()
+  }
+  const first = state.waiters.head
+  if (first !== undefined && state.isLending && isFresh(state, connection, now)) {
+    handOver(state, connection, first, now)
+    // The next in line may want to share it.
+    if (first.isShared) state.changed()
+    return
+  }
+  connection.idleSince = now
+  toIdle(state, connection)
+  if (first !== undefined || state.phase !== "open") state.changed()
+}
+
+/** Adds a connection to the idle ones, which are kept in the order in which they became idle. */
+export const toIdle = (state: PoolState, connection: Pooled): void => {
+  const { idle } = state
+  state.move(connection, "idle")
+  let place = idle.length
+  while (place > 0 && idle[place - 1]!.idleSince > connection.idleSince) place--
+  if (place === idle.length) idle.push(connection)
+  else idle.splice(place, 0, connection)
+}
+
+const endOf = (exit: Exit.Exit<unknown, unknown>): LeaseEnd =>
+  Exit.isSuccess(exit)
+    ? "success"
+    : Cause.hasInterrupts(exit.cause)
+    ? "interrupt"
+    : Cause.hasDies(exit.cause)
+    ? "defect"
+    : "failure"
+
+const leakEnded = (state: PoolState, lease: Lease, connection: Pooled, held: number): void => {
+  const label = labelOf(lease)
+  emit(state, { _tag: "LeakEnded", connection: connection.id, label, held })
+  warn(state, `${label ?? "a lease"} gave connection ${connection.id} back after ${Math.round(held)} ms`)
+}

@@ -1,0 +1,94 @@
+/**
+ * Steps 2 to 4 of a lease: check out a connection that needs no proof, or wait for one, and lend it.
+ */
+import * as Effect from "effect/Effect"
+import { refusal } from "./admit.ts"
+import { emit, warn } from "./events.ts"
+import { labelOf, type Lease } from "./lease.ts"
+import type { Pooled } from "./pooled.ts"
+import { join, joinable, share } from "./share.ts"
+import type { PoolState } from "./state.ts"
+import { wait, wake } from "./wait.ts"
+
+/** Runs the lease's body with a connection: at once if one is ready and nobody is before us, else in turn. */
+export const borrow = (state: PoolState, lease: Lease): Effect.Effect<any, any, any> => {
+  if (state.waiters.size === 0 && state.isLending) {
+    const connection = state.idle[state.idle.length - 1]
+    if (connection !== undefined) {
+      const now = state.time.now()
+      if (isFresh(state, connection, now)) {
+        state.idle.pop()
+        state.counts.acquiredAtOnce++
+        lend(state, connection, lease, now)
+        if (state.events.listeners > 0) acquired(state, lease, connection, 0)
+        return start(state, lease, connection)
+      }
+    }
+    if (lease.isShared && state.sharing.size > 0) {
+      const now = state.time.now()
+      const shared = joinable(state, now)
+      if (shared !== undefined) {
+        state.counts.acquiredAtOnce++
+        join(shared, lease, now)
+        if (state.events.listeners > 0) acquired(state, lease, shared, 0)
+        return start(state, lease, shared)
+      }
+    }
+  }
+  const reason = refusal(state)
+  if (reason !== undefined) {
+    state.counts.refused++
+    return Effect.fail(state.error(reason))
+  }
+  return wait(state, lease)
+}
+
+/**
+ * Whether a connection may be lent without a validation: it proved itself a moment ago, and nothing has happened since
+ * that makes us doubt all of them. Without `validate` only such a doubt counts.
+ */
+export const isFresh = (state: PoolState, connection: Pooled, now: number): boolean =>
+  connection.fence === state.fence &&
+  (now - connection.provenAt < state.config.freshnessWindow || state.connector.validate === undefined)
+
+/** Gives a connection that is ready, or that may be shared, to the first in line. */
+export const handOver = (state: PoolState, connection: Pooled, lease: Lease, now: number): void => {
+  const waited = now - lease.since
+  state.counts.acquiredAfterWaiting++
+  state.counts.wait.record(waited)
+  if (connection.sharers !== undefined) join(connection, lease, now)
+  else lend(state, connection, lease, now)
+  if (state.events.listeners > 0) acquired(state, lease, connection, waited)
+  if (waited > state.config.slowAcquireTimeout) acquiredSlowly(state, lease, connection, waited)
+  wake(state, lease, Effect.suspend(() => start(state, lease, connection)))
+}
+
+const lend = (state: PoolState, connection: Pooled, lease: Lease, now: number): void => {
+  lease.connection = connection
+  lease.lentAt = now
+  connection.lease = lease
+  if (lease.isShared) share(state, connection, lease)
+  state.move(connection, "used")
+}
+
+/** Reached in the borrower's own fiber, so that whatever the connector or the body throws is the borrower's defect. */
+const start = (state: PoolState, lease: Lease, connection: Pooled): Effect.Effect<any, any, any> => {
+  lease.isStarted = true
+  connection.uses++
+  const lent = state.connector.lend === undefined ? connection.value : state.connector.lend(connection.value)
+  lease.lent = lent
+  return lease.body(lent)
+}
+
+const acquired = (state: PoolState, lease: Lease, connection: Pooled, waited: number): void =>
+  emit(state, { _tag: "Acquired", connection: connection.id, label: labelOf(lease), waited })
+
+const acquiredSlowly = (state: PoolState, lease: Lease, connection: Pooled, waited: number): void => {
+  const label = labelOf(lease)
+  emit(state, { _tag: "AcquiredSlowly", connection: connection.id, label, waited })
+  // After an outage everybody was slow: each has its event, but one line a second is enough for the log.
+  const now = state.time.now()
+  if (now < state.slowLoggedAt + 1000) return
+  state.slowLoggedAt = now
+  warn(state, `${label ?? "a lease"} waited ${Math.round(waited)} ms for its connection (slowAcquireTimeout)`)
+}

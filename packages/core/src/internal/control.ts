@@ -1,0 +1,84 @@
+/**
+ * What the user tells a running pool: retire this one or all, pause and resume, another limit.
+ */
+import * as Effect from "effect/Effect"
+import { InvalidOption, type PoolError, PoolMisuse } from "../PoolError.ts"
+import { emit } from "./events.ts"
+import type { Pooled } from "./pooled.ts"
+import { retire } from "./retire.ts"
+import type { PoolState } from "./state.ts"
+
+/** Marks a connection one holds as not to be lent again. */
+export const invalidate = (state: PoolState, lent: unknown): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    for (const connection of state.connections) {
+      for (const lease of connection.leases) {
+        if (lease.lent !== lent) continue
+        connection.retireBecause ??= "invalidated"
+        return Effect.void
+      }
+    }
+    const rule = "invalidate takes a connection of this pool during its lease"
+    return Effect.die(new PoolMisuse({ pool: state.config.name, rule }))
+  })
+
+/** Retires one connection by its id. `false` if there is none, or if it is on its way out already. */
+export const retireById = (state: PoolState, id: number): boolean => {
+  for (const connection of state.connections) {
+    if (connection.id === id) return retireOne(state, connection)
+  }
+  return false
+}
+
+const retireOne = (state: PoolState, connection: Pooled): boolean => {
+  switch (connection.state) {
+    case "closing":
+      return false
+    case "idle":
+      retire(state, connection, "invalidated")
+      state.changed()
+      return true
+    case "opening":
+    case "checking":
+    case "used":
+      connection.retireBecause ??= "invalidated"
+      return true
+  }
+}
+
+/** Begins a new generation: what is idle goes now, what is lent or being opened when it comes back. */
+export const retireAll = (state: PoolState): void => {
+  state.generation++
+  emit(state, { _tag: "AllRetired", generation: state.generation })
+  for (const connection of Array.from(state.idle)) retire(state, connection, "superseded")
+  state.changed()
+}
+
+export const pause = (state: PoolState): void => {
+  if (state.isPaused || state.phase !== "open") return
+  state.isPaused = true
+  emit(state, { _tag: "Paused" })
+}
+
+export const resume = (state: PoolState): void => {
+  if (!state.isPaused) return
+  state.isPaused = false
+  emit(state, { _tag: "Resumed" })
+  state.changed()
+}
+
+export const setLimit = (state: PoolState, limit: number): Effect.Effect<void, PoolError> =>
+  Effect.suspend(() => {
+    const { maxConnections } = state.config
+    if (!Number.isInteger(limit) || limit < 1 || limit > maxConnections) {
+      const rule = `must be an integer from 1 to maxConnections (${maxConnections}), got ${limit}`
+      return Effect.fail(state.error(new InvalidOption({ option: "limit", rule })))
+    }
+    state.limit = limit
+    emit(state, { _tag: "LimitChanged", limit })
+    const surplus = Math.max(0, state.connections.size - state.closing - limit)
+    // The coldest are at the front.
+    for (const connection of state.idle.slice(0, surplus)) retire(state, connection, "idle")
+    state.changed()
+    return Effect.void
+  })

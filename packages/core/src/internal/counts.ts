@@ -1,0 +1,37 @@
+/**
+ * What a pool has counted since it was made: plain numbers and histograms, written on the way and read when asked for.
+ */
+import type { LeaseEnd, RetireReason } from "../PoolEvent.ts"
+import * as Histogram from "./histogram.ts"
+
+export class Counts {
+  acquiredAtOnce = 0
+  acquiredAfterWaiting = 0
+  timedOut = 0
+  refused = 0
+  interrupted = 0
+  failed = 0
+  opened = 0
+  closed = 0
+  failedToOpen = 0
+  closesTimedOut = 0
+  validated = 0
+  failedToValidate = 0
+  failedToReset = 0
+  leaksSuspected = 0
+  readonly ended: Record<LeaseEnd, number> = { success: 0, failure: 0, defect: 0, interrupt: 0 }
+  readonly retired: Record<RetireReason, number> = {
+    idle: 0,
+    lifetime: 0,
+    broken: 0,
+    invalid: 0,
+    invalidated: 0,
+    superseded: 0,
+    shutdown: 0
+  }
+  readonly wait: Histogram.Histogram = Histogram.make()
+  readonly use: Histogram.Histogram = Histogram.make()
+  readonly open: Histogram.Histogram = Histogram.make()
+  readonly validate: Histogram.Histogram = Histogram.make()
+  readonly lifetime: Histogram.Histogram = Histogram.make()
+}

@@ -1,0 +1,162 @@
+/**
+ * What all dials of a pool share: their pace, their breaker, and one backoff for however many callers wait.
+ *
+ * In an outage one dial at a time is made, after the delays of the `retry` schedule; so the cost of an outage depends
+ * neither on how many wait nor on how long it lasts. When the schedule ends, a round is over: callers that nobody can
+ * serve are told, and the next round begins after the last delay.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as CircuitBreaker from "effect/persistence/CircuitBreaker"
+import * as RateLimiter from "effect/persistence/RateLimiter"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import type { PoolConfig } from "../PoolConfig.ts"
+
+type Step = (now: number, input: unknown) => Effect.Effect<[unknown, Duration.Duration], unknown>
+
+export class Dialer {
+  /** Failures in a row. */
+  failures = 0
+  lastFailure: { readonly cause: unknown; readonly at: number } | undefined = undefined
+  /** A delay between attempts is running: nobody dials. */
+  isBlocked = false
+  /** The schedule of attempts has ended and no dial has succeeded since. */
+  isRoundOver = false
+  /** The pool's time until which the breaker lets no dial through; 0 while it is closed. */
+  breakerUntil = 0
+  readonly pace: Effect.Effect<void>
+  private readonly config: PoolConfig
+  private readonly breaker: CircuitBreaker.CircuitBreaker
+  private step: Step | undefined = undefined
+  private lastDelay = 0
+  private hasToldBreaker = false
+  private blocks = 0
+
+  constructor(config: PoolConfig, pace: Effect.Effect<void>, breaker: CircuitBreaker.CircuitBreaker) {
+    this.config = config
+    this.pace = pace
+    this.breaker = breaker
+  }
+
+  /**
+   * A `CircuitBreakerStore` in the context is used, so that processes can share what they know of a backend; without
+   * one the pool keeps its own.
+   */
+  static readonly make = Effect.fnUntraced(
+    function*(config: PoolConfig): Effect.fn.Return<Dialer, never, Scope.Scope> {
+      return new Dialer(config, yield* makePace(config), yield* makeBreaker(config))
+    }
+  )
+
+  /**
+   * Runs a dial unless the breaker is open, and tells the breaker how it went. Dials that were under way together when
+   * the backend failed say the same thing, so they count as one failure.
+   */
+  guard<A>(dial: Effect.Effect<A, unknown>): Effect.Effect<A, unknown> {
+    return this.breaker.execute(dial, {
+      key: this.config.name,
+      classify: (exit) => {
+        if (Exit.isSuccess(exit)) return CircuitBreaker.success
+        if (this.hasToldBreaker) return CircuitBreaker.ignored
+        this.hasToldBreaker = true
+        return CircuitBreaker.failure()
+      }
+    })
+  }
+
+  /** How long the breaker stays open from now, in milliseconds; 0 when it is closed. */
+  get openFor(): Effect.Effect<number> {
+    return Effect.match(this.breaker.state(this.config.name), {
+      onFailure: () => 0,
+      onSuccess: (state) => state._tag === "Open" ? Duration.toMillis(state.retryAfter) : 0
+    })
+  }
+
+  /** The delay before the next attempt, and whether the round is over. */
+  readonly backOff = Effect.fnUntraced(function*(this: Dialer, now: number, cause: unknown) {
+    this.step ??= yield* Schedule.toStep(this.config.retry) as Effect.Effect<Step>
+    const exit = yield* Effect.exit(this.step(now, cause))
+    if (Exit.isSuccess(exit)) {
+      this.lastDelay = Duration.toMillis(exit.value[1])
+      return this.lastDelay
+    }
+    this.step = undefined
+    this.isRoundOver = true
+    return this.lastDelay
+  })
+
+  failed(cause: unknown, at: number): void {
+    this.failures++
+    this.lastFailure = { cause, at }
+    if (!isRetryable(cause)) this.isRoundOver = true
+  }
+
+  succeeded(): void {
+    this.failures = 0
+    this.lastFailure = undefined
+    this.step = undefined
+    this.breakerUntil = 0
+    this.unblock(this.blocks)
+  }
+
+  /** Lets nobody dial until `unblock` is called with what this returns. */
+  block(): number {
+    this.isBlocked = true
+    return ++this.blocks
+  }
+
+  /** Ends a block, unless another has begun since. */
+  unblock(block: number): boolean {
+    if (block !== this.blocks) return false
+    this.blocks++
+    this.isBlocked = false
+    this.isRoundOver = false
+    this.hasToldBreaker = false
+    return true
+  }
+}
+
+/** How long a breaker that refused a dial wants to be left alone, or `undefined` if it was the dial that failed. */
+export const refusedFor = (error: unknown): number | undefined => {
+  if (!(error instanceof CircuitBreaker.CircuitBreakerError)) return undefined
+  return error.reason._tag === "CircuitOpen" ? Duration.toMillis(error.reason.retryAfter) : 0
+}
+
+/** A connector marks what no further attempt can mend, such as a wrong password, by `isRetryable: false`. */
+export const isRetryable = (cause: unknown): boolean =>
+  !(Predicate.hasProperty(cause, "isRetryable") && cause.isRetryable === false)
+
+const makePace = (config: PoolConfig): Effect.Effect<Effect.Effect<void>> => {
+  const limit = Math.max(1, Math.round(config.connectRate))
+  const window = Duration.seconds(limit / config.connectRate)
+  return RateLimiter.make.pipe(
+    Effect.provide(RateLimiter.layerStoreMemory, { local: true }),
+    Effect.map((limiter) =>
+      Effect.flatMap(
+        Effect.orDie(
+          limiter.consume({ algorithm: "token-bucket", onExceeded: "delay", key: config.name, limit, window })
+        ),
+        ({ delay }) => Duration.isZero(delay) ? Effect.void : Effect.sleep(delay)
+      )
+    )
+  )
+}
+
+const makeBreaker = Effect.fnUntraced(
+  function*(config: PoolConfig): Effect.fn.Return<CircuitBreaker.CircuitBreaker, never, Scope.Scope> {
+    const shared = yield* Effect.serviceOption(CircuitBreaker.CircuitBreakerStore)
+    const { failureRate, minimumDials, openDuration } = config.breaker
+    const breaker = CircuitBreaker.make({
+      tripPolicy: CircuitBreaker.rate({ threshold: failureRate, minimumCalls: minimumDials, size: 2 * minimumDials }),
+      openDuration
+    })
+    return yield* Option.isSome(shared)
+      ? Effect.provideService(breaker, CircuitBreaker.CircuitBreakerStore, shared.value)
+      : Effect.provide(breaker, Layer.fresh(CircuitBreaker.layerStoreMemory()))
+  }
+)

@@ -1,0 +1,53 @@
+/**
+ * The dispatcher: after every change it serves the queue with what is idle, and opens what the queue and the minimum
+ * still want. That it looks again after *every* change is why no waiter is ever lost.
+ */
+import { handOver, isFresh } from "./checkOut.ts"
+import { open } from "./open.ts"
+import { retire } from "./retire.ts"
+import { joinable } from "./share.ts"
+import type { PoolState } from "./state.ts"
+import { validateForWaiter } from "./validate.ts"
+
+export const dispatch = (state: PoolState): void => {
+  if (state.phase !== "closed") {
+    if (state.isLending) serve(state)
+    for (let missing = wanted(state); missing > 0; missing--) open(state)
+  }
+  state.drain?.onChange?.()
+}
+
+const serve = (state: PoolState): void => {
+  const { idle, waiters } = state
+  while (waiters.head !== undefined && idle.length > 0) {
+    const now = state.time.now()
+    const connection = idle[idle.length - 1]!
+    if (isFresh(state, connection, now)) {
+      idle.pop()
+      handOver(state, connection, waiters.head, now)
+    } else if (state.connector.validate === undefined) {
+      retire(state, connection, "broken")
+    } else if (state.validating < waiters.size) {
+      idle.pop()
+      validateForWaiter(state, connection)
+    } else break
+  }
+  while (waiters.head?.isShared === true && state.sharing.size > 0) {
+    const now = state.time.now()
+    const shared = joinable(state, now)
+    if (shared === undefined) return
+    handOver(state, shared, waiters.head, now)
+  }
+}
+
+/** How many dials to begin now. */
+const wanted = (state: PoolState): number => {
+  if (state.dialer.isBlocked) return 0
+  const room = state.limit - state.connections.size
+  if (room <= 0) return 0
+  const forWaiters = state.isLending ? state.waiters.size - state.opening - state.validating : 0
+  const forMinimum = state.floor - (state.live - state.due) - state.opening
+  const missing = Math.min(room, Math.max(forWaiters, forMinimum))
+  // After a failure one dial at a time finds out whether the backend is back.
+  return state.dialer.failures > 0 ? Math.min(missing, 1 - state.opening) : missing
+}

@@ -1,0 +1,123 @@
+/**
+ * The end of a pool, in bounded time: serve the queue and wait for borrowers until `drainTimeout`, then close what is
+ * left under its borrower, each close within `closeTimeout`.
+ */
+import * as Effect from "effect/Effect"
+import type { DrainReport } from "../ConnectionPool.ts"
+import { type Holder, PoolClosed } from "../PoolError.ts"
+import { describeHolder } from "./describe.ts"
+import { emit, warn } from "./events.ts"
+import { labelOf } from "./lease.ts"
+import { discard, retire } from "./retire.ts"
+import type { DrainState, PoolState } from "./state.ts"
+import { failWaiters } from "./wait.ts"
+import { failWarmUps } from "./warmUp.ts"
+
+/** What the counts were when the drain began, to tell by the difference what it did. */
+interface Beginning {
+  readonly at: number
+  readonly acquired: number
+  readonly ended: number
+  readonly closed: number
+  readonly closesTimedOut: number
+}
+
+/** Runs the drain to its end. `queue` says what becomes of those who wait already. */
+export const runDrain = Effect.fnUntraced(
+  function*(state: PoolState, queue: "serve" | "refuse"): Effect.fn.Return<DrainReport> {
+    const drain: DrainState = { onChange: undefined }
+    state.drain = drain
+    state.phase = "draining"
+    state.isPaused = false
+    const beginning = begin(state)
+    emit(state, { _tag: "DrainStarted" })
+    const refusedAtOnce = queue === "refuse" ? refuseAll(state) : 0
+    releaseIdle(state)
+    state.changed()
+    yield* settled(state, drain, () => isQuiet(state), state.config.drainTimeout)
+    state.phase = "closed"
+    const refused = refusedAtOnce + refuseAll(state)
+    const abandoned = abandon(state)
+    yield* settled(state, drain, () => state.connections.size === 0, 2 * state.config.closeTimeout)
+    const report = reportOf(state, beginning, refused, abandoned)
+    emit(state, { _tag: "Drained", report })
+    state.events.end()
+    return report
+  }
+)
+
+/** Nobody waits, nobody holds a connection, and none is being made clean after its lease. */
+const isQuiet = (state: PoolState): boolean => state.waiters.size === 0 && state.used === 0 && state.checking === 0
+
+const begin = (state: PoolState): Beginning => ({
+  at: state.time.now(),
+  acquired: acquiredOf(state),
+  ended: endedOf(state),
+  closed: state.counts.closed,
+  closesTimedOut: state.counts.closesTimedOut
+})
+
+const acquiredOf = ({ counts }: PoolState): number => counts.acquiredAtOnce + counts.acquiredAfterWaiting
+
+const endedOf = ({ counts: { ended } }: PoolState): number =>
+  ended.success + ended.failure + ended.defect + ended.interrupt
+
+/** Waits until a condition holds, looking after each change, but no longer than so many milliseconds. */
+const settled = (state: PoolState, drain: DrainState, holds: () => boolean, millis: number): Effect.Effect<unknown> =>
+  Effect.raceFirst(
+    Effect.callback<void>((resume) => {
+      drain.onChange = () => {
+        if (!holds()) return
+        drain.onChange = undefined
+        state.later(() => resume(Effect.void))
+      }
+      drain.onChange()
+    }),
+    Effect.sleep(millis)
+  )
+
+const refuseAll = (state: PoolState): number => {
+  const refused = failWaiters(state, () => new PoolClosed({ state: state.phase === "closed" ? "closed" : "draining" }))
+  failWarmUps(state, new PoolClosed({ state: "draining" }))
+  return refused
+}
+
+/** Closes what nobody will ask for any more: what the queue leaves over. */
+const releaseIdle = (state: PoolState): void => {
+  for (const connection of state.idle.slice(0, Math.max(0, state.idle.length - state.waiters.size))) {
+    retire(state, connection, "shutdown")
+  }
+}
+
+/** Closes everything that is left, dials and lent connections included, and tells who still held one. */
+const abandon = (state: PoolState): ReadonlyArray<Holder> => {
+  const now = state.time.now()
+  const abandoned: Array<Holder> = []
+  for (const connection of Array.from(state.connections)) {
+    for (const lease of connection.leases) {
+      abandoned.push({ connection: connection.id, label: labelOf(lease), held: now - lease.lentAt })
+    }
+    if (connection.state === "opening") discard(state, connection)
+    else retire(state, connection, "shutdown")
+  }
+  if (abandoned.length > 0) {
+    const names = abandoned.map(describeHolder).join(", ")
+    warn(state, `${abandoned.length} leases had not ended by drainTimeout, their connections are closed: ${names}`)
+  }
+  return abandoned
+}
+
+const reportOf = (
+  state: PoolState,
+  beginning: Beginning,
+  refused: number,
+  abandoned: ReadonlyArray<Holder>
+): DrainReport => ({
+  took: state.time.now() - beginning.at,
+  served: acquiredOf(state) - beginning.acquired,
+  refused,
+  returned: endedOf(state) - beginning.ended,
+  abandoned,
+  closed: state.counts.closed - beginning.closed,
+  closesTimedOut: state.counts.closesTimedOut - beginning.closesTimedOut
+})

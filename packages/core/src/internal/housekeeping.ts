@@ -1,0 +1,96 @@
+/**
+ * Housekeeping: retires what is past its time, refills the minimum, and watches for leases that do not end.
+ *
+ * It sleeps until the next connection is due instead of sweeping: a connection that becomes idle, opens or is lent
+ * while it sleeps is due no earlier than one full time-out from then, and it never sleeps longer than the shortest.
+ */
+import * as Effect from "effect/Effect"
+import { describeHolder } from "./describe.ts"
+import { emit, warn } from "./events.ts"
+import { labelOf, type Lease, takenAt } from "./lease.ts"
+import type { Pooled } from "./pooled.ts"
+import { retire, retireDue } from "./retire.ts"
+import type { PoolState } from "./state.ts"
+
+export const keepHouse = (state: PoolState): Effect.Effect<never> =>
+  Effect.forever(Effect.suspend(() => {
+    const now = state.time.now()
+    state.time.settle()
+    let next = now + shortestTimeout(state)
+    for (const connection of Array.from(state.connections)) next = Math.min(next, visit(state, connection, now))
+    retireDue(state)
+    state.changed()
+    return Effect.sleep(Math.max(1, next - state.time.now()))
+  }))
+
+const shortestTimeout = ({ config }: PoolState): number =>
+  Math.min(
+    config.idleTimeout,
+    config.maxLifetime * (1 - config.maxLifetimeJitter),
+    config.leakTimeout,
+    config.reclaimTimeout
+  )
+
+/** Does what is due for one connection, and tells when it must be visited again. */
+const visit = (state: PoolState, connection: Pooled, now: number): number => {
+  switch (connection.state) {
+    case "idle":
+      return visitIdle(state, connection, now)
+    case "used":
+      return visitUsed(state, connection, now)
+    case "opening":
+    case "checking":
+    case "closing":
+      return Infinity
+  }
+}
+
+/**
+ * One that the minimum needs is marked due and stays until its replacement is open, if there is room to open one; so
+ * neither an expiry nor an outage ever leaves the pool with less than it had.
+ */
+const visitIdle = (state: PoolState, connection: Pooled, now: number): number => {
+  if (connection.isDue) return Infinity
+  const dueAt = Math.min(connection.expiresAt, connection.idleSince + state.config.idleTimeout)
+  if (now < dueAt) return dueAt
+  const isNeeded = state.live <= state.floor
+  if (isNeeded && state.connections.size < state.limit) {
+    connection.isDue = true
+    state.due++
+  } else retire(state, connection, now >= connection.expiresAt ? "lifetime" : "idle")
+  return Infinity
+}
+
+const visitUsed = (state: PoolState, connection: Pooled, now: number): number => {
+  const { leakTimeout, reclaimTimeout } = state.config
+  const { lease } = connection
+  if (lease === undefined) return Infinity
+  const held = now - lease.lentAt
+  if (held >= reclaimTimeout) {
+    reclaim(state, connection, lease, held)
+    return Infinity
+  }
+  if (held >= leakTimeout) leakSuspected(state, connection, lease, held)
+  return lease.lentAt + (held < leakTimeout ? Math.min(leakTimeout, reclaimTimeout) : reclaimTimeout)
+}
+
+const leakSuspected = (state: PoolState, connection: Pooled, lease: Lease, held: number): void => {
+  if (lease.isLeakSuspected) return
+  lease.isLeakSuspected = true
+  state.counts.leaksSuspected++
+  const label = labelOf(lease)
+  const places = takenAt(lease)
+  emit(state, { _tag: "LeakSuspected", connection: connection.id, label, held, takenAt: places })
+  const where = places.length === 0 ? "" : `, taken at ${places.join(", ")}`
+  warn(state, `leak suspected: ${describeHolder({ connection: connection.id, label, held })} (leakTimeout)${where}`)
+}
+
+/** Takes the connection from a borrower that holds it too long; the borrower's own end is awaited by nobody. */
+const reclaim = (state: PoolState, connection: Pooled, lease: Lease, held: number): void => {
+  const label = labelOf(lease)
+  warn(
+    state,
+    `connection ${connection.id} is taken from ${label ?? "a lease"} after ${Math.round(held)} ms (reclaimTimeout)`
+  )
+  retire(state, connection, "invalidated")
+}

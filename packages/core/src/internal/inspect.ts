@@ -1,0 +1,98 @@
+/**
+ * Looking at the pool: its numbers, its connections and who holds them. Nothing here changes anything.
+ */
+import * as Result from "effect/Result"
+import type { ConnectionInfo } from "../ConnectionPool.ts"
+import type { Inspection } from "../Connector.ts"
+import type { Holder } from "../PoolError.ts"
+import type { PoolCounts, PoolStats } from "../PoolStats.ts"
+import { labelOf } from "./lease.ts"
+import type { Pooled } from "./pooled.ts"
+import type { PoolState } from "./state.ts"
+
+export const stats = (state: PoolState): PoolStats => {
+  const { config, counts, limit, used, waiters } = state
+  const now = state.time.now()
+  return {
+    name: config.name,
+    state: state.phase === "open" && state.isPaused ? "paused" : state.phase,
+    total: state.connections.size,
+    used,
+    idle: state.idle.length,
+    pending: waiters.size,
+    opening: state.opening,
+    checking: state.checking,
+    closing: state.closing,
+    minConnections: config.minConnections,
+    maxConnections: config.maxConnections,
+    limit,
+    utilization: Math.min(100, used / limit * 100),
+    oldestWaiter: waiters.head === undefined ? 0 : now - waiters.head.since,
+    breaker: state.dialer.breakerUntil > now ? "open" : "closed",
+    counts: countsOf(state),
+    wait: counts.wait.timing(counts.acquiredAtOnce),
+    use: counts.use.timing(),
+    open: counts.open.timing(),
+    validate: counts.validate.timing(),
+    lifetime: counts.lifetime.timing()
+  }
+}
+
+const countsOf = ({ counts }: PoolState): PoolCounts => ({
+  acquiredAtOnce: counts.acquiredAtOnce,
+  acquiredAfterWaiting: counts.acquiredAfterWaiting,
+  timedOut: counts.timedOut,
+  refused: counts.refused,
+  interrupted: counts.interrupted,
+  failed: counts.failed,
+  ended: { ...counts.ended },
+  opened: counts.opened,
+  closed: counts.closed,
+  failedToOpen: counts.failedToOpen,
+  closesTimedOut: counts.closesTimedOut,
+  retired: { ...counts.retired },
+  validated: counts.validated,
+  failedToValidate: counts.failedToValidate,
+  failedToReset: counts.failedToReset,
+  leaksSuspected: counts.leaksSuspected
+})
+
+/** Who holds the connections, longest first, ten at most. */
+export const holders = (state: PoolState): ReadonlyArray<Holder> => {
+  const now = state.time.now()
+  const held: Array<Holder> = []
+  for (const { id, leases } of state.connections) {
+    for (const lease of leases) held.push({ connection: id, label: labelOf(lease), held: now - lease.lentAt })
+  }
+  return held.toSorted((a, b) => b.held - a.held).slice(0, 10)
+}
+
+export const connections = (state: PoolState): ReadonlyArray<ConnectionInfo> => {
+  const now = state.time.now()
+  return Array.from(state.connections, (connection) => infoOf(state, connection, now))
+}
+
+const infoOf = (state: PoolState, connection: Pooled, now: number): ConnectionInfo => {
+  const inspection = inspectionOf(state, connection)
+  return {
+    id: connection.id,
+    state: connection.state,
+    age: connection.value === undefined ? 0 : now - connection.openedAt,
+    idleFor: connection.state === "idle" ? now - connection.idleSince : 0,
+    heldFor: connection.lease === undefined ? 0 : now - connection.lease.lentAt,
+    uses: connection.uses,
+    errors: connection.errors,
+    label: connection.lease === undefined ? undefined : labelOf(connection.lease),
+    tags: inspection.tags,
+    activity: inspection.activity?.slice(0, 100)
+  }
+}
+
+const nothing: Inspection = { tags: {} }
+
+/** A connector that fails to describe a connection must not take the whole view down. */
+const inspectionOf = (state: PoolState, connection: Pooled): Inspection => {
+  const { inspect } = state.connector
+  if (inspect === undefined || connection.value === undefined) return nothing
+  return Result.getOrElse(Result.try(() => inspect(connection.value)), () => nothing)
+}

@@ -1,0 +1,71 @@
+/**
+ * The beginning of a pool and the hold on its end.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FiberSet from "effect/FiberSet"
+import * as Random from "effect/Random"
+import * as Scheduler from "effect/Scheduler"
+import * as Scope from "effect/Scope"
+import type { DrainReport } from "../ConnectionPool.ts"
+import type { Connector } from "../Connector.ts"
+import type { PoolConfig } from "../PoolConfig.ts"
+import { Dialer } from "./dialer.ts"
+import { dispatch } from "./dispatch.ts"
+import { runDrain } from "./drain.ts"
+import { emit, EventHub, warn } from "./events.ts"
+import { raiseFence } from "./retire.ts"
+import { PoolState } from "./state.ts"
+import { PoolTime } from "./time.ts"
+
+/** Puts the parts of a pool together. What runs beside the callers ends with `background`. */
+export const makeState = Effect.fnUntraced(
+  function*(config: PoolConfig, connector: Connector<any, any>, background: Scope.Closeable) {
+    const context = yield* Effect.context<never>()
+    const runFork = Effect.runForkWith(context)
+    const fibers = yield* Scope.provide(FiberSet.make<unknown, never>(), background)
+    const runInBackground = yield* FiberSet.runtime(fibers)<never>()
+    const time = new PoolTime(Context.get(context, Clock.Clock))
+    const state = new PoolState({
+      config,
+      connector,
+      time,
+      random: Context.get(context, Random.Random),
+      events: yield* EventHub.make(config.eventBuffer),
+      dialer: yield* Scope.provide(Dialer.make(config), background),
+      dispatcher: Context.get(context, Scheduler.Scheduler).makeDispatcher(),
+      // Work begins on the scheduler's next turn and never inside the change that asked for it.
+      fork: (effect) => runInBackground(Effect.andThen(Effect.yieldNow, effect)),
+      forkDetached: (effect) => runFork(Effect.andThen(Effect.yieldNow, effect))
+    })
+    state.changed = () => dispatch(state)
+    time.onLeap = (by) => {
+      raiseFence(state)
+      emit(state, { _tag: "ClockLeapt", by })
+      warn(state, `the clock leapt by ${Math.round(by)} ms, or the process was suspended`)
+    }
+    return state
+  }
+)
+
+/** The drain runs once, in a fiber of its own, however many ask for it and whoever is interrupted. */
+export const makeDrain = (
+  state: PoolState,
+  background: Scope.Closeable
+): (queue: "serve" | "refuse") => Effect.Effect<DrainReport> => {
+  let running: Deferred.Deferred<DrainReport> | undefined
+  return (queue: "serve" | "refuse"): Effect.Effect<DrainReport> =>
+    Effect.suspend(() => {
+      if (running === undefined) {
+        const report = running = Deferred.makeUnsafe<DrainReport>()
+        state.forkDetached(Effect.onExit(runDrain(state, queue), (exit) => {
+          state.forkDetached(Scope.close(background, Exit.void))
+          return Deferred.done(report, exit)
+        }))
+      }
+      return Deferred.await(running)
+    })
+}

@@ -1,0 +1,157 @@
+/**
+ * Beside the path of a lease: a dial, from its first moment to a connection that is ready or a failure that is told.
+ *
+ * A dial belongs to the pool and not to the caller that caused it: a caller that leaves does not stop it, and a
+ * connection that is ready goes to whoever is first in line.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Cause from "effect/Cause"
+import * as Scope from "effect/Scope"
+import { BreakerOpen, ConnectFailed, type PoolErrorReason } from "../PoolError.ts"
+import { giveBack } from "./checkIn.ts"
+import { describeCause } from "./describe.ts"
+import { isRetryable, refusedFor } from "./dialer.ts"
+import { emit, warn } from "./events.ts"
+import { limited, StepMisused } from "./limited.ts"
+import { Pooled } from "./pooled.ts"
+import { broken, discard, retireDue } from "./retire.ts"
+import type { PoolState } from "./state.ts"
+import { failWaiters } from "./wait.ts"
+import { failWarmUps, settleWarmUps } from "./warmUp.ts"
+
+/** Begins a dial. */
+export const open = (state: PoolState): void => {
+  const connection = new Pooled(state.nextId++, state.generation, state.time.now())
+  state.connections.add(connection)
+  state.opening++
+  state.fork(dial(state, connection))
+}
+
+const dial = Effect.fnUntraced(function*(state: PoolState, connection: Pooled) {
+  yield* state.dialer.pace
+  // The pool may have been closed while the dial waited for its turn, and the same again while it was made.
+  if (connection.state !== "opening") return
+  connection.openedAt = state.time.now()
+  const exit = yield* Effect.exit(state.dialer.guard(connect(state, connection)))
+  if (connection.state !== "opening") return
+  if (Exit.isSuccess(exit)) return arrived(state, connection, exit.value)
+  const cause = Cause.squash(exit.cause)
+  const refused = refusedFor(cause)
+  return yield* refused === undefined ? failed(state, connection, cause) : refusedByBreaker(state, connection, refused)
+})
+
+const connect = (state: PoolState, connection: Pooled): Effect.Effect<unknown, unknown> => {
+  const dialed = Effect.suspend(() =>
+    state.connector.connect({ onBroken: (cause) => broken(state, connection, cause) })
+  ).pipe(
+    Scope.provide(connection.scope),
+    Effect.flatMap((value) => {
+      const rule = misuse(state, value)
+      return rule === undefined ? Effect.succeed(value) : Effect.fail(new StepMisused({ rule }))
+    })
+  )
+  return limited(dialed, {
+    step: "connect",
+    option: "connectTimeout",
+    millis: state.config.connectTimeout,
+    onStart: (fiber) => {
+      connection.dial = fiber
+    }
+  })
+}
+
+/** A connector that gives nothing, or the same connection twice, would make two borrowers share one. */
+const misuse = (state: PoolState, value: unknown): string | undefined => {
+  if (value === undefined || value === null) return `connect returned ${value}`
+  if (typeof value !== "object" && typeof value !== "function") return undefined
+  for (const other of state.connections) {
+    if (other.value === value) return "connect returned a connection that the pool holds already"
+  }
+  return undefined
+}
+
+const arrived = (state: PoolState, connection: Pooled, value: unknown): void => {
+  const { config, counts, dialer } = state
+  const now = state.time.now()
+  const took = now - connection.openedAt
+  const wasOpen = dialer.breakerUntil > 0
+  dialer.succeeded()
+  counts.opened++
+  counts.open.record(took)
+  connection.value = value
+  connection.openedAt = now
+  connection.expiresAt = now + config.maxLifetime * (1 - config.maxLifetimeJitter * state.random.nextDoubleUnsafe())
+  connection.provenAt = now
+  connection.fence = state.fence
+  emit(state, { _tag: "Opened", connection: connection.id, took })
+  if (wasOpen) emit(state, { _tag: "BreakerClosed" })
+  state.move(connection, "checking")
+  retireDue(state)
+  giveBack(state, connection, now)
+  state.changed()
+  settleWarmUps(state)
+}
+
+const failed = Effect.fnUntraced(function*(state: PoolState, connection: Pooled, cause: unknown) {
+  const { dialer } = state
+  const now = state.time.now()
+  discard(state, connection)
+  state.counts.failedToOpen++
+  dialer.failed(cause, now)
+  // Dials that fail together are one step of the schedule: the first of them starts the delay.
+  const isFirst = !dialer.isBlocked
+  const block = isFirst ? dialer.block() : 0
+  const delay = isFirst ? yield* dialer.backOff(state.time.date(), cause) : 0
+  const openFor = yield* dialer.openFor
+  emit(state, { _tag: "OpenFailed", connection: connection.id, cause, attempt: dialer.failures, retryIn: delay })
+  if (isFirst) {
+    warn(state, `could not connect, attempt ${dialer.failures}: ${describeCause(cause)}`)
+    resumeAfter(state, Math.max(delay, openFor), block)
+  }
+  if (openFor > 0) breakerOpened(state, now + openFor, openFor)
+  failUnserved(state)
+  state.changed()
+})
+
+/** The breaker let nobody dial, because another process shares it or because its time is not up yet. */
+const refusedByBreaker = (state: PoolState, connection: Pooled, retryAfter: number): Effect.Effect<void> =>
+  Effect.sync(() => {
+    const delay = Math.max(retryAfter, 100)
+    discard(state, connection)
+    if (!state.dialer.isBlocked) resumeAfter(state, delay, state.dialer.block())
+    breakerOpened(state, state.time.now() + delay, delay)
+    failUnserved(state)
+    state.changed()
+  })
+
+const breakerOpened = (state: PoolState, until: number, retryAfter: number): void => {
+  const wasOpen = state.dialer.breakerUntil > 0
+  state.dialer.breakerUntil = until
+  state.dialer.isRoundOver = true
+  if (wasOpen) return
+  emit(state, { _tag: "BreakerOpened", retryAfter })
+  warn(state, `too many dials failed, the next is made in ${Math.ceil(retryAfter)} ms`)
+}
+
+const resumeAfter = (state: PoolState, delay: number, block: number): void => {
+  state.fork(Effect.map(Effect.sleep(delay), () => {
+    if (state.dialer.unblock(block)) state.changed()
+  }))
+}
+
+/** When a round of attempts is over, tells those who wait for nothing that is open or being opened. */
+const failUnserved = (state: PoolState): void => {
+  if (!state.dialer.isRoundOver || state.live > 0 || state.opening > 0) return
+  failWaiters(state, (waited) => unavailable(state, waited))
+  failWarmUps(state, unavailable(state, 0))
+}
+
+const unavailable = (state: PoolState, waited: number): PoolErrorReason => {
+  const { breakerUntil, failures, lastFailure } = state.dialer
+  const retryAfter = breakerUntil - state.time.now()
+  const cause = lastFailure?.cause
+  return retryAfter > 0
+    ? new BreakerOpen({ retryAfter, cause })
+    : new ConnectFailed({ cause, attempts: failures, waited, isRetryable: isRetryable(cause) })
+}

@@ -1,0 +1,209 @@
+/**
+ * The rules that the options of a pool keep, as one `Schema`: each option alone, unknown options, and options beside
+ * one another. What it refuses is told as the option's name and the rule it breaks, in words.
+ */
+import * as Duration from "effect/Duration"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import type * as SchemaIssue from "effect/SchemaIssue"
+import * as SchemaParser from "effect/SchemaParser"
+import type { PoolOptions } from "../PoolConfig.ts"
+import { common } from "./poolDefaults.ts"
+
+/** The option that is refused and the rule it breaks. */
+export interface Refusal {
+  readonly option: string
+  readonly rule: string
+}
+
+/** The checked options as a copy of its own, or the first option refused. */
+export const check = (options: unknown): Result.Result<PoolOptions, Refusal> =>
+  Result.mapError(decode(options), (issue) => refusalOf(issue, ""))
+
+/** Milliseconds of a duration, finite or not; `undefined` if the input is not an amount of time. */
+export const millis = (input: unknown): number | undefined =>
+  isAmount(input) ? Option.getOrUndefined(Option.map(Duration.fromInput(input), Duration.toMillis)) : undefined
+
+const units = new Set(["weeks", "days", "hours", "minutes", "seconds", "milliseconds", "microseconds", "nanoseconds"])
+
+// `Duration` reads NaN, an empty object and units it does not know as 0, which would pass for "switched off".
+const isAmount = (input: unknown): input is Duration.Input => {
+  if (typeof input === "number") return !Number.isNaN(input)
+  if (typeof input === "string" || typeof input === "bigint" || Duration.isDuration(input)) return true
+  if (Array.isArray(input)) return input.length === 2 && input.every((part) => Number.isFinite(part))
+  if (typeof input !== "object" || input === null) return false
+  const entries = Object.entries(input).filter(([, amount]) => amount !== undefined)
+  return entries.length > 0 && entries.every(([unit, amount]) => units.has(unit) && Number.isFinite(amount))
+}
+
+interface OptionSchema<A> extends Schema.optionalKey<Schema.declare<A | undefined>> {}
+
+/** An option that may be left out, or given as `undefined`. What it `expects` completes the sentence "must be ...". */
+const option = <A>(expects: string, is: (value: unknown) => boolean): OptionSchema<A> =>
+  Schema.optionalKey(
+    Schema.declare((value: unknown): value is A | undefined => value === undefined || is(value), { expected: expects })
+  )
+
+const number = (expects: string, is: (value: number) => boolean): OptionSchema<number> =>
+  option(expects, (value) => typeof value === "number" && Number.isFinite(value) && is(value))
+
+const count = (minimum: number, maximum: number): OptionSchema<number> =>
+  number(
+    maximum === Number.MAX_SAFE_INTEGER
+      ? `an integer of at least ${minimum}`
+      : `an integer from ${minimum} to ${maximum}`,
+    (n) => Number.isSafeInteger(n) && n >= minimum && n <= maximum
+  )
+
+const isDuration = (value: unknown, minimum: (ms: number) => boolean): boolean => {
+  const ms = millis(value)
+  return ms !== undefined && Number.isFinite(ms) && minimum(ms)
+}
+
+const isPositive = (n: number): boolean => n > 0
+
+const duration: OptionSchema<Duration.Input> = option(
+  "a finite duration greater than 0, such as \"5 seconds\" or 5000",
+  (value) => isDuration(value, isPositive)
+)
+
+const fields = {
+  name: option<string>(
+    "a text of 1 to 200 characters without control characters",
+    (value) => typeof value === "string" && /^[^\p{Cc}]{1,200}$/u.test(value) && value.trim() !== ""
+  ),
+  minConnections: count(0, 100_000),
+  maxConnections: count(1, 100_000),
+  acquireTimeout: duration,
+  connectTimeout: duration,
+  validateTimeout: duration,
+  resetTimeout: duration,
+  closeTimeout: duration,
+  drainTimeout: duration,
+  idleTimeout: duration,
+  maxLifetime: duration,
+  maxLifetimeJitter: number("a number from 0 to 1", (n) => n >= 0 && n <= 1),
+  maxUses: count(1, Number.MAX_SAFE_INTEGER),
+  freshnessWindow: option<Duration.Input>(
+    "a finite duration of at least 0, such as \"1 second\" or 0",
+    (value) => isDuration(value, (ms) => ms >= 0)
+  ),
+  pendingLimit: count(0, Number.MAX_SAFE_INTEGER),
+  connectRate: number("a finite number greater than 0", isPositive),
+  retry: option<Schedule.Schedule<unknown, unknown>>("a Schedule", Schedule.isSchedule),
+  breaker: Schema.optional(Schema.Struct({
+    failureRate: number("a number greater than 0 and at most 1", (n) => n > 0 && n <= 1),
+    minimumDials: count(1, Number.MAX_SAFE_INTEGER),
+    openDuration: duration
+  })),
+  healthCheck: option<Duration.Input | Schedule.Schedule<unknown>>(
+    "a finite duration greater than 0, such as \"30 seconds\", or a Schedule",
+    (value) => Schedule.isSchedule(value) || isDuration(value, isPositive)
+  ),
+  leakTimeout: duration,
+  reclaimTimeout: duration,
+  slowAcquireTimeout: duration,
+  startup: option<"failFast" | "lazy">("\"failFast\" or \"lazy\"", (value) => value === "failFast" || value === "lazy"),
+  startupTimeout: duration,
+  // The room of the buffer is taken at once: a slip of a few zeros must not exhaust the memory.
+  eventBuffer: count(1, 1_000_000),
+  metrics: option<boolean>("true or false", (value) => typeof value === "boolean")
+}
+
+type Rule = (options: PoolOptions) => Schema.FilterIssue | undefined
+
+/**
+ * `shorter` must be less than `longer`, or `orEqual`. Without a `fallback` the rule holds only where both are given.
+ * Counts compare as durations do, since a duration given as a number is in milliseconds.
+ */
+const ordered = (
+  shorter: keyof PoolOptions,
+  relation: "must not exceed" | "must be less than",
+  longer: keyof PoolOptions,
+  fallback?: number
+): Rule =>
+(options) => {
+  const low = millis(options[shorter])
+  const high = millis(options[longer]) ?? fallback
+  if (low === undefined || high === undefined || low < high) return undefined
+  if (low === high && relation === "must not exceed") return undefined
+  const limit = options[longer] === undefined ? `${high} ms by default` : show(options[longer])
+  return { path: [shorter], issue: `${relation} ${longer} (${limit}), got ${show(options[shorter])}` }
+}
+
+const startupTimeoutHasEffect: Rule = ({ minConnections, startup, startupTimeout }) => {
+  if (startupTimeout === undefined) return undefined
+  const without = startup === "lazy" ? "startup is \"lazy\"" : minConnections === 0 ? "minConnections is 0" : undefined
+  return without === undefined
+    ? undefined
+    : { path: ["startupTimeout"], issue: `has no effect when ${without}, leave one of them out` }
+}
+
+const rules: ReadonlyArray<Rule> = [
+  ordered("minConnections", "must not exceed", "maxConnections"),
+  ordered("validateTimeout", "must not exceed", "acquireTimeout", common.acquireTimeout),
+  ordered("slowAcquireTimeout", "must be less than", "acquireTimeout", common.acquireTimeout),
+  ordered("idleTimeout", "must not exceed", "maxLifetime"),
+  ordered("leakTimeout", "must be less than", "reclaimTimeout"),
+  startupTimeoutHasEffect
+]
+
+const Options = Schema.Struct(fields).check(
+  Schema.makeFilter((options) => rules.map((rule) => rule(options)).filter((issue) => issue !== undefined))
+)
+
+const decode: (options: unknown) => Result.Result<PoolOptions, SchemaIssue.Issue> = SchemaParser.decodeUnknownResult(
+  Options,
+  { onExcessProperty: "error", reportInput: true }
+)
+
+/** The first issue that names an option. */
+const refusalOf = (issue: SchemaIssue.Issue, path: string): Refusal => {
+  const refuse = (rule: string): Refusal => ({ option: path === "" ? "options" : path, rule })
+  switch (issue._tag) {
+    case "Pointer":
+      return refusalOf(issue.issue, [path, ...issue.path.map(String)].filter((part) => part !== "").join("."))
+    case "Composite":
+      return refusalOf(issue.issues[0], path)
+    case "Filter":
+    case "Encoding":
+      return refusalOf(issue.issue, path)
+    case "UnexpectedKey":
+      // Its value is not shown: the pool does not know what it is, and it may be a secret.
+      return refuse("is not an option of a pool")
+    case "InvalidValue":
+      return refuse(String(issue.annotations?.["message"]))
+    case "InvalidType":
+      return refuse(`must be ${issue.ast.annotations?.["expected"] ?? "an object"}, got ${show(issue.input)}`)
+    case "AnyOf":
+      return issue.issues[0] === undefined
+        ? refuse(`must be an object, got ${show(issue.input)}`)
+        : refusalOf(issue.issues[0], path)
+    case "MissingKey":
+    case "Forbidden":
+    case "OneOf":
+      return refuse("is not allowed")
+  }
+}
+
+/** A value on one line of at most 60 characters. Of objects only the kind is told: they may hold anything. */
+const show = (value: unknown): string => {
+  switch (typeof value) {
+    case "string": {
+      const text = JSON.stringify(value)
+      return text.length > 60 ? `${text.slice(0, 59)}…` : text
+    }
+    case "bigint":
+      return `${value}n`.slice(0, 60)
+    case "function":
+      return "a function"
+    case "object":
+      if (value === null) return "null"
+      if (Duration.isDuration(value)) return Duration.format(value)
+      return Array.isArray(value) ? "an array" : "an object"
+    default:
+      return String(value)
+  }
+}

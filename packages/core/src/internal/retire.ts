@@ -1,0 +1,99 @@
+/**
+ * Giving up a connection: out of every list at once, then closed beside everybody, within a limit of its own.
+ *
+ * Its place is free only when its close has ended or was given up, so that the server never sees more than
+ * `maxConnections`.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
+import type { RetireReason } from "../PoolEvent.ts"
+import { describeCause } from "./describe.ts"
+import { emit, warn } from "./events.ts"
+import { limited, StepTimedOut } from "./limited.ts"
+import type { Pooled } from "./pooled.ts"
+import type { PoolState } from "./state.ts"
+
+/** Why a connection must not be lent again, or `undefined` if it may. */
+export const whyRetire = (state: PoolState, connection: Pooled, now: number): RetireReason | undefined => {
+  if (connection.isBroken) return "broken"
+  if (connection.retireBecause !== undefined) return connection.retireBecause
+  if (connection.generation !== state.generation) return "superseded"
+  if (now >= connection.expiresAt || connection.uses >= state.config.maxUses) return "lifetime"
+  if (state.connections.size - state.closing > state.limit) return "idle"
+  if (state.phase !== "open" && (state.phase === "closed" || state.waiters.size === 0)) return "shutdown"
+  return undefined
+}
+
+/** Closes a connection that is open, whatever its state. Callers call `changed` when they are done. */
+export const retire = (state: PoolState, connection: Pooled, because: RetireReason): void => {
+  if (connection.state === "closing") return
+  if (connection.state === "idle") state.idle.splice(state.idle.indexOf(connection), 1)
+  state.move(connection, "closing")
+  state.counts.retired[because]++
+  emit(state, { _tag: "Retired", connection: connection.id, because })
+  state.forkDetached(close(state, connection, true))
+}
+
+/** Closes what a dial that failed, or was stopped, has left. */
+export const discard = (state: PoolState, connection: Pooled): void => {
+  state.move(connection, "closing")
+  connection.dial?.interruptUnsafe()
+  state.forkDetached(close(state, connection, false))
+}
+
+/** A connection reported its own end. */
+export const broken = (state: PoolState, connection: Pooled, cause: unknown): void => {
+  if (connection.isBroken || connection.state === "closing") return
+  connection.isBroken = true
+  if (connection.state === "opening") return
+  raiseFence(state)
+  if (connection.state !== "idle") return
+  warn(state, `connection ${connection.id} broke while idle: ${describeCause(cause)}`)
+  retire(state, connection, "broken")
+  state.changed()
+}
+
+/** Where one connection proved dead, every other must prove itself before it is lent. */
+export const raiseFence = (state: PoolState): void => {
+  state.fence++
+}
+
+/** Retires idle connections that are past their time, as far as the minimum allows. */
+export const retireDue = (state: PoolState): void => {
+  const now = state.time.now()
+  for (const connection of Array.from(state.idle)) {
+    if (!connection.isDue) continue
+    if (state.live <= state.floor) return
+    retire(state, connection, now >= connection.expiresAt ? "lifetime" : "idle")
+  }
+}
+
+const close = Effect.fnUntraced(function*(state: PoolState, connection: Pooled, wasOpen: boolean) {
+  // A dial left behind at its limit may still succeed: its connection lands in the scope that is closed after it.
+  const finished = connection.dial === undefined ? Effect.void : Fiber.await(connection.dial)
+  const exit = yield* Effect.exit(limited(Effect.andThen(finished, Scope.close(connection.scope, Exit.void)), {
+    step: "close",
+    option: "closeTimeout",
+    millis: state.config.closeTimeout
+  }))
+  state.connections.delete(connection)
+  state.closing--
+  if (Exit.isFailure(exit)) closeFailed(state, connection, exit)
+  if (wasOpen) {
+    const lived = state.time.now() - connection.openedAt
+    state.counts.closed++
+    state.counts.lifetime.record(lived)
+    emit(state, { _tag: "Closed", connection: connection.id, lived })
+  }
+  state.changed()
+})
+
+const closeFailed = (state: PoolState, connection: Pooled, exit: Exit.Failure<unknown, unknown>): void => {
+  const cause = Exit.findErrorOption(exit)
+  const error = cause._tag === "Some" ? cause.value : exit.cause
+  if (error instanceof StepTimedOut) state.counts.closesTimedOut++
+  emit(state, { _tag: "CloseFailed", connection: connection.id, cause: error })
+  warn(state, `connection ${connection.id} could not be closed: ${describeCause(error)}`)
+}

@@ -1,0 +1,164 @@
+/**
+ * Everything one pool knows, in one record that the steps of a lease share.
+ *
+ * All of it is read and written synchronously, so no step ever sees another's half-done work: whatever must wait (a
+ * dial, a validation, a reset, a close) runs in a fiber of its own and comes back with one synchronous change, after
+ * which `changed` lets the dispatcher look again. That is the whole of the pool's concurrency control.
+ */
+import type * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import type * as Random from "effect/Random"
+import type * as Scheduler from "effect/Scheduler"
+import type { ConnectionState } from "../ConnectionPool.ts"
+import type { Connector } from "../Connector.ts"
+import type { PoolConfig } from "../PoolConfig.ts"
+import { PoolError, type PoolErrorReason } from "../PoolError.ts"
+import { Counts } from "./counts.ts"
+import type { Dialer } from "./dialer.ts"
+import type { EventHub } from "./events.ts"
+import type { Lease } from "./lease.ts"
+import type { Pooled } from "./pooled.ts"
+import type { PoolTime } from "./time.ts"
+import { WaitQueue } from "./waitQueue.ts"
+
+export class PoolState {
+  readonly config: PoolConfig
+  readonly connector: Connector<any, any>
+  readonly time: PoolTime
+  readonly random: typeof Random.Random.Service
+  readonly events: EventHub
+  readonly dialer: Dialer
+  /** Wakes waiting fibers, on the scheduler the pool was made with. */
+  readonly dispatcher: Scheduler.SchedulerDispatcher
+  /** Starts background work that ends with the pool. */
+  readonly fork: (effect: Effect.Effect<unknown>) => void
+  /** Starts work that outlives the pool's scope, each with a limit of its own. */
+  readonly forkDetached: (effect: Effect.Effect<unknown>) => Fiber.Fiber<unknown>
+
+  readonly counts = new Counts()
+  readonly waiters = new WaitQueue()
+  /** Waiting fibers whose outcome is decided and that run on the scheduler's next turn. */
+  woken: Array<Lease> = []
+  /** Every connection that counts against the limit. */
+  readonly connections = new Set<Pooled>()
+  /** Idle connections by the time they became idle: the last one is the warmest and is lent first. */
+  readonly idle: Array<Pooled> = []
+  /** Connections lent by shared leases. */
+  readonly sharing = new Set<Pooled>()
+  opening = 0
+  used = 0
+  checking = 0
+  closing = 0
+  /** Those of `idle` that are past their time and wait for their replacement. */
+  due = 0
+  /** Those of `checking` that a waiter is to get if they pass. */
+  validating = 0
+  phase: "open" | "draining" | "closed" = "open"
+  isPaused = false
+  limit: number
+  nextId = 1
+  /** Rises with `retireAll`: a connection of an older generation is not lent again. */
+  generation = 0
+  /** Rises when a connection proves dead: whoever proved itself before must do so again. */
+  fence = 0
+  readonly warmUps = new Set<WarmUp>()
+  /** When a slow acquisition was logged last. */
+  slowLoggedAt = -Infinity
+  /** Whether a fiber watches the deadline of the first waiter. */
+  isWatchingDeadlines = false
+  drain: DrainState | undefined = undefined
+  /** Lets the dispatcher look again. To be called after every change that may free or want a connection. */
+  changed: () => void = () => {}
+
+  constructor(options: {
+    readonly config: PoolConfig
+    readonly connector: Connector<any, any>
+    readonly time: PoolTime
+    readonly random: typeof Random.Random.Service
+    readonly events: EventHub
+    readonly dialer: Dialer
+    readonly dispatcher: Scheduler.SchedulerDispatcher
+    readonly fork: (effect: Effect.Effect<unknown>) => void
+    readonly forkDetached: (effect: Effect.Effect<unknown>) => Fiber.Fiber<unknown>
+  }) {
+    this.config = options.config
+    this.connector = options.connector
+    this.time = options.time
+    this.random = options.random
+    this.events = options.events
+    this.dialer = options.dialer
+    this.dispatcher = options.dispatcher
+    this.fork = options.fork
+    this.forkDetached = options.forkDetached
+    this.limit = options.config.maxConnections
+  }
+
+  /** Connections that are open and not on their way out. */
+  get live(): number {
+    return this.connections.size - this.opening - this.closing
+  }
+
+  /** How many connections are kept open whatever the load. */
+  get floor(): number {
+    if (this.phase !== "open") return 0
+    let floor = this.config.minConnections
+    for (const warmUp of this.warmUps) floor = Math.max(floor, warmUp.target)
+    return Math.min(floor, this.limit)
+  }
+
+  /** Whether connections are lent. A draining pool still serves its queue. */
+  get isLending(): boolean {
+    return !this.isPaused && this.phase !== "closed"
+  }
+
+  /** The one place where a connection changes its state, so that the numbers always add up. */
+  move(connection: Pooled, to: ConnectionState): void {
+    if (connection.isDue) {
+      connection.isDue = false
+      this.due--
+    }
+    this.count(connection.state, -1)
+    connection.state = to
+    this.count(to, 1)
+  }
+
+  /** Resumes a fiber on the scheduler's next turn, so that nobody's code runs inside a change of the pool. */
+  later(resume: () => void): void {
+    this.dispatcher.scheduleTask(resume, 0)
+  }
+
+  error(reason: PoolErrorReason): PoolError {
+    return new PoolError({ pool: this.config.name, reason })
+  }
+
+  private count(connectionState: ConnectionState, by: 1 | -1): void {
+    switch (connectionState) {
+      case "idle":
+        return
+      case "used":
+        this.used += by
+        return
+      case "checking":
+        this.checking += by
+        return
+      case "opening":
+        this.opening += by
+        return
+      case "closing":
+        this.closing += by
+        return
+    }
+  }
+}
+
+/** A caller that waits until so many connections are open. */
+export interface WarmUp {
+  readonly target: number
+  readonly resume: (effect: Effect.Effect<number, any>) => void
+}
+
+/** A drain under way. */
+export interface DrainState {
+  /** Called after every change while a step of the drain waits for one. */
+  onChange: (() => void) | undefined
+}

@@ -1,0 +1,62 @@
+/**
+ * The pool's time: milliseconds that never go back and never leap.
+ *
+ * The wall clock is cheap to read but may be set, and it runs on while the process is suspended; the monotonic clock is
+ * steady but costs more. So the wall clock is read, and the monotonic clock is asked only when two readings lie more
+ * than a second apart or go back. A leap is taken out of the pool's time, so that nothing expires by it, and told to
+ * `onLeap`, so that idle connections prove themselves before they are lent.
+ */
+import type * as Clock from "effect/Clock"
+
+const suspicious = 1000
+const tolerated = 500
+
+export class PoolTime {
+  readonly clock: Clock.Clock
+  onLeap: (by: number) => void = () => {}
+  private elapsed = 0
+  private wall: number
+  private steady: number
+
+  constructor(clock: Clock.Clock) {
+    this.clock = clock
+    this.wall = clock.currentTimeMillisUnsafe()
+    this.steady = steadyMillis(clock)
+  }
+
+  /** Milliseconds since the pool was made. */
+  now(): number {
+    const wall = this.clock.currentTimeMillisUnsafe()
+    const step = wall - this.wall
+    if (step >= 0 && step < suspicious) {
+      this.wall = wall
+      return this.elapsed += step
+    }
+    return this.afterGap(wall, step)
+  }
+
+  /** Takes out the drift between the two clocks; called now and then by housekeeping. */
+  settle(): void {
+    const elapsed = this.now()
+    this.steady = steadyMillis(this.clock) - elapsed
+  }
+
+  /** Milliseconds since the epoch. */
+  date(): number {
+    return this.clock.currentTimeMillisUnsafe()
+  }
+
+  private afterGap(wall: number, step: number): number {
+    const steady = steadyMillis(this.clock)
+    // Small steps were added from the wall clock, so what the steady clock has to give is what they left.
+    const truth = Math.max(0, steady - this.steady - this.elapsed)
+    const leap = step - truth
+    this.wall = wall
+    this.elapsed += Math.abs(leap) > tolerated ? truth : Math.max(0, step)
+    this.steady = steady - this.elapsed
+    if (Math.abs(leap) > tolerated) this.onLeap(leap)
+    return this.elapsed
+  }
+}
+
+const steadyMillis = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000

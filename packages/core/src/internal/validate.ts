@@ -1,0 +1,72 @@
+/**
+ * Step 3 of a lease, validate: a connection that has not proven itself lately does so before it is lent.
+ *
+ * The check runs beside the caller, who waits in turn like everybody: if another connection comes first, it takes that
+ * one, and if it leaves, the connection goes to the next.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { giveBack, toIdle } from "./checkIn.ts"
+import { describeCause } from "./describe.ts"
+import { emit, warn } from "./events.ts"
+import { limited } from "./limited.ts"
+import type { Pooled } from "./pooled.ts"
+import { raiseFence, retire, whyRetire } from "./retire.ts"
+import type { PoolState } from "./state.ts"
+
+/** Checks a connection that was idle; it is lent if it passes, and the next is tried if not. */
+export const validateForWaiter = (state: PoolState, connection: Pooled): void => {
+  state.validating++
+  state.move(connection, "checking")
+  state.fork(Effect.map(prove(state, connection), (isProven) => {
+    state.validating--
+    if (isProven) giveBack(state, connection, state.time.now())
+    state.changed()
+  }))
+}
+
+/** Checks a connection that was idle and puts it back where it was: a probe is no use and makes nothing younger. */
+export const probe = (state: PoolState, connection: Pooled): Effect.Effect<boolean> =>
+  Effect.suspend(() => {
+    state.idle.splice(state.idle.indexOf(connection), 1)
+    state.move(connection, "checking")
+    return Effect.map(prove(state, connection), (isProven) => {
+      if (isProven) {
+        const because = whyRetire(state, connection, state.time.now())
+        if (because === undefined) toIdle(state, connection)
+        else retire(state, connection, because)
+      }
+      state.changed()
+      return isProven
+    })
+  })
+
+/** Runs the connector's validation; what fails is retired. `false` also if the connection was closed meanwhile. */
+const prove = (state: PoolState, connection: Pooled): Effect.Effect<boolean> =>
+  Effect.suspend(() => {
+    const { fence } = state
+    const startedAt = state.time.now()
+    const validation = Effect.suspend(() => state.connector.validate!(connection.value))
+    const limit = { step: "validate", option: "validateTimeout", millis: state.config.validateTimeout }
+    return Effect.map(Effect.exit(limited(validation, limit)), (exit) => {
+      if (connection.state !== "checking") return false
+      state.counts.validated++
+      if (Exit.isFailure(exit)) return failed(state, connection, Cause.squash(exit.cause))
+      const now = state.time.now()
+      state.counts.validate.record(now - startedAt)
+      connection.provenAt = now
+      connection.fence = fence
+      return true
+    })
+  })
+
+const failed = (state: PoolState, connection: Pooled, cause: unknown): false => {
+  state.counts.failedToValidate++
+  // One that is found dead at leisure says as much about the others as one that broke in use.
+  raiseFence(state)
+  emit(state, { _tag: "ValidateFailed", connection: connection.id, cause })
+  warn(state, `connection ${connection.id} failed its validation: ${describeCause(cause)}`)
+  retire(state, connection, connection.isBroken ? "broken" : "invalid")
+  return false
+}

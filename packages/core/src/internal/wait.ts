@@ -1,0 +1,110 @@
+/**
+ * Waiting in turn: the callers' queue, its deadline, and the ways out of it.
+ */
+import * as Effect from "effect/Effect"
+import { AcquireTimeout, type Holder, type PoolErrorReason } from "../PoolError.ts"
+import { emit } from "./events.ts"
+import { holders, stats } from "./inspect.ts"
+import { labelOf, type Lease } from "./lease.ts"
+import type { PoolState } from "./state.ts"
+
+/** Puts a caller in the queue and suspends it until its outcome is known. */
+export const wait = (state: PoolState, lease: Lease): Effect.Effect<any, any, any> =>
+  Effect.callback((resume) => {
+    lease.resume = resume
+    lease.since = state.time.now()
+    state.waiters.push(lease)
+    watchDeadlines(state)
+    state.changed()
+    // No clean-up here: an interrupted caller leaves the queue when it checks in what it has not got.
+  })
+
+/** Decides a waiter's outcome. Its fiber runs on the scheduler's next turn, never inside the caller of this. */
+export const wake = (state: PoolState, lease: Lease, outcome: Effect.Effect<any, any, any>): void => {
+  state.waiters.remove(lease)
+  lease.outcome = outcome
+  if (state.woken.push(lease) === 1) state.dispatcher.scheduleTask(() => resumeWoken(state), 0)
+}
+
+const resumeWoken = (state: PoolState): void => {
+  const woken = state.woken
+  state.woken = []
+  for (const lease of woken) lease.resume!(lease.outcome!)
+}
+
+/** Fails everybody in the queue, first come first. */
+export const failWaiters = (state: PoolState, reason: (waited: number) => PoolErrorReason): number => {
+  const now = state.time.now()
+  let failed = 0
+  for (let lease = state.waiters.head; lease !== undefined; lease = state.waiters.head) {
+    wake(state, lease, Effect.fail(state.error(reason(now - lease.since))))
+    failed++
+  }
+  state.counts.failed += failed
+  return failed
+}
+
+/** All wait equally long, so the first in the queue is the first whose time is up, and one timer serves all. */
+const watchDeadlines = (state: PoolState): void => {
+  if (state.isWatchingDeadlines) return
+  state.isWatchingDeadlines = true
+  state.fork(deadlines(state))
+}
+
+const deadlines = (state: PoolState): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const first = state.waiters.head
+    if (first === undefined) {
+      state.isWatchingDeadlines = false
+      return Effect.void
+    }
+    const left = first.since + state.config.acquireTimeout - state.time.now()
+    if (left > 0) return Effect.andThen(Effect.sleep(left), deadlines(state))
+    timeOut(state)
+    return deadlines(state)
+  })
+
+const timeOut = (state: PoolState): void => {
+  const now = state.time.now()
+  const explain = explainTimeout(state)
+  for (let lease = state.waiters.head; lease !== undefined; lease = state.waiters.head) {
+    const waited = now - lease.since
+    if (waited < state.config.acquireTimeout) break
+    state.counts.timedOut++
+    state.counts.wait.record(waited)
+    emit(state, { _tag: "AcquireTimedOut", label: labelOf(lease), waited })
+    wake(state, lease, Effect.fail(state.error(explain(lease, waited))))
+  }
+  state.changed()
+}
+
+/** The numbers are read once for all whose time is up together: a thousand of them must not stall the loop. */
+const explainTimeout = (state: PoolState): (lease: Lease, waited: number) => AcquireTimeout => {
+  const numbers = stats(state)
+  const longest: ReadonlyArray<Holder> = holders(state)
+  const { failures, lastFailure } = state.dialer
+  const lastConnectFailure = lastFailure === undefined
+    ? undefined
+    : { cause: lastFailure.cause, ago: state.time.now() - lastFailure.at, attempts: failures }
+  const step = state.opening > 0 || lastFailure !== undefined
+    ? "opening"
+    : state.validating > 0
+    ? "validating"
+    : "waiting"
+  return (lease, waited) =>
+    new AcquireTimeout({
+      step,
+      waited,
+      stats: numbers,
+      lastConnectFailure,
+      holders: longest,
+      holdsAlready: holdsAlready(state, lease)
+    })
+}
+
+const holdsAlready = (state: PoolState, lease: Lease): boolean => {
+  for (const connection of state.connections) {
+    for (const held of connection.leases) if (held.fiber === lease.fiber) return true
+  }
+  return false
+}

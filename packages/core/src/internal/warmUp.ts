@@ -1,0 +1,77 @@
+/**
+ * Opening connections before anybody asks for them, and waiting until they are open.
+ */
+import * as Effect from "effect/Effect"
+import {
+  AcquireTimeout,
+  ConnectFailed,
+  InvalidOption,
+  PoolClosed,
+  type PoolError,
+  type PoolErrorReason
+} from "../PoolError.ts"
+import { isRetryable } from "./dialer.ts"
+import { stats } from "./inspect.ts"
+import type { PoolState, WarmUp } from "./state.ts"
+
+/** Raises the minimum to `count` until so many are open. */
+export const warmUp = (state: PoolState, count: number): Effect.Effect<number, PoolError> =>
+  Effect.suspend(() => {
+    if (!Number.isInteger(count) || count < 0) {
+      const rule = `must be an integer of at least 0, got ${count}`
+      return Effect.fail(state.error(new InvalidOption({ option: "count", rule })))
+    }
+    if (state.phase !== "open") return Effect.fail(state.error(new PoolClosed({ state: state.phase })))
+    const target = Math.min(count, state.limit)
+    if (state.live >= target) return Effect.succeed(state.live)
+    return Effect.callback<number, PoolError>((resume) => {
+      const request: WarmUp = { target, resume }
+      state.warmUps.add(request)
+      state.changed()
+      return Effect.sync(() => {
+        state.warmUps.delete(request)
+      })
+    })
+  })
+
+export const settleWarmUps = (state: PoolState): void => {
+  for (const request of state.warmUps) {
+    if (state.live >= Math.min(request.target, state.limit)) finish(state, request, Effect.succeed(state.live))
+  }
+}
+
+export const failWarmUps = (state: PoolState, reason: PoolErrorReason): void => {
+  for (const request of state.warmUps) finish(state, request, Effect.fail(state.error(reason)))
+}
+
+const finish = (state: PoolState, request: WarmUp, outcome: Effect.Effect<number, PoolError>): void => {
+  state.warmUps.delete(request)
+  state.later(() => request.resume(outcome))
+}
+
+/** Start-up: the pool is ready when its minimum is open, or fails within `startupTimeout`. */
+export const startUp = (state: PoolState): Effect.Effect<unknown, PoolError> => {
+  const { minConnections, startup, startupTimeout } = state.config
+  if (startup === "lazy" || minConnections === 0) return Effect.void
+  return Effect.timeoutOrElse(warmUp(state, minConnections), {
+    duration: startupTimeout,
+    orElse: () => Effect.fail(state.error(lateStart(state)))
+  })
+}
+
+const lateStart = (state: PoolState): PoolErrorReason => {
+  const waited = state.config.startupTimeout
+  const { failures, lastFailure } = state.dialer
+  if (lastFailure !== undefined) {
+    const { cause } = lastFailure
+    return new ConnectFailed({ cause, attempts: failures, waited, isRetryable: isRetryable(cause) })
+  }
+  return new AcquireTimeout({
+    step: "opening",
+    waited,
+    stats: stats(state),
+    lastConnectFailure: undefined,
+    holders: [],
+    holdsAlready: false
+  })
+}
