@@ -1,0 +1,20 @@
+/**
+ * Fakes, faults, real servers and a contract suite for testing connection pools.
+ *
+ * @since 0.1.0
+ */
+
+/** @since 0.1.0 */
+export * as EmbeddedPostgres from "./EmbeddedPostgres.ts"
+
+/** @since 0.1.0 */
+export * as FakeConnector from "./FakeConnector.ts"
+
+/** @since 0.1.0 */
+export * as GatedConnector from "./GatedConnector.ts"
+
+/** @since 0.1.0 */
+export * as FaultyConnector from "./FaultyConnector.ts"
+
+/** @since 0.1.0 */
+export * as TcpProxy from "./TcpProxy.ts"
