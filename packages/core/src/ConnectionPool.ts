@@ -29,9 +29,11 @@
  *
  * @since 0.1.0
  */
+import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Connector } from "./Connector.ts"
@@ -218,6 +220,35 @@ export interface PoolClass<in out Self, in out Id extends string, in out Lent>
 }
 
 /**
+ * The options of `make`: those of every pool, and the kind that chooses their defaults, `"service"` unless given.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type MakeOptions = PoolConfig.PoolOptions & { readonly kind?: PoolConfig.PoolKind | undefined }
+
+/**
+ * What `Service` makes: a service class with layers over any connector.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ConnectorPoolClass<in out Self, in out Id extends string, in out Lent>
+  extends PoolClass<Self, Id, Lent>
+{
+  /** The layer of the pool. Its name is the class's id unless the options give one. */
+  readonly layer: <Connection>(
+    connector: Connector<Connection, Lent>,
+    options?: MakeOptions
+  ) => Layer.Layer<Self, PoolError>
+  /** The same with options read from `Config`. */
+  readonly layerConfig: <Connection>(
+    connector: Connector<Connection, Lent>,
+    options: Config.Wrap<MakeOptions>
+  ) => Layer.Layer<Self, PoolError | Config.ConfigError>
+}
+
+/**
  * Makes a pool that lives until the scope closes, when it is drained without serving its queue.
  *
  * Fails with `PoolError`: `InvalidOption` for a bad option, and with `startup: "failFast"` (the default)
@@ -229,7 +260,7 @@ export interface PoolClass<in out Self, in out Id extends string, in out Lent>
 export const make = Effect.fnUntraced(
   function*<Connection, Lent = Connection>(
     connector: Connector<Connection, Lent>,
-    { kind = "service", ...options }: PoolConfig.PoolOptions & { readonly kind?: PoolConfig.PoolKind | undefined } = {}
+    { kind = "service", ...options }: MakeOptions = {}
   ): Effect.fn.Return<ConnectionPool<Lent>, PoolError, Scope.Scope> {
     const config = yield* PoolConfig.make(kind, options.name ?? "pool", options)
     const background = Scope.makeUnsafe()
@@ -296,17 +327,40 @@ const getScoped = <Lent>(state: PoolState): Effect.Effect<Lent, PoolError, Scope
   )
 
 /**
- * Makes a service class with a pool's members as statics. Pool packages add their layers to it:
+ * Makes a service class for a pool over any connector:
  *
  * ```ts
- * import { ConnectionPool } from "@effect-pools/core"
+ * import { ConnectionPool, type Connector } from "@effect-pools/core"
  *
  * interface MyConnection {
  *   readonly id: number
  * }
  *
- * class Backend extends ConnectionPool.serviceClass<Backend, MyConnection>()("app/Backend") {}
+ * declare const connector: Connector.Connector<MyConnection>
+ *
+ * class Backend extends ConnectionPool.Service<Backend, MyConnection>()("app/Backend") {
+ *   static readonly live = this.layer(connector, { maxConnections: 8 })
+ * }
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const Service = <Self, Lent>() => <const Id extends string>(id: Id): ConnectorPoolClass<Self, Id, Lent> => {
+  const service = serviceClass<Self, Lent>()(id)
+  const layers: Pick<ConnectorPoolClass<Self, Id, Lent>, "layer" | "layerConfig"> = {
+    layer: (connector, options) => Layer.effect(service, make(connector, { ...options, name: options?.name ?? id })),
+    layerConfig: (connector, options) =>
+      Layer.effect(
+        service,
+        Effect.flatMap(Config.unwrap(options), (options) => make(connector, { ...options, name: options.name ?? id }))
+      )
+  }
+  return Object.assign(service, layers)
+}
+
+/**
+ * Makes a service class with a pool's members as statics, to which pool packages add their own layers.
  *
  * @category constructors
  * @since 0.1.0

@@ -112,13 +112,13 @@ export class ConnectFailed extends Data.TaggedError("ConnectFailed")<{
 export class BreakerOpen extends Data.TaggedError("BreakerOpen")<{
   /** Milliseconds until the next dial. */
   readonly retryAfter: number
+  /** What the last dial failed with; `undefined` if it was not this pool's, where pools share their breaker. */
   readonly cause: unknown
 }> {
   readonly isRetryable = true
   override get message(): string {
-    return `too many attempts to connect failed; the next is made in ${
-      Math.ceil(this.retryAfter)
-    } ms. The last failed with: ${describeCause(this.cause)}`
+    const next = `too many attempts to connect failed; the next is made in ${Math.ceil(this.retryAfter)} ms`
+    return this.cause === undefined ? next : `${next}. The last failed with: ${describeCause(this.cause)}`
   }
 }
 

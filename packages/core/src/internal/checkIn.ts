@@ -9,6 +9,7 @@ import type { LeaseEnd } from "../PoolEvent.ts"
 import { handOver, isFresh } from "./checkOut.ts"
 import { describeCause } from "./describe.ts"
 import { emit, warn } from "./events.ts"
+import { visitIdle } from "./housekeeping.ts"
 import { labelOf, type Lease } from "./lease.ts"
 import { limited } from "./limited.ts"
 import type { Pooled } from "./pooled.ts"
@@ -42,8 +43,11 @@ export const checkIn = (
     return partFrom(state, connection, lease, exit)
   }
   connection.lease = undefined
-  // Closed under its borrower by a drain or a reclaim: there is nothing left to take back.
-  if (connection.state === "closing") return undefined
+  // Closed under its borrower by a drain or a reclaim: there is nothing left to take back but the borrower's view.
+  if (connection.state === "closing") {
+    revoke(state, connection, lease)
+    return undefined
+  }
   if (!lease.isStarted) {
     giveBack(state, connection, now)
     return undefined
@@ -139,15 +143,20 @@ const resetBy = (state: PoolState, connection: Pooled, reset: Effect.Effect<unkn
   })
 }
 
-/** Puts a connection that nobody holds where it belongs: to the first in line, to idle, or out of the pool. */
-export const giveBack = (state: PoolState, connection: Pooled, now: number): void => {
+/**
+ * Puts a connection that nobody holds where it belongs: to the first in line, to idle, or out of the pool.
+ *
+ * One that proved itself just now is lent however short `freshnessWindow` is: at 0 it would be validated for ever.
+ */
+export const giveBack = (state: PoolState, connection: Pooled, now: number, isProven = false): void => {
   const because = whyRetire(state, connection, now)
   if (because !== undefined) {
     retire(state, connection, because)
     return state.changed()
   }
   const first = state.waiters.head
-  if (first !== undefined && state.isLending && isFresh(state, connection, now)) {
+  const isReady = isProven ? connection.fence === state.fence : first !== undefined && isFresh(state, connection, now)
+  if (first !== undefined && state.isLending && isReady) {
     handOver(state, connection, first, now)
     // The next in line may want to share it.
     if (first.isShared) state.changed()
@@ -155,7 +164,8 @@ export const giveBack = (state: PoolState, connection: Pooled, now: number): voi
   }
   connection.idleSince = now
   toIdle(state, connection)
-  if (first !== undefined || state.phase !== "open") state.changed()
+  if (now >= connection.expiresAt) visitIdle(state, connection, now)
+  if (first !== undefined || state.phase !== "open" || connection.isDue) state.changed()
 }
 
 /** Adds a connection to the idle ones, which are kept in the order in which they became idle. */

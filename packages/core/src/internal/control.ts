@@ -7,6 +7,7 @@ import { emit } from "./events.ts"
 import type { Pooled } from "./pooled.ts"
 import { retire } from "./retire.ts"
 import type { PoolState } from "./state.ts"
+import { settleWarmUps } from "./warmUp.ts"
 
 /** Marks a connection one holds as not to be lent again. */
 export const invalidate = (state: PoolState, lent: unknown): Effect.Effect<void> =>
@@ -76,9 +77,11 @@ export const setLimit = (state: PoolState, limit: number): Effect.Effect<void, P
     }
     state.limit = limit
     emit(state, { _tag: "LimitChanged", limit })
-    const surplus = Math.max(0, state.connections.size - state.closing - limit)
+    // What is being opened does not count: it may fail, and is retired on arrival if it is too many.
+    const surplus = Math.max(0, state.live - limit)
     // The coldest are at the front.
     for (const connection of state.idle.slice(0, surplus)) retire(state, connection, "idle")
     state.changed()
+    settleWarmUps(state)
     return Effect.void
   })

@@ -21,15 +21,14 @@ const serve = (state: PoolState): void => {
   const { idle, waiters } = state
   while (waiters.head !== undefined && idle.length > 0) {
     const now = state.time.now()
-    const connection = idle[idle.length - 1]!
-    if (isFresh(state, connection, now)) {
-      idle.pop()
-      handOver(state, connection, waiters.head, now)
+    // A health check may have left a colder one as the only one that needs no proof.
+    const fresh = idle.findLastIndex((connection) => isFresh(state, connection, now))
+    if (fresh >= 0) {
+      handOver(state, idle.splice(fresh, 1)[0]!, waiters.head, now)
     } else if (state.connector.validate === undefined) {
-      retire(state, connection, "broken")
+      retire(state, idle[idle.length - 1]!, "broken")
     } else if (state.validating < waiters.size) {
-      idle.pop()
-      validateForWaiter(state, connection)
+      validateForWaiter(state, idle.pop()!)
     } else break
   }
   while (waiters.head?.isShared === true && state.sharing.size > 0) {

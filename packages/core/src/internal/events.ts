@@ -14,6 +14,7 @@ type WithoutCommon<Event> = Event extends PoolEvent ? Omit<Event, "pool" | "at">
 export class EventHub {
   /** How many streams run: events of single leases are made only for them. */
   listeners = 0
+  private isEnded = false
   private readonly pubsub: PubSub.PubSub<Take.Take<PoolEvent>>
 
   constructor(pubsub: PubSub.PubSub<Take.Take<PoolEvent>>) {
@@ -25,11 +26,15 @@ export class EventHub {
   }
 
   publish(event: PoolEvent): void {
+    if (this.isEnded || PubSub.publishUnsafe(this.pubsub, [event])) return
+    // What is published synchronously does not slide by itself, and would lose the newest instead of the oldest.
+    this.pubsub.pubsub.slide()
     PubSub.publishUnsafe(this.pubsub, [event])
   }
 
   /** Ends every stream, after what was published before. */
   end(): void {
+    this.isEnded = true
     PubSub.endUnsafe(this.pubsub, Exit.void)
   }
 

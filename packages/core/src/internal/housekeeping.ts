@@ -26,7 +26,8 @@ export const keepHouse = (state: PoolState): Effect.Effect<never> =>
 const shortestTimeout = ({ config }: PoolState): number =>
   Math.min(
     config.idleTimeout,
-    config.maxLifetime * (1 - config.maxLifetimeJitter),
+    // At a jitter of 1 a lifetime may be next to nothing, which must not keep the house awake.
+    config.maxLifetime * Math.max(0.01, 1 - config.maxLifetimeJitter),
     config.leakTimeout,
     config.reclaimTimeout
   )
@@ -37,21 +38,28 @@ const visit = (state: PoolState, connection: Pooled, now: number): number => {
     case "idle":
       return visitIdle(state, connection, now)
     case "used":
-      return visitUsed(state, connection, now)
-    case "opening":
+      return Math.min(visitUsed(state, connection, now), upcoming(connection.expiresAt, now))
     case "checking":
+      return upcoming(dueAtOf(state, connection), now)
+    case "opening":
     case "closing":
       return Infinity
   }
 }
 
+/** One that is not idle just now may be so by the time it is due. */
+const upcoming = (dueAt: number, now: number): number => dueAt > now ? dueAt : Infinity
+
+const dueAtOf = (state: PoolState, connection: Pooled): number =>
+  Math.min(connection.expiresAt, connection.idleSince + state.config.idleTimeout)
+
 /**
  * One that the minimum needs is marked due and stays until its replacement is open, if there is room to open one; so
  * neither an expiry nor an outage ever leaves the pool with less than it had.
  */
-const visitIdle = (state: PoolState, connection: Pooled, now: number): number => {
+export const visitIdle = (state: PoolState, connection: Pooled, now: number): number => {
   if (connection.isDue) return Infinity
-  const dueAt = Math.min(connection.expiresAt, connection.idleSince + state.config.idleTimeout)
+  const dueAt = dueAtOf(state, connection)
   if (now < dueAt) return dueAt
   const isNeeded = state.live <= state.floor
   if (isNeeded && state.connections.size < state.limit) {

@@ -88,7 +88,7 @@ const arrived = (state: PoolState, connection: Pooled, value: unknown): void => 
   if (wasOpen) emit(state, { _tag: "BreakerClosed" })
   state.move(connection, "checking")
   retireDue(state)
-  giveBack(state, connection, now)
+  giveBack(state, connection, now, true)
   state.changed()
   settleWarmUps(state)
 }
@@ -140,11 +140,14 @@ const resumeAfter = (state: PoolState, delay: number, block: number): void => {
   }))
 }
 
-/** When a round of attempts is over, tells those who wait for nothing that is open or being opened. */
+/**
+ * When a round of attempts is over, tells those who wait for nothing that is being opened; callers only if nothing is
+ * open either that could come back to them.
+ */
 const failUnserved = (state: PoolState): void => {
-  if (!state.dialer.isRoundOver || state.live > 0 || state.opening > 0) return
-  failWaiters(state, (waited) => unavailable(state, waited))
+  if (!state.dialer.isRoundOver || state.opening > 0) return
   failWarmUps(state, unavailable(state, 0))
+  if (state.live === 0) failWaiters(state, (waited) => unavailable(state, waited))
 }
 
 const unavailable = (state: PoolState, waited: number): PoolErrorReason => {

@@ -20,11 +20,15 @@ export const whyRetire = (state: PoolState, connection: Pooled, now: number): Re
   if (connection.isBroken) return "broken"
   if (connection.retireBecause !== undefined) return connection.retireBecause
   if (connection.generation !== state.generation) return "superseded"
-  if (now >= connection.expiresAt || connection.uses >= state.config.maxUses) return "lifetime"
-  if (state.connections.size - state.closing > state.limit) return "idle"
+  if (connection.uses >= state.config.maxUses) return "lifetime"
+  if (now >= connection.expiresAt && !isIrreplaceable(state)) return "lifetime"
+  if (state.live > state.limit) return "idle"
   if (state.phase !== "open" && (state.phase === "closed" || state.waiters.size === 0)) return "shutdown"
   return undefined
 }
+
+/** In an outage what the minimum needs serves on past its lifetime: an old connection is better than none. */
+const isIrreplaceable = (state: PoolState): boolean => state.dialer.failures > 0 && state.live <= state.floor
 
 /** Closes a connection that is open, whatever its state. Callers call `changed` when they are done. */
 export const retire = (state: PoolState, connection: Pooled, because: RetireReason): void => {
@@ -71,8 +75,11 @@ export const retireDue = (state: PoolState): void => {
 }
 
 const close = Effect.fnUntraced(function*(state: PoolState, connection: Pooled, wasOpen: boolean) {
-  // A dial left behind at its limit may still succeed: its connection lands in the scope that is closed after it.
-  const finished = connection.dial === undefined ? Effect.void : Fiber.await(connection.dial)
+  // A dial left behind at its limit may still succeed: its connection lands in the scope that is closed after it, or,
+  // if even this close is given up before, in a scope that is closed already and lets nothing stay open.
+  const finished = connection.dial === undefined
+    ? Effect.void
+    : Effect.onInterrupt(Fiber.await(connection.dial), () => Scope.close(connection.scope, Exit.void))
   const exit = yield* Effect.exit(limited(Effect.andThen(finished, Scope.close(connection.scope, Exit.void)), {
     step: "close",
     option: "closeTimeout",

@@ -10,6 +10,7 @@ import * as Exit from "effect/Exit"
 import { giveBack, toIdle } from "./checkIn.ts"
 import { describeCause } from "./describe.ts"
 import { emit, warn } from "./events.ts"
+import { visitIdle } from "./housekeeping.ts"
 import { limited } from "./limited.ts"
 import type { Pooled } from "./pooled.ts"
 import { raiseFence, retire, whyRetire } from "./retire.ts"
@@ -21,7 +22,7 @@ export const validateForWaiter = (state: PoolState, connection: Pooled): void =>
   state.move(connection, "checking")
   state.fork(Effect.map(prove(state, connection), (isProven) => {
     state.validating--
-    if (isProven) giveBack(state, connection, state.time.now())
+    if (isProven) giveBack(state, connection, state.time.now(), true)
     state.changed()
   }))
 }
@@ -33,9 +34,12 @@ export const probe = (state: PoolState, connection: Pooled): Effect.Effect<boole
     state.move(connection, "checking")
     return Effect.map(prove(state, connection), (isProven) => {
       if (isProven) {
-        const because = whyRetire(state, connection, state.time.now())
-        if (because === undefined) toIdle(state, connection)
-        else retire(state, connection, because)
+        const now = state.time.now()
+        const because = whyRetire(state, connection, now)
+        if (because === undefined) {
+          toIdle(state, connection)
+          visitIdle(state, connection, now)
+        } else retire(state, connection, because)
       }
       state.changed()
       return isProven
