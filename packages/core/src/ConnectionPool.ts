@@ -154,6 +154,8 @@ export interface ConnectionPool<in out Lent> {
   ) => Effect.Effect<A, E | PoolError, R>
   /** A connection until the scope closes. */
   readonly get: Effect.Effect<Lent, PoolError, Scope.Scope>
+  /** `get`, with something to say about the lease. */
+  readonly getWith: (options: LeaseOptions) => Effect.Effect<Lent, PoolError, Scope.Scope>
   /** Marks a connection one holds as not to be lent again. It is retired when it comes back. */
   readonly invalidate: (connection: Lent) => Effect.Effect<void>
   /** Retires one connection by its id: an idle one now, a lent one when it comes back. `false` if there is none. */
@@ -206,6 +208,7 @@ export interface PoolClass<in out Self, in out Id extends string, in out Lent>
     options?: LeaseOptions
   ) => Effect.Effect<A, E | PoolError, R | Self>
   readonly get: Effect.Effect<Lent, PoolError, Scope.Scope | Self>
+  readonly getWith: (options: LeaseOptions) => Effect.Effect<Lent, PoolError, Scope.Scope | Self>
   readonly invalidate: (connection: Lent) => Effect.Effect<void, never, Self>
   readonly retireAll: Effect.Effect<void, never, Self>
   readonly stats: Effect.Effect<PoolStats, never, Self>
@@ -280,7 +283,8 @@ const makePool = <Lent>(state: PoolState, drain: Effect.Effect<DrainReport>): Co
   config: state.config,
   withConnection: (f, options) => withLease(state, f, options, false),
   withShared: (f, options) => withLease(state, f, options, (state.connector.sharers ?? 1) > 1),
-  get: getScoped(state),
+  get: getScoped(state, undefined),
+  getWith: (options) => getScoped(state, options.label),
   invalidate: (connection) => control.invalidate(state, connection),
   retire: (id) => Effect.sync(() => control.retireById(state, id)),
   retireAll: Effect.sync(() => control.retireAll(state)),
@@ -311,10 +315,13 @@ const withLease = <Lent, A, E, R>(
     )
   })
 
-const getScoped = <Lent>(state: PoolState): Effect.Effect<Lent, PoolError, Scope.Scope> =>
+const getScoped = <Lent>(
+  state: PoolState,
+  label: string | undefined
+): Effect.Effect<Lent, PoolError, Scope.Scope> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.withFiber((fiber) => {
-      const lease = new Lease(Effect.succeed, fiber, undefined, false)
+      const lease = new Lease(Effect.succeed, fiber, label, false)
       const scope = Context.getUnsafe(fiber.context, Scope.Scope)
       return Effect.onExitPrimitive(
         restore(Effect.suspend(() => borrow(state, lease))),
@@ -371,6 +378,7 @@ export const serviceClass = <Self, Lent>() => <const Id extends string>(id: Id):
     withConnection: (f, options) => Effect.flatMap(tag, (pool) => pool.withConnection(f, options)),
     withShared: (f, options) => Effect.flatMap(tag, (pool) => pool.withShared(f, options)),
     get: Effect.flatMap(tag, (pool) => pool.get),
+    getWith: (options) => Effect.flatMap(tag, (pool) => pool.getWith(options)),
     invalidate: (connection) => Effect.flatMap(tag, (pool) => pool.invalidate(connection)),
     retireAll: Effect.flatMap(tag, (pool) => pool.retireAll),
     stats: Effect.flatMap(tag, (pool) => pool.stats),

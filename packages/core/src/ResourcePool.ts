@@ -108,6 +108,7 @@ export interface ResourcePoolClass<in out Self, in out Id extends string, in out
 export const Service = <Self, A>() => <const Id extends string>(id: Id): ResourcePoolClass<Self, Id, A> => {
   const service = ConnectionPool.serviceClass<Self, A>()(id)
   return Object.assign(service, {
-    layer: <R = never>(options: ResourceOptions<A, R>) => Layer.effect(service, make<A, R>({ ...options, name: options.name ?? id }))
+    layer: <R = never>(options: ResourceOptions<A, R>) =>
+      Layer.effect(service, make<A, R>({ ...options, name: options.name ?? id }))
   })
 }

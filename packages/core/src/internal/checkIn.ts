@@ -4,8 +4,8 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Result from "effect/Result"
 import type { LeaseEnd } from "../PoolEvent.ts"
+import { attempt, Threw } from "./attempt.ts"
 import { handOver, isFresh } from "./checkOut.ts"
 import { describeCause } from "./describe.ts"
 import { emit, warn } from "./events.ts"
@@ -29,6 +29,7 @@ export const checkIn = (
   const connection = lease.connection
   if (connection === undefined) return leave(state, lease)
   lease.connection = undefined
+  if (state.bereft.size > 0) state.bereft.delete(lease)
   const now = state.time.now()
   const held = now - lease.lentAt
   const end = endOf(exit)
@@ -94,9 +95,9 @@ const takeBack = (
     // Nobody can tell what an interrupted borrower was in the middle of, unless the protocol keeps sharers apart.
     if (end === "interrupt" && !lease.isShared) connection.retireBecause ??= "broken"
   } else if (whyRetire(state, connection, now) === undefined) {
-    const reset = Result.try(() => connector.reset!(connection.value, exit))
-    if (Result.isFailure(reset)) return resetBy(state, connection, Effect.fail(reset.failure))
-    if (reset.success !== undefined) return resetBy(state, connection, reset.success)
+    const reset = attempt(connector.reset, connection.value, exit)
+    if (reset instanceof Threw) return resetBy(state, connection, Effect.fail(reset.cause))
+    if (reset !== undefined) return resetBy(state, connection, reset)
   }
   if (end === "success") prove(state, connection, now)
   giveBack(state, connection, now)
@@ -107,15 +108,15 @@ const takeBack = (
 const judge = (state: PoolState, connection: Pooled, exit: Exit.Exit<unknown, unknown>): void => {
   const { isBroken } = state.connector
   if (isBroken === undefined || connection.isBroken) return
-  const answer = Result.try(() => isBroken(connection.value, exit))
-  connection.isBroken = Result.isFailure(answer) || answer.success
-  if (connection.isBroken) raiseFence(state)
+  if (!attempt(isBroken, connection.value, exit)) return
+  connection.isBroken = true
+  raiseFence(state)
 }
 
 const revoke = (state: PoolState, connection: Pooled, { lent }: Lease): void => {
-  if (state.connector.revoke === undefined || lent === undefined) return
-  const revoked = Result.try(() => state.connector.revoke!(lent))
-  if (Result.isFailure(revoked)) connection.isBroken = true
+  const { revoke } = state.connector
+  if (revoke === undefined || lent === undefined) return
+  if (attempt(revoke, lent, undefined) instanceof Threw) connection.isBroken = true
 }
 
 /** A lease that ended well proves the connection, unless a doubt arose after it was lent. */

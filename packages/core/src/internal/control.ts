@@ -19,6 +19,10 @@ export const invalidate = (state: PoolState, lent: unknown): Effect.Effect<void>
         return Effect.void
       }
     }
+    // Its connection was taken from it while it held it: there is nothing left to mark.
+    for (const lease of state.bereft) {
+      if (lease.lent === lent) return Effect.void
+    }
     const rule = "invalidate takes a connection of this pool during its lease"
     return Effect.die(new PoolMisuse({ pool: state.config.name, rule }))
   })

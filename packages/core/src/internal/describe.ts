@@ -1,6 +1,7 @@
 /**
  * How causes and holders read in errors and logs.
  */
+import * as Result from "effect/Result"
 import type { Holder } from "../PoolError.ts"
 
 /**
@@ -9,10 +10,18 @@ import type { Holder } from "../PoolError.ts"
  * Messages of a backend go into errors and logs only in this form: the message and never the object, since drivers hang
  * configurations with secrets onto their errors, and no character that could forge a line of a log.
  */
-export const describeCause = (cause: unknown): string => {
-  const text = cause instanceof Error ? cause.message || cause.name : String(cause)
-  return Array.from(text.slice(0, 300), (character) => isControl(character) ? " " : character).join("")
-}
+export const describeCause = (cause: unknown): string => oneLine(textOf(cause).slice(0, 300))
+
+// Whatever a driver throws, it must not take the pool's own work down when it is read.
+const textOf = (cause: unknown): string =>
+  Result.getOrElse(
+    Result.try(() => String(cause instanceof Error ? cause.message || cause.name : cause)),
+    () => "an error that can't be read"
+  )
+
+/** A text without what could forge a line of a log or paint on a terminal. */
+export const oneLine = (text: string): string =>
+  Array.from(text, (character) => isControl(character) ? " " : character).join("")
 
 const isControl = (character: string): boolean =>
   character < " " || (character >= "\u007f" && character <= "\u009f") || character === "\u2028" ||
@@ -20,4 +29,4 @@ const isControl = (character: string): boolean =>
 
 /** Who holds which connection, and for how long. */
 export const describeHolder = (holder: Holder): string =>
-  `${holder.label ?? "an unlabelled lease"} (connection ${holder.connection}, ${Math.round(holder.held)} ms)`
+  `${oneLine(holder.label ?? "an unlabelled lease")} (connection ${holder.connection}, ${Math.round(holder.held)} ms)`

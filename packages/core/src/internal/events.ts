@@ -7,6 +7,7 @@ import * as PubSub from "effect/PubSub"
 import * as Stream from "effect/Stream"
 import type * as Take from "effect/Take"
 import type { PoolEvent } from "../PoolEvent.ts"
+import { oneLine } from "./describe.ts"
 import type { PoolState } from "./state.ts"
 
 type WithoutCommon<Event> = Event extends PoolEvent ? Omit<Event, "pool" | "at"> : never
@@ -61,5 +62,5 @@ export const emit = (state: PoolState, event: WithoutCommon<PoolEvent>): void =>
 
 /** Logs what went wrong beside every caller, so that it is never silent. */
 export const warn = (state: PoolState, message: string): void => {
-  state.forkDetached(Effect.annotateLogs(Effect.logWarning(message), { pool: state.config.name }))
+  state.forkDetached(Effect.annotateLogs(Effect.logWarning(oneLine(message)), { pool: state.config.name }))
 }

@@ -85,6 +85,7 @@ const close = Effect.fnUntraced(function*(state: PoolState, connection: Pooled, 
     option: "closeTimeout",
     millis: state.config.closeTimeout
   }))
+  for (const lease of connection.leases) state.bereft.add(lease)
   state.connections.delete(connection)
   state.closing--
   if (Exit.isFailure(exit)) closeFailed(state, connection, exit)

@@ -45,6 +45,8 @@ export class PoolState {
   readonly idle: Array<Pooled> = []
   /** Connections lent by shared leases. */
   readonly sharing = new Set<Pooled>()
+  /** Leases whose connection was closed under them and that have not ended yet. */
+  readonly bereft = new Set<Lease>()
   opening = 0
   used = 0
   checking = 0

@@ -1,0 +1,22 @@
+/**
+ * Calls a connector's synchronous hook without trusting it.
+ *
+ * Whatever a hook throws must not keep a connection from being given back. This is the one `try` of the engine: it is on
+ * the path of every lease, and unlike a wrapper it costs nothing there.
+ */
+
+/** What a hook that threw is answered with. */
+export class Threw {
+  readonly cause: unknown
+  constructor(cause: unknown) {
+    this.cause = cause
+  }
+}
+
+export const attempt = <A, B, C>(hook: (a: A, b: B) => C, a: A, b: B): C | Threw => {
+  try {
+    return hook(a, b)
+  } catch (cause) {
+    return new Threw(cause)
+  }
+}

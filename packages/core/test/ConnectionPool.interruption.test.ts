@@ -1,0 +1,111 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { TestClock } from "effect/testing"
+import { interruptAnywhere, interruptTheBuilding, type Scenario, type Stage } from "./utils/interruptAnywhere.ts"
+
+const lease = ({ pool, use }: Stage) => pool.withConnection(use)
+
+/** Leaves idle connections behind. */
+const warm = (count: number) => ({ pool, turns }: Stage) =>
+  Effect.andThen(Effect.forkDetach(pool.warmUp(count)), turns.settle)
+
+/** Somebody else holds the only connection for so many turns. */
+const held = (count: number) => ({ pool, turns }: Stage) =>
+  Effect.gen(function*() {
+    yield* Effect.forkDetach(pool.warmUp(1))
+    yield* turns.settle
+    yield* Effect.forkDetach(pool.withConnection(() => Effect.repeat(Effect.yieldNow, { times: count })))
+    yield* Effect.yieldNow
+  })
+
+/** A step takes so many turns. */
+const slow = (step: "connect" | "validate" | "reset" | "close", turns: number) => ({ gated, openLater }: Stage) =>
+  Effect.suspend(() => {
+    gated.set(step, "slow")
+    return openLater(turns)
+  })
+
+const scenarios: Readonly<Record<string, Scenario>> = {
+  "that causes a dial": { victim: lease },
+  "that waits for a slow dial": { setup: slow("connect", 60), victim: lease },
+  "that takes an idle connection": { setup: warm(1), victim: lease },
+  "that waits for another's connection": { options: { maxConnections: 1 }, setup: held(40), victim: lease },
+  "whose connection is validated": {
+    setup: (stage) => Effect.andThen(warm(1)(stage), TestClock.adjust(5_000)),
+    victim: lease
+  },
+  "whose connection is validated slowly": {
+    setup: (stage) =>
+      warm(1)(stage).pipe(Effect.andThen(TestClock.adjust(5_000)), Effect.andThen(slow("validate", 60)(stage))),
+    victim: lease
+  },
+  "whose connection is validated in vain": {
+    setup: (stage) =>
+      warm(2)(stage).pipe(
+        Effect.andThen(TestClock.adjust(5_000)),
+        Effect.andThen(Effect.sync(() => stage.gated.set("validate", "fail", "ok")))
+      ),
+    victim: lease
+  },
+  "whose connection is reset": { setup: slow("reset", 60), victim: lease },
+  "whose reset fails": {
+    setup: ({ gated }) => Effect.sync(() => gated.set("reset", "fail", "ok")),
+    victim: lease
+  },
+  "whose connection is closed": {
+    setup: slow("close", 60),
+    victim: ({ pool, use }) =>
+      pool.withConnection((connection) => Effect.andThen(use(connection), pool.invalidate(connection)))
+  },
+  "that gets a connection for a scope": {
+    victim: ({ pool, use }) => Effect.scoped(Effect.flatMap(pool.get, use))
+  },
+  "that gets an idle connection for a scope": {
+    setup: warm(2),
+    victim: ({ pool, use }) => Effect.scoped(Effect.flatMap(pool.get, use))
+  },
+  "that waits to get a connection for a scope": {
+    options: { maxConnections: 1 },
+    setup: held(40),
+    victim: ({ pool, use }) => Effect.scoped(Effect.flatMap(pool.get, use))
+  },
+  "that holds one connection and asks for another": {
+    victim: ({ pool, use }) => pool.withConnection((first) => Effect.andThen(pool.withConnection(use), use(first)))
+  },
+  "that warms the pool up": { victim: ({ pool }) => pool.warmUp(2) },
+  "that warms the pool up slowly": { setup: slow("connect", 60), victim: ({ pool }) => pool.warmUp(2) },
+  "that drains the pool": { setup: warm(2), victim: ({ pool }) => pool.drain, ends: true },
+  "that drains the pool while its closes are slow": {
+    setup: (stage) => Effect.andThen(warm(2)(stage), slow("close", 60)(stage)),
+    victim: ({ pool }) => pool.drain,
+    ends: true
+  },
+  "that drains the pool while others hold a connection and wait": {
+    options: { maxConnections: 1 },
+    setup: (stage) => Effect.andThen(held(60)(stage), Effect.forkDetach(lease(stage))),
+    victim: ({ pool }) => pool.drain,
+    ends: true
+  },
+  "that gives up a time limit of its own": {
+    setup: slow("connect", 60),
+    victim: (stage) => Effect.raceFirst(lease(stage), Effect.repeat(Effect.yieldNow, { times: 30 }))
+  }
+}
+
+describe("an interruption at any operation leaves the pool whole", () => {
+  it.effect.each(Object.entries(scenarios))("of a caller %s", ([, scenario]) =>
+    Effect.gen(function*() {
+      const operations = yield* interruptAnywhere(scenario)
+      assert.isAbove(operations, 3)
+    }), 60_000)
+
+  it.effect.each(["ok", "slow"] as const)(
+    "of the building of a pool whose dials are %s",
+    (gate) =>
+      Effect.gen(function*() {
+        const operations = yield* interruptTheBuilding(gate)
+        assert.isAbove(operations, 20)
+      }),
+    60_000
+  )
+})

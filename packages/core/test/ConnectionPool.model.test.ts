@@ -1,0 +1,125 @@
+import { assert, describe, it } from "@effect/vitest"
+import { ConnectionPool } from "@effect-pools/core"
+import { GatedConnector } from "@effect-pools/testing"
+import { Cause, Deferred, Effect, Exit, Schedule } from "effect"
+import { run } from "./utils/model.ts"
+import { programs } from "./utils/programs.ts"
+import { regressions } from "./utils/regressions.ts"
+import { counted } from "./utils/turns.ts"
+
+describe("a pool under random programs", () => {
+  it.effect.prop(
+    "keeps its rules at every step of a short program, drains included",
+    { program: programs(14, true) },
+    ({ program }) => run(program),
+    { arbitrary: { runs: 1_500, size: 14, maxShrinks: 400 }, timeout: 100_000 }
+  )
+
+  it.effect.prop(
+    "keeps its rules at every step of a long program",
+    { program: programs(60, false) },
+    ({ program }) => run(program),
+    { arbitrary: { runs: 1_500, size: 60, maxShrinks: 400 }, timeout: 100_000 }
+  )
+})
+
+describe("programs that once broke a rule", () => {
+  it.effect.each(Object.entries(regressions))("%s", ([, program]) => run(program))
+})
+
+const options = { metrics: false, startup: "lazy", minConnections: 0 } as const
+
+describe("what random programs do not see", () => {
+  it.effect("a warm-up fails when a round of dials is over, whatever is open already", () =>
+    counted((turns) =>
+      Effect.gen(function*() {
+        const gated = GatedConnector.make()
+        const retry = Schedule.spaced(10).pipe(Schedule.upTo({ times: 1 }))
+        const pool = yield* ConnectionPool.make(gated.connector, { ...options, retry })
+        yield* pool.warmUp(1)
+        gated.set("connect", "fail")
+        const warmUp = yield* Effect.forkDetach(pool.warmUp(3))
+        yield* turns.advance(50)
+        const exit = warmUp.pollUnsafe()
+        assert.isDefined(exit)
+        assert.isTrue(Exit.isFailure(exit) && Cause.hasFails(exit.cause))
+        assert.strictEqual((yield* pool.stats).idle, 1)
+      })
+    ))
+
+  it.effect("a lowered limit keeps what is open rather than what is being opened", () =>
+    counted((turns) =>
+      Effect.gen(function*() {
+        const gated = GatedConnector.make()
+        const pool = yield* ConnectionPool.make(gated.connector, options)
+        yield* pool.warmUp(1)
+        gated.set("connect", "slow")
+        const warmUp = yield* Effect.forkDetach(pool.warmUp(3))
+        yield* turns.settle
+        yield* pool.setLimit(1)
+        yield* turns.settle
+        assert.isDefined(warmUp.pollUnsafe())
+        assert.deepStrictEqual((yield* pool.connections).map(({ id, state }) => [id, state]), [
+          [1, "idle"],
+          [2, "opening"],
+          [3, "opening"]
+        ])
+        gated.open("connect")
+        yield* turns.settle
+        assert.deepStrictEqual((yield* pool.connections).map(({ id, state }) => [id, state]), [[1, "idle"]])
+      })
+    ))
+
+  it.effect("a view is revoked at the end of its lease although the connection was taken away before", () =>
+    counted((turns) =>
+      Effect.gen(function*() {
+        const gated = GatedConnector.make({ lends: true })
+        const pool = yield* ConnectionPool.make(gated.connector, { ...options, leakTimeout: 10, reclaimTimeout: 50 })
+        const end = yield* Deferred.make<void>()
+        const borrower = yield* Effect.forkDetach(
+          pool.withConnection((connection) => Effect.as(Deferred.await(end), connection))
+        )
+        yield* turns.advance(100)
+        assert.strictEqual((yield* pool.stats).total, 0)
+        yield* Deferred.succeed(end, undefined)
+        yield* turns.settle
+        const exit = borrower.pollUnsafe()
+        assert.isTrue(exit !== undefined && Exit.isSuccess(exit) && exit.value.isRevoked)
+      })
+    ))
+
+  it.effect("a borrower may invalidate its connection although the connection was taken away before", () =>
+    counted((turns) =>
+      Effect.gen(function*() {
+        const gated = GatedConnector.make({ lends: true })
+        const pool = yield* ConnectionPool.make(gated.connector, { ...options, drainTimeout: 50 })
+        const end = yield* Deferred.make<void>()
+        const borrower = yield* Effect.forkDetach(
+          pool.withConnection((connection) => Effect.andThen(Deferred.await(end), pool.invalidate(connection)))
+        )
+        yield* turns.settle
+        yield* Effect.forkDetach(pool.drain)
+        yield* turns.advance(50)
+        assert.strictEqual((yield* pool.stats).total, 0)
+        yield* Deferred.succeed(end, undefined)
+        yield* turns.settle
+        assert.deepStrictEqual(borrower.pollUnsafe(), Exit.succeed(undefined))
+      })
+    ))
+
+  it.effect("each waiter causes one dial, however often the pool looks at its queue", () =>
+    counted((turns) =>
+      Effect.gen(function*() {
+        const gated = GatedConnector.make({ initial: { connect: "slow" } })
+        const pool = yield* ConnectionPool.make(gated.connector, { ...options, maxConnections: 8 })
+        for (let waiters = 1; waiters <= 3; waiters++) {
+          yield* Effect.forkDetach(pool.withConnection(() => Effect.void))
+          yield* turns.settle
+          assert.strictEqual((yield* pool.stats).opening, waiters)
+        }
+        gated.open("connect")
+        yield* turns.settle
+        assert.strictEqual(gated.fake.opened, 3)
+      })
+    ))
+})

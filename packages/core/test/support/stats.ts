@@ -1,0 +1,51 @@
+import type { PoolStats } from "@effect-pools/core"
+
+const timing = { count: 0, mean: 0, p50: 0, p95: 0, p99: 0, max: 0 }
+
+/** What a test says about a pool; the rest is a pool that is well and has done nothing. */
+export interface Given extends Partial<Omit<PoolStats.PoolStats, "counts">> {
+  readonly counts?: Partial<PoolStats.PoolCounts>
+}
+
+export const statsOf = (given: Given = {}): PoolStats.PoolStats => ({
+  name: "app/Db",
+  state: "open",
+  total: 2,
+  used: 0,
+  idle: 2,
+  pending: 0,
+  opening: 0,
+  checking: 0,
+  closing: 0,
+  minConnections: 2,
+  maxConnections: 20,
+  limit: 20,
+  utilization: 0,
+  oldestWaiter: 0,
+  breaker: "closed",
+  wait: timing,
+  use: timing,
+  open: timing,
+  validate: timing,
+  lifetime: timing,
+  ...given,
+  counts: {
+    acquiredAtOnce: 0,
+    acquiredAfterWaiting: 0,
+    timedOut: 0,
+    refused: 0,
+    interrupted: 0,
+    failed: 0,
+    ended: { success: 0, failure: 0, defect: 0, interrupt: 0 },
+    opened: 2,
+    closed: 0,
+    failedToOpen: 0,
+    closesTimedOut: 0,
+    retired: { idle: 0, lifetime: 0, broken: 0, invalid: 0, invalidated: 0, superseded: 0, shutdown: 0 },
+    validated: 0,
+    failedToValidate: 0,
+    failedToReset: 0,
+    leaksSuspected: 0,
+    ...given.counts
+  }
+})

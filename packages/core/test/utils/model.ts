@@ -1,0 +1,221 @@
+/**
+ * Runs a program against a pool and checks after every step that the pool keeps its rules.
+ */
+import { ConnectionPool } from "@effect-pools/core"
+import type { GatedConnector } from "@effect-pools/testing"
+import { Cause, Clock, Deferred, Effect, Exit, References, Schedule, Scope } from "effect"
+import type { Command, Program, Setting } from "./programs.ts"
+import { rules } from "./rules.ts"
+import { counted, type Turns, Violation } from "./turns.ts"
+import { Witness } from "./witness.ts"
+import { Caller, type Connection, OwnFailure, timeouts, World } from "./world.ts"
+
+const optionsOf = (setting: Setting): ConnectionPool.MakeOptions => ({
+  maxConnections: setting.maxConnections,
+  minConnections: Math.min(setting.minConnections, setting.maxConnections),
+  pendingLimit: setting.pendingLimit,
+  freshnessWindow: setting.freshnessWindow,
+  acquireTimeout: timeouts.acquireTimeout,
+  connectTimeout: timeouts.connectTimeout,
+  validateTimeout: timeouts.validateTimeout,
+  resetTimeout: timeouts.resetTimeout,
+  closeTimeout: timeouts.closeTimeout,
+  drainTimeout: timeouts.drainTimeout,
+  idleTimeout: 300,
+  maxLifetime: 900,
+  leakTimeout: 80,
+  slowAcquireTimeout: 20,
+  healthCheck: 150,
+  connectRate: 1_000,
+  retry: Schedule.spaced(timeouts.retry).pipe(Schedule.upTo({ times: 2 })),
+  breaker: { failureRate: 0.5, minimumDials: 4, openDuration: timeouts.breaker },
+  startup: "lazy",
+  eventBuffer: 16,
+  metrics: false
+})
+
+/** Runs a program to its end, the end of the pool included. Fails with the first `Violation`. */
+export const run = ({ commands, setting }: Program) =>
+  counted((turns) =>
+    Effect.gen(function*() {
+      const world = yield* makeWorld(setting, turns)
+      for (const [step, command] of commands.entries()) {
+        yield* execute(world, command)
+        yield* turns.settle
+        yield* rules(world, `after step ${step}, ${command._tag}`)
+      }
+      yield* finish(world)
+    })
+  ).pipe(Effect.provideService(References.MinimumLogLevel, "None"))
+
+export const makeWorld = Effect.fnUntraced(function*(setting: Setting, turns: Turns) {
+  const witness = new Witness({ ...setting, slow: setting.stubborn ? timeouts.verySlow : timeouts.slow })
+  const scope = yield* Scope.make()
+  const pool = yield* Scope.provide(ConnectionPool.make(witness.connector, optionsOf(setting)), scope)
+  const runSync = Effect.runSyncWith(yield* Effect.context<never>())
+  witness.givenUp = () => runSync(pool.stats).counts.closesTimedOut
+  return new World({ turns, witness, pool, scope, setting })
+})
+
+const pick = <A>(from: ReadonlyArray<A>, which: number): A | undefined => from[which % Math.max(1, from.length)]
+
+const execute = (world: World, command: Command): Effect.Effect<unknown, unknown> => {
+  const { pool, witness } = world
+  switch (command._tag) {
+    case "Lease":
+      return lease(world, command)
+    case "Advance":
+      return world.turns.advance(command.by)
+    case "Finish":
+      return ifAny(pick(world.holding, command.which), (caller) => Deferred.succeed(caller.isToEnd, undefined))
+    case "Interrupt":
+      return ifAny(pick(world.unsettled, command.which), interrupt)
+    case "Behave":
+      return Effect.sync(() => witness.gated.set(command.step, command.behaviour))
+    case "AllOk":
+      return Effect.sync(() => allOk(witness.gated))
+    case "Break":
+      return ifAny(
+        pick(witness.fake.connections, command.which),
+        (connection) =>
+          command.isSilent ? Effect.sync(() => witness.fake.cutSilently(connection)) : breakIt(world, connection)
+      )
+    case "Invalidate":
+      return ifAny(pick(world.holding, command.which), (caller) => {
+        witness.retired(caller.connection!.id)
+        return pool.invalidate(caller.connection!)
+      })
+    case "Retire":
+      return Effect.flatMap(pool.connections, (all) =>
+        ifAny(pick(all, command.which), ({ id, tags }) => {
+          witness.retired(Number(tags["fake"]))
+          return pool.retire(id)
+        }))
+    case "RetireAll":
+      witness.fake.connections.forEach(({ id }) => witness.retired(id))
+      return pool.retireAll
+    case "Pause":
+      world.isPaused = world.drain === undefined
+      return pool.pause
+    case "Resume":
+      world.isPaused = false
+      return pool.resume
+    case "SetLimit":
+      return Effect.exit(pool.setLimit(command.limit))
+    case "WarmUp":
+      return warmUp(world, command.count)
+    case "StopWarmUps":
+      return Effect.sync(() => world.warmUps.forEach(({ fiber }) => fiber.interruptUnsafe()))
+    case "Drain":
+      return drain(world)
+  }
+}
+
+const ifAny = <A, B, E>(value: A | undefined, f: (value: A) => Effect.Effect<B, E>): Effect.Effect<unknown, E> =>
+  value === undefined ? Effect.void : f(value)
+
+export const allOk = (gated: GatedConnector.GatedConnector): void => {
+  for (const step of ["connect", "validate", "reset", "close"] as const) gated.set(step, "ok")
+}
+
+export const interrupt = (caller: Caller): Effect.Effect<void> =>
+  Effect.sync(() => {
+    caller.isInterrupted = true
+    caller.fiber?.interruptUnsafe()
+  })
+
+const breakIt = Effect.fnUntraced(function*(world: World, connection: Connection) {
+  const all = yield* world.pool.connections
+  const info = all.find(({ tags }) => tags["fake"] === String(connection.id))
+  world.witness.breakIt(connection, info !== undefined && info.state !== "opening" && info.state !== "closing")
+})
+
+const warmUp = Effect.fnUntraced(function*(world: World, count: number) {
+  world.warmedUp += count
+  world.warmUps.push({ count, fiber: yield* Effect.forkDetach(world.pool.warmUp(count)) })
+})
+
+const drain = Effect.fnUntraced(function*(world: World) {
+  if (world.drain !== undefined) return
+  world.isPaused = false
+  world.drain = { since: yield* Clock.currentTimeMillis, fiber: yield* Effect.forkDetach(world.pool.drain) }
+})
+
+/** Starts a caller and notes what becomes of it. */
+export const lease = Effect.fnUntraced(function*(world: World, command: Extract<Command, { _tag: "Lease" }>) {
+  const caller = new Caller(world.callers.length, yield* Clock.currentTimeMillis, world.drain !== undefined)
+  world.callers.push(caller)
+  const use = (connection: Connection) => hold(world, caller, connection, command)
+  const { pool } = world
+  const whole = command.how === "get" ? Effect.scoped(Effect.flatMap(pool.get, use)) : pool.withConnection(use)
+  caller.fiber = yield* Effect.forkDetach(
+    Effect.onExit(whole, (exit) =>
+      Effect.sync(() => {
+        caller.state = "settled"
+        caller.exit = exit
+      }))
+  )
+  return caller
+})
+
+const hold = (
+  world: World,
+  caller: Caller,
+  connection: Connection,
+  { end, hold }: Extract<Command, { _tag: "Lease" }>
+) =>
+  Effect.suspend(() => {
+    caller.state = "holding"
+    caller.connection = connection
+    caller.uses++
+    world.witness.lent(connection)
+    if (caller.isLate) world.witness.broken.push("a caller was admitted after the drain began")
+    if (world.waiting.some(({ number }) => number < caller.number)) {
+      world.witness.broken.push(`caller ${caller.number} was served before one that came first`)
+    }
+    const waits = hold === "long" ? Deferred.await(caller.isToEnd) : hold === 0 ? Effect.void : Effect.sleep(hold)
+    const ends = end === "ok" ? Effect.void : end === "fail" ? new OwnFailure() : Effect.die(new OwnFailure())
+    return world.witness.fake.use(connection, Effect.andThen(waits, ends))
+  }).pipe(Effect.onExit((exit) =>
+    Effect.map(Clock.currentTimeMillis, (at) => {
+      caller.state = "ending"
+      if (connection.isBroken) world.witness.doubtAll()
+      if (Exit.isSuccess(exit)) world.witness.proved(connection, at)
+      else if (Cause.hasInterrupts(exit.cause)) world.witness.interrupted(connection)
+    })
+  ))
+
+/** Ends the pool by closing its scope, and checks that nothing is left of it. */
+export const finish = Effect.fnUntraced(function*(world: World) {
+  const { callers, turns } = world
+  const { closeTimeout, drainTimeout, resetTimeout, validateTimeout } = timeouts
+  const closing = yield* Effect.forkDetach(Scope.close(world.scope, Exit.void))
+  yield* turns.advance(drainTimeout + closeTimeout)
+  if (closing.pollUnsafe() === undefined) {
+    return yield* broken("the scope closes within bounds", yield* world.pool.stats)
+  }
+  for (const caller of callers) Deferred.doneUnsafe(caller.isToEnd, Effect.void)
+  yield* turns.advance(resetTimeout + validateTimeout + 45)
+  yield* rules(world, "after the end")
+  const { idle, pending, state, total, used } = yield* world.pool.stats
+  if (state !== "closed" || total + idle + used + pending > 0) {
+    return yield* broken("a closed pool is empty", { state, total, idle, used, pending })
+  }
+  if (world.unsettled.length > 0) return yield* broken("every caller settles", { unsettled: world.unsettled.length })
+  for (const { fiber } of world.warmUps) {
+    if (fiber.pollUnsafe() === undefined) return yield* broken("every warm-up settles", {})
+  }
+  yield* nothingLeft(world)
+})
+
+/** A close that hangs for ever is the backend's; everything else must be gone. */
+export const nothingLeft = ({ witness }: World): Effect.Effect<void, Violation> => {
+  const hangs = witness.gated.running("close")
+  const { leaked } = witness.fake
+  if (leaked !== hangs) return broken("everything opened is closed", { leaked, hangs })
+  const left = witness.sockets - hangs
+  return left === 0 ? Effect.void : broken("the server has no socket left", { left })
+}
+
+export const broken = (rule: string, facts: unknown): Effect.Effect<never, Violation> =>
+  Effect.fail(new Violation({ rule, facts }))

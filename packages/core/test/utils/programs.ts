@@ -1,0 +1,73 @@
+/**
+ * Random programs against a pool: what a test tells the pool, its callers and its backend to do.
+ */
+import { Arbitrary, Schema } from "effect"
+
+const behaviour = Schema.Literals(["ok", "fail", "slow", "slowFail", "never", "stuck", "defect", "interrupt"])
+const small = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 5 }))
+
+const Lease = Schema.TaggedStruct("Lease", {
+  how: Schema.Literals(["withConnection", "get"]),
+  /** For so many milliseconds, or until it is told to end. */
+  hold: Schema.Literals([0, 7, 45, "long"]),
+  end: Schema.Literals(["ok", "fail", "die"])
+})
+const Advance = Schema.TaggedStruct("Advance", { by: Schema.Literals([1, 10, 30, 100, 400]) })
+const Behave = Schema.TaggedStruct("Behave", {
+  step: Schema.Literals(["connect", "validate", "reset", "close"]),
+  behaviour
+})
+
+/** Twice in the list is twice as often. */
+const Command = Schema.Union([
+  Lease,
+  Lease,
+  Lease,
+  Lease,
+  Lease,
+  Advance,
+  Advance,
+  Advance,
+  Schema.TaggedStruct("Finish", { which: small }),
+  Schema.TaggedStruct("Finish", { which: small }),
+  Schema.TaggedStruct("Interrupt", { which: small }),
+  Behave,
+  Behave,
+  Schema.TaggedStruct("AllOk", {}),
+  Schema.TaggedStruct("Break", { which: small, isSilent: Schema.Boolean }),
+  Schema.TaggedStruct("Invalidate", { which: small }),
+  Schema.TaggedStruct("Retire", { which: small }),
+  Schema.TaggedStruct("RetireAll", {}),
+  Schema.TaggedStruct("Pause", {}),
+  Schema.TaggedStruct("Resume", {}),
+  Schema.TaggedStruct("SetLimit", { limit: small }),
+  Schema.TaggedStruct("WarmUp", { count: small }),
+  Schema.TaggedStruct("StopWarmUps", {}),
+  Schema.TaggedStruct("Drain", {})
+])
+export type Command = typeof Command.Type
+
+const Setting = Schema.Struct({
+  maxConnections: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 4 })),
+  minConnections: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 2 })),
+  pendingLimit: Schema.Literals([0, 2, 100]),
+  freshnessWindow: Schema.Literals([0, 20]),
+  validates: Schema.Boolean,
+  resets: Schema.Boolean,
+  stubborn: Schema.Boolean
+})
+export type Setting = typeof Setting.Type
+
+export interface Program {
+  readonly setting: Setting
+  readonly commands: ReadonlyArray<Command>
+}
+
+/** Programs of up to so many commands. A drain ends most of what a pool can do, so it is left out of some. */
+export const programs = (maxLength: number, drains: boolean): Arbitrary.Arbitrary<Program> =>
+  Arbitrary.all({
+    setting: Arbitrary.schema(Setting),
+    commands: Arbitrary.array(Arbitrary.schema(Command), { maxLength }).pipe(
+      Arbitrary.map((commands) => drains ? commands : commands.filter(({ _tag }) => _tag !== "Drain"))
+    )
+  })

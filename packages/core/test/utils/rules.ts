@@ -1,0 +1,169 @@
+/**
+ * The rules a pool keeps at every moment, checked from outside: by what the pool tells, what its callers saw and what
+ * the server counted.
+ */
+import type { ConnectionPool, PoolStats } from "@effect-pools/core"
+import { Cause, Clock, Effect, Exit } from "effect"
+import { Violation } from "./turns.ts"
+import { type Caller, OwnFailure, timeouts, type World } from "./world.ts"
+
+interface Moment {
+  readonly world: World
+  readonly now: number
+  readonly stats: PoolStats.PoolStats
+  readonly connections: ReadonlyArray<ConnectionPool.ConnectionInfo>
+}
+
+/** A rule tells what breaks it, or nothing. */
+type Rule = (moment: Moment) => unknown
+
+/** Fails with the first rule that does not hold. */
+export const rules = Effect.fnUntraced(function*(world: World, when: string) {
+  const now = yield* Clock.currentTimeMillis
+  const moment = { world, now, stats: yield* world.pool.stats, connections: yield* world.pool.connections }
+  noteFailures(moment)
+  for (const [rule, check] of Object.entries(all)) {
+    const facts = check(moment)
+    if (facts !== undefined) return yield* new Violation({ rule, facts: { when, facts, stats: brief(moment.stats) } })
+  }
+  world.counts = flat(moment.stats)
+  world.warmUps = world.warmUps.filter(({ fiber }) => fiber.pollUnsafe() === undefined)
+})
+
+const brief = ({ checking, closing, idle, limit, opening, pending, state, total, used }: PoolStats.PoolStats) => ({
+  checking,
+  closing,
+  idle,
+  limit,
+  opening,
+  pending,
+  state,
+  total,
+  used
+})
+
+const flat = ({ counts }: PoolStats.PoolStats): Record<string, number> => {
+  const { ended, retired, ...rest } = counts
+  return { ...rest, ...ended, ...retired }
+}
+
+const isServing = ({ stats, world }: Moment): boolean => !world.isPaused && stats.state !== "closed"
+
+const all: Record<string, Rule> = {
+  "the server and the borrowers see nothing wrong": ({ world }) => world.witness.broken[0],
+
+  "the numbers add up": ({ connections, stats }) => {
+    const sum = stats.idle + stats.used + stats.opening + stats.checking + stats.closing
+    const counted = (state: string) => connections.filter((connection) => connection.state === state).length
+    const same = (["idle", "used", "opening", "checking", "closing"] as const).every((s) => stats[s] === counted(s))
+    return sum === stats.total && connections.length === stats.total && same ? undefined : { sum }
+  },
+
+  "no number is below 0": ({ stats }) =>
+    Object.values(brief(stats)).some((n) => typeof n === "number" && n < 0) ? stats : undefined,
+
+  "counters never fall": ({ stats, world }) => {
+    const counts = flat(stats)
+    return Object.entries(world.counts).find(([name, before]) => !(counts[name]! >= before))
+  },
+
+  "pending is the callers that hold nothing": ({ stats, world }) =>
+    stats.pending === world.waiting.length ? undefined : { waiting: world.waiting.length },
+
+  "used is the callers that hold something": ({ stats, world }) =>
+    stats.state === "closed" || stats.used === world.holding.length ? undefined : { holding: world.holding.length },
+
+  "a caller is served once": ({ world }) => world.callers.find(({ uses }) => uses > 1),
+
+  "no connection has two borrowers": ({ world }) => {
+    const ids = world.holding.map(({ connection }) => connection!.id)
+    return new Set(ids).size === ids.length ? undefined : ids
+  },
+
+  "a caller settles for a reason": ({ world }) =>
+    world.callers.map(unreasonable).find((reason) => reason !== undefined),
+
+  "a caller waits no longer than acquireTimeout": ({ now, world }) => {
+    const late = world.waiting.find(({ startedAt }) => now - startedAt >= timeouts.acquireTimeout)
+    return late && { waited: now - late.startedAt }
+  },
+
+  "nobody waits while a fresh connection is idle": (moment) => {
+    if (!isServing(moment) || moment.stats.pending === 0) return undefined
+    const { connections, now, world } = moment
+    return connections.find(({ state, tags }) => state === "idle" && world.witness.isFresh(Number(tags["fake"]), now))
+  },
+
+  "an idle connection is checked for whoever waits": (moment) => {
+    const { checking, idle, pending } = moment.stats
+    return isServing(moment) && pending > 0 && idle > 0 && checking < pending ? { checking } : undefined
+  },
+
+  "nobody waits while there is room to dial": (moment) => {
+    if (!isServing(moment)) return undefined
+    const { checking, limit, opening, pending, total } = moment.stats
+    return total < limit && opening + checking < pending && mayDial(moment) ? { opening, checking } : undefined
+  },
+
+  "the minimum is kept open": (moment) => {
+    if (moment.stats.state === "draining" || moment.stats.state === "closed") return undefined
+    const { limit, minConnections, total, closing } = moment.stats
+    const missing = Math.min(minConnections, limit) - (total - closing)
+    return missing > 0 && total < limit && mayDial(moment) ? { missing } : undefined
+  },
+
+  "nobody wanted that many connections": ({ stats: { counts, maxConnections, minConnections }, world }) => {
+    const waited = world.callers.length - counts.acquiredAtOnce - counts.refused
+    const retired = Object.values(counts.retired).reduce((sum, n) => sum + n, 0)
+    // A connection past its time may be lent while its replacement is being opened.
+    const wanted = waited + retired + minConnections + world.warmedUp + maxConnections
+    return counts.opened > wanted ? { opened: counts.opened, wanted } : undefined
+  },
+
+  "a warm-up ends when its connections are open": ({ stats, world }) => {
+    const live = stats.idle + stats.used + stats.checking
+    return world.warmUps.find(({ count, fiber }) =>
+      fiber.pollUnsafe() === undefined && live >= Math.min(count, stats.limit)
+    )?.count
+  },
+
+  "a drain ends in bounded time": ({ now, world: { drain } }) => {
+    const bound = timeouts.drainTimeout + timeouts.closeTimeout
+    return drain && drain.fiber.pollUnsafe() === undefined && now - drain.since >= bound
+      ? { took: now - drain.since }
+      : undefined
+  },
+
+  "a drain waits for nobody": ({ stats }) =>
+    stats.state === "draining" && stats.pending + stats.used + stats.checking === 0 ? {} : undefined,
+
+  "the pool has no defect of its own": ({ world }) => world.turns.defects.find((defect) => !isOwn(defect))
+}
+
+/** The test's own failures, and those that the gates were told to make. */
+const isOwn = (defect: unknown): boolean =>
+  defect instanceof OwnFailure || (defect instanceof Error && defect.name === "GatedFailure")
+
+const noteFailures = ({ now, stats: { counts }, world }: Moment): void => {
+  if (counts.failedToOpen > (world.counts["failedToOpen"] ?? 0)) world.failedAt = now
+  else if (counts.opened > (world.counts["opened"] ?? 0)) world.failedAt = undefined
+}
+
+/** No dial has failed of late, or the time for the next has come. */
+const mayDial = ({ now, stats, world }: Moment): boolean => {
+  if (stats.breaker === "open") return false
+  if (world.failedAt === undefined) return true
+  // A breaker that refuses a dial is asked again after 100 ms at the earliest.
+  return stats.opening === 0 && now - world.failedAt > Math.max(timeouts.retry, timeouts.breaker) + 100
+}
+
+/** How a caller ended that must not end so. */
+const unreasonable = ({ exit, isInterrupted }: Caller): unknown => {
+  if (exit === undefined || Exit.isSuccess(exit)) return undefined
+  const { cause } = exit
+  if (Cause.hasInterrupts(cause)) return isInterrupted ? undefined : "interrupted by nobody"
+  const error = Cause.squash(cause)
+  if (error instanceof OwnFailure) return undefined
+  const name = error instanceof Error ? error.name : String(error)
+  return name === "PoolError" || name === "FakeConnectionLost" || name === "GatedFailure" ? undefined : String(error)
+}

@@ -1,0 +1,134 @@
+/**
+ * A gated backend seen from the server: it counts every socket from the start of its dial to the end of its close, and
+ * knows which connections have proved themselves, so that a test can tell what the pool should know.
+ */
+import type { Connector } from "@effect-pools/core"
+import { type FakeConnector, GatedConnector } from "@effect-pools/testing"
+import { Clock, Effect, Exit } from "effect"
+
+type Connection = FakeConnector.FakeConnection
+
+export interface Options {
+  readonly maxConnections: number
+  readonly freshnessWindow: number
+  readonly slow: number
+  readonly validates: boolean
+  readonly resets: boolean
+  /** Dials can't be interrupted. */
+  readonly stubborn?: boolean
+}
+
+export class Witness {
+  readonly gated: GatedConnector.GatedConnector
+  readonly connector: Connector.Connector<Connection>
+  readonly options: Options
+  /** Sockets now, as the server counts them, and the most there ever were. */
+  sockets = 0
+  peak = 0
+  /** Sockets the pool has given up although they would not close. */
+  givenUp: () => number = () => 0
+  readonly broken: Array<string> = []
+  private doubt = 0
+  private alarms = 0
+  private readonly alarmed = new Set<number>()
+  private readonly provedSince = new Map<number, number>()
+  private readonly tainted = new Set<number>()
+  private readonly proofs = new Map<number, { readonly at: number; readonly doubt: number }>()
+
+  constructor(options: Options) {
+    this.options = options
+    this.gated = GatedConnector.make({
+      lends: true,
+      validate: options.validates,
+      reset: options.resets,
+      delay: options.slow
+    })
+    const { connector } = this.gated
+    this.connector = {
+      ...connector,
+      connect: (signals) => this.watchDial(connector.connect(signals)),
+      validate: connector.validate &&
+        ((connection) => this.watchValidation(connection, connector.validate!(connection)))
+    }
+  }
+
+  get fake(): FakeConnector.FakeConnector {
+    return this.gated.fake
+  }
+
+  /** Something happened that casts doubt on every connection. */
+  readonly doubtAll = (): void => {
+    this.doubt++
+  }
+
+  /** A connection has just worked. */
+  readonly proved = (connection: Connection, at: number): void => {
+    if (this.proofs.get(connection.id)?.doubt === this.doubt) this.proofs.set(connection.id, { at, doubt: this.doubt })
+  }
+
+  /** Whether the pool has no reason to check a connection before it lends it. */
+  readonly isFresh = (id: number, now: number): boolean => {
+    const proof = this.proofs.get(id)
+    if (proof === undefined || proof.doubt !== this.doubt) return false
+    return !this.options.validates || now - proof.at < this.options.freshnessWindow
+  }
+
+  /** The server cuts a connection and the pool is told of it: from here on every other must prove itself. */
+  readonly breakIt = (connection: Connection, isInPool: boolean): void => {
+    this.doubtAll()
+    if (isInPool && !this.alarmed.has(connection.id)) this.alarms++
+    this.alarmed.add(connection.id)
+    this.fake.break(connection)
+  }
+
+  /** A connection whose borrower was interrupted: without a reset nobody may have it again. */
+  readonly interrupted = (connection: Connection): void => {
+    if (!this.options.resets) this.tainted.add(connection.id)
+  }
+
+  /** The pool is told to lend a connection to nobody any more. */
+  readonly retired = (id: number): void => {
+    this.tainted.add(id)
+  }
+
+  /** A connection is lent: it must not be one that the pool has reason to mistrust. */
+  readonly lent = ({ id }: Connection): void => {
+    if (this.alarmed.has(id)) this.broken.push(`connection ${id} was lent after it told its end`)
+    if (this.tainted.has(id)) this.broken.push(`connection ${id} was lent although it was to be retired`)
+    if (this.provedSince.get(id) !== this.alarms) this.broken.push(`connection ${id} was lent without a proof`)
+  }
+
+  private watchDial<E, R>(dial: Effect.Effect<Connection, E, R>) {
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.gen({ self: this }, function*() {
+        this.sockets++
+        this.peak = Math.max(this.peak, this.sockets)
+        if (this.sockets - this.givenUp() > this.options.maxConnections) {
+          this.broken.push(`${this.sockets} sockets, maxConnections is ${this.options.maxConnections}`)
+        }
+        // The first finalizer is the last to run: the socket is gone when all of its close is over.
+        yield* Effect.addFinalizer(() => Effect.sync(() => void this.sockets--))
+        const exit = yield* Effect.exit(this.options.stubborn === true ? dial : restore(dial))
+        const at = yield* Clock.currentTimeMillis
+        if (Exit.isSuccess(exit)) {
+          this.proofs.set(exit.value.id, { at, doubt: this.doubt })
+          this.provedSince.set(exit.value.id, this.alarms)
+        }
+        return yield* exit
+      })
+    )
+  }
+
+  private watchValidation<E>(connection: Connection, validation: Effect.Effect<unknown, E>) {
+    return Effect.suspend(() => {
+      const { alarms, doubt } = this
+      if (connection.isBusy) this.broken.push(`connection ${connection.id} was validated while it was lent`)
+      return Effect.onExit(validation, (exit) =>
+        Effect.map(Clock.currentTimeMillis, (at) => {
+          if (Exit.isFailure(exit)) return this.doubtAll()
+          this.proofs.set(connection.id, { at, doubt })
+          this.provedSince.set(connection.id, alarms)
+        }))
+    })
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * A pool under test: its callers, its backend and everything that happens to it.
+ */
+import type { ConnectionPool } from "@effect-pools/core"
+import type { FakeConnector } from "@effect-pools/testing"
+import { Data, Deferred, type Exit, type Fiber, type Scope } from "effect"
+import type { Setting } from "./programs.ts"
+import type { Turns } from "./turns.ts"
+import type { Witness } from "./witness.ts"
+
+export type Connection = FakeConnector.FakeConnection
+
+/** What a borrower fails or dies with when its program says so. */
+export class OwnFailure extends Data.TaggedError("OwnFailure")<{}> {}
+
+export class Caller {
+  readonly number: number
+  readonly startedAt: number
+  /** It came after the drain began. */
+  readonly isLate: boolean
+  readonly isToEnd: Deferred.Deferred<void> = Deferred.makeUnsafe()
+  state: "waiting" | "holding" | "ending" | "settled" = "waiting"
+  connection: Connection | undefined = undefined
+  uses = 0
+  isInterrupted = false
+  exit: Exit.Exit<unknown, unknown> | undefined = undefined
+  fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
+  constructor(number: number, startedAt: number, isLate: boolean) {
+    this.number = number
+    this.isLate = isLate
+    this.startedAt = startedAt
+  }
+}
+
+export interface WarmUp {
+  readonly count: number
+  readonly fiber: Fiber.Fiber<unknown, unknown>
+}
+
+export const timeouts = {
+  acquireTimeout: 200,
+  connectTimeout: 50,
+  validateTimeout: 40,
+  resetTimeout: 30,
+  closeTimeout: 60,
+  drainTimeout: 100,
+  slow: 25,
+  /** Longer than a dial and its close may take. */
+  verySlow: 150,
+  retry: 15,
+  breaker: 100
+}
+
+/** A pool under test with everything that happens to it. */
+export class World {
+  readonly turns: Turns
+  readonly witness: Witness
+  readonly pool: ConnectionPool.ConnectionPool<Connection>
+  readonly scope: Scope.Closeable
+  readonly setting: Setting
+  readonly callers: Array<Caller> = []
+  warmUps: Array<WarmUp> = []
+  warmedUp = 0
+  drain: { readonly since: number; readonly fiber: Fiber.Fiber<ConnectionPool.DrainReport> } | undefined = undefined
+  isPaused = false
+  /** When a dial was last seen to have failed, until one succeeds. */
+  failedAt: number | undefined = undefined
+  counts: Readonly<Record<string, number>> = {}
+
+  constructor(options: Pick<World, "turns" | "witness" | "pool" | "scope" | "setting">) {
+    this.turns = options.turns
+    this.witness = options.witness
+    this.pool = options.pool
+    this.scope = options.scope
+    this.setting = options.setting
+  }
+
+  get waiting(): ReadonlyArray<Caller> {
+    return this.callers.filter(({ state }) => state === "waiting")
+  }
+
+  get holding(): ReadonlyArray<Caller> {
+    return this.callers.filter(({ state }) => state === "holding")
+  }
+
+  get unsettled(): ReadonlyArray<Caller> {
+    return this.callers.filter(({ state }) => state !== "settled")
+  }
+}
