@@ -63,6 +63,11 @@ import type { PoolStats } from "./PoolStats.ts"
 export interface LeaseOptions {
   /** Names the lease in warnings, errors, events and `connections`. By default the name of the current span. */
   readonly label?: string | undefined
+  /**
+   * Whether the lease is meant to be held for long, such as a listener's: `leakTimeout` and `reclaimTimeout` are not for
+   * it. Default false.
+   */
+  readonly isLongLived?: boolean | undefined
 }
 
 /**
@@ -284,7 +289,7 @@ const makePool = <Lent>(state: PoolState, drain: Effect.Effect<DrainReport>): Co
   withConnection: (f, options) => withLease(state, f, options, false),
   withShared: (f, options) => withLease(state, f, options, (state.connector.sharers ?? 1) > 1),
   get: getScoped(state, undefined),
-  getWith: (options) => getScoped(state, options.label),
+  getWith: (options) => getScoped(state, options),
   invalidate: (connection) => control.invalidate(state, connection),
   retire: (id) => Effect.sync(() => control.retireById(state, id)),
   retireAll: Effect.sync(() => control.retireAll(state)),
@@ -308,7 +313,7 @@ const withLease = <Lent, A, E, R>(
   isShared: boolean
 ): Effect.Effect<A, E | PoolError, R> =>
   Effect.withFiber((fiber) => {
-    const lease = new Lease(f, fiber, options?.label, isShared)
+    const lease = new Lease(f, fiber, options, isShared)
     return Effect.onExitPrimitive(
       Effect.suspend(() => borrow(state, lease)),
       (exit) => checkIn(state, lease, exit)
@@ -317,11 +322,11 @@ const withLease = <Lent, A, E, R>(
 
 const getScoped = <Lent>(
   state: PoolState,
-  label: string | undefined
+  options: LeaseOptions | undefined
 ): Effect.Effect<Lent, PoolError, Scope.Scope> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.withFiber((fiber) => {
-      const lease = new Lease(Effect.succeed, fiber, label, false)
+      const lease = new Lease(Effect.succeed, fiber, options, false)
       const scope = Context.getUnsafe(fiber.context, Scope.Scope)
       return Effect.onExitPrimitive(
         restore(Effect.suspend(() => borrow(state, lease))),

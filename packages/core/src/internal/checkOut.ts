@@ -31,6 +31,8 @@ export const borrow = (state: PoolState, lease: Lease): Effect.Effect<any, any, 
         state.counts.acquiredAtOnce++
         join(shared, lease, now)
         if (state.events.listeners > 0) acquired(state, lease, shared, 0)
+        // Whoever joins would rather have a connection for itself: the pool grows as long as it may.
+        if (state.connections.size < state.limit) state.changed()
         return start(state, lease, shared)
       }
     }

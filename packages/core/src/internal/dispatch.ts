@@ -39,6 +39,13 @@ const serve = (state: PoolState): void => {
   }
 }
 
+/** Where callers share a connection, one more is opened at a time, so that a slow request holds up fewer others. */
+const forSharers = (state: PoolState): number => {
+  if (state.opening > 0 || state.phase !== "open") return 0
+  for (const { sharers } of state.sharing) if (sharers!.size > 1) return 1
+  return 0
+}
+
 /** How many dials to begin now. */
 const wanted = (state: PoolState): number => {
   if (state.dialer.isBlocked) return 0
@@ -46,7 +53,7 @@ const wanted = (state: PoolState): number => {
   if (room <= 0) return 0
   const forWaiters = state.isLending ? state.waiters.size - state.opening - state.validating : 0
   const forMinimum = state.floor - (state.live - state.due) - state.opening
-  const missing = Math.min(room, Math.max(forWaiters, forMinimum))
+  const missing = Math.min(room, Math.max(forWaiters, forMinimum, forSharers(state)))
   // After a failure one dial at a time finds out whether the backend is back.
   return state.dialer.failures > 0 ? Math.min(missing, 1 - state.opening) : missing
 }

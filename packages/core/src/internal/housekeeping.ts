@@ -72,7 +72,7 @@ export const visitIdle = (state: PoolState, connection: Pooled, now: number): nu
 const visitUsed = (state: PoolState, connection: Pooled, now: number): number => {
   const { leakTimeout, reclaimTimeout } = state.config
   const { lease } = connection
-  if (lease === undefined) return Infinity
+  if (lease === undefined || lease.isLongLived) return Infinity
   const held = now - lease.lentAt
   if (held >= reclaimTimeout) {
     reclaim(state, connection, lease, held)

@@ -6,6 +6,7 @@
  */
 import type * as Effect from "effect/Effect"
 import type { Fiber } from "effect/Fiber"
+import type { LeaseOptions } from "../ConnectionPool.ts"
 import type { Pooled } from "./pooled.ts"
 
 // A lease is typed by what it does to the queue, not by what it lends: `any` stays inside this folder.
@@ -15,6 +16,8 @@ export class Lease {
   readonly body: (lent: any) => AnyEffect
   readonly fiber: Fiber<unknown, unknown>
   readonly label: string | undefined
+  /** Whether it is meant to be held for long, so that nobody suspects a leak. */
+  readonly isLongLived: boolean
   /** Whether it may use a connection together with others. */
   readonly isShared: boolean
   /** Set from the hand-over to the check-in. */
@@ -39,12 +42,13 @@ export class Lease {
   constructor(
     body: (lent: any) => AnyEffect,
     fiber: Fiber<unknown, unknown>,
-    label: string | undefined,
+    options: LeaseOptions | undefined,
     isShared: boolean
   ) {
     this.body = body
     this.fiber = fiber
-    this.label = label
+    this.label = options?.label
+    this.isLongLived = options?.isLongLived === true
     this.isShared = isShared
   }
 }

@@ -1,0 +1,172 @@
+import { ConnectionPool } from "@effect-pools/core"
+import * as FakeConnector from "@effect-pools/testing/FakeConnector"
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Effect, Fiber, type Scope } from "effect"
+import { TestClock } from "effect/testing"
+import { settle } from "./utils/bench.ts"
+
+type Options = Parameters<typeof ConnectionPool.make>[1]
+
+/** A pool whose connections three callers may share, and callers that stay until they are told to go. */
+const setUp = Effect.fnUntraced(function*(options: Options, sharers: number | undefined = 3) {
+  const fake = FakeConnector.make({ connectDelay: "1 second" })
+  const connector = { ...fake.connector, sharers }
+  const pool = yield* ConnectionPool.make(connector, { minConnections: 0, startup: "lazy", ...options })
+  const enter = Effect.fnUntraced(function*(
+    by: "withShared" | "withConnection" = "withShared",
+    body: Effect.Effect<unknown, string> = Effect.void
+  ) {
+    const leave = Deferred.makeUnsafe<void>()
+    let on: number | undefined
+    const fiber = yield* Effect.forkScoped(
+      Effect.exit(
+        pool[by]((connection) =>
+          Effect.suspend(() => {
+            on = connection.id
+            return Effect.andThen(Deferred.await(leave), body)
+          })
+        )
+      )
+    )
+    yield* settle
+    return {
+      fiber,
+      on: () => on,
+      leave: Effect.andThen(Deferred.succeed(leave, undefined), Effect.andThen(Fiber.join(fiber), settle))
+    }
+  })
+  return { enter, fake, pool }
+})
+
+const onSharedPool = (
+  options: Options,
+  body: (bench: Effect.Success<ReturnType<typeof setUp>>) => Effect.Effect<void, unknown, Scope.Scope>,
+  sharers?: number
+) =>
+  Effect.gen(function*() {
+    const bench = yield* Effect.scoped(Effect.tap(setUp(options, sharers), body))
+    assert.strictEqual(bench.fake.opened - bench.fake.closed, 0)
+    const { pending, used } = yield* bench.pool.stats
+    assert.deepStrictEqual([used, pending], [0, 0])
+  })
+
+describe("ConnectionPool.withShared", () => {
+  it.effect("callers use one connection at once, as many as the connector allows", () =>
+    onSharedPool({ maxConnections: 1 }, ({ enter, pool }) =>
+      Effect.gen(function*() {
+        const callers = [yield* enter(), yield* enter(), yield* enter(), yield* enter()]
+        yield* TestClock.adjust("1 second")
+        assert.deepStrictEqual(callers.map((caller) => caller.on()), [1, 1, 1, undefined])
+        const { pending, used } = yield* pool.stats
+        assert.deepStrictEqual([used, pending], [1, 1])
+        yield* callers[0]!.leave
+        assert.strictEqual(callers[3]!.on(), 1)
+        for (const caller of callers.slice(1)) yield* caller.leave
+        assert.strictEqual((yield* pool.stats).idle, 1)
+      })))
+
+  it.effect("an idle connection is taken before a shared one is joined, and then the one with the fewest sharers", () =>
+    onSharedPool({ minConnections: 2, maxConnections: 2 }, ({ enter }) =>
+      Effect.gen(function*() {
+        yield* TestClock.adjust("1 second")
+        const callers = [yield* enter(), yield* enter(), yield* enter(), yield* enter()]
+        const counts = Object.values(Object.groupBy(callers, (caller) => String(caller.on()))).map((all) => all!.length)
+        assert.deepStrictEqual(counts, [2, 2])
+        for (const caller of callers) yield* caller.leave
+      })))
+
+  it.effect("a connection that is shared makes the pool grow as long as it may", () =>
+    onSharedPool({ minConnections: 1, maxConnections: 3 }, ({ enter, pool }) =>
+      Effect.gen(function*() {
+        yield* TestClock.adjust("1 second")
+        const callers = [yield* enter()]
+        assert.strictEqual((yield* pool.stats).total, 1)
+        callers.push(yield* enter())
+        assert.strictEqual(callers[1]!.on(), 1)
+        yield* TestClock.adjust("1 second")
+        callers.push(yield* enter())
+        assert.strictEqual(callers[2]!.on(), 2)
+        for (const caller of callers) yield* caller.leave
+      })))
+
+  it.effect("one that asks for a connection of its own is not overtaken by those who would share", () =>
+    onSharedPool({ maxConnections: 1 }, ({ enter }) =>
+      Effect.gen(function*() {
+        const sharer = yield* enter()
+        yield* TestClock.adjust("1 second")
+        const owner = yield* enter("withConnection")
+        const late = yield* enter()
+        assert.deepStrictEqual([sharer.on(), owner.on(), late.on()], [1, undefined, undefined])
+        yield* sharer.leave
+        assert.deepStrictEqual([owner.on(), late.on()], [1, undefined])
+        yield* owner.leave
+        assert.strictEqual(late.on(), 1)
+        yield* late.leave
+      })))
+
+  it.effect("an interrupted sharer takes the connection from nobody", () =>
+    onSharedPool({ maxConnections: 1 }, ({ enter, fake }) =>
+      Effect.gen(function*() {
+        const [first, second] = [yield* enter(), yield* enter()]
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.interrupt(first.fiber)
+        yield* settle
+        assert.strictEqual(fake.closed, 0)
+        yield* second.leave
+        assert.strictEqual(fake.closed, 0)
+      })))
+
+  it.effect("a connection that breaks is joined by nobody and closed when its last sharer leaves", () =>
+    onSharedPool({ maxConnections: 2 }, ({ enter, fake, pool }) =>
+      Effect.gen(function*() {
+        const [first, second] = [yield* enter(), yield* enter()]
+        yield* TestClock.adjust("1 second")
+        fake.break(fake.connections[0]!)
+        const third = yield* enter()
+        yield* TestClock.adjust("1 second")
+        assert.notStrictEqual(third.on(), first.on())
+        for (const caller of [first, second, third]) yield* caller.leave
+        assert.isAtLeast((yield* pool.stats).counts.retired.broken, 1)
+      })))
+
+  it.effect("a shared connection that is never free still ends at its maxLifetime", () =>
+    onSharedPool(
+      { maxConnections: 2, maxLifetime: "10 seconds", idleTimeout: "10 seconds" },
+      ({ enter, pool }) =>
+        Effect.gen(function*() {
+          const first = yield* enter()
+          yield* TestClock.adjust("11 seconds")
+          const second = yield* enter()
+          yield* TestClock.adjust("1 second")
+          assert.strictEqual(second.on(), 2)
+          yield* first.leave
+          assert.strictEqual((yield* pool.stats).counts.retired.lifetime, 1)
+          yield* second.leave
+        })
+    ))
+
+  it.effect("the lease is exclusive where the connector shares nothing", () =>
+    onSharedPool({ maxConnections: 1 }, ({ enter }) =>
+      Effect.gen(function*() {
+        const [first, second] = [yield* enter(), yield* enter()]
+        yield* TestClock.adjust("1 second")
+        assert.deepStrictEqual([first.on(), second.on()], [1, undefined])
+        yield* first.leave
+        yield* second.leave
+      }), 1))
+})
+
+describe("ConnectionPool.getWith", () => {
+  it.effect("a lease that is meant to last raises no suspicion, and goes by its label", () =>
+    onSharedPool({ leakTimeout: "10 seconds" }, ({ pool }) =>
+      Effect.scoped(Effect.gen(function*() {
+        const lease = yield* Effect.forkScoped(
+          Effect.scoped(Effect.andThen(pool.getWith({ label: "listener", isLongLived: true }), Effect.never))
+        )
+        yield* settle
+        yield* TestClock.adjust("1 minute")
+        assert.strictEqual((yield* pool.connections)[0]!.label, "listener")
+        assert.strictEqual((yield* pool.stats).counts.leaksSuspected, 0)
+        yield* Fiber.interrupt(lease)
+      }))))
+})
