@@ -1,0 +1,153 @@
+/**
+ * The options of a PostgreSQL pool, and how they are read from the environment.
+ *
+ * @since 0.1.0
+ */
+import type * as PgTypes from "@effect/sql-pg/PgTypes"
+import * as PoolConfig from "@effect-pools/core/PoolConfig"
+import * as Config from "effect/Config"
+import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import type * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import type { ConnectionOptions } from "node:tls"
+
+/**
+ * Which servers a pool accepts: see `PostgresOptions.role`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type SessionRole = "any" | "primary" | "standby"
+
+/**
+ * When a session is cleaned between leases: see `PostgresOptions.sessionReset`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type SessionReset = "whenNeeded" | "always"
+
+/**
+ * The options of a PostgreSQL pool. Durations are `Duration.Input`.
+ *
+ * The server is named by `url`, or by `host` and its companions, not by both. An option that is unknown, that
+ * contradicts another or that would have no effect is refused with `InvalidOption`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface PostgresOptions extends PoolConfig.PoolOptions {
+  /**
+   * `postgres://user:password@host:port/database`, with the parameters `sslmode` (`disable`, `require`, `verify-ca`,
+   * `verify-full`), `application_name`, `connect_timeout`, `options`, `target_session_attrs`, `host`, `port`, `user`,
+   * `password` and `dbname`. A certificate is verified whichever `sslmode` asks for TLS. Special characters in its
+   * parts must be percent-encoded. The password may be left out and given by `password`.
+   */
+  readonly url?: Redacted.Redacted | undefined
+  /** Default `localhost`. A path names the directory of a Unix socket. */
+  readonly host?: string | undefined
+  /** Default 5432. */
+  readonly port?: number | undefined
+  /** Default: the name of the user. */
+  readonly database?: string | undefined
+  /** Default: the user of the operating system. */
+  readonly username?: string | undefined
+  /**
+   * The password, or an effect that yields the one of the moment. The effect is run for each dial, so that a password
+   * that rotates needs no restart.
+   */
+  readonly password?: Redacted.Redacted | Effect.Effect<Redacted.Redacted, unknown> | undefined
+  /**
+   * Default `false`. With `true` the connection is encrypted and the server's certificate verified, or refused: there is
+   * no fall-back to plain text. Options of `node:tls` say whom to trust.
+   */
+  readonly ssl?: boolean | ConnectionOptions | undefined
+  /** What `pg_stat_activity` shows. Default: the pool's name. */
+  readonly applicationName?: string | undefined
+  /**
+   * The server ends a statement that takes longer. Default: the server's own setting. Too short: reports and migrations
+   * fail. None: a runaway statement holds its connection for ever.
+   */
+  readonly statementTimeout?: Duration.Input | undefined
+  /**
+   * The server ends a session that leaves a transaction open without a statement for so long. Default: the server's own
+   * setting. None: a forgotten transaction holds its locks for ever.
+   */
+  readonly idleInTransactionTimeout?: Duration.Input | undefined
+  /** The schemas in which names are looked up, in order. Default: the server's own setting. */
+  readonly searchPath?: ReadonlyArray<string> | undefined
+  /** More run-time settings of each session, such as `{ timezone: "UTC", lock_timeout: "5s" }`. */
+  readonly settings?: Readonly<Record<string, string>> | undefined
+  /**
+   * `"primary"` refuses a server that is a standby, and gives up a connection whose server has become one; `"standby"`
+   * refuses a primary. Both cost each dial one round trip. Default `"any"`.
+   */
+  readonly role?: SessionRole | undefined
+  /**
+   * `"whenNeeded"` (default): after a lease that left something behind (settings, an open transaction, `LISTEN`, locks,
+   * temporary tables) the session is cleaned, after any other nothing is done. `"always"`: it is cleaned after every
+   * lease. Needed only if functions in the database change session state, which can't be seen from outside.
+   */
+  readonly sessionReset?: SessionReset | undefined
+  /**
+   * How many single statements may be on one connection at once, when no connection is idle: `query` and statements of
+   * `SqlClient` outside of a transaction are then sent without waiting for each other's answers. Default 1, which lends
+   * a connection to each. With more, many short statements take fewer connections and less time, but one waits for the
+   * slow ones sent before it on the same connection, and a statement that is interrupted is stopped on the server only
+   * once nobody else uses its connection. At most 128.
+   */
+  readonly sharing?: number | undefined
+  /** Idle time before TCP probes are sent, at least 1 second. Default 30 s. */
+  readonly keepAlive?: Duration.Input | undefined
+  /** Whether statements are prepared once per connection and then reused by name. Default `true`. */
+  readonly prepare?: boolean | undefined
+  /** How many prepared statements each connection keeps. Default 100. */
+  readonly preparedStatementCacheSize?: number | undefined
+  /** The largest message accepted from the server, in bytes. Default 16 MiB. */
+  readonly maxMessageSize?: number | undefined
+  /** Codecs for types beyond those built in. */
+  readonly types?: PgTypes.Registry | undefined
+  /** Attributes of each statement's span. */
+  readonly spanAttributes?: Readonly<Record<string, unknown>> | undefined
+  /** Renames the columns of results, such as `String.snakeToCamel`. */
+  readonly transformResultNames?: ((name: string) => string) | undefined
+  /** Renames identifiers in statements, such as `String.camelToSnake`. */
+  readonly transformQueryNames?: ((name: string) => string) | undefined
+  /** Whether the names in JSON values are renamed as well. Default `true`. Without effect unless names are renamed. */
+  readonly transformJson?: boolean | undefined
+}
+
+const optional = <A>(config: Config.Config<A>): Config.Config<A | undefined> =>
+  config.pipe(Config.withDefault(undefined))
+
+const Positive = Schema.Finite.check(Schema.isGreaterThan(0))
+
+/**
+ * Reads options from the environment: `DATABASE_URL`, or `DATABASE_HOST`, `DATABASE_PORT`, `DATABASE_USER`,
+ * `DATABASE_PASSWORD`, `DATABASE_NAME` and `DATABASE_SSL`; `POOL_STATEMENT_TIMEOUT_MS`; and what `PoolConfig.fromEnv`
+ * reads.
+ *
+ * What is absent is left out. Variables that contradict each other are refused when the pool is made.
+ *
+ * @category configuration
+ * @since 0.1.0
+ */
+export const fromEnv: Config.Config<PostgresOptions> = Config.all({
+  pool: PoolConfig.fromEnv,
+  server: Config.all({
+    url: optional(Config.Redacted("DATABASE_URL")),
+    host: optional(Config.String("DATABASE_HOST")),
+    port: optional(Config.Port("DATABASE_PORT")),
+    username: optional(Config.String("DATABASE_USER")),
+    password: optional(Config.Redacted("DATABASE_PASSWORD")),
+    database: optional(Config.String("DATABASE_NAME")),
+    ssl: optional(Config.Boolean("DATABASE_SSL")),
+    statementTimeout: optional(Config.schema(Positive, "POOL_STATEMENT_TIMEOUT_MS"))
+  })
+}).pipe(
+  // A key that is `undefined` would undo what the result is spread over.
+  Config.map(({ pool, server }): PostgresOptions =>
+    Object.assign(Object.fromEntries(Object.entries(server).filter(([, value]) => value !== undefined)), pool)
+  )
+)

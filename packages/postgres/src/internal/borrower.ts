@@ -1,0 +1,84 @@
+/**
+ * How a single statement gets its connection.
+ */
+import type { ConnectionPool, LeaseOptions } from "@effect-pools/core/ConnectionPool"
+import type { PoolError } from "@effect-pools/core/PoolError"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { Connection } from "effect/sql/SqlConnection"
+import type { SqlError } from "effect/sql/SqlError"
+import * as Stream from "effect/Stream"
+import type { PostgresConnection } from "../PostgresConnector.ts"
+import * as Dirt from "./dirt.ts"
+import type { Lease } from "./lease.ts"
+import { leaseOf } from "./lent.ts"
+
+type Pool = ConnectionPool<PostgresConnection>
+
+export type Borrower = <A, E, R>(
+  f: (connection: Connection) => Effect.Effect<A, E, R>
+) => Effect.Effect<A, E | PoolError, R>
+
+export const make = (pool: Pool, sharing: number): Borrower => {
+  if (sharing === 1) return (f) => pool.withConnection((lent) => f(leaseOf(lent)))
+  const connection = new SharingConnection(pool)
+  return (f) => f(connection)
+}
+
+/** A lease that others may have beside, and that therefore refuses what would be in their way. */
+export const withShared = <A, E, R>(
+  pool: Pool,
+  f: (sql: PostgresConnection) => Effect.Effect<A, E, R>,
+  options?: LeaseOptions
+): Effect.Effect<A, E | PoolError, R> =>
+  pool.withShared((lent) => {
+    leaseOf(lent).isShared = true
+    return f(lent)
+  }, options)
+
+/**
+ * Stands for whatever connection each statement gets. The text decides whether it can share one, and is known only when
+ * the statement is run, so that is when the connection is asked for.
+ */
+class SharingConnection implements Connection {
+  private readonly pool: Pool
+
+  constructor(pool: Pool) {
+    this.pool = pool
+  }
+
+  // The type of a connection has no place for the pool's error; that of the borrower has, and it comes out there.
+  private on<A>(text: string, f: (lease: Lease) => Effect.Effect<A, SqlError>): Effect.Effect<A, any> {
+    return Dirt.isShareable(text)
+      ? withShared(this.pool, (lent) => f(leaseOf(lent)))
+      : this.pool.withConnection((lent) => f(leaseOf(lent)))
+  }
+
+  execute(...args: Parameters<Connection["execute"]>): ReturnType<Connection["execute"]> {
+    return this.on(args[0], (lease) => lease.execute(...args))
+  }
+
+  executeUnprepared(...args: Parameters<Connection["executeUnprepared"]>): ReturnType<Connection["executeUnprepared"]> {
+    return this.on(args[0], (lease) => lease.executeUnprepared(...args))
+  }
+
+  executeRaw(...args: Parameters<Connection["executeRaw"]>): ReturnType<Connection["executeRaw"]> {
+    return this.on(args[0], (lease) => lease.executeRaw(...args))
+  }
+
+  executeValues(...args: Parameters<Connection["executeValues"]>): ReturnType<Connection["executeValues"]> {
+    return this.on(args[0], (lease) => lease.executeValues(...args))
+  }
+
+  executeValuesUnprepared(
+    ...args: Parameters<Connection["executeValuesUnprepared"]>
+  ): ReturnType<Connection["executeValuesUnprepared"]> {
+    return this.on(args[0], (lease) => lease.executeValuesUnprepared(...args))
+  }
+
+  // A stream holds a connection in its own scope, through the acquirer, and never comes here.
+  executeStream(...args: Parameters<Connection["executeStream"]>): ReturnType<Connection["executeStream"]> {
+    const held: Effect.Effect<PostgresConnection, any, Scope.Scope> = this.pool.get
+    return Stream.unwrap(Effect.map(held, (lent) => leaseOf(lent).executeStream(...args)))
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * Opens one session: credentials, transport, TLS, login, and the check of the server's role.
+ *
+ * It has no time limit of its own; the pool's `connectTimeout` is the limit of all of it.
+ */
+import * as PgConnection from "@effect/sql-pg/PgConnection"
+import type { Signals } from "@effect-pools/core/Connector"
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import type { Duplex } from "node:stream"
+import * as DialError from "../DialError.ts"
+import * as PgInternals from "./pgInternals.ts"
+import { Session, SessionEnded } from "./session.ts"
+import type { ConnectionSettings } from "./settings.ts"
+
+export const dial = Effect.fnUntraced(function*(
+  settings: ConnectionSettings,
+  signals: Signals
+): Effect.fn.Return<Session, DialError.DialError, Scope.Scope> {
+  const address = addressOf(settings)
+  const password = yield* currentPassword(settings)
+  let socket: Duplex | undefined
+  // Added first, so that it runs last, when the driver has said goodbye.
+  yield* Effect.addFinalizer(() => socket === undefined ? Effect.void : closed(socket))
+  const connection = yield* Effect.mapError(
+    PgConnection.make(configOf(settings, password)),
+    (error) => DialError.fromSqlError(error, { address, hasFreshCredentials: Effect.isEffect(settings.password) })
+  )
+  const internals = PgInternals.find(connection)
+  socket = internals.socket
+  const isShareable = settings.sharing > 1
+  // Pinned, so that a stream or a listener does not lock out the statements beside it.
+  const session = new Session(isShareable ? connection : yield* connection.pin, internals, {
+    address,
+    isShareable,
+    expectsPrimary: settings.role === "primary",
+    prepares: settings.driver.prepare !== false,
+    alwaysResets: settings.sessionReset === "always"
+  })
+  internals.onRetire?.(() => signals.onBroken(session.end ?? unconfirmed))
+  // Added last, so that it runs first, while the session can still be told from others.
+  yield* Effect.addFinalizer(() => stopped(session))
+  if (settings.role !== "any") yield* checkRole(session, settings.role)
+  if (session.isDead) return yield* refused(address, "the server ended the session at once")
+  return session
+})
+
+const addressOf = ({ host, port }: ConnectionSettings): string =>
+  host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`
+
+const unconfirmed = new SessionEnded({
+  message: "the server did not confirm a cancellation, which may still be on its way"
+})
+
+const refused = (address: string, why: string): DialError.DialError =>
+  new DialError.DialError({ address, message: `${address}: ${why}`, code: undefined, isRetryable: true })
+
+const currentPassword = (
+  settings: ConnectionSettings
+): Effect.Effect<Redacted.Redacted | undefined, DialError.DialError> =>
+  Effect.isEffect(settings.password)
+    // Only the message is passed on: what else an error of a secrets store holds is not known here.
+    ? Effect.catchCause(settings.password, (cause) =>
+      Cause.hasInterruptsOnly(cause)
+        ? Effect.failCause(cause as Cause.Cause<never>)
+        : Effect.fail(refused(addressOf(settings), `no password could be obtained: ${describe(Cause.squash(cause))}`)))
+    : Effect.succeed(settings.password)
+
+const describe = (error: unknown): string => error instanceof Error ? error.message.slice(0, 200) : "it failed"
+
+const configOf = (settings: ConnectionSettings, password: Redacted.Redacted | undefined): PgConnection.Config => ({
+  ...settings.driver,
+  host: settings.host,
+  port: settings.port,
+  database: settings.database,
+  username: settings.username,
+  password,
+  multiplex: settings.sharing > 1,
+  ssl: settings.ssl,
+  applicationName: settings.applicationName,
+  startupParameters: settings.startupParameters,
+  startupOptions: settings.startupOptions,
+  connectTimeout: Duration.infinity
+})
+
+const checkRole = Effect.fnUntraced(function*(
+  session: Session,
+  role: "primary" | "standby"
+): Effect.fn.Return<void, DialError.DialError> {
+  const { address } = session.options
+  const rows = yield* Effect.mapError(
+    session.own.queryValues("SELECT pg_is_in_recovery()", [], false),
+    (error) => DialError.fromSqlError(error, { address, hasFreshCredentials: false })
+  )
+  const found = rows[0]?.[0] === true ? "standby" : "primary"
+  if (found !== role) return yield* refused(address, `the server is a ${found}, and the pool wants a ${role}`)
+})
+
+const goodbyeLimit = "1 second"
+
+/** The server would not notice that we hung up before it has a result to send, and would hold its locks until then. */
+const stopped = (session: Session): Effect.Effect<unknown> =>
+  Effect.timeoutOption(Effect.interruptible(Effect.suspend(() => session.stop)), goodbyeLimit)
+
+/** Waits for the server to hang up, since until then it counts the connection, and hangs up if it doesn't. */
+const closed = (socket: Duplex): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    if (socket.closed) return Effect.void
+    const hungUp = Effect.callback<void>((resume) => {
+      const onClose = () => resume(Effect.void)
+      socket.once("close", onClose)
+      return Effect.sync(() => socket.off("close", onClose))
+    })
+    return Effect.interruptible(hungUp).pipe(
+      Effect.timeoutOption(goodbyeLimit),
+      Effect.andThen(Effect.sync(() => socket.destroy()))
+    )
+  })

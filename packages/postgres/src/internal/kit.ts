@@ -1,0 +1,126 @@
+/**
+ * What all SQL clients of one pool share: the compiler, the transforms, and above all one transaction service.
+ *
+ * There are two kinds of client: the one bound to a lent connection, and the one over the whole pool that existing
+ * programs find as `SqlClient`. Since both keep the open transaction in the same place, a statement of the second joins
+ * a transaction begun on the first.
+ */
+import * as PgClient from "@effect/sql-pg/PgClient"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Reactivity from "effect/reactivity/Reactivity"
+import type * as Scope from "effect/Scope"
+import * as SqlClient from "effect/sql/SqlClient"
+import type { Acquirer, Connection } from "effect/sql/SqlConnection"
+import { SerializationError, SqlError, type SqlErrorReason, UnknownError } from "effect/sql/SqlError"
+import * as Statement from "effect/sql/Statement"
+import type { ConnectionSettings } from "./settings.ts"
+import { Lease } from "./lease.ts"
+
+type TransformRows = (<A extends object>(rows: ReadonlyArray<A>) => ReadonlyArray<A>) | undefined
+
+/** How statements are compiled and rows are read: with the names transformed, or plainly. */
+export interface Dialect {
+  readonly compiler: Statement.Compiler
+  readonly transformRows: TransformRows
+}
+
+export interface Kit {
+  readonly pool: string
+  readonly settings: ConnectionSettings
+  readonly transformed: Dialect
+  readonly plain: Dialect
+  readonly spanAttributes: ReadonlyArray<readonly [string, unknown]>
+  /** The members that do not depend on a connection, and the transaction machinery. */
+  readonly client: SqlClient.SqlClient
+  /** The lease of the open transaction that the fiber is in. */
+  readonly currentLease: (context: Context.Context<never>) => Lease | undefined
+  /** A context from which no transaction can be joined. */
+  readonly outsideTransaction: <R>(context: Context.Context<R>) => Context.Context<R>
+  /** Runs an effect in a new transaction on a connection of `source`, or in a savepoint of the one it is in. */
+  readonly transact: <A, E, R>(source: Acquirer, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | SqlError, R>
+  /** The options that `SqlClient.make` needs besides those of its connections. */
+  readonly clientOptions: Omit<SqlClient.SqlClient.MakeOptions, "acquirer" | "borrower" | "transactionAcquirer">
+}
+
+// Every transaction provides its own source, so the default is never reached.
+const TransactionSource = Context.Reference<Effect.Effect<Connection, SqlError, Scope.Scope>>(
+  "@effect-pools/postgres/TransactionSource",
+  { defaultValue: () => Effect.die(new Error("a transaction without a source of connections")) }
+)
+
+let kits = 0
+
+export const make = Effect.fnUntraced(function*(
+  pool: string,
+  settings: ConnectionSettings
+): Effect.fn.Return<Kit, never, Reactivity.Reactivity> {
+  const transactionService = Context.Service<
+    SqlClient.TransactionConnection,
+    SqlClient.TransactionConnection.Service
+  >(`@effect-pools/postgres/Transaction/${kits++}`)
+  const transformed = dialectOf(settings)
+  const clientOptions: Kit["clientOptions"] = {
+    transactionService,
+    driver: "pg",
+    compiler: transformed.compiler,
+    spanAttributes: spanAttributesOf(settings),
+    prepareTransactionControls: true,
+    releaseSavepoint: (name) => `RELEASE SAVEPOINT ${name}`,
+    isTransaction: (connection) => connection instanceof Lease && connection.session.isInTransaction,
+    commit,
+    ...(transformed.transformRows === undefined ? {} : { transformRows: transformed.transformRows })
+  }
+  const source = Effect.flatten(TransactionSource)
+  const client = yield* SqlClient.make({ ...clientOptions, acquirer: source, transactionAcquirer: source })
+  return {
+    pool,
+    settings,
+    transformed,
+    plain: { compiler: transformed.compiler.withoutTransform, transformRows: undefined },
+    spanAttributes: clientOptions.spanAttributes,
+    client,
+    currentLease: (context) => leaseOf(Context.getOrUndefined(context, transactionService)),
+    // The service is never part of `R`: it is found by asking whether it is there.
+    outsideTransaction: (context) => Context.omit(transactionService)(context) as typeof context,
+    transact: (source, effect) => Effect.provideService(client.withTransaction(effect), TransactionSource, source),
+    clientOptions
+  }
+})
+
+const leaseOf = (transaction: SqlClient.TransactionConnection.Service | undefined): Lease | undefined =>
+  transaction !== undefined && transaction[0] instanceof Lease ? transaction[0] : undefined
+
+const dialectOf = (settings: ConnectionSettings): Dialect => ({
+  compiler: PgClient.makeCompiler(settings.transformQueryNames, settings.transformJson),
+  transformRows: settings.transformResultNames === undefined
+    ? undefined
+    : Statement.defaultTransforms(settings.transformResultNames, settings.transformJson).array
+})
+
+const spanAttributesOf = (settings: ConnectionSettings): ReadonlyArray<readonly [string, unknown]> => [
+  ...Object.entries(settings.spanAttributes ?? {}),
+  ["db.system.name", "postgresql"],
+  ["db.namespace", settings.database ?? settings.username ?? "postgres"],
+  ["server.address", settings.host],
+  ["server.port", settings.port]
+]
+
+// The server answers ROLLBACK to the COMMIT of a transaction that an error has aborted before.
+const commit = (connection: Connection): Effect.Effect<void, SqlError> =>
+  Effect.suspend(() => {
+    const abortedBy = connection instanceof Lease ? connection.session.wire.abortedBy : undefined
+    return Effect.flatMap(connection.executeRaw("COMMIT", []), (result) =>
+      (result as { readonly command?: unknown }).command === "ROLLBACK"
+        ? Effect.fail(new SqlError({ reason: abortedReason(abortedBy) }))
+        : Effect.void)
+  })
+
+const abortedReason = (
+  by: { readonly code?: string | undefined; readonly message?: string | undefined } | undefined
+): SqlErrorReason => {
+  const cause = Object.assign(new Error(by?.message ?? "an earlier statement failed"), { code: by?.code })
+  const message = `COMMIT rolled back, since an earlier statement had failed: ${cause.message}`
+  const props = { cause, message, operation: "commit" }
+  return by?.code === "40001" ? new SerializationError(props) : new UnknownError(props)
+}

@@ -1,0 +1,146 @@
+/**
+ * One lease of a session, as the SQL client's connection.
+ *
+ * Every statement of a borrower passes through `run`, so it is here that a use after the lease is refused and that the
+ * session learns what runs in it.
+ */
+import type { Notification, PgConnection, Row } from "@effect/sql-pg/PgConnection"
+import { PoolMisuse } from "@effect-pools/core/PoolError"
+import type { NonEmptyReadonlyArray } from "effect/Array"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Queue from "effect/Queue"
+import type * as Scope from "effect/Scope"
+import type { Connection } from "effect/sql/SqlConnection"
+import type { SqlError } from "effect/sql/SqlError"
+import * as Stream from "effect/Stream"
+import type { PostgresConnection } from "../PostgresConnector.ts"
+import * as Dirt from "./dirt.ts"
+import type { QueryTimer } from "./queryTimer.ts"
+import type { Session } from "./session.ts"
+
+type Params = ReadonlyArray<unknown>
+type TransformRows = (<A extends object>(rows: ReadonlyArray<A>) => ReadonlyArray<A>) | undefined
+
+export class Lease implements Connection {
+  readonly session: Session
+  /** What the borrower was given. */
+  readonly lent: PostgresConnection
+  isActive = true
+  /** Whether others may have a lease of the same session. Then it is for one statement that leaves nothing behind. */
+  isShared = false
+  /** How the open transaction was begun, if by `transaction`. */
+  transaction: { readonly isolation: string; readonly isReadOnly: boolean } | undefined = undefined
+  private readonly pool: string
+  private readonly timer: QueryTimer | undefined
+
+  constructor(session: Session, lent: PostgresConnection, pool: string, timer: QueryTimer | undefined) {
+    this.session = session
+    this.lent = lent
+    this.pool = pool
+    this.timer = timer
+  }
+
+  private run<A>(text: string, f: (pg: PgConnection) => Effect.Effect<A, SqlError>): Effect.Effect<A, SqlError> {
+    let isRunning = false
+    const checked = Effect.suspend(() => {
+      const rule = this.refusal(text)
+      if (rule !== undefined) return this.misused(rule)
+      isRunning = true
+      this.session.begin(text)
+      return f(this.isShared ? this.session.own : this.session.pg)
+    })
+    const run = Effect.onExitPrimitive(checked, (exit) => {
+      if (!isRunning) return undefined
+      this.session.finish(text)
+      // Alone, the driver stops an interrupted statement and waits for its end; in company it just goes on.
+      if (this.isShared && Exit.hasInterrupts(exit)) this.session.isAbandoned = true
+      return undefined
+    })
+    return this.timer === undefined ? run : this.timer.time(text, run)
+  }
+
+  /** The rule that a statement of the borrower would break; without a text, that a stream or a listener would. */
+  private refusal(text: string | undefined): string | undefined {
+    if (!this.isActive) {
+      return "a connection was used after its lease ended: keep all work inside withConnection or the scope of get"
+    }
+    return this.isShared && (text === undefined || !Dirt.isShareable(text))
+      ? "a shared connection is for single statements that leave nothing behind: use withConnection"
+      : undefined
+  }
+
+  private misused(rule: string): Effect.Effect<never> {
+    return Effect.die(new PoolMisuse({ pool: this.pool, rule }))
+  }
+
+  /** Begins something that needs the session for longer than a statement. */
+  private hold(begin: () => void): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const rule = this.refusal(undefined)
+      return rule === undefined ? Effect.sync(begin) : this.misused(rule)
+    })
+  }
+
+  private query(text: string, params: Params, prepare: boolean): Effect.Effect<ReadonlyArray<Row>, SqlError> {
+    return Effect.map(this.run(text, (pg) => pg.query(text, params, prepare)), (result) => result.rows)
+  }
+
+  private transformed(
+    rows: Effect.Effect<ReadonlyArray<Row>, SqlError>,
+    transformRows: TransformRows
+  ): Effect.Effect<ReadonlyArray<any>, SqlError> {
+    return transformRows === undefined ? rows : Effect.map(rows, transformRows)
+  }
+
+  execute(text: string, params: Params, transformRows: TransformRows): Effect.Effect<ReadonlyArray<any>, SqlError> {
+    const rows = this.transformed(this.query(text, params, true), transformRows)
+    // A dead session has rolled back already, and a rollback that fails would hide the error that the caller is owed.
+    return text.startsWith("ROLLBACK")
+      ? Effect.catchIf(rows, () => this.session.isDead, () => Effect.succeed([]))
+      : rows
+  }
+
+  executeUnprepared(
+    text: string,
+    params: Params,
+    transformRows: TransformRows
+  ): Effect.Effect<ReadonlyArray<any>, SqlError> {
+    return this.transformed(this.query(text, params, false), transformRows)
+  }
+
+  executeRaw(text: string, params: Params): Effect.Effect<unknown, SqlError> {
+    return this.run(text, (pg) => pg.query(text, params))
+  }
+
+  executeValues(text: string, params: Params): Effect.Effect<ReadonlyArray<ReadonlyArray<unknown>>, SqlError> {
+    return this.run(text, (pg) => pg.queryValues(text, params))
+  }
+
+  executeValuesUnprepared(
+    text: string,
+    params: Params
+  ): Effect.Effect<ReadonlyArray<ReadonlyArray<unknown>>, SqlError> {
+    return this.run(text, (pg) => pg.queryValues(text, params, false))
+  }
+
+  executeStream(text: string, params: Params, transformRows: TransformRows): Stream.Stream<any, SqlError> {
+    const open = Effect.acquireRelease(
+      this.hold(() => this.session.begin(text)),
+      () => Effect.sync(() => this.session.finish(text))
+    )
+    const rows = Stream.unwrap(Effect.map(open, () => this.session.pg.stream(text, params)))
+    return transformRows === undefined
+      ? rows
+      : Stream.mapArray(rows, (rows) => transformRows(rows) as NonEmptyReadonlyArray<Row>)
+  }
+
+  /** The notifications of a channel until the scope closes. */
+  listen(channel: string): Effect.Effect<Queue.Dequeue<Notification, SqlError>, SqlError, Scope.Scope> {
+    const count = Effect.acquireRelease(
+      this.hold(() => void this.session.listeners++),
+      () => Effect.sync(() => this.session.listeners--)
+    )
+    return Effect.flatMap(count, () => this.session.pg.listen(channel))
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * The one place that reaches into what `PgConnection` keeps to itself.
+ *
+ * Its public interface tells neither whether a session is dead nor whether a transaction is open, and a pool must know
+ * both without a round trip. Each part is looked for and may be missing: then the pool falls back on a round trip
+ * (see `Session`), so a driver that moves its parts makes the pool slower, not wrong. `pgInternals.test.ts` tells at
+ * once when that happens.
+ */
+import type { PgConnection } from "@effect/sql-pg/PgConnection"
+import type { BackendMessage, Parser } from "@effect/sql-pg/PgProtocol"
+import * as Effect from "effect/Effect"
+import type { Duplex } from "node:stream"
+
+/** What was found. Members that are `undefined` were not. */
+export interface PgInternals {
+  /** The error that ended the session, as long as it lives `undefined`. */
+  readonly deadError: (() => unknown) | undefined
+  /** Calls back when the session ended, or when nobody knows whether a cancellation is still on its way to it. */
+  readonly onRetire: ((hook: () => void) => void) | undefined
+  /** Shows each message of the server before the driver acts on it. */
+  readonly observe: ((observer: (message: BackendMessage<unknown>) => void) => void) | undefined
+  /** Cancels what runs on the server, whoever asked for it. */
+  readonly cancel: Effect.Effect<void> | undefined
+  /** The transport, decrypted. */
+  readonly socket: Duplex | undefined
+}
+
+const internalsKey = "~@effect/sql-pg/PgConnection/internals"
+
+export const find = (connection: PgConnection): PgInternals => {
+  const internals = field(connection, internalsKey)
+  const deadError = field(internals, "deadError")
+  const retireHooks = field(internals, "retireHooks")
+  const base = field(internals, "base")
+  const cancel = field(base, "cancel")
+  const session = field(base, "session")
+  const parser = field(session, "parser")
+  const socket = field(session, "socket")
+  return {
+    deadError: typeof deadError === "function" ? () => deadError.call(internals) : undefined,
+    onRetire: retireHooks instanceof Set ? (hook) => retireHooks.add(hook) : undefined,
+    observe: isParser(parser) ? (observer) => observeParser(parser, observer) : undefined,
+    cancel: isCancel(cancel) ? cancel : undefined,
+    socket: isDuplex(socket) ? socket : undefined
+  }
+}
+
+// The driver hands each chunk to `pushEach` of its one parser. Messages cut across chunks are put together before, so
+// an observer never sees half a message, and TLS is off already.
+const observeParser = (parser: Parser<unknown>, observer: (message: BackendMessage<unknown>) => void): void => {
+  const pushEach = parser.pushEach
+  const observed: Parser<unknown>["pushEach"] = (chunk, onMessage) =>
+    pushEach.call(parser, chunk, (message) => {
+      observer(message)
+      onMessage(message)
+    })
+  Object.assign(parser, { pushEach: observed })
+}
+
+const field = (self: unknown, key: string): unknown =>
+  typeof self === "object" && self !== null && key in self ? (self as Record<string, unknown>)[key] : undefined
+
+const isCancel = (self: unknown): self is Effect.Effect<void> => Effect.isEffect(self)
+
+const isParser = (self: unknown): self is Parser<unknown> => typeof field(self, "pushEach") === "function"
+
+const isDuplex = (self: unknown): self is Duplex =>
+  typeof field(self, "once") === "function" && typeof field(self, "destroy") === "function"

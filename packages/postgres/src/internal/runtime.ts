@@ -1,0 +1,145 @@
+/**
+ * A pool together with what only a PostgreSQL pool has: its clients, its transactions and its listener.
+ */
+import type { PgClient } from "@effect/sql-pg/PgClient"
+import type { Notification } from "@effect/sql-pg/PgConnection"
+import * as ConnectionPool from "@effect-pools/core/ConnectionPool"
+import type { Connector } from "@effect-pools/core/Connector"
+import type { PoolOptions } from "@effect-pools/core/PoolConfig"
+import { PoolError, PoolMisuse } from "@effect-pools/core/PoolError"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as RcRef from "effect/RcRef"
+import type * as Reactivity from "effect/reactivity/Reactivity"
+import type * as Scope from "effect/Scope"
+import type { Borrower as SqlBorrower } from "effect/sql/SqlConnection"
+import type { SqlError } from "effect/sql/SqlError"
+import * as Statement from "effect/sql/Statement"
+import * as Stream from "effect/Stream"
+import type { PostgresOptions } from "../PostgresConfig.ts"
+import type { PostgresConnection } from "../PostgresConnector.ts"
+import { type Borrower, make as makeBorrower, withShared } from "./borrower.ts"
+import * as Client from "./client.ts"
+import * as PgConnector from "./connector.ts"
+import * as Kit from "./kit.ts"
+import type { Lease } from "./lease.ts"
+import { leaseOf } from "./lent.ts"
+import * as Options from "./options.ts"
+import * as QueryTimer from "./queryTimer.ts"
+
+export type Pool = ConnectionPool.ConnectionPool<PostgresConnection>
+
+export interface Runtime {
+  /** What the service is: `withConnection` joins an open transaction. */
+  readonly pool: Pool
+  /** The pool itself. */
+  readonly bare: Pool
+  readonly kit: Kit.Kit
+  readonly client: PgClient
+  /** Makes single statements, which get a connection each, or that of the open transaction. */
+  readonly sql: Statement.Constructor
+  readonly listen: (channel: string) => Stream.Stream<Notification, SqlError | PoolError>
+}
+
+// The service is the plain pool, so that everything that knows pools knows it. What is more is found by it.
+const runtimes = new WeakMap<Pool, Runtime>()
+
+/** The rest of a pool that `PostgresPool` made. */
+export const of = (pool: Pool): Effect.Effect<Runtime> => {
+  const runtime = runtimes.get(pool)
+  return runtime === undefined
+    ? Effect.die(new PoolMisuse({ pool: pool.name, rule: "the pool was not made by a layer of its service class" }))
+    : Effect.succeed(runtime)
+}
+
+type Make = Effect.Effect<Runtime, PoolError, Scope.Scope | Reactivity.Reactivity>
+
+export const make = (id: string, options: PostgresOptions): Make =>
+  Effect.flatMap(
+    Effect.mapError(
+      Effect.fromResult(Options.check(options, id)),
+      (reason) => new PoolError({ pool: options.name ?? id, reason })
+    ),
+    ({ connection, pool }) => makeWith(id, connection, pool, PgConnector.make)
+  )
+
+/** Makes the pool over another connector, such as a scripted one. */
+export const makeWith = Effect.fnUntraced(function*<Session>(
+  id: string,
+  settings: Kit.Kit["settings"],
+  options: PoolOptions,
+  connectorOf: (kit: Kit.Kit, timer: QueryTimer.QueryTimer | undefined) => Connector<Session, PostgresConnection>
+): Effect.fn.Return<Runtime, PoolError, Scope.Scope | Reactivity.Reactivity> {
+  const kit = yield* Kit.make(options.name ?? id, settings)
+  const timer = options.metrics === false ? undefined : QueryTimer.make(kit.pool, yield* Effect.context<never>())
+  const bare = yield* ConnectionPool.make(connectorOf(kit, timer), { ...options, kind: "db" })
+  const isDraining = Deferred.makeUnsafe<void>()
+  const listener = yield* RcRef.make({ acquire: bare.getWith({ label: "listen", isLongLived: true }) })
+  const pool: Pool = {
+    ...bare,
+    withConnection: (f, options) => joining(kit, f, () => bare.withConnection(f, options)),
+    withShared: (f, options) =>
+      joining(kit, f, () => settings.sharing === 1 ? bare.withConnection(f, options) : withShared(bare, f, options)),
+    // Listeners would hold their connection until the drain runs out of time.
+    drain: Effect.andThen(Deferred.succeed(isDraining, undefined), bare.drain)
+  }
+  const runtime: Runtime = {
+    pool,
+    bare,
+    kit,
+    client: yield* Client.make(kit, bare),
+    sql: singleStatements(kit, bare),
+    listen: (channel) => Stream.interruptWhen(listen(listener, channel), Deferred.await(isDraining))
+  }
+  runtimes.set(pool, runtime)
+  return runtime
+})
+
+/**
+ * Inside a transaction of the pool its connection is used: another one would neither see the transaction's changes nor
+ * be part of it, and waiting for it could wait for oneself.
+ */
+const joining = <A, E, R>(
+  kit: Kit.Kit,
+  f: (sql: PostgresConnection) => Effect.Effect<A, E, R>,
+  borrow: () => Effect.Effect<A, E | PoolError, R>
+): Effect.Effect<A, E | PoolError, R> =>
+  Effect.withFiber((fiber) => {
+    const current = kit.currentLease(fiber.context)
+    return current === undefined ? borrow() : f(current.lent)
+  })
+
+/** A connection until the scope closes: that of the open transaction, or one of its own. */
+export const held = (kit: Kit.Kit, pool: Pool): Effect.Effect<PostgresConnection, PoolError, Scope.Scope> =>
+  Effect.withFiber((fiber) => {
+    const current = kit.currentLease(fiber.context)
+    return current === undefined ? pool.get : Effect.succeed(current.lent)
+  })
+
+const singleStatements = (kit: Kit.Kit, pool: Pool): Statement.Constructor => {
+  const borrow = makeBorrower(pool, kit.settings.sharing)
+  const joined: Borrower = (f) =>
+    Effect.withFiber((fiber) => {
+      const current = kit.currentLease(fiber.context)
+      return current === undefined ? borrow(f) : f(current)
+    })
+  // The type of a statement has no place for the pool's error; that of `query`, which runs it, has.
+  const acquirer: Effect.Effect<Lease, any, Scope.Scope> = Effect.map(held(kit, pool), leaseOf)
+  const borrower = joined as SqlBorrower
+  const { compiler, transformRows } = kit.transformed
+  return Statement.make(acquirer, compiler, kit.spanAttributes, transformRows, borrower)
+}
+
+/** All listeners of a pool share one connection, lent as long as there is any. */
+const listen = (
+  listener: RcRef.RcRef<PostgresConnection, PoolError>,
+  channel: string
+): Stream.Stream<Notification, SqlError | PoolError> =>
+  Stream.unwrap(Effect.gen(function*() {
+    let lent = yield* RcRef.get(listener)
+    if (leaseOf(lent).session.isDead) {
+      yield* RcRef.invalidate(listener)
+      lent = yield* RcRef.get(listener)
+    }
+    return Stream.fromQueue(yield* lent.listen(channel))
+  }))

@@ -1,0 +1,214 @@
+/**
+ * One session with the server, as the pool holds it: the driver's connection and what is known of its state.
+ */
+import type { PgConnection } from "@effect/sql-pg/PgConnection"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
+import { isSqlError, type SqlError } from "effect/sql/SqlError"
+import * as FatalSqlState from "../FatalSqlState.ts"
+import * as Dirt from "./dirt.ts"
+import type { PgInternals } from "./pgInternals.ts"
+import { WireState } from "./wireState.ts"
+
+export interface SessionOptions {
+  /** Where it leads, without a secret. */
+  readonly address: string
+  /** Whether a write that meets a read-only server ends it. */
+  readonly expectsPrimary: boolean
+  /** Whether the driver keeps prepared statements in it. */
+  readonly prepares: boolean
+  readonly alwaysResets: boolean
+  /** Whether several single statements may be on it at once. */
+  readonly isShareable: boolean
+}
+
+export class Session {
+  /** What the pool itself uses. */
+  readonly own: PgConnection
+  readonly options: SessionOptions
+  readonly wire: WireState = new WireState(() => this.running.length === 1 ? this.running[0] : undefined)
+  /** The statements that run or wait for their turn, and open streams. */
+  readonly running: Array<string> = []
+  /** Whether a shared statement was left by its fiber and may still be on its way. */
+  isAbandoned = false
+  /** Open `listen`s. */
+  listeners = 0
+  /** Whether the borrower declared that it only reads: a refused write is then its own doing. */
+  isReadOnly = false
+  /** Whether the server's messages are seen. If not, nothing is known without asking. */
+  private readonly isObserved: boolean
+  private readonly deadError: () => unknown
+  private readonly cancel: Effect.Effect<void>
+  private pinned: { readonly pg: PgConnection; readonly scope: Scope.Closeable } | undefined = undefined
+
+  constructor(own: PgConnection, internals: PgInternals, options: SessionOptions) {
+    this.own = own
+    this.cancel = internals.cancel ?? own.interrupt
+    this.options = options
+    this.deadError = internals.deadError ?? (() => undefined)
+    this.isObserved = internals.observe !== undefined
+    if (internals.observe === undefined) return
+    // The login ended outside of a transaction.
+    this.wire.status = "I"
+    internals.observe(this.wire.observe)
+  }
+
+  /**
+   * What an exclusive lease uses. A session that is never shared is pinned for life. One that can be is pinned by the
+   * first statement of each exclusive lease, which can't have to wait: nobody else is on it.
+   */
+  get pg(): PgConnection {
+    if (!this.options.isShareable) return this.own
+    if (this.pinned === undefined) {
+      const scope = Scope.makeUnsafe()
+      this.pinned = { pg: Effect.runSync(Scope.provide(this.own.pin, scope)), scope }
+    }
+    return this.pinned.pg
+  }
+
+  private unpin(): void {
+    if (this.pinned === undefined) return
+    Effect.runSync(Scope.close(this.pinned.scope, Exit.void))
+    this.pinned = undefined
+  }
+
+  begin(text: string): void {
+    this.running.push(text)
+    this.wire.dirt |= Dirt.ofText(text)
+  }
+
+  finish(text: string): void {
+    this.running.splice(this.running.indexOf(text), 1)
+  }
+
+  /** What ended the session, as long as it lives `undefined`. */
+  get end(): SessionEnded | undefined {
+    const { fatal } = this.wire
+    if (fatal !== undefined) return new SessionEnded({ message: `${fatal.severity} ${fatal.code}: ${fatal.message}` })
+    const error = this.deadError()
+    if (error === undefined) return undefined
+    const cause = isSqlError(error) ? error.reason.cause : error
+    return new SessionEnded({ message: cause instanceof Error ? cause.message : "the session ended" })
+  }
+
+  get isDead(): boolean {
+    return this.deadError() !== undefined || this.wire.fatal !== undefined
+  }
+
+  /** Whether a transaction is open. Says so too when nobody knows. */
+  get isInTransaction(): boolean {
+    return !this.isDead && this.wire.status !== "I"
+  }
+
+  /**
+   * Whether the session can't be used after a lease that ended so.
+   *
+   * Its own messages tell. The error that the lease ended with is asked only if those can't be seen, since it may come
+   * from another connection: that of another pool, used by the same effect.
+   */
+  isBroken(exit: Exit.Exit<unknown, unknown>): boolean {
+    if (this.isDead || (this.wire.hasRefusedWrite && this.expectsWrites)) return true
+    return !this.isObserved && Exit.isFailure(exit) && exit.cause.reasons.some((reason) => this.isFatal(reason))
+  }
+
+  private get expectsWrites(): boolean {
+    return this.options.expectsPrimary && !this.isReadOnly
+  }
+
+  private isFatal(reason: { readonly _tag: string; readonly error?: unknown; readonly defect?: unknown }): boolean {
+    const error = reason._tag === "Fail" ? reason.error : reason.defect
+    if (!isSqlError(error)) return false
+    const { code, severityUnlocalized: severity } = serverError(error)
+    if (severity === "FATAL" || severity === "PANIC") return true
+    const state = code === undefined ? undefined : FatalSqlState.find(code)
+    if (state === undefined) return false
+    return state.because === "role" ? this.expectsWrites : severity === undefined
+  }
+
+  /** What must be done before the next lease; `undefined` if nothing. */
+  reset(): Effect.Effect<void, unknown> | undefined {
+    this.isReadOnly = false
+    this.wire.hasRefusedWrite = false
+    // It belongs to a fiber that outlived its lease, and must not meet the next borrower.
+    if (this.running.length > 0) return unclean("a statement or stream still runs after its lease")
+    if (this.listeners > 0) return unclean("a listener is still open after its lease")
+    this.unpin()
+    if (!this.isObserved || this.options.alwaysResets) this.wire.dirt |= Dirt.anything
+    const isClean = !this.isInTransaction && this.wire.dirt === Dirt.none
+    if (this.isAbandoned) return isClean ? this.settle : Effect.andThen(this.settle, this.clean)
+    return isClean ? undefined : this.clean
+  }
+
+  /**
+   * Stops what runs on the server, for a close: it would not notice before it has a result to send.
+   *
+   * A cancellation that overtakes its statement has no effect, so it is sent until there is nothing left to stop.
+   */
+  readonly stop: Effect.Effect<void> = Effect.gen({ self: this }, function*() {
+    if (this.isAbandoned && !this.isDead) yield* Effect.forkDetach(this.quieten)
+    while (!this.isDead && (this.running.length > 0 || this.isAbandoned)) {
+      yield* this.cancel
+      yield* Effect.sleep("20 millis")
+    }
+  })
+
+  // Pinning waits for the wire to be quiet, and can't be interrupted while it does: run it in a fiber of its own.
+  private readonly quieten: Effect.Effect<void> = Effect.suspend(() => Effect.scoped(this.own.pin)).pipe(
+    Effect.andThen(Effect.sync(() => {
+      this.isAbandoned = false
+    }))
+  )
+
+  // All that is still on the wire was left by its fiber, so a cancellation hits nobody else. It is sent only if the
+  // statements don't end by themselves in a moment: one that finds nothing to cancel costs the connection.
+  private readonly settle: Effect.Effect<void, unknown> = Effect.gen({ self: this }, function*() {
+    const quiet = yield* Effect.forkDetach(this.quieten, { startImmediately: true })
+    const ended = yield* Effect.timeoutOption(Fiber.join(quiet), "10 millis")
+    if (ended._tag === "Some") return
+    yield* this.cancel
+    yield* Fiber.join(quiet)
+  })
+
+  private readonly clean: Effect.Effect<void, unknown> = Effect.suspend(() => {
+    const wasOpen = this.isInTransaction
+    const statements = Dirt.cleaning(this.wire.dirt, this.options.prepares)
+    if (statements === undefined) return unclean("the session has prepared statements of its borrower")
+    const warn = wasOpen && this.isObserved
+      ? Effect.logWarning("a lease ended inside a transaction, which is rolled back").pipe(
+        Effect.annotateLogs({ processId: this.own.processId })
+      )
+      : Effect.void
+    const run = (statement: string) => this.own.query(statement, [], false)
+    return Effect.andThen(warn, Effect.forEach(wasOpen ? ["ROLLBACK", ...statements] : statements, run)).pipe(
+      Effect.andThen(Effect.suspend(() => {
+        if (this.isObserved && this.wire.status !== "I") return unclean("a transaction is still open")
+        this.wire.dirt = Dirt.none
+        return Effect.void
+      }))
+    )
+  })
+}
+
+/** The server or the network ended the session. */
+export class SessionEnded extends Data.TaggedError("SessionEnded")<{ readonly message: string }> {}
+
+/** The session can't be made clean, and so is given up. */
+class Unclean extends Data.TaggedError("Unclean")<{ readonly message: string }> {}
+
+const unclean = (message: string): Effect.Effect<never, Unclean> => Effect.fail(new Unclean({ message }))
+
+/** What the server said of an error, if it came from there. */
+export const serverError = (
+  error: SqlError
+): { readonly code?: string | undefined; readonly severityUnlocalized?: string | undefined } => {
+  const { cause } = error.reason
+  if (typeof cause !== "object" || cause === null) return {}
+  const { code, severityUnlocalized } = cause as Record<string, unknown>
+  return {
+    code: typeof code === "string" && /^[0-9A-Z]{5}$/.test(code) ? code : undefined,
+    severityUnlocalized: typeof severityUnlocalized === "string" ? severityUnlocalized : undefined
+  }
+}

@@ -1,0 +1,34 @@
+/**
+ * The options of a PostgreSQL pool, checked and sorted: what the connector needs, and what the pool does.
+ */
+import type { PgConnection } from "@effect/sql-pg"
+import type * as Effect from "effect/Effect"
+import type * as Redacted from "effect/Redacted"
+import type { ConnectionOptions } from "node:tls"
+import type { SessionReset, SessionRole } from "../PostgresConfig.ts"
+
+export interface ConnectionSettings {
+  readonly host: string
+  readonly port: number
+  readonly database: string | undefined
+  readonly username: string | undefined
+  readonly password: Redacted.Redacted | Effect.Effect<Redacted.Redacted, unknown> | undefined
+  readonly ssl: boolean | ConnectionOptions
+  readonly applicationName: string
+  /** Given to the server in the start-up message. */
+  readonly startupParameters: Readonly<Record<string, string>>
+  readonly startupOptions: string | undefined
+  readonly role: SessionRole
+  readonly sessionReset: SessionReset
+  /** How many single statements may be on one connection at once. */
+  readonly sharing: number
+  /** What is passed on to the driver as it is. */
+  readonly driver: Pick<
+    PgConnection.Config,
+    "keepAlive" | "types" | "prepare" | "preparedStatementCacheSize" | "maxMessageSize"
+  >
+  readonly spanAttributes: Readonly<Record<string, unknown>> | undefined
+  readonly transformResultNames: ((name: string) => string) | undefined
+  readonly transformQueryNames: ((name: string) => string) | undefined
+  readonly transformJson: boolean | undefined
+}

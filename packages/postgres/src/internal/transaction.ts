@@ -1,0 +1,107 @@
+/**
+ * Transactions with options: how they begin, and when they are tried again.
+ */
+import type { ConnectionPool } from "@effect-pools/core/ConnectionPool"
+import { type PoolError, PoolMisuse } from "@effect-pools/core/PoolError"
+import * as Effect from "effect/Effect"
+import * as SqlClient from "effect/sql/SqlClient"
+import { isSqlError, type SqlError } from "effect/sql/SqlError"
+import type { PostgresConnection } from "../PostgresConnector.ts"
+import type { Isolation, TransactionOptions } from "../PostgresPool.ts"
+import { toSqlError } from "./client.ts"
+import type { Kit } from "./kit.ts"
+import type { Lease } from "./lease.ts"
+import { leaseOf } from "./lent.ts"
+
+/** Runs `f` in a new transaction, or in a savepoint if the fiber is in one of this pool. */
+export const run = <A, E, R>(
+  kit: Kit,
+  pool: ConnectionPool<PostgresConnection>,
+  f: (sql: PostgresConnection) => Effect.Effect<A, E, R>,
+  options: TransactionOptions
+): Effect.Effect<A, E | SqlError | PoolError, R> =>
+  Effect.withFiber<A, E | SqlError | PoolError, R>((fiber) => {
+    const outer = kit.currentLease(fiber.context)
+    const broken = brokenRule(options, outer)
+    if (broken !== undefined) return Effect.die(new PoolMisuse({ pool: kit.pool, rule: broken }))
+    if (outer !== undefined) return outer.lent.withTransaction(Effect.suspend(() => f(outer.lent)))
+    const once = begun(kit, pool, f, options, fiber.getRef(SqlClient.BeginTransaction))
+    return options.retry === undefined ? once : Effect.retry(once, { schedule: options.retry, while: isConflict })
+  })
+
+/**
+ * The connection is taken and given back by the transaction itself, so that it is back before the effects of
+ * `afterCommit` run, which may need one.
+ */
+const begun = <A, E, R>(
+  kit: Kit,
+  pool: ConnectionPool<PostgresConnection>,
+  f: (sql: PostgresConnection) => Effect.Effect<A, E, R>,
+  options: TransactionOptions,
+  inherited: string | undefined
+): Effect.Effect<A, E | SqlError | PoolError, R> =>
+  Effect.suspend(() => {
+    // The pool's error passes through the transaction as a `SqlError` and is itself again outside.
+    let refusal: { readonly by: PoolError; readonly as: SqlError } | undefined
+    let lent: PostgresConnection
+    const source = Effect.mapBoth(pool.getWith({ label: options.label }), {
+      onFailure: (by) => (refusal = { by, as: toSqlError(by) }).as,
+      onSuccess: (sql) => {
+        lent = sql
+        return declare(leaseOf(sql), options)
+      }
+    })
+    // The statement is for this transaction alone, not for those of other pools inside it.
+    const body = Effect.provideService(Effect.suspend(() => f(lent)), SqlClient.BeginTransaction, inherited)
+    return Effect.provideService(kit.transact(source, body), SqlClient.BeginTransaction, begin(options)).pipe(
+      Effect.mapError((error) => refusal !== undefined && error === refusal.as ? refusal.by : error)
+    )
+  })
+
+const declare = (lease: Lease, options: TransactionOptions): Lease => {
+  lease.transaction = { isolation: options.isolation ?? "read committed", isReadOnly: options.readOnly === true }
+  lease.session.isReadOnly = options.readOnly === true
+  return lease
+}
+
+/** The rule that the options break, if any. */
+const brokenRule = (options: TransactionOptions, outer: Lease | undefined): string | undefined => {
+  if (options.deferrable === true && !(options.isolation === "serializable" && options.readOnly === true)) {
+    return "deferrable has no effect unless the transaction is serializable and readOnly"
+  }
+  if (outer === undefined) return undefined
+  const open = outer.transaction
+  const isolation = options.isolation ?? "read committed"
+  if (strength.indexOf(isolation) > strength.indexOf(open?.isolation ?? "read committed")) {
+    return `a nested transaction can't be ${isolation}: the outermost one, which is ${
+      open?.isolation ?? "read committed"
+    }, decides`
+  }
+  if (options.readOnly === true && open?.isReadOnly !== true) {
+    return "a nested transaction can't be readOnly: the outermost one decides"
+  }
+  return undefined
+}
+
+const strength: ReadonlyArray<string> = ["read committed", "repeatable read", "serializable"] satisfies ReadonlyArray<
+  Isolation
+>
+
+/** The words come from here and never from the options, which could carry SQL. */
+const begin = ({ deferrable, isolation, readOnly }: TransactionOptions): string =>
+  [
+    "BEGIN",
+    isolation === undefined ? "" : ` ISOLATION LEVEL ${levels[isolation]}`,
+    readOnly === true ? " READ ONLY" : "",
+    deferrable === true ? " DEFERRABLE" : ""
+  ].join("")
+
+const levels: Readonly<Record<Isolation, string>> = {
+  "read committed": "READ COMMITTED",
+  "repeatable read": "REPEATABLE READ",
+  "serializable": "SERIALIZABLE"
+}
+
+/** Whether the transaction only lost against another one, so that the same work may succeed when done again. */
+const isConflict = (error: unknown): boolean =>
+  isSqlError(error) && (error.reason._tag === "SerializationError" || error.reason._tag === "DeadlockError")

@@ -1,0 +1,37 @@
+import { DialError } from "@effect-pools/postgres"
+import { assert, describe, it } from "@effect/vitest"
+import { SqlError } from "effect/sql"
+
+const props = (code: string | undefined, message: string) => ({
+  cause: Object.assign(new Error(message), code === undefined ? {} : { code }),
+  message: "PgConnection: Failed to connect"
+})
+
+const made = (reason: SqlError.SqlErrorReason, hasFreshCredentials = false) =>
+  DialError.fromSqlError(new SqlError.SqlError({ reason }), { address: "db:5432", hasFreshCredentials })
+
+const dialed = (code: string | undefined, message = "said") => made(new SqlError.ConnectionError(props(code, message)))
+
+describe("DialError", () => {
+  it("may succeed later if the server or the network is in trouble", () => {
+    const codes = ["53300", "57P03", "57P01", "08006", "XX000", "55000", "ECONNREFUSED", "ENOTFOUND", "ETIMEDOUT"]
+    for (const code of [...codes, undefined]) assert.isTrue(dialed(code).isRetryable, code)
+  })
+
+  it("can't succeed later if only the configuration can mend it", () => {
+    const codes = ["3D000", "42704", "22023", "42501", "0A000", "CERT_HAS_EXPIRED", "ERR_TLS_CERT_ALTNAME_INVALID"]
+    for (const code of [...codes, "DEPTH_ZERO_SELF_SIGNED_CERT", "UNABLE_TO_VERIFY_LEAF_SIGNATURE"]) {
+      assert.isFalse(dialed(code).isRetryable, code)
+    }
+    assert.isFalse(dialed(undefined, "The server does not support TLS").isRetryable)
+    const login = new SqlError.AuthenticationError(props("28P01", "no"))
+    assert.isFalse(made(login).isRetryable)
+    assert.isTrue(made(login, true).isRetryable)
+  })
+
+  it("says where to and what was answered", () => {
+    const error = dialed("53300", "sorry, too many clients already")
+    assert.strictEqual(error.code, "53300")
+    assert.strictEqual(error.message, "db:5432: PgConnection: Failed to connect: sorry, too many clients already")
+  })
+})

@@ -1,0 +1,254 @@
+import { PoolError } from "@effect-pools/core"
+import { PostgresConfig } from "@effect-pools/postgres"
+import { assert, describe, it } from "@effect/vitest"
+import { ConfigProvider, Duration, Effect, Exit, Redacted, Result } from "effect"
+import { inspect } from "node:util"
+import * as Options from "../src/internal/options.ts"
+import type { ConnectionSettings } from "../src/internal/settings.ts"
+import { Db } from "./support.ts"
+
+const url = (text: string) => ({ url: Redacted.make(text) })
+
+const settings = (options: PostgresConfig.PostgresOptions): ConnectionSettings =>
+  Result.getOrThrow(Options.check(options, "app/Db")).connection
+
+const refusal = (options: Record<string, unknown>): readonly [option: string, rule: string] => {
+  const checked = Options.check(options, "app/Db")
+  return Result.isFailure(checked) ? [checked.failure.option, checked.failure.rule] : assert.fail("it was accepted")
+}
+
+describe("the options of a server", () => {
+  it("by default lead to localhost, in plain text, under the pool's name", () => {
+    const { applicationName, driver, host, password, port, role, sessionReset, ssl, startupParameters } = settings({})
+    assert.deepStrictEqual(
+      { applicationName, host, password, port, role, sessionReset, ssl, startupParameters },
+      {
+        applicationName: "app/Db",
+        host: "localhost",
+        password: undefined,
+        port: 5432,
+        role: "any",
+        sessionReset: "whenNeeded",
+        ssl: false,
+        startupParameters: {}
+      }
+    )
+    assert.strictEqual(driver.keepAlive, "30 seconds")
+  })
+
+  it("become settings of the session", () => {
+    const { startupParameters } = settings({
+      statementTimeout: "1.5 seconds",
+      idleInTransactionTimeout: Duration.minutes(1),
+      searchPath: ["a", "b\"c"],
+      settings: { Lock_Timeout: "5s", "app.tenant": "acme" }
+    })
+    assert.deepStrictEqual(startupParameters, {
+      statement_timeout: "1500",
+      idle_in_transaction_session_timeout: "60000",
+      search_path: "\"a\", \"b\"\"c\"",
+      lock_timeout: "5s",
+      "app.tenant": "acme"
+    })
+  })
+
+  it("are taken from a URL, percent-decoded", () => {
+    const s = settings(
+      url("postgresql://us%40er:p%2Fw%3A%20d@db.example.com:6432/my%20db?sslmode=verify-full&application_name=me")
+    )
+    assert.strictEqual(s.host, "db.example.com")
+    assert.strictEqual(s.port, 6432)
+    assert.strictEqual(s.database, "my db")
+    assert.strictEqual(s.username, "us@er")
+    assert.strictEqual(Redacted.isRedacted(s.password) && Redacted.value(s.password), "p/w: d")
+    assert.isTrue(s.ssl)
+    assert.strictEqual(s.applicationName, "me")
+  })
+
+  it("may be parameters of a URL", () => {
+    const s = settings(
+      url(
+        "postgres:///?host=/run/pg&port=1&user=u&password=p%26w&dbname=d&options=-c%20a=b&target_session_attrs=read-write"
+      )
+    )
+    assert.deepStrictEqual([s.host, s.port, s.username, s.database, s.startupOptions, s.role], [
+      "/run/pg",
+      1,
+      "u",
+      "d",
+      "-c a=b",
+      "primary"
+    ])
+    assert.strictEqual(settings(url("postgres://[::1]/")).host, "::1")
+    const { pool } = Result.getOrThrow(Options.check(url("postgres://h/?connect_timeout=3"), "p"))
+    assert.deepStrictEqual(pool, { connectTimeout: 3000, name: "p" })
+  })
+
+  it("keep the password apart from the URL if told so", () => {
+    const password = Effect.succeed(Redacted.make("rotating"))
+    assert.strictEqual(settings({ ...url("postgres://u@h/d"), password }).password, password)
+  })
+
+  const refused: ReadonlyArray<readonly [options: Record<string, unknown>, option: string, rule: RegExp]> = [
+    [{ ...url("postgres://h/d"), host: "h" }, "host", /beside url/],
+    [{ ...url("postgres://h/d"), port: 1 }, "port", /beside url/],
+    [{ ...url("postgres://h/d"), database: "d" }, "database", /beside url/],
+    [{ ...url("postgres://h/d"), username: "u" }, "username", /beside url/],
+    [{ ...url("postgres://u:p@h/d"), password: Redacted.make("q") }, "password", /said by url already/],
+    [{ ...url("postgres://h/d?sslmode=require"), ssl: true }, "ssl", /said by url already/],
+    [{ ...url("postgres://h/d?application_name=a"), applicationName: "b" }, "applicationName", /said by url already/],
+    [{ ...url("postgres://h/d?connect_timeout=1"), connectTimeout: 1 }, "connectTimeout", /said by url already/],
+    [{ ...url("postgres://h/d?target_session_attrs=any"), role: "any" }, "role", /said by url already/],
+    [{ url: "postgres://h/d" }, "url", /must be a Redacted text/],
+    [url("mysql://h/d"), "url", /must begin with postgres/],
+    [url("h"), "url", /must be postgres:/],
+    [url("postgres://h:99999/d"), "url", /must be postgres:/],
+    [url("postgres://u:%zz@h/d"), "url", /percent-encoded/],
+    [url("postgres://u:a#b@h/d"), "url", /percent-encoded/],
+    [url("postgres://h1,h2/d"), "url", /one host/],
+    [url("postgres://h/d?sslmode=prefer"), "url", /sslmode=prefer.*require or disable/],
+    [url("postgres://h/d?sslmode=allow"), "url", /sslmode=allow/],
+    [url("postgres://h/d?sslmode=no-verify"), "url", /none of disable/],
+    [url("postgres://h/d?channel_binding=require"), "url", /channel_binding/],
+    [url("postgres://h/d?target_session_attrs=sometimes"), "url", /target_session_attrs/],
+    [url("postgres://h/d?connect_timeout=-1"), "url", /connect_timeout/],
+    [url("postgres://h/d?schema=public"), "url", /parameter schema.*not known/],
+    [url("postgres://h:1/d?port=2"), "url", /port twice/],
+    [url("postgres:///d?port=x"), "url", /port from 1/],
+    [{ host: "" }, "host", /text/],
+    [{ host: "a\0b" }, "host", /NUL/],
+    [{ port: "5432" }, "port", /integer from 1 to 65535/],
+    [{ port: 0 }, "port", /integer from 1 to 65535/],
+    [{ port: Number.NaN }, "port", /integer/],
+    [{ database: 1 }, "database", /text/],
+    [{ username: null }, "username", /text/],
+    [{ password: "plain" }, "password", /Redacted/],
+    [{ ssl: "require" }, "ssl", /node:tls/],
+    [{ applicationName: "" }, "applicationName", /text/],
+    [{ statementTimeout: 0 }, "statementTimeout", /finite duration/],
+    [{ statementTimeout: "Infinity" }, "statementTimeout", /finite duration/],
+    [{ statementTimeout: "soon" }, "statementTimeout", /finite duration/],
+    [{ idleInTransactionTimeout: -1 }, "idleInTransactionTimeout", /finite duration/],
+    [{ searchPath: "public" }, "searchPath", /list/],
+    [{ searchPath: [] }, "searchPath", /list/],
+    [{ settings: { a: 1 } }, "settings", /texts/],
+    [{ settings: { User: "root" } }, "settings", /can't set "User"/],
+    [{ settings: { "a b": "c" } }, "settings", /can't set/],
+    [{ settings: { statement_timeout: "1s" }, statementTimeout: 1 }, "settings", /said by statementTimeout/],
+    [{ settings: { search_path: "a" }, searchPath: ["a"] }, "settings", /said by searchPath/],
+    [{ role: "leader" }, "role", /"any" or "primary" or "standby"/],
+    [{ sessionReset: true }, "sessionReset", /"whenNeeded" or "always"/],
+    [{ sharing: 0 }, "sharing", /integer from 1 to 128/],
+    [{ keepAlive: "10 millis" }, "keepAlive", /at least 1 second/],
+    [{ prepare: "no" }, "prepare", /true or false/],
+    [{ preparedStatementCacheSize: 0 }, "preparedStatementCacheSize", /integer from 1/],
+    [{ prepare: false, preparedStatementCacheSize: 5 }, "preparedStatementCacheSize", /no effect/],
+    [{ maxMessageSize: 1 }, "maxMessageSize", /integer from 1024/],
+    [{ types: 1 }, "types", /object/],
+    [{ spanAttributes: 1 }, "spanAttributes", /object/],
+    [{ transformResultNames: "camel" }, "transformResultNames", /function/],
+    [{ transformQueryNames: 1 }, "transformQueryNames", /function/],
+    [{ transformJson: true }, "transformJson", /no effect/],
+    [{ transformJson: 1 }, "transformJson", /true or false/]
+  ]
+  for (const [options, option, rule] of refused) {
+    const { url, ...rest } = options
+    const shown = Redacted.isRedacted(url) ? { url: Redacted.value(url), ...rest } : options
+    it(`refuse ${inspect(shown, { breakLength: Infinity })}`, () => {
+      const [name, why] = refusal(options)
+      assert.strictEqual(name, option)
+      assert.match(why, rule)
+    })
+  }
+
+  it("refuse without repeating a secret", () => {
+    const canary = "c4n%61ry-s3cret"
+    const wrong = [
+      url(`postgres://u:${canary}#x@h/d`),
+      url(`postgres://u:${canary}@h:port/d`),
+      url(`postgres://u:${canary}%zz@h/d`),
+      url(`mysql://u:${canary}@h/d`),
+      url(`postgres://h/d?sslmode=${canary}`),
+      url(`postgres://h/d?${canary}=1`),
+      url(`postgres://h/d?port=${canary}`),
+      url(`postgres://u:x?${canary}@h/d`),
+      { url: `postgres://u:${canary}@h/d` },
+      { password: canary },
+      { host: { password: canary } },
+      { settings: { password: 1, x: canary } },
+      { searchPath: canary }
+    ]
+    for (const options of wrong) {
+      const told = inspect(Options.check(options as never, "p"), { depth: 10 }) + refusal(options).join()
+      for (const form of [canary, decodeURIComponent(canary)]) assert.notInclude(told, form)
+    }
+  })
+
+  it.effect("fail the layer with PoolError, and so does an option that is unknown to both", () =>
+    Effect.gen(function*() {
+      for (
+        const [options, option] of [[{ port: -1 }, "port"], [{ hots: "x" }, "hots"], [
+          { maxConnections: 0 },
+          "maxConnections"
+        ]] as const
+      ) {
+        const exit = yield* Effect.exit(Effect.provide(Db, Db.layer(options as PostgresConfig.PostgresOptions)))
+        const error = Exit.isFailure(exit) ? exit.cause.reasons[0] : undefined
+        assert.isTrue(
+          error?._tag === "Fail" && error.error instanceof PoolError.PoolError &&
+            error.error.reason._tag === "InvalidOption" && error.error.reason.option === option
+        )
+      }
+    }))
+})
+
+describe("fromEnv", () => {
+  const read = (env: Record<string, string>) => PostgresConfig.fromEnv.parse(ConfigProvider.fromEnvRecord(env))
+
+  it.effect("reads nothing from an empty environment", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* read({}), {})
+    }))
+
+  it.effect("reads a URL and the options of the pool", () =>
+    Effect.gen(function*() {
+      const options = yield* read({
+        DATABASE_URL: "postgres://u:p@h/d",
+        POOL_STATEMENT_TIMEOUT_MS: "2500",
+        POOL_MAX_CONNECTIONS: "7"
+      })
+      assert.deepStrictEqual(Object.keys(options).toSorted(), ["maxConnections", "statementTimeout", "url"])
+      assert.strictEqual(Redacted.value(options.url!), "postgres://u:p@h/d")
+      assert.deepStrictEqual(settings(options).startupParameters, { statement_timeout: "2500" })
+      assert.strictEqual(options.maxConnections, 7)
+    }))
+
+  it.effect("reads the parts of a server", () =>
+    Effect.gen(function*() {
+      const options = yield* read({
+        DATABASE_HOST: "h",
+        DATABASE_PORT: "1234",
+        DATABASE_USER: "u",
+        DATABASE_PASSWORD: "p",
+        DATABASE_NAME: "d",
+        DATABASE_SSL: "true"
+      })
+      const { database, host, password, port, ssl, username } = settings(options)
+      assert.deepStrictEqual({ database, host, port, ssl, username }, {
+        database: "d",
+        host: "h",
+        port: 1234,
+        ssl: true,
+        username: "u"
+      })
+      assert.strictEqual(Redacted.isRedacted(password) && Redacted.value(password), "p")
+    }))
+
+  it.effect("refuses what is invalid, and what contradicts", () =>
+    Effect.gen(function*() {
+      assert.isTrue(Exit.isFailure(yield* Effect.exit(read({ DATABASE_PORT: "many" }))))
+      assert.isTrue(Exit.isFailure(yield* Effect.exit(read({ POOL_STATEMENT_TIMEOUT_MS: "0" }))))
+      const both = yield* read({ DATABASE_URL: "postgres://u:p@h/d", DATABASE_HOST: "h" })
+      assert.strictEqual(refusal({ ...both })[0], "host")
+    }))
+})
