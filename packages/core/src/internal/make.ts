@@ -20,6 +20,7 @@ import { emit, EventHub, warn } from "./events.ts"
 import { raiseFence } from "./retire.ts"
 import { PoolState } from "./state.ts"
 import { PoolTime } from "./time.ts"
+import { resumeWoken } from "./wait.ts"
 
 /** Puts the parts of a pool together. What runs beside the callers ends with `background`. */
 export const makeState = Effect.fnUntraced(
@@ -42,6 +43,7 @@ export const makeState = Effect.fnUntraced(
       forkDetached: (effect) => runFork(Effect.andThen(Effect.yieldNow, effect))
     })
     state.changed = () => dispatch(state)
+    state.resumeWoken = () => resumeWoken(state)
     time.onLeap = (by) => {
       raiseFence(state)
       emit(state, { _tag: "ClockLeapt", by })

@@ -39,6 +39,8 @@ export class PoolState {
   readonly waiters = new WaitQueue()
   /** Waiting fibers whose outcome is decided and that run on the scheduler's next turn. */
   woken: Array<Lease> = []
+  /** Resumes them; one function for the life of the pool. */
+  resumeWoken: () => void = () => {}
   /** Every connection that counts against the limit. */
   readonly connections = new Set<Pooled>()
   /** Idle connections by the time they became idle: the last one is the warmest and is lent first. */

@@ -14,8 +14,9 @@ export const wait = (state: PoolState, lease: Lease): Effect.Effect<any, any, an
     lease.resume = resume
     lease.since = state.time.now()
     state.waiters.push(lease)
-    watchDeadlines(state)
-    state.changed()
+    if (!state.isWatchingDeadlines) watchDeadlines(state)
+    // With every connection lent there is nothing to do but wait.
+    if (state.used < state.limit || state.sharing.size > 0) state.changed()
     // No clean-up here: an interrupted caller leaves the queue when it checks in what it has not got.
   })
 
@@ -23,10 +24,11 @@ export const wait = (state: PoolState, lease: Lease): Effect.Effect<any, any, an
 export const wake = (state: PoolState, lease: Lease, outcome: Effect.Effect<any, any, any>): void => {
   state.waiters.remove(lease)
   lease.outcome = outcome
-  if (state.woken.push(lease) === 1) state.dispatcher.scheduleTask(() => resumeWoken(state), 0)
+  if (state.woken.push(lease) === 1) state.dispatcher.scheduleTask(state.resumeWoken, 0)
 }
 
-const resumeWoken = (state: PoolState): void => {
+/** Resumes the fibers whose outcome is decided. */
+export const resumeWoken = (state: PoolState): void => {
   const woken = state.woken
   state.woken = []
   for (const lease of woken) lease.resume!(lease.outcome!)
@@ -46,7 +48,6 @@ export const failWaiters = (state: PoolState, reason: (waited: number) => PoolEr
 
 /** All wait equally long, so the first in the queue is the first whose time is up, and one timer serves all. */
 const watchDeadlines = (state: PoolState): void => {
-  if (state.isWatchingDeadlines) return
   state.isWatchingDeadlines = true
   state.fork(deadlines(state))
 }
