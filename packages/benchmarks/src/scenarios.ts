@@ -1,0 +1,38 @@
+/** What is timed: two bodies, each with one caller, as many callers as connections, and ten and a hundred times that. */
+import type { BodyName } from "./bodies.ts"
+
+export interface Scenario {
+  readonly name: string
+  readonly body: BodyName
+  readonly callers: number
+  /** Leases in one round, all callers together: a multiple of `callers`. */
+  readonly leases: number
+}
+
+export interface Plan {
+  /** Rounds that count. Odd, so that the median is a round that was run. */
+  readonly rounds: number
+  /** Rounds before them that don't, in which the code is compiled. */
+  readonly warmUps: number
+  readonly scenarios: ReadonlyArray<Scenario>
+}
+
+// Long enough that a round is a pool at work and not a process that has just been woken, short enough that a machine
+// whose speed changes by the second changes it for all.
+const leasesOf = (body: BodyName): number => body === "empty" ? 40_000 : 20_000
+
+export const makePlan = (options: { readonly quick: boolean; readonly filter: string }): Plan => {
+  const scenarios = (["empty", "hop"] as const).flatMap((body) =>
+    [1, 10, 100, 1000].map((callers): Scenario => ({
+      name: `lease/${body}/${callers}`,
+      body,
+      callers,
+      leases: leasesOf(body)
+    }))
+  )
+  return {
+    rounds: options.quick ? 5 : 21,
+    warmUps: options.quick ? 2 : 5,
+    scenarios: scenarios.filter(({ name }) => name.includes(options.filter))
+  }
+}
