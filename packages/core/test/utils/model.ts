@@ -209,7 +209,7 @@ export const finish = Effect.fnUntraced(function*(world: World) {
 })
 
 /** A close that hangs for ever is the backend's; everything else must be gone. */
-export const nothingLeft = ({ witness }: World): Effect.Effect<void, Violation> => {
+const nothingLeft = ({ witness }: World): Effect.Effect<void, Violation> => {
   const hangs = witness.gated.running("close")
   const { leaked } = witness.fake
   if (leaked !== hangs) return broken("everything opened is closed", { leaked, hangs })

@@ -15,7 +15,7 @@ import { EmbeddedPostgresError } from "./postgresError.ts"
 /**
  * The user that the server runs as. PostgreSQL refuses to run as root; `{}` is the user of this process.
  */
-export type RunAs = { readonly uid: number; readonly gid: number } | { readonly uid?: never; readonly gid?: never }
+type RunAs = { readonly uid: number; readonly gid: number } | { readonly uid?: never; readonly gid?: never }
 
 export interface Home {
   readonly dir: string

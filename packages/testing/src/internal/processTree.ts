@@ -5,7 +5,7 @@ import { execFileSync } from "node:child_process"
 import { readFileSync } from "node:fs"
 
 /** The children of a process; none if it is gone. */
-export const childrenOf = (pid: number): ReadonlyArray<number> =>
+const childrenOf = (pid: number): ReadonlyArray<number> =>
   process.platform === "linux" ? childrenFromProc(pid) : childrenFromPs(pid)
 
 /** Sends a signal. `false` if there is no such process. */
