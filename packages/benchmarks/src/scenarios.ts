@@ -27,7 +27,7 @@ export const makePlan = (options: { readonly quick: boolean; readonly filter: st
       name: `lease/${body}/${callers}`,
       body,
       callers,
-      leases: leasesOf(body)
+      leases: leasesOf(body) / (options.quick ? 2 : 1)
     }))
   )
   return {
