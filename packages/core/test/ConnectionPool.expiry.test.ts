@@ -53,8 +53,9 @@ describe("ConnectionPool: idleTimeout", () => {
       assert.deepStrictEqual((yield* pool.connections).map(({ id }) => id), [3, 4])
     }))
 
-  it.effect("a pool of which all connections are the minimum refreshes each once a period", () =>
+  it.effect("a pool of which all connections are the minimum refreshes each once a period, one after the other", () =>
     onPool({ minConnections: 2, maxConnections: 2, idleTimeout: "20 seconds" }, function*({ fake, pool }) {
+      yield* advance("2 seconds")
       for (let period = 1; period <= 3; period++) {
         yield* advance("20 seconds")
         assert.deepStrictEqual([fake.dialled, (yield* pool.stats).idle], [2 + 2 * period, 2])

@@ -301,7 +301,7 @@ describe("ConnectionPool: a dial", () => {
       assert.deepStrictEqual(used, ["old", "new"])
     }))
 
-  it.effect("that breaks before it is open is not lent", () =>
+  it.effect("that breaks before it is open has failed, and is not lent", () =>
     Effect.gen(function*() {
       let dials = 0
       const pool = yield* quickPool({
@@ -311,7 +311,10 @@ describe("ConnectionPool: a dial", () => {
             return { dials }
           })
       })
-      assert.strictEqual(yield* pool.withConnection(({ dials }) => Effect.succeed(dials)), 2)
+      const dial = pool.withConnection(({ dials }) => Effect.succeed(dials))
+      assert.strictEqual((yield* Effect.flip(dial)).reason._tag, "ConnectFailed")
+      yield* advance("10 seconds")
+      assert.strictEqual(yield* dial, 2)
     }))
 })
 

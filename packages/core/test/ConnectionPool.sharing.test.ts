@@ -9,7 +9,7 @@ type Options = Parameters<typeof ConnectionPool.make>[1]
 
 /** A pool whose connections three callers may share, and callers that stay until they are told to go. */
 const setUp = Effect.fnUntraced(function*(options: Options, sharers: number | undefined = 3) {
-  const fake = FakeConnector.make({ connectDelay: "1 second" })
+  const fake = FakeConnector.make({ connectDelay: "1 second", reset: true })
   const connector = { ...fake.connector, sharers }
   const pool = yield* ConnectionPool.make(connector, { minConnections: 0, startup: "lazy", ...options })
   const enter = Effect.fnUntraced(function*(
@@ -76,18 +76,24 @@ describe("ConnectionPool.withShared", () => {
       })))
 
   it.effect("a connection that is shared makes the pool grow as long as it may", () =>
-    onSharedPool({ minConnections: 1, maxConnections: 3 }, ({ enter, pool }) =>
-      Effect.gen(function*() {
-        yield* TestClock.adjust("1 second")
-        const callers = [yield* enter()]
-        assert.strictEqual((yield* pool.stats).total, 1)
-        callers.push(yield* enter())
-        assert.strictEqual(callers[1]!.on(), 1)
-        yield* TestClock.adjust("1 second")
-        callers.push(yield* enter())
-        assert.strictEqual(callers[2]!.on(), 2)
-        for (const caller of callers) yield* caller.leave
-      })))
+    onSharedPool(
+      { minConnections: 1, maxConnections: 3, freshnessWindow: "2 minutes" },
+      ({ enter, pool }) =>
+        Effect.gen(function*() {
+          yield* TestClock.adjust("1 second")
+          const callers = [yield* enter()]
+          assert.strictEqual((yield* pool.stats).total, 1)
+          callers.push(yield* enter())
+          assert.strictEqual(callers[1]!.on(), 1)
+          yield* TestClock.adjust("1 second")
+          // One that is idle is enough: nobody wants a third.
+          yield* TestClock.adjust("1 minute")
+          assert.strictEqual((yield* pool.stats).total, 2)
+          callers.push(yield* enter())
+          assert.strictEqual(callers[2]!.on(), 2)
+          for (const caller of callers) yield* caller.leave
+        })
+    ))
 
   it.effect("one that asks for a connection of its own is not overtaken by those who would share", () =>
     onSharedPool({ maxConnections: 1 }, ({ enter }) =>
@@ -114,6 +120,19 @@ describe("ConnectionPool.withShared", () => {
         assert.strictEqual(fake.closed, 0)
         yield* second.leave
         assert.strictEqual(fake.closed, 0)
+      })))
+
+  it.effect("it is reset after its sharers even if the last of them never touched it", () =>
+    onSharedPool({ maxConnections: 1 }, ({ enter, fake }) =>
+      Effect.gen(function*() {
+        const callers = [yield* enter(), yield* enter(), yield* enter(), yield* enter()]
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(callers[3]!.on(), undefined)
+        // The fourth is given the first one's place in the moment in which all are interrupted.
+        for (const { fiber } of callers) fiber.interruptUnsafe()
+        yield* settle
+        assert.strictEqual(callers[3]!.on(), undefined)
+        assert.strictEqual(fake.resets, 1)
       })))
 
   it.effect("a connection that breaks is joined by nobody and closed when its last sharer leaves", () =>

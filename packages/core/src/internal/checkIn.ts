@@ -49,7 +49,8 @@ export const checkIn = (
     revoke(state, connection, lease)
     return undefined
   }
-  if (!lease.isStarted) {
+  // What nobody touched needs no reset; a shared connection may have been touched by others.
+  if (!lease.isStarted && !lease.isShared) {
     giveBack(state, connection, now)
     return undefined
   }

@@ -24,7 +24,7 @@ export const borrow = (state: PoolState, lease: Lease): Effect.Effect<any, any, 
         return start(state, lease, connection)
       }
     }
-    if (lease.isShared && state.sharing.size > 0) {
+    if (lease.isShared && connection === undefined && state.sharing.size > 0) {
       const now = state.time.now()
       const shared = joinable(state, now)
       if (shared !== undefined) {

@@ -41,8 +41,10 @@ const serve = (state: PoolState): void => {
 
 /** Where callers share a connection, one more is opened at a time, so that a slow request holds up fewer others. */
 const forSharers = (state: PoolState): number => {
-  if (state.opening > 0 || state.phase !== "open") return 0
-  for (const { sharers } of state.sharing) if (sharers!.size > 1) return 1
+  if (state.opening > 0 || state.idle.length > 0 || !state.isLending || state.phase !== "open") return 0
+  for (const connection of state.sharing) {
+    if (connection.state === "used" && connection.sharers!.size > 1) return 1
+  }
   return 0
 }
 

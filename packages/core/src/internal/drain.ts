@@ -36,10 +36,11 @@ export const runDrain = Effect.fnUntraced(
     state.changed()
     yield* settled(state, drain, () => isQuiet(state), state.config.drainTimeout)
     state.phase = "closed"
+    const returned = endedOf(state) - beginning.ended
     const refused = refusedAtOnce + refuseAll(state)
     const abandoned = abandon(state)
     yield* settled(state, drain, () => state.connections.size === 0, 2 * state.config.closeTimeout)
-    const report = reportOf(state, beginning, refused, abandoned)
+    const report = reportOf(state, beginning, { refused, returned, abandoned })
     emit(state, { _tag: "Drained", report })
     state.events.end()
     return report
@@ -110,14 +111,11 @@ const abandon = (state: PoolState): ReadonlyArray<Holder> => {
 const reportOf = (
   state: PoolState,
   beginning: Beginning,
-  refused: number,
-  abandoned: ReadonlyArray<Holder>
+  told: Pick<DrainReport, "refused" | "returned" | "abandoned">
 ): DrainReport => ({
   took: state.time.now() - beginning.at,
   served: acquiredOf(state) - beginning.acquired,
-  refused,
-  returned: endedOf(state) - beginning.ended,
-  abandoned,
+  ...told,
   closed: state.counts.closed - beginning.closed,
   closesTimedOut: state.counts.closesTimedOut - beginning.closesTimedOut
 })

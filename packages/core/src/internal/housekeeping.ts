@@ -65,6 +65,9 @@ export const visitIdle = (state: PoolState, connection: Pooled, now: number): nu
   if (isNeeded && state.connections.size < state.limit) {
     connection.isDue = true
     state.due++
+  } else if (isNeeded && (state.closing > 0 || state.opening > 0 || state.dialer.failures > 0)) {
+    // Without room to replace it first they go one by one, and none goes while another can't be opened.
+    return now + 1000
   } else retire(state, connection, now >= connection.expiresAt ? "lifetime" : "idle")
   return Infinity
 }

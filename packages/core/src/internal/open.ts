@@ -47,7 +47,7 @@ const connect = (state: PoolState, connection: Pooled): Effect.Effect<unknown, u
   ).pipe(
     Scope.provide(connection.scope),
     Effect.flatMap((value) => {
-      const rule = misuse(state, value)
+      const rule = connection.isBroken ? "the connection broke while it was being opened" : misuse(state, value)
       return rule === undefined ? Effect.succeed(value) : Effect.fail(new StepMisused({ rule }))
     })
   )
