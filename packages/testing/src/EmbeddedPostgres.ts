@@ -21,6 +21,7 @@ import * as Semaphore from "effect/Semaphore"
 import type { SqlError } from "effect/sql/SqlError"
 import { EmbeddedPostgresError } from "./internal/postgresError.ts"
 import * as Home from "./internal/postgresHome.ts"
+import * as Replica from "./internal/postgresReplica.ts"
 import * as Server from "./internal/postgresServer.ts"
 import { continueTree, stopTree } from "./internal/processTree.ts"
 
@@ -137,24 +138,51 @@ export class EmbeddedPostgres extends Context.Service<EmbeddedPostgres, Instance
  */
 export const make: (options?: Options) => Effect.Effect<Instance, EmbeddedPostgresError, Scope.Scope> = Effect
   .fnUntraced(function*(options: Options = {}) {
-    const startTimeout = options.startTimeout ?? "1 minute"
-    const superPassword = crypto.randomUUID()
+    const password = crypto.randomUUID()
     const login: Login = {
       user: options.user ?? "app",
       password: Redacted.make(options.password ?? crypto.randomUUID()),
       database: options.database ?? "app"
     }
     const home = yield* Home.make
-    yield* within(startTimeout, "initdb", Server.initialise(home, superuser, superPassword))
-    const launch = (port: number) => within(startTimeout, "start", Server.start(home, port, options.settings ?? {}))
-    const first = yield* launchAnywhere(launch)
-    const admin = makeAdmin(first.port, Redacted.make(superPassword))
-    const controls = yield* makeControls(home, first.server, launch(first.port))
-    // A frozen server could not be told to end.
-    yield* Effect.addFinalizer(() => controls.cont)
-    yield* setUp(admin, login)
-    return { ...login, ...controls, ...makeQueries(admin, login, first.port) }
+    yield* within(startTimeoutOf(options), "initdb", Server.initialise(home, superuser, password))
+    const admin = Redacted.make(password)
+    const instance = yield* launchIn(home, login, admin, options)
+    yield* setUp(makeAdmin(instance.port, admin), login)
+    return instance
   })
+
+/**
+ * Starts a streaming replica of a running server: read-only, with the same logins and databases, a moment behind. It
+ * lives until the scope closes, catches up after each of its own stops, and waits for its primary while that is down.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const replica: (
+  primary: Instance,
+  options?: Pick<Options, "settings" | "startTimeout">
+) => Effect.Effect<Instance, EmbeddedPostgresError, Scope.Scope> = Effect.fnUntraced(
+  function*(primary: Instance, options: Pick<Options, "settings" | "startTimeout"> = {}) {
+    const origin = origins.get(primary)
+    if (origin === undefined) {
+      return yield* new EmbeddedPostgresError({ step: "replicate", detail: "the primary must come from make" })
+    }
+    const home = yield* Home.make
+    yield* within(
+      startTimeoutOf(options),
+      "replicate",
+      Replica.initialise(home, {
+        data: origin.home.data,
+        host,
+        port: primary.port,
+        superuser,
+        password: origin.password
+      })
+    )
+    return yield* launchIn(home, primary, origin.password, options)
+  }
+)
 
 /**
  * A server for the tests of one layer.
@@ -167,6 +195,30 @@ export const layer = (options?: Options): Layer.Layer<EmbeddedPostgres, Embedded
 
 const host = "127.0.0.1"
 const superuser = "postgres"
+
+/** What a replica needs of its primary, and nobody else. */
+const origins = new WeakMap<Instance, { readonly home: Home.Home; readonly password: Redacted.Redacted }>()
+
+const startTimeoutOf = (options: Pick<Options, "startTimeout">): Duration.Input => options.startTimeout ?? "1 minute"
+
+/** Starts the server on a data directory that is ready for it. */
+const launchIn = Effect.fnUntraced(function*(
+  home: Home.Home,
+  { database, password, user }: Login,
+  adminPassword: Redacted.Redacted,
+  options: Pick<Options, "settings" | "startTimeout">
+): Effect.fn.Return<Instance, EmbeddedPostgresError, Scope.Scope> {
+  const login = { user, password, database }
+  const launch = (port: number) =>
+    within(startTimeoutOf(options), "start", Server.start(home, port, options.settings ?? {}))
+  const first = yield* launchAnywhere(launch)
+  const controls = yield* makeControls(home, first.server, launch(first.port))
+  // A frozen server could not be told to end.
+  yield* Effect.addFinalizer(() => controls.cont)
+  const instance = { ...login, ...controls, ...makeQueries(makeAdmin(first.port, adminPassword), login, first.port) }
+  origins.set(instance, { home, password: adminPassword })
+  return instance
+})
 
 interface Login {
   readonly user: string

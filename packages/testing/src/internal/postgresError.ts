@@ -7,7 +7,7 @@ import * as Data from "effect/Data"
  * @since 0.1.0
  */
 export class EmbeddedPostgresError extends Data.TaggedError("EmbeddedPostgresError")<{
-  readonly step: "prepare" | "initdb" | "start"
+  readonly step: "prepare" | "initdb" | "replicate" | "start"
   /** What the server or the system said last. */
   readonly detail: string
   readonly cause?: unknown

@@ -76,7 +76,7 @@ export const start = (home: Home, port: number, settings: Settings): Effect.Effe
     readLines(child, (line) => {
       log.push(line)
       if (log.length > 200) log.shift()
-      if (line.includes("database system is ready to accept connections")) {
+      if (/database system is ready to accept (read-only )?connections/.test(line)) {
         resume(Effect.succeed({ process: child, pid: child.pid ?? 0, log }))
       }
     })
