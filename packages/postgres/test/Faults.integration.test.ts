@@ -6,7 +6,7 @@ import { assert, describe, it, layer } from "@effect/vitest"
 import { Effect, Exit, Fiber, Redacted, Ref, Schedule } from "effect"
 import { SqlError } from "effect/sql"
 import { existsSync, readFileSync } from "node:fs"
-import { certificate } from "./fixtures/tls.ts"
+import { certificate } from "@effect-pools/testing/TestCertificate"
 import * as TlsServer from "./fixtures/tlsServer.ts"
 import { active, Db, eventually, timed, withDb } from "./support.ts"
 

@@ -18,3 +18,6 @@ export * as FaultyConnector from "./FaultyConnector.ts"
 
 /** @since 0.1.0 */
 export * as TcpProxy from "./TcpProxy.ts"
+
+/** @since 0.1.0 */
+export * as TestCertificate from "./TestCertificate.ts"
