@@ -3,15 +3,16 @@
  *
  * @since 0.1.0
  */
-import * as Clock from "effect/Clock"
 import * as Data from "effect/Data"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
-import * as Latch from "effect/Latch"
 import type * as Scope from "effect/Scope"
 import * as Net from "node:net"
 import { candidatePort } from "./internal/freePort.ts"
+import * as Faults from "./internal/proxy/faults.ts"
+import * as Link from "./internal/proxy/link.ts"
+import * as Way from "./internal/proxy/way.ts"
 
 /**
  * The proxy could not listen.
@@ -29,7 +30,10 @@ export class TcpProxyError extends Data.TaggedError("TcpProxyError")<{
 }
 
 /**
- * A running proxy and the faults it can cause. A fault concerns all of its connections.
+ * A running proxy and the faults it can cause.
+ *
+ * A fault concerns all connections, those to come too, until it is taken back: with `false`, `undefined` or a duration
+ * of 0. A number that makes no sense is a defect.
  *
  * @category models
  * @since 0.1.0
@@ -49,8 +53,23 @@ export interface TcpProxy {
   readonly blackhole: (on: boolean) => Effect.Effect<void>
   /** While on, new connections are refused. */
   readonly refuse: (on: boolean) => Effect.Effect<void, TcpProxyError>
-  /** Each piece of data takes so much longer, in each direction. */
-  readonly delay: (duration: Duration.Input) => Effect.Effect<void>
+  /** Refuses new connections and resets all others, as when the server's machine goes down. Tells how many. */
+  readonly down: Effect.Effect<number>
+  /** Accepts connections again, on the same port. */
+  readonly up: Effect.Effect<void, TcpProxyError>
+  /** Each piece of data takes so much longer, in each direction, and by chance up to `jitter` more. Order is kept. */
+  readonly delay: (duration: Duration.Input, jitter?: Duration.Input) => Effect.Effect<void>
+  /** Each connection passes so many bytes a second at most, in each direction. A faster sender has to wait. */
+  readonly throttle: (bytesPerSecond: number | undefined) => Effect.Effect<void>
+  /** Whatever is written arrives in pieces of so many bytes at most. A busy reader may find several at once. */
+  readonly slice: (bytes: number | undefined) => Effect.Effect<void>
+  /**
+   * From now on so many bytes of the server's answers pass on each connection, then it ends, in order or by a reset.
+   * With 0 it ends when the server begins to answer.
+   */
+  readonly cutAfter: (bytes: number | undefined, ending?: "fin" | "reset") => Effect.Effect<void>
+  /** When one side ends or resets a connection, the other learns of it so much later. */
+  readonly slowClose: (duration: Duration.Input) => Effect.Effect<void>
 }
 
 /**
@@ -62,123 +81,73 @@ export interface TcpProxy {
 export const make: (
   target: { readonly host: string; readonly port: number }
 ) => Effect.Effect<TcpProxy, TcpProxyError, Scope.Scope> = Effect.fnUntraced(function*(target) {
-  const links = new Set<Link>()
-  const path: Path = { gate: Latch.makeUnsafe(true), delay: 0, clock: yield* Clock.Clock }
+  const faults = yield* Faults.make
+  const links = new Set<Link.Link>()
   const fork = yield* FiberSet.makeRuntime<never, void, never>()
   let accepted = 0
-  const server = Net.createServer({ allowHalfOpen: true }, (client) => {
+  const server = Net.createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
     accepted++
-    const link: Link = { client, upstream: Net.connect({ ...target, allowHalfOpen: true }) }
+    const link = { client, upstream: Net.connect({ ...target, allowHalfOpen: true, noDelay: true }) }
     links.add(link)
-    join(link, path, fork, () => links.delete(link))
+    fork(Way.carry(Way.open(link, link.client, link.upstream, faults)))
+    fork(Way.carry(Way.open(link, link.upstream, link.client, faults)))
+    client.once("close", () => links.delete(link))
   })
-  yield* Effect.addFinalizer(() => Effect.andThen(endAll(links, destroy), close(server)))
+  yield* Effect.addFinalizer(() => Effect.andThen(forAll(links, Link.destroy), close(server)))
   const port = yield* Effect.retry(Effect.suspend(() => listen(server, candidatePort())), { times: 20 })
   return {
     host,
     port,
     connections: Effect.sync(() => links.size),
     accepted: Effect.sync(() => accepted),
-    cut: endAll(links, reset),
-    fin: endAll(links, finish),
-    blackhole: (on) => Effect.asVoid(on ? path.gate.close : path.gate.open),
-    refuse: (on) =>
-      Effect.suspend(() => {
-        if (on) return close(server)
-        return server.listening ? Effect.void : Effect.asVoid(listen(server, port))
-      }),
-    delay: (duration) => Effect.sync(() => void (path.delay = Duration.toMillis(duration)))
+    ...endings(server, port, links),
+    ...disturbances(faults)
   }
+})
+
+const endings = (
+  server: Net.Server,
+  port: number,
+  links: ReadonlySet<Link.Link>
+): Pick<TcpProxy, "cut" | "fin" | "refuse" | "down" | "up"> => {
+  const cut = forAll(links, (link) => Link.end(link, "reset"))
+  const up = Effect.suspend(() => server.listening ? Effect.void : Effect.asVoid(listen(server, port)))
+  return {
+    cut,
+    fin: forAll(links, (link) => Link.end(link, "fin")),
+    refuse: (on) => on ? close(server) : up,
+    down: Effect.andThen(close(server), cut),
+    up
+  }
+}
+
+const disturbances = (
+  faults: Faults.Faults
+): Pick<TcpProxy, "blackhole" | "delay" | "throttle" | "slice" | "cutAfter" | "slowClose"> => ({
+  blackhole: (on) => Effect.asVoid(on ? faults.gate.close : faults.gate.open),
+  delay: (duration, jitter = 0) =>
+    Faults.set(faults, () => ({
+      delay: Faults.millis("delay", duration),
+      jitter: Faults.millis("delay's jitter", jitter)
+    })),
+  throttle: (bytesPerSecond) =>
+    Faults.set(faults, () => ({ bytesPerSecond: Faults.count("throttle", bytesPerSecond, 1) })),
+  slice: (bytes) => Faults.set(faults, () => ({ slice: Faults.count("slice", bytes, 1) })),
+  cutAfter: (bytes, ending = "reset") =>
+    Faults.set(faults, () => ({
+      cutAfter: bytes === undefined ? undefined : { bytes: Faults.count("cutAfter", bytes, 0), ending }
+    })),
+  slowClose: (duration) => Faults.set(faults, () => ({ slowClose: Faults.millis("slowClose", duration) }))
 })
 
 const host = "127.0.0.1"
 
-interface Link {
-  readonly client: Net.Socket
-  readonly upstream: Net.Socket
-}
-
-/** What all connections go through. */
-interface Path {
-  readonly gate: Latch.Latch
-  readonly clock: Clock.Clock
-  delay: number
-}
-
-type Fork = (effect: Effect.Effect<void>) => unknown
-
-/** What one side did, to be done to the other. */
-interface Happening {
-  /** When it may be passed on, in milliseconds. */
-  readonly due: number
-  readonly pass: (to: Net.Socket) => void
-  readonly isLast: boolean
-}
-
-const join = (link: Link, path: Path, fork: Fork, onGone: () => void): void => {
-  fork(passAll(observe(link.client, path), link.upstream, path))
-  fork(passAll(observe(link.upstream, path), link.client, path))
-  link.client.once("close", onGone)
-}
-
-/** The listeners are there at once: a socket's error without one would end the process. */
-const observe = (from: Net.Socket, path: Path): Happenings => {
-  const happenings: Happenings = { waiting: [], arrived: Latch.makeUnsafe(false) }
-  const add = (pass: Happening["pass"], isLast = false): void => {
-    happenings.waiting.push({ due: path.clock.currentTimeMillisUnsafe() + path.delay, pass, isLast })
-    happenings.arrived.openUnsafe()
-  }
-  from.on("data", (chunk) => add((to) => void (to.writable && to.write(chunk))))
-  from.on("end", () => add(finishOne))
-  from.on("error", () => add(resetOne))
-  from.on("close", () => add(() => {}, true))
-  return happenings
-}
-
-interface Happenings {
-  readonly waiting: Array<Happening>
-  readonly arrived: Latch.Latch
-}
-
-const passAll = (happenings: Happenings, to: Net.Socket, path: Path): Effect.Effect<void> =>
-  Effect.gen(function*() {
-    while (true) {
-      const next = happenings.waiting.shift()
-      if (next === undefined) {
-        happenings.arrived.closeUnsafe()
-        yield* happenings.arrived.await
-        continue
-      }
-      const wait = next.due - path.clock.currentTimeMillisUnsafe()
-      if (wait > 0) yield* Effect.sleep(wait)
-      yield* path.gate.await
-      next.pass(to)
-      if (next.isLast) return
-    }
-  })
-
-const endAll = (links: Set<Link>, end: (link: Link) => void): Effect.Effect<number> =>
+const forAll = (links: ReadonlySet<Link.Link>, f: (link: Link.Link) => void): Effect.Effect<number> =>
   Effect.sync(() => {
     const count = links.size
-    links.forEach(end)
+    links.forEach(f)
     return count
   })
-
-const both = (f: (socket: Net.Socket) => void) => ({ client, upstream }: Link): void => {
-  f(client)
-  f(upstream)
-}
-
-const finishOne = (socket: Net.Socket): void => void socket.end()
-
-/** Only an established connection can be reset. */
-const resetOne = (socket: Net.Socket): void => void (socket.connecting ? socket.destroy() : socket.resetAndDestroy())
-
-const finish = both(finishOne)
-
-const reset = both(resetOne)
-
-const destroy = both((socket) => void socket.destroy())
 
 const listen = (server: Net.Server, port: number): Effect.Effect<number, TcpProxyError> =>
   Effect.callback((resume) => {
