@@ -55,8 +55,8 @@ export interface PoolHealth {
  * Warnings: more than 90 % of the connections lent, more callers waiting than there may be connections, waits above
  * 100 ms in the mean or at the 95th percentile of 20 leases or more, more than 5 % of the acquisitions and dials or of
  * the validations failed, a lease held longer than `leakTimeout`, no connection open where `minConnections` asks for
- * some, a pool that is paused or draining. Critical: a closed pool, an open breaker, and callers that wait while
- * nothing is open because dials fail.
+ * some, an open breaker, a pool that is paused or draining. Critical: a closed pool, an open breaker while nothing is
+ * open, and callers that wait while nothing is open because dials fail.
  *
  * @category operations
  * @since 0.1.0
@@ -126,15 +126,18 @@ const admission: Rule = ({ state, used }) => {
   }
 }
 
-const breaker: Rule = ({ breaker, counts }, config) =>
-  breaker === "closed" ? undefined : {
+const breaker: Rule = (stats, config) => {
+  const { breaker, counts } = stats
+  return breaker === "closed" ? undefined : {
     about: "breaker",
-    level: "critical",
+    // What is open still serves: the pool can't grow, which is not the same as being down.
+    level: open(stats) > 0 ? "warning" : "critical",
     value: counts.failedToOpen,
     message: `the breaker around dials is open: at least ${percent(config.breaker.failureRate)} of the last dials ` +
       `failed, ${counts.failedToOpen} since the pool was made`,
     remedy: "Check that the backend is up and reachable and that the credentials are right; dials resume by themselves."
   }
+}
 
 const connect: Rule = (stats, config) => {
   const { counts, minConnections, oldestWaiter, opening, pending, state } = stats

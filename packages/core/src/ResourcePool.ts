@@ -33,7 +33,7 @@ import type * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as ConnectionPool from "./ConnectionPool.ts"
-import type { Connector, Inspection } from "./Connector.ts"
+import type { Connector, Inspection, Signals } from "./Connector.ts"
 import type { PoolOptions } from "./PoolConfig.ts"
 import type { PoolError } from "./PoolError.ts"
 
@@ -44,16 +44,29 @@ import type { PoolError } from "./PoolError.ts"
  * @since 0.1.0
  */
 export interface ResourceOptions<A, R = never> extends PoolOptions {
-  /** Acquires one resource; the finalizers it adds to its scope release it. Bounded by `connectTimeout`. */
-  readonly acquire: Effect.Effect<A, unknown, R | Scope.Scope>
+  /**
+   * Acquires one resource; the finalizers it adds to its scope release it. Bounded by `connectTimeout`.
+   *
+   * As a function it is given a way to report the resource's own end, from any callback: a resource that dies while it
+   * is idle is then never lent again.
+   */
+  readonly acquire:
+    | Effect.Effect<A, unknown, R | Scope.Scope>
+    | ((signals: Signals) => Effect.Effect<A, unknown, R | Scope.Scope>)
   /** Proves that the resource works. Without it a resource that is suspected to be dead is replaced. */
   readonly validate?: ((resource: A) => Effect.Effect<unknown, unknown, R>) | undefined
-  /** Makes it clean after a lease. Without it a resource whose lease was interrupted is replaced. */
+  /**
+   * Makes it clean after a lease. Without it a resource whose lease was interrupted is replaced. A limit that the
+   * borrower sets inside its lease, such as `Effect.timeout`, ends the lease as a failure, which is no interruption: what
+   * is still under way then must be seen by `isBroken` or `reset`.
+   */
   readonly reset?:
     | ((resource: A, exit: Exit.Exit<unknown, unknown>) => Effect.Effect<unknown, unknown, R> | undefined)
     | undefined
   /** Says from its state and the lease's exit whether it can no longer be used. */
   readonly isBroken?: ((resource: A, exit: Exit.Exit<unknown, unknown>) => boolean) | undefined
+  /** How many callers may use one resource at once through `withShared`. Default 1. */
+  readonly sharers?: number | undefined
   /** What `connections` shows of it. */
   readonly inspect?: ((resource: A) => Inspection) | undefined
 }
@@ -70,17 +83,22 @@ export const make = <A, R = never>(
   options: ResourceOptions<A, R>
 ): Effect.Effect<ConnectionPool.ConnectionPool<A>, PoolError, R | Scope.Scope> =>
   Effect.contextWith((context) => {
-    const { acquire, inspect, isBroken, reset, validate, ...rest } = options
+    const { acquire, inspect, isBroken, reset, sharers, validate, ...rest } = options
     const provided = Effect.provideContext(context)
     const connector: Connector<A> = {
       // Each resource has a scope of its own, which the pool provides; everything else comes from here.
-      connect: () => Effect.updateContext(acquire, (own) => Context.merge(context, own)),
+      connect: (signals) =>
+        Effect.updateContext(
+          Effect.isEffect(acquire) ? acquire : acquire(signals),
+          (own) => Context.merge(context, own)
+        ),
       validate: validate === undefined ? undefined : (resource) => provided(validate(resource)),
       reset: reset === undefined ? undefined : (resource, exit) => {
         const effect = reset(resource, exit)
         return effect === undefined ? undefined : provided(effect)
       },
       isBroken,
+      sharers,
       inspect
     }
     return ConnectionPool.make(connector, { ...rest, kind: "service" })

@@ -86,9 +86,12 @@ const cases: ReadonlyArray<readonly [string, Given, Omit<PoolHealth.HealthWarnin
     value: 1,
     message: "1 lease was held longer than leakTimeout (60000 ms) since the pool was made"
   }],
-  ["the breaker is open", { breaker: "open", counts: { acquiredAtOnce: 1000, failedToOpen: 10 } }, {
+  ["the breaker is open while connections serve", {
+    breaker: "open",
+    counts: { acquiredAtOnce: 1000, failedToOpen: 10 }
+  }, {
     about: "breaker",
-    level: "critical",
+    level: "warning",
     value: 10,
     message: "the breaker around dials is open: at least 50 % of the last dials failed, 10 since the pool was made"
   }],
@@ -146,7 +149,7 @@ describe("a pool warns with the number and the remedy", () => {
     assert.strictEqual(status, expected.level === "critical" ? "unhealthy" : "degraded")
   })
 
-  it("of everything at once, and is unhealthy if one thing is critical", () => {
+  it("of everything at once", () => {
     const health = assess({
       used: 20,
       utilization: 100,
@@ -155,9 +158,18 @@ describe("a pool warns with the number and the remedy", () => {
       wait: { ...wait, mean: 250, p95: 500 }
     })
     assert.deepStrictEqual(health.warnings.map(({ about }) => about), ["breaker", "utilization", "queue", "wait"])
-    assert.strictEqual(health.status, "unhealthy")
+    assert.strictEqual(health.status, "degraded")
     assert.strictEqual(health.utilization, 100)
     assert.strictEqual(health.responseTime, 250)
+  })
+
+  it("as unhealthy if one of several things is critical: the breaker is open and so is nothing else", () => {
+    const health = assess({ used: 0, idle: 0, breaker: "open", wait: { ...wait, mean: 250, p95: 500 } })
+    assert.deepStrictEqual(health.warnings.map(({ about, level }) => [about, level]), [
+      ["breaker", "critical"],
+      ["wait", "warning"]
+    ])
+    assert.strictEqual(health.status, "unhealthy")
   })
 
   it("with a rate that counts dials as well as callers", () => {

@@ -113,6 +113,30 @@ describe("ResourcePool", () => {
       assert.strictEqual((yield* pool.stats).counts.retired.broken, 1)
     })))
 
+  it.effect("a resource that reports its own end while it is idle is not lent again", () =>
+    onServer(Effect.gen(function*() {
+      const ends: Array<(cause: unknown) => void> = []
+      const pool = yield* ResourcePool.make({
+        ...small,
+        acquire: ({ onBroken }) => Effect.tap(acquire, () => Effect.sync(() => ends.push(onBroken)))
+      })
+      assert.strictEqual(yield* pool.withConnection(id), 1)
+      ends[0]?.("the other side hung up")
+      assert.strictEqual(yield* pool.withConnection(id), 2)
+      assert.strictEqual((yield* pool.stats).counts.retired.broken, 1)
+    })))
+
+  it.effect("as many callers as sharers says use one resource at once", () =>
+    onServer(Effect.gen(function*() {
+      const pool = yield* ResourcePool.make({ ...small, acquire, sharers: 2 })
+      const together = pool.withShared((session) => Effect.as(Effect.sleep("1 second"), session.id))
+      const fiber = yield* Effect.forkScoped(Effect.all([together, together, together], { concurrency: "unbounded" }))
+      yield* settle
+      assert.deepInclude(yield* pool.stats, { used: 1, pending: 1 })
+      yield* advance("2 seconds")
+      assert.deepStrictEqual(yield* Fiber.join(fiber), [1, 1, 1])
+    })))
+
   it.effect("shows what inspect says", () =>
     onServer(Effect.gen(function*() {
       const pool = yield* ResourcePool.make({
