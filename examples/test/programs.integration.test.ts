@@ -1,0 +1,64 @@
+import { NodeServices } from "@effect/platform-node"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Stream } from "effect"
+import { ChildProcess } from "effect/process"
+import { fileURLToPath } from "node:url"
+
+/** Each program, and what it says when all is well. */
+const programs: ReadonlyArray<readonly [folder: string, says: ReadonlyArray<RegExp>]> = [
+  ["quickstart", [
+    /^visits: Ada, Grace$/m,
+    /^connections: 4, idle: 4, callers that waited: \d$/m,
+    /^health: healthy$/m
+  ]],
+  ["transactions", [/^refused: NotEnough; Grace still has 30$/m, /^Ada has 50, Grace has 51$/m]],
+  ["sql-client", [/^The Art of Computer Programming$/m, /^statements so far: \d+$/m]],
+  ["config-from-env", [
+    /^from 2 to 4 connections, idle for 60000 ms at most$/m,
+    /^callers wait 2500 ms$/m,
+    /^logged in as app$/m,
+    /^refused: .*\n.*POOL_MAX_CONNECTIONS/m
+  ]],
+  ["redis-cache", [
+    /^squares: 0 1 4 9 16 25 36 49 64 81$/m,
+    /^from the cache: 0, then 10$/m,
+    /^allowed, allowed, allowed, too many, too many$/m
+  ]],
+  ["http-upstreams", [
+    /^all well: a 10 b 10 c 10$/m,
+    /^b fails: .*an error 3/m,
+    /^left out: a 15 c 15$/m,
+    /^health: degraded/m
+  ]],
+  ["websocket-chat", [/^in the room: 1$/m, /^heard: hello \/ anybody here\? \/ I am back$/m]],
+  ["per-request-transaction", [
+    /^\/good: 200 thank you$/m,
+    /^\/sold-out: 409 out of stock$/m,
+    /^orders: 2, connections lent: 0$/m
+  ]]
+]
+
+const run = (folder: string) =>
+  Effect.gen(function*() {
+    const child = yield* ChildProcess.make(
+      process.execPath,
+      ["--conditions=@effect-pools/source", `${folder}/main.ts`],
+      { cwd: fileURLToPath(new URL("..", import.meta.url)) }
+    )
+    const [output, errors, code] = yield* Effect.all([
+      Stream.mkString(Stream.decodeText(child.stdout)),
+      Stream.mkString(Stream.decodeText(child.stderr)),
+      child.exitCode
+    ], { concurrency: "unbounded" })
+    return { output, errors, code }
+  }).pipe(Effect.scoped, Effect.provide(NodeServices.layer))
+
+describe("each example runs by itself", () => {
+  it.live.each(programs)("%s", ([folder, says]) =>
+    Effect.gen(function*() {
+      const { code, errors, output } = yield* run(folder)
+      assert.strictEqual(code, 0, output + errors)
+      assert.strictEqual(errors, "")
+      for (const pattern of says) assert.match(output, pattern)
+    }))
+})

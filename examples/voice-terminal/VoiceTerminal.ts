@@ -1,0 +1,24 @@
+/** What the application asks of its connections, one call each. */
+import { type Duration, Effect, Schema } from "effect"
+import { HttpBody, HttpClientResponse } from "effect/http"
+import { Cache, PrimaryDb, ReadReplica, Realtime, type RealtimeMessage, VoiceApi } from "./Pools.ts"
+
+/** A statement on the primary. */
+export const query = PrimaryDb.query
+
+/** A statement that may see what was a moment ago. */
+export const readQuery = ReadReplica.query
+
+export const cacheGet = (key: string) => Cache.get(key)
+
+export const cacheSet = (key: string, value: string, ttl: Duration.Input) => Cache.set(key, value, { ttl })
+
+/** Posts bytes to the voice service and reads its answer. */
+export const apiRequest = <A>(path: string, answer: Schema.Codec<A, unknown>, bytes: Uint8Array) =>
+  VoiceApi.post(path, { body: HttpBody.uint8Array(bytes, "audio/ogg") }).pipe(
+    Effect.flatMap(HttpClientResponse.filterStatusOk),
+    Effect.flatMap(HttpClientResponse.schemaBodyJson(answer))
+  )
+
+/** Sends a message and waits until the other side has acknowledged it. */
+export const realtimeMessage = (message: RealtimeMessage) => Realtime.request(message)

@@ -1,0 +1,38 @@
+/** Kills and revives one server after the other, and waits each time until its pool is well again. */
+import { ConnectionManager } from "@effect-pools/manager"
+import type { ManagedPool } from "@effect-pools/manager/Manager"
+import { Clock, Console, Effect, Schedule } from "effect"
+import { Backends } from "./backends/all.ts"
+import type { Backend } from "./backends/Backend.ts"
+
+/** One round through all servers. */
+export const round = Effect.gen(function*() {
+  const { all } = yield* Backends
+  for (const backend of all) {
+    yield* strike(backend, yield* ConnectionManager.get(backend.name))
+    yield* Effect.sleep("2 seconds")
+  }
+})
+
+const strike = Effect.fnUntraced(function*(backend: Backend, pool: ManagedPool) {
+  yield* Console.log(`-- ${backend.name}: the server is killed`)
+  yield* backend.kill
+  yield* Effect.sleep("2 seconds")
+  yield* backend.revive
+  const revived = yield* Clock.currentTimeMillis
+  yield* Effect.repeat(isWell(pool), { schedule: Schedule.spaced("20 millis"), until: (well: boolean) => well }).pipe(
+    Effect.timeoutOrElse({
+      duration: "30 seconds",
+      orElse: () => Effect.die(new Error(`${backend.name} has not recovered`))
+    })
+  )
+  const took = (yield* Clock.currentTimeMillis) - revived
+  yield* Console.log(`-- ${backend.name}: the server is back, and ${took} ms later so is the pool`)
+})
+
+const isWell = (pool: ManagedPool) =>
+  Effect.map(
+    pool.stats,
+    ({ breaker, checking, idle, minConnections, used }) =>
+      breaker === "closed" && idle + used + checking >= Math.max(1, minConnections)
+  )

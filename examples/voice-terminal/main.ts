@@ -1,0 +1,111 @@
+/**
+ * The main job: people talk to their voice terminals, which keep five kinds of connections: a primary database and its
+ * replica, a cache, a voice API over HTTP and a realtime WebSocket. The servers are started for it, nothing needs to be
+ * installed, and the dashboard shows the pools at work.
+ *
+ * npm start -- --duration 60s --load 200 --chaos
+ */
+import { NodeRuntime, NodeServices } from "@effect/platform-node"
+import { ConnectionManager, Monitoring } from "@effect-pools/manager"
+import { Cause, Console, Duration, Effect, Exit, Fiber, Layer, Schema } from "effect"
+import { Command, Flag } from "effect/cli"
+import * as Backends from "./backends/all.ts"
+import * as Chaos from "./chaos.ts"
+import * as Conversation from "./conversation.ts"
+import { crowd } from "./load.ts"
+import * as Pools from "./Pools.ts"
+import { progress, summary, targets } from "./report.ts"
+import { Observed, Tally } from "./Tally.ts"
+
+interface Settings {
+  readonly duration: Duration.Duration
+  readonly people: number
+  readonly isChaotic: boolean
+  readonly port: number
+}
+
+const observe = Effect.fnUntraced(function*(tally: Tally) {
+  tally.observed = new Map((yield* ConnectionManager.pools).map((pool) => [pool.name, new Observed(pool)]))
+  for (const observed of tally.observed.values()) {
+    observed.begin((yield* observed.pool.stats).total)
+    yield* Effect.forkScoped(observed.watch, { startImmediately: true })
+  }
+})
+
+const everySecond = Effect.fnUntraced(function*(tally: Tally) {
+  for (let second = 1;; second++) {
+    yield* Effect.sleep("1 second")
+    yield* progress(tally, second)
+  }
+})
+
+const job = Effect.fnUntraced(function*(tally: Tally, { duration, isChaotic, people }: Settings) {
+  yield* observe(tally)
+  yield* Console.log(`-- the dashboard is at ${(yield* Monitoring.Address).url}`)
+  yield* Conversation.setUp
+  yield* Effect.forkScoped(everySecond(tally))
+  let isOpen = true
+  const busy = yield* Effect.forkScoped(crowd(people, tally, () => isOpen))
+  const chaos = yield* Effect.forkScoped(isChaotic ? Chaos.round : Effect.void)
+  yield* Effect.sleep(duration)
+  yield* Fiber.join(chaos)
+  isOpen = false
+  yield* Fiber.join(busy)
+  yield* Conversation.audit(tally)
+  yield* Console.log("-- every turn that was served is stored, once; the pools are drained")
+  yield* targets(tally)
+  tally.drainMillis = (yield* ConnectionManager.drain()).took
+})
+
+const run = (settings: Settings) =>
+  Effect.suspend(() => {
+    const tally = new Tally()
+    const layers = Monitoring.layer({ port: settings.port }).pipe(
+      Layer.provideMerge(Pools.layer),
+      Layer.provideMerge(Backends.layer)
+    )
+    return Console.log("-- starting the servers").pipe(
+      Effect.andThen(Effect.provide(Effect.scoped(job(tally, settings)), layers)),
+      // Whatever ends the program, the summary is the last thing it says, after everything is released.
+      Effect.ensuring(Effect.suspend(() => summary(tally)))
+    )
+  })
+
+const seconds = Schema.String.check(Schema.isPattern(/^\d+(\.\d+)?s$/, { message: "a number of seconds, such as 10s" }))
+const People = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 10_000 }))
+
+const main = Command.make(
+  "start",
+  {
+    duration: Flag.String("duration").pipe(
+      Flag.withSchema(seconds),
+      Flag.withDefault("30s"),
+      Flag.withDescription("how long people talk")
+    ),
+    load: Flag.Int("load").pipe(
+      Flag.withSchema(People),
+      Flag.withDefault(160),
+      Flag.withDescription("how many people talk")
+    ),
+    chaos: Flag.Boolean("chaos").pipe(
+      Flag.withDefault(false),
+      Flag.withDescription("kill and revive each server in turn")
+    ),
+    port: Flag.Int("port").pipe(
+      Flag.withDefault(0),
+      Flag.withDescription("the port of the dashboard; 0 is any free one")
+    )
+  },
+  ({ chaos, duration, load, port }) =>
+    run({ duration: Duration.seconds(Number.parseFloat(duration)), people: load, isChaotic: chaos, port })
+)
+
+main.pipe(
+  Command.run({ version: "0.1.0" }),
+  Effect.provide(NodeServices.layer),
+  (program) =>
+    NodeRuntime.runMain(program, {
+      // Ctrl-C is a way to end it, not a failure.
+      teardown: (exit, onExit) => onExit(Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause) ? 0 : 1)
+    })
+)
