@@ -28,9 +28,21 @@ export const all = [PrimaryDb, ReadReplica, Cache, VoiceApi, Realtime] as const
 const pools = Layer.unwrap(Effect.map(Backends, (backends) =>
   Layer.mergeAll(
     PrimaryDb.layerPoolOnly({ url: backends.primaryUrl, minConnections: 5, maxConnections: 25 }),
-    ReadReplica.layerPoolOnly({ url: backends.replicaUrl, minConnections: 2, maxConnections: 10, role: "standby" }),
+    // What can be gone around is not waited for.
+    ReadReplica.layerPoolOnly({
+      url: backends.replicaUrl,
+      role: "standby",
+      minConnections: 2,
+      maxConnections: 10,
+      acquireTimeout: "500 millis"
+    }),
     backends.cache._tag === "Redis"
-      ? Cache.layerPoolOnly({ url: backends.cache.url, minConnections: 3, maxConnections: 15 })
+      ? Cache.layerPoolOnly({
+        url: backends.cache.url,
+        minConnections: 3,
+        maxConnections: 15,
+        acquireTimeout: "200 millis"
+      })
       : Cache.layerTest(backends.cache.script),
     VoiceApi.layerPoolOnly({ origin: backends.voiceApiOrigin, minConnections: 2, maxConnections: 8 }),
     Realtime.layerPoolOnly({

@@ -9,7 +9,7 @@ const burstLength = 1000
 
 const thinkTime = Effect.flatMap(
   Clock.currentTimeMillis,
-  (now) => now % burstEvery < burstLength ? Random.nextIntBetween(20, 200) : Random.nextIntBetween(300, 1500)
+  (now) => now % burstEvery < burstLength ? Random.nextIntBetween(200, 600) : Random.nextIntBetween(300, 1500)
 )
 
 const person = (tally: Tally, isOpen: () => boolean) =>

@@ -84,7 +84,7 @@ const main = Command.make(
     ),
     load: Flag.Int("load").pipe(
       Flag.withSchema(People),
-      Flag.withDefault(160),
+      Flag.withDefault(200),
       Flag.withDescription("how many people talk")
     ),
     chaos: Flag.Boolean("chaos").pipe(

@@ -1,4 +1,4 @@
-/** The voice service: an HTTP API that turns an utterance into text, taking a few tens of milliseconds for it. */
+/** The voice service: an HTTP API that turns an utterance into text, taking some milliseconds for it. */
 import { Effect } from "effect"
 import * as Http from "node:http"
 import type { AddressInfo } from "node:net"
@@ -35,6 +35,6 @@ const answer: Http.RequestListener = (request, response) => {
     const body = JSON.stringify({ text: `${bytes} bytes of speech`, confidence: 0.9 })
     setTimeout(() => {
       response.writeHead(200, { "content-type": "application/json", "content-length": body.length }).end(body)
-    }, 10 + Math.random() * 40)
+    }, 8 + Math.random() * 16)
   })
 }

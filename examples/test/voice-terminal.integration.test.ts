@@ -1,0 +1,105 @@
+import { NodeServices } from "@effect/platform-node"
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Effect, Fiber, Schema, Stream } from "effect"
+import { ChildProcess } from "effect/process"
+import { fileURLToPath } from "node:url"
+
+const Counted = {
+  leases: Schema.Int,
+  failures: Schema.Int,
+  opened: Schema.Int,
+  closed: Schema.Int,
+  peakConnections: Schema.Int
+}
+
+const Summary = Schema.fromJsonString(Schema.Struct({
+  ...Counted,
+  turns: Schema.Int,
+  retried: Schema.Int,
+  drainMillis: Schema.Finite,
+  pools: Schema.Record(Schema.String, Schema.Struct({ ...Counted, acquireP95: Schema.Finite, utilization: Schema.Int }))
+}))
+
+const limits: Readonly<Record<string, number>> = {
+  "primary-db": 25,
+  "read-replica": 10,
+  cache: 15,
+  "voice-api": 8,
+  realtime: 5
+}
+
+const start = (...args: ReadonlyArray<string>) =>
+  ChildProcess.make(
+    process.execPath,
+    ["--conditions=@effect-pools/source", "voice-terminal/main.ts", ...args],
+    { cwd: fileURLToPath(new URL("..", import.meta.url)) }
+  )
+
+const lines = (output: string) => output.trim().split("\n")
+
+const summaryOf = (output: string) => Schema.decodeUnknownEffect(Summary)(lines(output).at(-1))
+
+/** Runs it to its end, which must be a good one. */
+const finished = Effect.fnUntraced(function*(...args: ReadonlyArray<string>) {
+  const job = yield* start(...args)
+  const output = yield* Stream.mkString(Stream.decodeText(job.stdout))
+  assert.strictEqual(yield* job.exitCode, 0, output)
+  return { output, summary: yield* summaryOf(output) }
+})
+
+describe("the voice terminal", () => {
+  it.live("ends by itself with a summary that adds up, of each pool and of all", () =>
+    Effect.gen(function*() {
+      const { output, summary } = yield* finished("--duration", "4s", "--load", "50")
+      assert.match(output, /the dashboard is at http:\/\/127\.0\.0\.1:\d+\//)
+      assert.match(output, /every turn that was served is stored, once/)
+      assert.isAbove(summary.turns, 50)
+      assert.deepInclude(summary, { failures: 0, retried: 0 })
+      assert.deepStrictEqual(Object.keys(summary.pools).toSorted(), Object.keys(limits).toSorted())
+      const pools = Object.entries(summary.pools)
+      for (const [name, pool] of pools) {
+        assert.strictEqual(pool.opened, pool.closed, name)
+        assert.isAtMost(pool.peakConnections, limits[name] ?? 0, name)
+        assert.isAbove(pool.leases, 0, name)
+      }
+      assert.strictEqual(summary.leases, pools.reduce((sum, [, pool]) => sum + pool.leases, 0))
+    }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
+
+  it.live(
+    "loses nothing while each server is killed and revived in turn, and every pool recovers by itself",
+    () =>
+      Effect.gen(function*() {
+        const { output, summary } = yield* finished("--duration", "1s", "--load", "50", "--chaos")
+        for (const name of Object.keys(limits)) {
+          assert.match(output, new RegExp(`-- ${name}: the server is back, and \\d+ ms later so is the pool`))
+        }
+        assert.strictEqual(summary.failures, 0, output)
+        assert.isAbove(summary.retried, 0)
+        assert.strictEqual(summary.opened, summary.closed)
+      }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)),
+    120_000
+  )
+
+  // Counted from its first line: before it, the program is still being loaded and the signal is Node's to handle.
+  it.live(
+    "is ended by Ctrl-C at any moment, with its summary",
+    () => Effect.forEach([0, 1500, 6000], endedAfter, { concurrency: 1, discard: true }),
+    90_000
+  )
+})
+
+const endedAfter = (millis: number) =>
+  Effect.gen(function*() {
+    const job = yield* start("--duration", "60s")
+    const hasBegun = yield* Deferred.make<void>()
+    const output = yield* Effect.forkChild(Stream.mkString(Stream.tap(
+      Stream.decodeText(job.stdout),
+      () => Deferred.succeed(hasBegun, undefined)
+    )))
+    yield* Deferred.await(hasBegun)
+    yield* Effect.sleep(millis)
+    process.kill(job.pid, "SIGINT")
+    assert.strictEqual(yield* job.exitCode, 0)
+    const summary = yield* summaryOf(yield* Fiber.join(output))
+    assert.strictEqual(summary.opened, summary.closed)
+  }).pipe(Effect.scoped, Effect.provide(NodeServices.layer))
