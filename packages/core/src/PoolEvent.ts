@@ -32,6 +32,17 @@ export type RetireReason = "idle" | "lifetime" | "broken" | "invalid" | "invalid
  */
 export type LeaseEnd = "success" | "failure" | "defect" | "interrupt"
 
+/**
+ * Why a balanced pool ejected an upstream.
+ *
+ * - `consecutiveFailures`: so many leases in a row failed there
+ * - `failureRate`: too large a share of its leases failed within the interval
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type EjectReason = "consecutiveFailures" | "failureRate"
+
 interface Common<Tag extends string> {
   readonly _tag: Tag
   readonly pool: string
@@ -134,6 +145,15 @@ export interface BreakerOpened extends Common<"BreakerOpened"> {
 /** The breaker around dials closed again. @category events @since 0.1.0 */
 export interface BreakerClosed extends Common<"BreakerClosed"> {}
 
+/**
+ * The `CircuitBreakerStore` that pools share failed or did not answer. For a while dials are made without asking it.
+ * @category events
+ * @since 0.1.0
+ */
+export interface BreakerStoreFailed extends Common<"BreakerStoreFailed"> {
+  readonly cause: unknown
+}
+
 /** A round of health checks ended. @category events @since 0.1.0 */
 export interface HealthChecked extends Common<"HealthChecked"> {
   readonly checked: number
@@ -170,6 +190,20 @@ export interface ClockLeapt extends Common<"ClockLeapt"> {
   readonly by: number
 }
 
+/** A balanced pool stopped choosing one of its upstreams because of how leases ended there. @category events @since 0.1.0 */
+export interface UpstreamEjected extends Common<"UpstreamEjected"> {
+  /** The name of the upstream's pool. */
+  readonly upstream: string
+  readonly because: EjectReason
+  /** Milliseconds until it returns. */
+  readonly forMillis: number
+}
+
+/** An ejected upstream is chosen again. @category events @since 0.1.0 */
+export interface UpstreamReturned extends Common<"UpstreamReturned"> {
+  readonly upstream: string
+}
+
 /**
  * Everything that can happen in a pool.
  *
@@ -192,6 +226,7 @@ export type PoolEvent =
   | LeakEnded
   | BreakerOpened
   | BreakerClosed
+  | BreakerStoreFailed
   | HealthChecked
   | Paused
   | Resumed
@@ -200,3 +235,5 @@ export type PoolEvent =
   | DrainStarted
   | Drained
   | ClockLeapt
+  | UpstreamEjected
+  | UpstreamReturned

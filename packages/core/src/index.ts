@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+export * as BalancedPool from "./BalancedPool.ts"
 export * as ConnectionPool from "./ConnectionPool.ts"
 export * as Connector from "./Connector.ts"
 export * as PoolConfig from "./PoolConfig.ts"

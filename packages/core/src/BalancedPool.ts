@@ -1,0 +1,311 @@
+/**
+ * Several pools behind one: read replicas, the hosts of a service, the upstreams of an API.
+ *
+ * Each upstream is a pool of its own, with its own connections, limits, breaker and metrics. For each lease the balanced
+ * pool chooses one of them; a lease that can't begin there goes on to the next. An upstream whose leases keep failing is
+ * ejected for a while, one whose pool can't connect is left alone until it can, and whoever comes back gets its share
+ * of the load little by little.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { BalancedPool, ConnectionPool, type Connector } from "@effect-pools/core"
+ * import { Effect } from "effect"
+ *
+ * interface Session {
+ *   readonly ask: (question: string) => Effect.Effect<string>
+ * }
+ *
+ * declare const connectTo: (host: string) => Connector.Connector<Session>
+ *
+ * const upstream = (host: string, weight: number) =>
+ *   Effect.map(
+ *     ConnectionPool.make(connectTo(host), { name: host, startup: "lazy" }),
+ *     (pool) => ({ pool, weight })
+ *   )
+ *
+ * class Oracle extends BalancedPool.Service<Oracle, Session>()("app/Oracle") {
+ *   static readonly live = this.layer(Effect.all([upstream("big.example", 3), upstream("small.example", 1)]))
+ * }
+ *
+ * const program = Oracle.withConnection((session) => session.ask("why?"))
+ * ```
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import * as FiberSet from "effect/FiberSet"
+import * as Layer from "effect/Layer"
+import * as Random from "effect/Random"
+import * as Result from "effect/Result"
+import type * as Scope from "effect/Scope"
+import * as ConnectionPool from "./ConnectionPool.ts"
+import { Balancer } from "./internal/balance/balancer.ts"
+import * as facade from "./internal/balance/facade.ts"
+import * as merge from "./internal/balance/merge.ts"
+import * as BalancedOptions from "./internal/balance/options.ts"
+import { Outlier } from "./internal/balance/outlier.ts"
+import * as balanced from "./internal/balance/upstream.ts"
+import { EventHub } from "./internal/events.ts"
+import { PoolTime } from "./internal/time.ts"
+import { PoolError } from "./PoolError.ts"
+import type { EjectReason } from "./PoolEvent.ts"
+import type { PoolStats } from "./PoolStats.ts"
+
+/**
+ * One of the pools to balance over, and how much of the load it gets.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Upstream<in out Lent> {
+  readonly pool: ConnectionPool.ConnectionPool<Lent>
+  /** Its share of the leases beside the other weights, greater than 0. Default 1. */
+  readonly weight?: number | undefined
+}
+
+/**
+ * How an upstream is chosen. All go by weight.
+ *
+ * - `roundRobin`: one after the other. Fair in number, whatever becomes of the leases
+ * - `leastUsed`: the one with the fewest leases in flight. Follows the load, and sends everybody to whoever has just
+ *   become free
+ * - `powerOfTwoChoices`: two at random, and the less used of them. Follows the load without a rush on one upstream
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Strategy = "roundRobin" | "leastUsed" | "powerOfTwoChoices"
+
+/**
+ * What the end of a lease says about its upstream.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Outcome = "success" | "failure" | "ignore"
+
+/**
+ * Judges how a lease ended. It must not wait; if it throws, the lease is ignored.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Classify = (exit: Exit.Exit<unknown, unknown>) => Outcome
+
+/**
+ * When an upstream is ejected because of how its leases end, and for how long.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface OutlierEjection {
+  /**
+   * Ejected after so many failures in a row, at least 1. Default 5. Too small: chance ejects upstreams that are well.
+   * Too large: many callers find out that an upstream is not.
+   */
+  readonly consecutiveFailures?: number | undefined
+  /** ... or when this share of the leases within `interval` failed, above 0 and at most 1. Default 0.5. */
+  readonly failureRate?: number | undefined
+  /** ... of at least this many. Default 50. */
+  readonly minimumLeases?: number | undefined
+  /** How long leases are counted for `failureRate` before the count begins anew. Default 10 s. */
+  readonly interval?: Duration.Input | undefined
+  /**
+   * How long the first ejection lasts; the second in a row lasts twice as long, the third three times, and so on. Each
+   * such time that an upstream stays in takes one back. Default 30 s. Too short: a sick upstream is asked again and
+   * again. Too long: one that is well again stays unused.
+   */
+  readonly baseEjectionTime?: Duration.Input | undefined
+  /** The longest an ejection lasts, at least `baseEjectionTime`. Default 5 min. */
+  readonly maxEjectionTime?: Duration.Input | undefined
+  /**
+   * The largest share of the upstreams that may be ejected at once, above 0 and at most 1. Default 0.5; of two or more
+   * one may always be. Too large: the rest is overrun by a load meant for all.
+   */
+  readonly maxEjectedShare?: number | undefined
+}
+
+/**
+ * The options of a balanced pool. An unknown one is refused, as is one without effect.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /** The name in health, events and pages; it must differ from the upstreams' names. Default "balanced pool". */
+  readonly name?: string | undefined
+  /** Default `"powerOfTwoChoices"`. */
+  readonly strategy?: Strategy | undefined
+  /** When upstreams are ejected; `false`: never. */
+  readonly outlierEjection?: OutlierEjection | false | undefined
+  /**
+   * What the end of a lease says about its upstream. By default a lease that succeeds is a success, and one that dies is
+   * a failure; what a caller's own effect fails with is ignored, since only the caller knows whose fault it is, and so
+   * are interruptions. Failures to connect always count, once for all callers that meet the same one; whatever else a
+   * pool refuses never does.
+   */
+  readonly classify?: Classify | undefined
+  /**
+   * When less than this share of the upstreams is available, from 0 to 1, ejection is ignored: failing leases everywhere
+   * say more about the program or the network than about one upstream, and the few that are left would be overrun.
+   * Default 0.5. Together with the default of `maxEjectedShare` that happens only if upstreams are out for other reasons
+   * as well. At 0 ejected upstreams are used only when no other is left.
+   */
+  readonly panicThreshold?: number | undefined
+  /**
+   * How long an upstream that comes back takes to get its full share; it begins with a tenth. Default 30 s; 0 gives it
+   * all at once. Too short: it meets the load with cold caches. Too long: the others carry its share.
+   */
+  readonly slowStart?: Duration.Input | undefined
+}
+
+/**
+ * One upstream at one moment. Durations are in milliseconds.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface UpstreamInfo {
+  /** The name of its pool. */
+  readonly name: string
+  readonly weight: number
+  /** The weight it is chosen by just now: less than its own while it is warming, 0 while it is not chosen. */
+  readonly effectiveWeight: number
+  /**
+   * - `in`: it gets its full share
+   * - `warming`: it came back a moment ago and gets less
+   * - `ejected`: its leases failed too often
+   * - `unavailable`: its pool is paused, draining or closed, or can't connect
+   */
+  readonly state: "in" | "warming" | "ejected" | "unavailable"
+  /** Leases that wait there or have not ended. */
+  readonly inFlight: number
+  /** Ejections so far. */
+  readonly ejections: number
+  /** Why it is ejected, if it is. */
+  readonly ejectedBecause: EjectReason | undefined
+  /** How long it has been ejected; 0 unless it is. */
+  readonly ejectedFor: number
+  /** How long until it returns from its ejection; 0 unless it is ejected. */
+  readonly returnsIn: number
+  readonly stats: PoolStats
+}
+
+/**
+ * Several pools that are used as one.
+ *
+ * What a pool shows and does, it shows and does for all upstreams:
+ *
+ * - `config`: connections, `pendingLimit` and `connectRate` add up, of other numbers the largest is shown, and of what is
+ *   no number the first upstream's
+ * - `stats`: numbers and counts add up. Means are exact; a percentile is the largest of the upstreams', which the true one
+ *   never exceeds. A lease that went on to another upstream is counted at both. `state` is the best of all, and `breaker`
+ *   is open when every breaker is
+ * - `connections`: the ids are unique over all upstreams and good for `retire`; the tag `upstream` tells whose they are
+ * - `health`: unhealthy when no upstream is available, degraded when one is out or not well
+ * - `events`: those of all upstreams, each with its upstream's name, and its own `UpstreamEjected` and `UpstreamReturned`
+ * - `invalidate` finds the upstream that lent the connection
+ * - `warmUp(count)` and `setLimit` split the number by weight. Of a limit each upstream gets at least one; `warmUp` fails
+ *   only if no upstream could be warmed up
+ * - `pause`, `resume`, `retireAll` and `drain` go to all, side by side
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface BalancedPool<in out Lent> extends ConnectionPool.ConnectionPool<Lent> {
+  /** How each upstream is, in the order in which they were given. */
+  readonly upstreams: Effect.Effect<ReadonlyArray<UpstreamInfo>>
+}
+
+/** How often the pools of the upstreams are looked at, in milliseconds. */
+const lookEvery = 1_000
+
+/**
+ * Makes one pool over several until the scope closes. The pools stay those of their makers: closing this scope closes
+ * none of them, but `drain` drains them all.
+ *
+ * Fails with `InvalidOption` without any upstream, when two have the same name, and for a bad option.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(
+  function*<Lent>(
+    upstreams: ReadonlyArray<Upstream<Lent>>,
+    options: Options = {}
+  ): Effect.fn.Return<BalancedPool<Lent>, PoolError, Scope.Scope> {
+    const name = options.name ?? "balanced pool"
+    const settings = yield* Result.match(BalancedOptions.check(name, upstreams, options), {
+      onFailure: (reason) => Effect.fail(new PoolError({ pool: name, reason })),
+      onSuccess: Effect.succeed
+    })
+    const config = merge.configs(name, upstreams.map(({ pool }) => pool.config))
+    const events = yield* Effect.acquireRelease(
+      EventHub.make(config.eventBuffer),
+      (events) => Effect.sync(() => events.end())
+    )
+    const fork = yield* FiberSet.runtime(yield* FiberSet.make<unknown, never>())<never>()
+    const balancer = new Balancer({
+      upstreams: upstreams.map(({ pool, weight = 1 }, index) =>
+        new balanced.Upstream(index, pool, weight, new Outlier(settings))
+      ),
+      settings,
+      config,
+      time: new PoolTime(yield* Clock.Clock),
+      random: yield* Random.Random,
+      events,
+      // Work begins on the scheduler's next turn and never inside the lease that asked for it.
+      fork: (effect) => void fork(Effect.andThen(Effect.yieldNow, effect))
+    })
+    yield* balancer.look
+    yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(lookEvery), balancer.look)))
+    return facade.make<Lent>(balancer)
+  }
+)
+
+/**
+ * A service class for a balanced pool. Its service is a `ConnectionPool`, so that it goes wherever a pool goes.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface BalancedPoolClass<in out Self, in out Id extends string, in out Lent>
+  extends ConnectionPool.PoolClass<Self, Id, Lent>
+{
+  /** How each upstream is; empty where the service is another pool, such as a fake in a test. */
+  readonly upstreams: Effect.Effect<ReadonlyArray<UpstreamInfo>, never, Self>
+  /**
+   * The layer of the pool, over upstreams that live as long as the layer if the effect makes them. Its name is the
+   * class's id unless the options give one.
+   */
+  readonly layer: <E, R>(
+    upstreams: Effect.Effect<ReadonlyArray<Upstream<Lent>>, E, R>,
+    options?: Options
+  ) => Layer.Layer<Self, PoolError | E, Exclude<R, Scope.Scope>>
+}
+
+/**
+ * Makes a service class for a balanced pool:
+ * `class Replicas extends BalancedPool.Service<Replicas, Session>()("app/Replicas") {}`.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const Service = <Self, Lent>() => <const Id extends string>(id: Id): BalancedPoolClass<Self, Id, Lent> => {
+  const service = ConnectionPool.serviceClass<Self, Lent>()(id)
+  const own: Pick<BalancedPoolClass<Self, Id, Lent>, "upstreams" | "layer"> = {
+    upstreams: Effect.flatMap(service, (pool) => isBalanced(pool) ? pool.upstreams : Effect.succeed([])),
+    layer: (upstreams, options) =>
+      Layer.effect(
+        service,
+        Effect.flatMap(upstreams, (upstreams) => make(upstreams, { ...options, name: options?.name ?? id }))
+      )
+  }
+  return Object.assign(service, own)
+}
+
+const isBalanced = <Lent>(pool: ConnectionPool.ConnectionPool<Lent>): pool is BalancedPool<Lent> => "upstreams" in pool

@@ -1,0 +1,159 @@
+/**
+ * Several pools seen as one: their configurations, numbers, connections and drains.
+ */
+import type { ConnectionInfo, DrainReport } from "../../ConnectionPool.ts"
+import type { PoolConfig } from "../../PoolConfig.ts"
+import type { PoolCounts, PoolStats, Timing } from "../../PoolStats.ts"
+
+/** What several pools may do together. */
+const added = ["minConnections", "maxConnections", "pendingLimit", "connectRate"] as const
+
+/** Of these a caller, or a connection, meets any pool's: the largest is the bound that holds for all. */
+const largest = [
+  "acquireTimeout",
+  "connectTimeout",
+  "validateTimeout",
+  "resetTimeout",
+  "closeTimeout",
+  "drainTimeout",
+  "idleTimeout",
+  "maxLifetime",
+  "maxLifetimeJitter",
+  "maxUses",
+  "freshnessWindow",
+  "leakTimeout",
+  "reclaimTimeout",
+  "slowAcquireTimeout",
+  "startupTimeout",
+  "eventBuffer"
+] as const
+
+/** What is no number is the first pool's. */
+export const configs = (name: string, all: ReadonlyArray<PoolConfig>): PoolConfig => {
+  const numbers = [
+    ...added.map((option) => [option, sum(all, (config) => config[option])]),
+    ...largest.map((option) => [option, max(all, (config) => config[option])])
+  ]
+  return Object.freeze({
+    ...all[0]!,
+    ...Object.fromEntries(numbers),
+    name,
+    metrics: all.some(({ metrics }) => metrics)
+  })
+}
+
+export const stats = (name: string, all: ReadonlyArray<PoolStats>): PoolStats => {
+  const used = sum(all, (stats) => stats.used)
+  const limit = sum(all, (stats) => stats.limit)
+  return {
+    name,
+    state: states.find((state) => all.some((stats) => stats.state === state)) ?? "closed",
+    total: sum(all, (stats) => stats.total),
+    used,
+    idle: sum(all, (stats) => stats.idle),
+    pending: sum(all, (stats) => stats.pending),
+    opening: sum(all, (stats) => stats.opening),
+    checking: sum(all, (stats) => stats.checking),
+    closing: sum(all, (stats) => stats.closing),
+    minConnections: sum(all, (stats) => stats.minConnections),
+    maxConnections: sum(all, (stats) => stats.maxConnections),
+    limit,
+    utilization: Math.min(100, used / limit * 100),
+    oldestWaiter: max(all, (stats) => stats.oldestWaiter),
+    breaker: all.every(({ breaker }) => breaker === "open") ? "open" : "closed",
+    counts: counts(all.map((stats) => stats.counts)),
+    wait: timing(all.map((stats) => stats.wait)),
+    use: timing(all.map((stats) => stats.use)),
+    open: timing(all.map((stats) => stats.open)),
+    validate: timing(all.map((stats) => stats.validate)),
+    lifetime: timing(all.map((stats) => stats.lifetime))
+  }
+}
+
+/** One open pool serves callers, so the state is the best there is. */
+const states = ["open", "paused", "draining", "closed"] as const
+
+const counts = (all: ReadonlyArray<PoolCounts>): PoolCounts => ({
+  acquiredAtOnce: sum(all, (counts) => counts.acquiredAtOnce),
+  acquiredAfterWaiting: sum(all, (counts) => counts.acquiredAfterWaiting),
+  timedOut: sum(all, (counts) => counts.timedOut),
+  refused: sum(all, (counts) => counts.refused),
+  interrupted: sum(all, (counts) => counts.interrupted),
+  failed: sum(all, (counts) => counts.failed),
+  ended: {
+    success: sum(all, ({ ended }) => ended.success),
+    failure: sum(all, ({ ended }) => ended.failure),
+    defect: sum(all, ({ ended }) => ended.defect),
+    interrupt: sum(all, ({ ended }) => ended.interrupt)
+  },
+  opened: sum(all, (counts) => counts.opened),
+  closed: sum(all, (counts) => counts.closed),
+  failedToOpen: sum(all, (counts) => counts.failedToOpen),
+  closesTimedOut: sum(all, (counts) => counts.closesTimedOut),
+  retired: {
+    idle: sum(all, ({ retired }) => retired.idle),
+    lifetime: sum(all, ({ retired }) => retired.lifetime),
+    broken: sum(all, ({ retired }) => retired.broken),
+    invalid: sum(all, ({ retired }) => retired.invalid),
+    invalidated: sum(all, ({ retired }) => retired.invalidated),
+    superseded: sum(all, ({ retired }) => retired.superseded),
+    shutdown: sum(all, ({ retired }) => retired.shutdown)
+  },
+  validated: sum(all, (counts) => counts.validated),
+  failedToValidate: sum(all, (counts) => counts.failedToValidate),
+  failedToReset: sum(all, (counts) => counts.failedToReset),
+  leaksSuspected: sum(all, (counts) => counts.leaksSuspected)
+})
+
+/** The mean is exact. What a share of the durations does not exceed in any pool, it does not exceed in all of them. */
+const timing = (all: ReadonlyArray<Timing>): Timing => {
+  const count = sum(all, (timing) => timing.count)
+  return {
+    count,
+    mean: count === 0 ? 0 : sum(all, (timing) => timing.mean * timing.count) / count,
+    p50: max(all, (timing) => timing.p50),
+    p95: max(all, (timing) => timing.p95),
+    p99: max(all, (timing) => timing.p99),
+    max: max(all, (timing) => timing.max)
+  }
+}
+
+/** The number by which a connection of one of `many` pools goes outside. */
+const idOf = (id: number, index: number, many: number): number => id * many + index
+
+/** Which pool a number belongs to, and the connection's number there. */
+export const whose = (id: number, many: number): { readonly id: number; readonly index: number } => ({
+  id: Math.floor(id / many),
+  index: id % many
+})
+
+export const connections = (
+  all: ReadonlyArray<ReadonlyArray<ConnectionInfo>>,
+  names: ReadonlyArray<string>
+): ReadonlyArray<ConnectionInfo> =>
+  all.flatMap((connections, index) =>
+    connections.map((connection) => ({
+      ...connection,
+      id: idOf(connection.id, index, all.length),
+      tags: { ...connection.tags, upstream: names[index]! }
+    }))
+  )
+
+/** The drains ran side by side. */
+export const drains = (all: ReadonlyArray<DrainReport>): DrainReport => ({
+  took: max(all, (report) => report.took),
+  served: sum(all, (report) => report.served),
+  refused: sum(all, (report) => report.refused),
+  returned: sum(all, (report) => report.returned),
+  abandoned: all.flatMap(({ abandoned }, index) =>
+    abandoned.map((holder) => ({ ...holder, connection: idOf(holder.connection, index, all.length) }))
+  ),
+  closed: sum(all, (report) => report.closed),
+  closesTimedOut: sum(all, (report) => report.closesTimedOut)
+})
+
+const sum = <A>(all: ReadonlyArray<A>, read: (a: A) => number): number =>
+  all.reduce((total, each) => total + read(each), 0)
+
+const max = <A>(all: ReadonlyArray<A>, read: (a: A) => number): number =>
+  all.reduce((greatest, each) => Math.max(greatest, read(each)), 0)

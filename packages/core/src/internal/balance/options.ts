@@ -1,0 +1,160 @@
+/**
+ * Checks the options of a balanced pool and completes them with their defaults.
+ */
+import * as Cause from "effect/Cause"
+import * as Exit from "effect/Exit"
+import * as Result from "effect/Result"
+import type { Classify, Options, OutlierEjection, Upstream } from "../../BalancedPool.ts"
+import { InvalidOption } from "../../PoolError.ts"
+import { millis } from "../poolOptionsSchema.ts"
+import type { Rules } from "./outlier.ts"
+import { type Choose, strategies } from "./strategies.ts"
+
+/** The options, checked and complete. Durations are in milliseconds. */
+export interface Settings extends Rules {
+  readonly choose: Choose
+  readonly classify: Classify
+  /** Whether upstreams are ejected at all. */
+  readonly ejects: boolean
+  readonly maxEjectedShare: number
+  readonly panicThreshold: number
+  readonly slowStart: number
+}
+
+export const check = (
+  name: string,
+  upstreams: ReadonlyArray<Upstream<any>>,
+  options: Options
+): Result.Result<Settings, InvalidOption> =>
+  Result.gen(function*() {
+    yield* checkUpstreams(name, upstreams)
+    yield* checkRules(options, own, "")
+    const { outlierEjection } = options
+    if (outlierEjection === false) yield* hasEffectWithoutEjection(options)
+    else yield* checkRules(outlierEjection ?? {}, ofEjection, "outlierEjection.")
+    return yield* completed(options, outlierEjection === false ? {} : outlierEjection ?? {})
+  })
+
+/** A lease that succeeds is a success, one that dies a failure. What a caller fails with is its own affair. */
+const classify: Classify = (exit) =>
+  Exit.isSuccess(exit)
+    ? "success"
+    : Cause.hasDies(exit.cause) && !Cause.hasInterrupts(exit.cause)
+    ? "failure"
+    : "ignore"
+
+const completed = (options: Options, ejection: OutlierEjection): Result.Result<Settings, InvalidOption> => {
+  const baseEjectionTime = millis(ejection.baseEjectionTime) ?? 30_000
+  const maxEjectionTime = millis(ejection.maxEjectionTime) ?? Math.max(300_000, baseEjectionTime)
+  if (maxEjectionTime < baseEjectionTime) {
+    const rule = `must not be less than baseEjectionTime (${baseEjectionTime} ms), got ${maxEjectionTime} ms`
+    return refuse("outlierEjection.maxEjectionTime", rule)
+  }
+  return Result.succeed({
+    choose: strategies[options.strategy ?? "powerOfTwoChoices"],
+    classify: options.classify ?? classify,
+    ejects: options.outlierEjection !== false,
+    consecutiveFailures: ejection.consecutiveFailures ?? 5,
+    failureRate: ejection.failureRate ?? 0.5,
+    minimumLeases: ejection.minimumLeases ?? 50,
+    interval: millis(ejection.interval) ?? 10_000,
+    baseEjectionTime,
+    maxEjectionTime,
+    maxEjectedShare: ejection.maxEjectedShare ?? 0.5,
+    panicThreshold: options.panicThreshold ?? 0.5,
+    slowStart: millis(options.slowStart) ?? 30_000
+  })
+}
+
+const checkUpstreams = (name: string, upstreams: ReadonlyArray<Upstream<any>>): Result.Result<void, InvalidOption> => {
+  if (upstreams.length === 0) return refuse("upstreams", "must be at least one")
+  const names = new Set([name])
+  for (const { pool, weight } of upstreams) {
+    if (names.has(pool.name)) {
+      const rule = `must differ in name from each other and from the balanced pool, ${show(pool.name)} is there twice`
+      return refuse("upstreams", rule)
+    }
+    names.add(pool.name)
+    if (weight !== undefined && !isPositive(weight)) {
+      return refuse("weight", `must be a finite number greater than 0, got ${show(weight)} for ${show(pool.name)}`)
+    }
+  }
+  return Result.succeed(undefined)
+}
+
+const hasEffectWithoutEjection = (options: Options): Result.Result<void, InvalidOption> => {
+  for (const option of ["classify", "panicThreshold"] as const) {
+    if (options[option] !== undefined) return refuse(option, "has no effect when outlierEjection is false")
+  }
+  return Result.succeed(undefined)
+}
+
+type Rule = readonly [expects: string, is: (value: unknown) => boolean]
+
+const isPositive = (value: unknown): boolean => typeof value === "number" && Number.isFinite(value) && value > 0
+
+const isDuration = (value: unknown, minimum: (ms: number) => boolean): boolean => {
+  const ms = millis(value)
+  return ms !== undefined && Number.isFinite(ms) && minimum(ms)
+}
+
+const count: Rule = ["an integer of at least 1", (value) => Number.isSafeInteger(value) && (value as number) >= 1]
+const duration: Rule = [
+  "a finite duration greater than 0, such as \"30 seconds\"",
+  (value) => isDuration(value, (ms) => ms > 0)
+]
+const share: Rule = [
+  "a number greater than 0 and at most 1",
+  (value) => isPositive(value) && (value as number) <= 1
+]
+
+const own: Readonly<Record<keyof Options, Rule>> = {
+  name: [
+    "a text of 1 to 200 characters without control characters",
+    (value) => typeof value === "string" && /^[^\p{Cc}]{1,200}$/u.test(value) && value.trim() !== ""
+  ],
+  strategy: [
+    Object.keys(strategies).map(show).join(" or "),
+    (value) => typeof value === "string" && Object.hasOwn(strategies, value)
+  ],
+  outlierEjection: ["false or an object", (value) => value === false || (typeof value === "object" && value !== null)],
+  classify: ["a function", (value) => typeof value === "function"],
+  panicThreshold: ["a number from 0 to 1", (value) => value === 0 || share[1](value)],
+  slowStart: [
+    "a finite duration of at least 0, such as \"30 seconds\" or 0",
+    (value) => isDuration(value, (ms) => ms >= 0)
+  ]
+}
+
+const ofEjection: Readonly<Record<keyof OutlierEjection, Rule>> = {
+  consecutiveFailures: count,
+  failureRate: share,
+  minimumLeases: count,
+  interval: duration,
+  baseEjectionTime: duration,
+  maxEjectionTime: duration,
+  maxEjectedShare: share
+}
+
+const checkRules = (
+  options: object,
+  rules: Readonly<Record<string, Rule>>,
+  path: string
+): Result.Result<void, InvalidOption> => {
+  for (const [option, value] of Object.entries(options)) {
+    const rule = Object.hasOwn(rules, option) ? rules[option] : undefined
+    if (rule === undefined) return refuse(`${path}${option}`, "is not an option of a balanced pool")
+    const [expects, is] = rule
+    if (value !== undefined && !is(value)) return refuse(`${path}${option}`, `must be ${expects}, got ${show(value)}`)
+  }
+  return Result.succeed(undefined)
+}
+
+const refuse = (option: string, rule: string): Result.Result<never, InvalidOption> =>
+  Result.fail(new InvalidOption({ option, rule }))
+
+/** A value on one line. Of objects and functions only the kind is told: they may hold anything. */
+function show(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value.length > 60 ? `${value.slice(0, 59)}…` : value)
+  return typeof value === "object" || typeof value === "function" ? `a value of type ${typeof value}` : String(value)
+}
