@@ -8,6 +8,9 @@
 export * as EmbeddedPostgres from "./EmbeddedPostgres.ts"
 
 /** @since 0.1.0 */
+export * as EmbeddedRedis from "./EmbeddedRedis.ts"
+
+/** @since 0.1.0 */
 export * as FakeConnector from "./FakeConnector.ts"
 
 /** @since 0.1.0 */

@@ -1,0 +1,258 @@
+/**
+ * Commands as values: a name, arguments, and how the answer is read.
+ *
+ * Most programs call the methods of a connection or of the pool's class, which make and run them in one step. As values
+ * they go into pipelines and transactions, and a module of the server that is not known here can be given types:
+ *
+ * ```ts
+ * import { RedisCommand } from "@effect-pools/redis"
+ *
+ * const jsonGet = (key: string) => RedisCommand.make("JSON.GET", [key], RedisCommand.orUndefined(RedisCommand.text))
+ * ```
+ *
+ * @since 0.1.0
+ */
+
+/**
+ * One argument of a command. It is sent as bytes with their length, so nothing in it can be mistaken for protocol.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Arg = string | number | bigint | Uint8Array
+
+/**
+ * An answer as it came: texts are bytes until a decoder reads them.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type RawReply = Buffer | string | number | bigint | boolean | null | Error | ReadonlyArray<RawReply>
+
+/**
+ * An answer with its texts decoded, for commands without a type of their own.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Reply = string | number | boolean | null | ReadonlyArray<Reply>
+
+/**
+ * An answer is not what it must be.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class Mismatch {
+  /** What it should have been: `"a text"`. */
+  readonly expected: string
+
+  constructor(expected: string) {
+    this.expected = expected
+  }
+}
+
+/**
+ * Reads an answer, or says that it is not what it must be.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Decoder<A> = (reply: RawReply) => A | Mismatch
+
+/**
+ * A command and how its answer is read.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Command<out A> {
+  /** In capitals. */
+  readonly name: string
+  readonly args: ReadonlyArray<Arg>
+  readonly decode: Decoder<A>
+}
+
+/**
+ * Makes a command.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = <A>(name: string, args: ReadonlyArray<Arg>, decode: Decoder<A>): Command<A> => ({
+  name,
+  args,
+  decode
+})
+
+/**
+ * A text, in UTF-8.
+ *
+ * @category decoders
+ * @since 0.1.0
+ */
+export const text: Decoder<string> = (reply) =>
+  Buffer.isBuffer(reply) ? reply.toString() : typeof reply === "string" ? reply : notText
+
+/**
+ * Bytes as they are stored.
+ *
+ * @category decoders
+ * @since 0.1.0
+ */
+export const bytes: Decoder<Buffer> = (reply) =>
+  Buffer.isBuffer(reply) ? reply : typeof reply === "string" ? Buffer.from(reply) : notText
+
+/**
+ * An integer. One too large for a number is refused, not rounded.
+ *
+ * @category decoders
+ * @since 0.1.0
+ */
+export const int: Decoder<number> = (reply) => typeof reply === "number" && Number.isSafeInteger(reply) ? reply : notInt
+
+/**
+ * A number that the server answers as a text: `"3.5"`, `"inf"`.
+ *
+ * @category decoders
+ * @since 0.1.0
+ */
+export const float: Decoder<number> = (reply) => {
+  if (typeof reply === "number") return reply
+  const written = text(reply)
+  if (written instanceof Mismatch || written === "") return notNumber
+  if (written === "inf") return Infinity
+  if (written === "-inf") return -Infinity
+  const value = Number(written)
+  return Number.isNaN(value) ? notNumber : value
+}
+
+/**
+ * 1 and 0 as true and false.
+ *
+ * @category decoders
+ * @since 0.1.0
+ */
+export const flag: Decoder<boolean> = (reply) =>
+  reply === 1 || reply === true ? true : reply === 0 || reply === false ? false : notFlag
+
+/**
+ * `OK`, which tells nothing more.
+ *
+ * @category decoders
+ * @since 0.1.0
+ */
+export const ok: Decoder<void> = (reply) => text(reply) === "OK" ? undefined : notOk
+
+/**
+ * Whatever another decoder reads, as something else.
+ *
+ * @category decoders
+ * @since 0.1.0
+ */
+export const map = <A, B>(decode: Decoder<A>, f: (a: A) => B): Decoder<B> => (reply) => {
+  const value = decode(reply)
+  return value instanceof Mismatch ? value : f(value)
+}
+
+/**
+ * `undefined` where the server answers null.
+ *
+ * @category decoders
+ * @since 0.1.0
+ */
+export const orUndefined = <A>(decode: Decoder<A>): Decoder<A | undefined> => (reply) =>
+  reply === null ? undefined : decode(reply)
+
+/**
+ * A list.
+ *
+ * @category decoders
+ * @since 0.1.0
+ */
+export const list = <A>(decode: Decoder<A>): Decoder<ReadonlyArray<A>> => (reply) => {
+  if (!isList(reply)) return notList
+  const values: Array<A> = []
+  for (const item of reply) {
+    const value = decode(item)
+    if (value instanceof Mismatch) return value
+    values.push(value)
+  }
+  return values
+}
+
+/**
+ * A list of two.
+ *
+ * @category decoders
+ * @since 0.1.0
+ */
+export const pair = <A, B>(first: Decoder<A>, second: Decoder<B>): Decoder<readonly [A, B]> => (reply) => {
+  if (!isList(reply) || reply.length !== 2) return notPair
+  const a = first(reply[0]!)
+  if (a instanceof Mismatch) return a
+  const b = second(reply[1]!)
+  return b instanceof Mismatch ? b : [a, b]
+}
+
+/**
+ * Names and values one after the other, as a list of pairs.
+ *
+ * @category decoders
+ * @since 0.1.0
+ */
+export const pairs = <A, B>(first: Decoder<A>, second: Decoder<B>): Decoder<ReadonlyArray<readonly [A, B]>> => {
+  const nested = list(pair(first, second))
+  return (reply) => {
+    if (!isList(reply) || reply.length === 0) return nested(reply)
+    if (isList(reply[0]!)) return nested(reply)
+    if (reply.length % 2 !== 0) return notPairs
+    return nested(Array.from({ length: reply.length / 2 }, (_, i) => [reply[2 * i]!, reply[2 * i + 1]!]))
+  }
+}
+
+/**
+ * Names and values one after the other, as an object without a prototype.
+ *
+ * @category decoders
+ * @since 0.1.0
+ */
+export const record = <A>(decode: Decoder<A>): Decoder<Readonly<Record<string, A>>> =>
+  map(pairs(text, decode), (entries) => {
+    const result: Record<string, A> = Object.create(null)
+    for (const [name, value] of entries) result[name] = value
+    return result
+  })
+
+/**
+ * Whatever the answer is, with its texts decoded.
+ *
+ * @category decoders
+ * @since 0.1.0
+ */
+export const any: Decoder<Reply> = (reply) => {
+  if (Buffer.isBuffer(reply)) return reply.toString()
+  if (isList(reply)) return list(any)(reply)
+  if (typeof reply === "bigint") return String(reply)
+  return reply instanceof Error ? notSuccess : reply
+}
+
+/**
+ * Whatever the answer is, as it came.
+ *
+ * @category decoders
+ * @since 0.1.0
+ */
+export const raw: Decoder<RawReply> = (reply) => reply
+
+const notText = new Mismatch("a text")
+const notInt = new Mismatch("a safe integer")
+const notNumber = new Mismatch("a number")
+const notFlag = new Mismatch("0 or 1")
+const notOk = new Mismatch("OK")
+const notList = new Mismatch("a list")
+const notPair = new Mismatch("a pair")
+const notPairs = new Mismatch("a list of pairs")
+const notSuccess = new Mismatch("free of errors")
+
+const isList = (reply: RawReply): reply is ReadonlyArray<RawReply> => Array.isArray(reply)

@@ -1,0 +1,155 @@
+/**
+ * The options of a Redis pool, and how they are read from the environment.
+ *
+ * @since 0.1.0
+ */
+import * as PoolConfig from "@effect-pools/core/PoolConfig"
+import * as Config from "effect/Config"
+import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import type * as Redacted from "effect/Redacted"
+import type { ConnectionOptions } from "node:tls"
+
+/**
+ * Where a server is.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ServerAddress {
+  readonly host: string
+  readonly port: number
+}
+
+/**
+ * A cluster: see `RedisOptions.cluster`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ClusterOptions {
+  /** Some of the nodes, at least one: they tell where the others are. */
+  readonly nodes: ReadonlyArray<ServerAddress>
+  /**
+   * How often the cluster may send one command on to another node, at least 1. Default 16. Too small: commands fail while
+   * slots move. Too large: in a broken cluster they go in circles.
+   */
+  readonly maxRedirections?: number | undefined
+}
+
+/**
+ * A primary with its replicas, watched by sentinels: see `RedisOptions.sentinel`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface SentinelOptions {
+  /** The sentinels, at least one. They are asked in turn at each dial. */
+  readonly nodes: ReadonlyArray<ServerAddress>
+  /** What the sentinels call the primary. */
+  readonly name: string
+  /** Default `"primary"`. With `"replica"` the pool reads from the replicas. */
+  readonly role?: "primary" | "replica" | undefined
+  /** Who logs in to the sentinels, if they ask. */
+  readonly username?: string | undefined
+  readonly password?: Redacted.Redacted | undefined
+}
+
+/**
+ * The options of a Redis pool. Durations are `Duration.Input`.
+ *
+ * The server is named by `url`, by `host` and `port`, by `cluster` or by `sentinel`. An option that is unknown, that
+ * contradicts another or that would have no effect is refused with `InvalidOption`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RedisOptions extends PoolConfig.PoolOptions {
+  /**
+   * `redis://user:password@host:port/db`, or `rediss://` for TLS. Special characters in its parts must be
+   * percent-encoded. The password may be left out and given by `password`.
+   */
+  readonly url?: Redacted.Redacted | undefined
+  /** Default `localhost`. */
+  readonly host?: string | undefined
+  /** Default 6379. */
+  readonly port?: number | undefined
+  /** Default: the server's `default` user. */
+  readonly username?: string | undefined
+  /**
+   * The password, or an effect that yields the one of the moment. The effect is run for each dial, so that a password
+   * that rotates needs no restart.
+   */
+  readonly password?: Redacted.Redacted | Effect.Effect<Redacted.Redacted, unknown> | undefined
+  /** The number of the database, from 0. Default 0. A cluster has only that. */
+  readonly db?: number | undefined
+  /**
+   * Default `false`. With `true` the connection is encrypted and the server's certificate verified. Options of `node:tls`
+   * say whom to trust.
+   */
+  readonly tls?: boolean | ConnectionOptions | undefined
+  /** Which addresses of the host are used: 4, 6 or both (0). Default 0. */
+  readonly family?: 0 | 4 | 6 | undefined
+  /** What `CLIENT LIST` shows, without spaces. Default: the pool's name. */
+  readonly clientName?: string | undefined
+  /** Idle time before TCP probes are sent, at least 1 second. Default 30 s. */
+  readonly keepAlive?: Duration.Input | undefined
+  /**
+   * The servers of a cluster, in place of `url` or `host`. A connection of the pool then is one socket to each primary
+   * that was needed so far.
+   */
+  readonly cluster?: ClusterOptions | undefined
+  /**
+   * The sentinels that know the server, in place of `url` or `host`. They are asked at each dial, and the server itself
+   * is asked for its role, so that a dial never ends at a primary of yesterday.
+   */
+  readonly sentinel?: SentinelOptions | undefined
+  /**
+   * How long a command waits for its answer, at least 1 ms. Default 10 s. After that it fails with `CommandTimeout`, and
+   * its connection is closed, with whatever else was on it. A command that blocks may do so for its own timeout besides.
+   * Too short: slow commands (`KEYS`, scripts) cost connections. Too long: a server that hangs is noticed late.
+   */
+  readonly commandTimeout?: Duration.Input | undefined
+  /**
+   * How many bytes one answer may have, at least 65536; some more may pass. Default 512 MiB, the most that a server keeps
+   * in one key. Beyond it the connection is closed, and the command fails with `ConnectionLost`. Too small: large lists
+   * can't be read. Too large: a server out of its mind can fill the memory until `commandTimeout`.
+   */
+  readonly maxReplySize?: number | undefined
+  /**
+   * How many single commands may be on one connection at once, from 1 to 1024. Default 128. What several callers send at
+   * the same moment leaves in one write, so that many of them on few connections are faster than each on its own. With 1
+   * each has a connection to itself. Commands that leave something behind or that block always have one.
+   */
+  readonly sharing?: number | undefined
+}
+
+const optional = <A>(config: Config.Config<A>): Config.Config<A | undefined> =>
+  config.pipe(Config.withDefault(undefined))
+
+/**
+ * Reads options from the environment: `REDIS_URL`, or `REDIS_HOST`, `REDIS_PORT`, `REDIS_USERNAME`, `REDIS_PASSWORD`,
+ * `REDIS_DB` and `REDIS_TLS`; and what `PoolConfig.fromEnv` reads.
+ *
+ * What is absent is left out. Variables that contradict each other are refused when the pool is made.
+ *
+ * @category configuration
+ * @since 0.1.0
+ */
+export const fromEnv: Config.Config<RedisOptions> = Config.all({
+  pool: PoolConfig.fromEnv,
+  server: Config.all({
+    url: optional(Config.Redacted("REDIS_URL")),
+    host: optional(Config.String("REDIS_HOST")),
+    port: optional(Config.Port("REDIS_PORT")),
+    username: optional(Config.String("REDIS_USERNAME")),
+    password: optional(Config.Redacted("REDIS_PASSWORD")),
+    db: optional(Config.Int("REDIS_DB")),
+    tls: optional(Config.Boolean("REDIS_TLS"))
+  })
+}).pipe(
+  // A key that is `undefined` would undo what the result is spread over.
+  Config.map(({ pool, server }): RedisOptions =>
+    Object.assign(Object.fromEntries(Object.entries(server).filter(([, value]) => value !== undefined)), pool)
+  )
+)

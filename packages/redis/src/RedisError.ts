@@ -1,0 +1,203 @@
+/**
+ * Why a command, or the opening of a connection, failed.
+ *
+ * One error, `RedisError`, with a tagged `reason`: catch it whole with `Effect.catchTag("RedisError", ...)` or one reason
+ * with `Effect.catchReason("RedisError", "CommandFailed", ...)`. It names the command and never an argument of it.
+ *
+ * @since 0.1.0
+ */
+import * as Data from "effect/Data"
+
+/**
+ * The server answered with an error.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class CommandFailed extends Data.TaggedError("CommandFailed")<{
+  /** The first word of the server's answer: `"WRONGTYPE"`, `"NOPERM"`, `"OOM"`, or just `"ERR"`. */
+  readonly code: string
+  /** The rest of it, without the command's arguments. */
+  readonly description: string
+}> {
+  get isRetryable(): boolean {
+    return transient.has(this.code)
+  }
+  override get message(): string {
+    return `${this.code} ${this.description}`
+  }
+}
+
+/** The codes that name a state of the server, and not a fault of the command. */
+const transient: ReadonlySet<string> = new Set([
+  "TRYAGAIN",
+  "CLUSTERDOWN",
+  "MASTERDOWN",
+  "BUSY",
+  "NOREPLICAS",
+  // Of a transaction, which can't be sent on piece by piece.
+  "MOVED",
+  "ASK"
+])
+
+/**
+ * The server is a replica, which takes no writes: the primary was demoted. The connection is retired.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class ReadOnly extends Data.TaggedError("ReadOnly")<{}> {
+  readonly isRetryable = true
+  override get message(): string {
+    return "the server has become a read-only replica"
+  }
+}
+
+/**
+ * The server is still reading its data into memory.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class Loading extends Data.TaggedError("Loading")<{}> {
+  readonly isRetryable = true
+  override get message(): string {
+    return "the server is loading its data"
+  }
+}
+
+/**
+ * The connection ended before the answer came.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class ConnectionLost extends Data.TaggedError("ConnectionLost")<{
+  /** Whether the command was sent, so that nobody knows whether the server has carried it out. */
+  readonly wasSent: boolean
+  /** What ended it. */
+  readonly description: string
+}> {
+  readonly isRetryable = true
+  override get message(): string {
+    return this.wasSent
+      ? `the connection ended before the answer came: ${this.description}`
+      : `the connection had ended before the command was sent: ${this.description}`
+  }
+}
+
+/**
+ * No answer came within `commandTimeout`. The connection is given up; the server may still carry the command out.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class CommandTimeout extends Data.TaggedError("CommandTimeout")<{
+  /** Milliseconds. */
+  readonly timeout: number
+}> {
+  readonly isRetryable = true
+  override get message(): string {
+    return `no answer came within ${this.timeout} ms (commandTimeout)`
+  }
+}
+
+/**
+ * A watched key was changed by somebody else, so that the transaction was not carried out.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class TransactionAborted extends Data.TaggedError("TransactionAborted")<{}> {
+  readonly isRetryable = true
+  override get message(): string {
+    return "a watched key was changed, and nothing was carried out"
+  }
+}
+
+/**
+ * The cluster sent the command from node to node more often than `cluster.maxRedirections`.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class TooManyRedirections extends Data.TaggedError("TooManyRedirections")<{
+  readonly redirections: number
+}> {
+  readonly isRetryable = true
+  override get message(): string {
+    return `the cluster redirected it ${this.redirections} times (maxRedirections)`
+  }
+}
+
+/**
+ * The answer is not what the command's answer must look like.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class UnexpectedReply extends Data.TaggedError("UnexpectedReply")<{
+  readonly expected: string
+}> {
+  readonly isRetryable = false
+  override get message(): string {
+    return `the answer is not ${this.expected}`
+  }
+}
+
+/**
+ * A connection could not be opened. It is the `cause` of the pool's `ConnectFailed`.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class DialFailed extends Data.TaggedError("DialFailed")<{
+  /** Where to, as host and port. */
+  readonly address: string
+  readonly description: string
+  /** The first word of the server's answer, or the code of the socket's error, if there was one. */
+  readonly code: string | undefined
+  /** Whether the same dial may succeed later. If not, the pool ends its round of attempts at once. */
+  readonly isRetryable: boolean
+}> {
+  override get message(): string {
+    return `${this.address}: ${this.description}`
+  }
+}
+
+/**
+ * Every reason of a `RedisError`.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export type RedisErrorReason =
+  | CommandFailed
+  | ReadOnly
+  | Loading
+  | ConnectionLost
+  | CommandTimeout
+  | TransactionAborted
+  | TooManyRedirections
+  | UnexpectedReply
+  | DialFailed
+
+/**
+ * A command failed, or a connection could not be opened, for the `reason` given.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class RedisError extends Data.TaggedError("RedisError")<{
+  /** The command's name: `"GET"`. Never an argument. */
+  readonly command: string
+  readonly reason: RedisErrorReason
+}> {
+  override get message(): string {
+    return `${this.command}: ${this.reason.message}`
+  }
+  /** Whether the same call may succeed later. */
+  get isRetryable(): boolean {
+    return this.reason.isRetryable
+  }
+}

@@ -1,0 +1,160 @@
+/**
+ * The stores of `effect/persistence` over a Redis pool.
+ *
+ * `RateLimiter`, `CircuitBreaker`, `PersistedQueue` and `Persistence` ask for the service `Redis`, which every pool's
+ * `layer` provides:
+ *
+ * ```ts
+ * import { RedisPool } from "@effect-pools/redis"
+ * import { Layer } from "effect"
+ * import { CircuitBreaker, RateLimiter } from "effect/persistence"
+ *
+ * class Cache extends RedisPool.Service<Cache>()("app/Cache") {}
+ *
+ * const Shared = Layer.mergeAll(
+ *   CircuitBreaker.layerStoreRedis(),
+ *   RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreRedis()))
+ * ).pipe(Layer.provideMerge(Cache.layer({ host: "localhost" })))
+ * ```
+ *
+ * In a cluster the keys of one script or command must belong to one slot. Stores that use several at once keep them
+ * together if their prefix, or the store's or queue's name, holds a hash tag: `"{jobs}"`.
+ *
+ * @since 0.1.0
+ */
+import type { ConnectionPool } from "@effect-pools/core/ConnectionPool"
+import type { PoolError } from "@effect-pools/core/PoolError"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as KeyValueStore from "effect/persistence/KeyValueStore"
+import * as Redis from "effect/persistence/Redis"
+import * as Queue from "effect/Queue"
+import type * as Scope from "effect/Scope"
+import type { Inbox } from "./internal/inbox.ts"
+import { make as makeStore } from "./internal/keyValueStore.ts"
+import { make as makeStatics, type Statics } from "./internal/statics.ts"
+import { subscriberOf } from "./internal/subscribe.ts"
+import type { RedisConnection } from "./RedisConnector.ts"
+import type { RedisError } from "./RedisError.ts"
+
+/**
+ * Makes the `Redis` of `effect/persistence` over a pool.
+ *
+ * - `send` shares a connection with others, unless the command blocks or leaves something behind: then it has one to
+ *   itself while it runs.
+ * - `eval` sends a script's digest, and its text only where the server does not know it.
+ * - `reserve` is a lease for the scope: it counts within `maxConnections`, and there is no pool within the pool.
+ * - `subscribe` shares the one connection of all subscriptions. It survives its loss; what was published meanwhile is
+ *   missing without a word, where `RedisPool.subscribe` would tell of a gap.
+ *
+ * An error's `cause` is the `RedisError` or `PoolError` of this library.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (pool: ConnectionPool<RedisConnection>): Redis.Redis["Service"] => {
+  return {
+    ...connection(redisOf(pool)),
+    reserve: Effect.mapBoth(pool.getWith({ label: "Redis.reserve", isLongLived: true }), {
+      onFailure: toRedisError,
+      onSuccess: connection
+    }),
+    subscribe: (channel) => subscribe(pool, channel)
+  }
+}
+
+/**
+ * `make` as a layer over a pool's class. The class's own `layer` includes it.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = <Self>(
+  service: Context.Key<Self, ConnectionPool<RedisConnection>>
+): Layer.Layer<Redis.Redis, never, Self> => Layer.effect(Redis.Redis, Effect.map(service, make))
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface KeyValueStoreOptions {
+  /** What all of its keys begin with, not empty, since `clear` removes whatever begins so: `"sessions:"`. */
+  readonly prefix: string
+}
+
+/**
+ * Makes a `KeyValueStore` over a pool. Values are stored as they are, so that other programs can read them.
+ *
+ * `size`, `keys` and `clear` step through the keys of the database without blocking it, which takes its time where there
+ * are many of other prefixes. `modify` is a read and a write, and not one step.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const makeKeyValueStore = (
+  pool: ConnectionPool<RedisConnection>,
+  options: KeyValueStoreOptions
+): Effect.Effect<KeyValueStore.KeyValueStore, PoolError> => makeStore(pool.name, redisOf(pool), options)
+
+/**
+ * `makeKeyValueStore` as a layer over a pool's class.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerKeyValueStore = <Self>(
+  service: Context.Key<Self, ConnectionPool<RedisConnection>>,
+  options: KeyValueStoreOptions
+): Layer.Layer<KeyValueStore.KeyValueStore, PoolError, Self> =>
+  Layer.effect(KeyValueStore.KeyValueStore, Effect.flatMap(service, (pool) => makeKeyValueStore(pool, options)))
+
+/** All commands, each of which takes a connection of the pool for as long as it needs one. */
+const redisOf = (pool: ConnectionPool<RedisConnection>): Statics<never> =>
+  makeStatics<never>((f) => Effect.suspend(() => f(pool)))
+
+const toRedisError = (cause: RedisError | PoolError): Redis.RedisError => new Redis.RedisError({ cause })
+
+type Commander = Pick<Statics<never>, "command" | "script"> | Pick<RedisConnection, "command" | "script">
+
+const connection = (redis: Commander): Redis.Connection => ({
+  // What the caller says of the answer is taken on trust, as the service has it.
+  send: <A>(command: string, ...args: ReadonlyArray<string>) =>
+    Effect.mapError(redis.command(command, ...args), toRedisError) as Effect.Effect<A, Redis.RedisError>,
+  eval: (script) => (...params) =>
+    Effect.suspend(() => {
+      const all = script.params(...params).map(String)
+      const count = script.numberOfKeys(...params)
+      return redis.script(script.lua, { keys: all.slice(0, count), args: all.slice(count) })
+    }).pipe(Effect.mapError(toRedisError)) as Effect.Effect<never, Redis.RedisError>
+})
+
+/** How many messages wait for a slow reader, beyond the few in its queue. */
+const bufferSize = 1024
+
+const subscribe = (
+  pool: ConnectionPool<RedisConnection>,
+  channel: string
+): Effect.Effect<Queue.Dequeue<Redis.RedisMessage, Redis.RedisError>, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const queue = yield* Effect.acquireRelease(Queue.bounded<Redis.RedisMessage, Redis.RedisError>(16), Queue.shutdown)
+    const inbox = yield* subscriberOf(pool).join([{ kind: "channel", name: channel }], bufferSize)
+    const begun = yield* Effect.exit(pass(inbox, queue))
+    if (Exit.isSuccess(begun)) yield* Effect.forkScoped(fail(queue, Effect.forever(pass(inbox, queue))))
+    else yield* fail(queue, begun)
+    return queue
+  })
+
+const pass = (inbox: Inbox, queue: Queue.Queue<Redis.RedisMessage, Redis.RedisError>) =>
+  Effect.flatMap(inbox.take, (elements) =>
+    Queue.offerAll(
+      queue,
+      elements.filter((element) => element._tag === "Message").map(({ channel, message }) => ({ channel, message }))
+    ))
+
+const fail = (
+  queue: Queue.Queue<Redis.RedisMessage, Redis.RedisError>,
+  effect: Effect.Effect<unknown, RedisError | PoolError>
+): Effect.Effect<unknown> =>
+  Effect.catchCause(Effect.mapError(effect, toRedisError), (cause) => Queue.failCause(queue, cause))

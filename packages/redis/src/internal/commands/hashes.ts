@@ -1,0 +1,23 @@
+/**
+ * The commands of hashes.
+ */
+import { type Arg, type Command, flag, float, int, list, make, orUndefined, record, text } from "../../RedisCommand.ts"
+import { type Fields, flatten } from "./args.ts"
+
+export const hashes = {
+  hget: (key: Arg, field: Arg): Command<string | undefined> => make("HGET", [key, field], orUndefined(text)),
+  /** How many fields were added. */
+  hset: (key: Arg, fields: Fields): Command<number> => make("HSET", [key, ...flatten(fields)], int),
+  hsetNx: (key: Arg, field: Arg, value: Arg): Command<boolean> => make("HSETNX", [key, field, value], flag),
+  hmget: (key: Arg, fields: ReadonlyArray<Arg>): Command<ReadonlyArray<string | undefined>> =>
+    make("HMGET", [key, ...fields], list(orUndefined(text))),
+  hgetAll: (key: Arg): Command<Readonly<Record<string, string>>> => make("HGETALL", [key], record(text)),
+  hdel: (key: Arg, ...fields: ReadonlyArray<Arg>): Command<number> => make("HDEL", [key, ...fields], int),
+  hexists: (key: Arg, field: Arg): Command<boolean> => make("HEXISTS", [key, field], flag),
+  hlen: (key: Arg): Command<number> => make("HLEN", [key], int),
+  hkeys: (key: Arg): Command<ReadonlyArray<string>> => make("HKEYS", [key], list(text)),
+  hvals: (key: Arg): Command<ReadonlyArray<string>> => make("HVALS", [key], list(text)),
+  hincrBy: (key: Arg, field: Arg, by: number): Command<number> => make("HINCRBY", [key, field, by], int),
+  hincrByFloat: (key: Arg, field: Arg, by: number): Command<number> => make("HINCRBYFLOAT", [key, field, by], float),
+  hstrlen: (key: Arg, field: Arg): Command<number> => make("HSTRLEN", [key, field], int)
+}

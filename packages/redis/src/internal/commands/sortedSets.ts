@@ -1,0 +1,117 @@
+/**
+ * The commands of sorted sets.
+ */
+import type * as Duration from "effect/Duration"
+import {
+  type Arg,
+  type Command,
+  float,
+  int,
+  list,
+  make,
+  map,
+  Mismatch,
+  orUndefined,
+  pairs,
+  type RawReply,
+  text
+} from "../../RedisCommand.ts"
+import { blockSeconds } from "./args.ts"
+
+/** A member and its score. */
+export type Scored = readonly [member: string, score: number]
+
+/** What `zadd` may be told. */
+export interface ZaddOptions {
+  /** `"NX"`: only new members. `"XX"`: only those that exist. */
+  readonly condition?: "NX" | "XX" | undefined
+  /** Only scores that become greater, or less; new members are added in any case. */
+  readonly compare?: "GT" | "LT" | undefined
+  /** Counts the members that were changed as well. */
+  readonly changed?: boolean | undefined
+}
+
+/** What part of a sorted set a range is. */
+export interface ZrangeOptions {
+  /** Ranks (default), scores (`"(1"`, `"+inf"`), or members (`"[a"`, `"-"`). */
+  readonly by?: "rank" | "score" | "lex" | undefined
+  readonly reverse?: boolean | undefined
+  /** Only for ranges by score or by member. */
+  readonly limit?: { readonly offset: number; readonly count: number } | undefined
+}
+
+const score = (value: number): string => value === Infinity ? "+inf" : value === -Infinity ? "-inf" : String(value)
+const bound = (value: Arg): Arg => typeof value === "number" ? score(value) : value
+
+const zaddArgs = (entries: ReadonlyArray<Scored>, options: ZaddOptions = {}): ReadonlyArray<Arg> => {
+  const args: Array<Arg> = []
+  if (options.condition !== undefined) args.push(options.condition)
+  if (options.compare !== undefined) args.push(options.compare)
+  if (options.changed === true) args.push("CH")
+  for (const [member, value] of entries) args.push(score(value), member)
+  return args
+}
+
+const rangeArgs = (key: Arg, start: Arg, stop: Arg, options: ZrangeOptions = {}): ReadonlyArray<Arg> => {
+  const args: Array<Arg> = [key, bound(start), bound(stop)]
+  if (options.by === "score") args.push("BYSCORE")
+  if (options.by === "lex") args.push("BYLEX")
+  if (options.reverse === true) args.push("REV")
+  if (options.limit !== undefined) args.push("LIMIT", options.limit.offset, options.limit.count)
+  return args
+}
+
+const scored = pairs(text, float)
+const first = map(scored, (entries): Scored | undefined => entries[0])
+const notPopped = new Mismatch("a key, a member and a score")
+
+const blockPopped = (reply: RawReply): readonly [key: string, member: string, score: number] | undefined | Mismatch => {
+  if (reply === null) return undefined
+  if (!Array.isArray(reply) || reply.length !== 3) return notPopped
+  const key = text(reply[0])
+  const member = text(reply[1])
+  const value = float(reply[2])
+  return key instanceof Mismatch || member instanceof Mismatch || value instanceof Mismatch
+    ? notPopped
+    : [key, member, value]
+}
+
+export const sortedSets = {
+  zadd: (key: Arg, entries: ReadonlyArray<Scored>, options?: ZaddOptions): Command<number> =>
+    make("ZADD", [key, ...zaddArgs(entries, options)], int),
+  zincrBy: (key: Arg, by: number, member: Arg): Command<number> => make("ZINCRBY", [key, score(by), member], float),
+  zrem: (key: Arg, ...members: ReadonlyArray<Arg>): Command<number> => make("ZREM", [key, ...members], int),
+  zcard: (key: Arg): Command<number> => make("ZCARD", [key], int),
+  zcount: (key: Arg, min: Arg, max: Arg): Command<number> => make("ZCOUNT", [key, bound(min), bound(max)], int),
+  zscore: (key: Arg, member: Arg): Command<number | undefined> => make("ZSCORE", [key, member], orUndefined(float)),
+  zmscore: (key: Arg, members: ReadonlyArray<Arg>): Command<ReadonlyArray<number | undefined>> =>
+    make("ZMSCORE", [key, ...members], list(orUndefined(float))),
+  zrank: (key: Arg, member: Arg): Command<number | undefined> => make("ZRANK", [key, member], orUndefined(int)),
+  zrevRank: (key: Arg, member: Arg): Command<number | undefined> => make("ZREVRANK", [key, member], orUndefined(int)),
+  zrange: (key: Arg, start: Arg, stop: Arg, options?: ZrangeOptions): Command<ReadonlyArray<string>> =>
+    make("ZRANGE", rangeArgs(key, start, stop, options), list(text)),
+  zrangeWithScores: (key: Arg, start: Arg, stop: Arg, options?: ZrangeOptions): Command<ReadonlyArray<Scored>> =>
+    make("ZRANGE", [...rangeArgs(key, start, stop, options), "WITHSCORES"], scored),
+  zremRangeByRank: (key: Arg, start: number, stop: number): Command<number> =>
+    make("ZREMRANGEBYRANK", [key, start, stop], int),
+  zremRangeByScore: (key: Arg, min: Arg, max: Arg): Command<number> =>
+    make("ZREMRANGEBYSCORE", [key, bound(min), bound(max)], int),
+  zpopMin: (key: Arg): Command<Scored | undefined> => make("ZPOPMIN", [key], first),
+  zpopMax: (key: Arg): Command<Scored | undefined> => make("ZPOPMAX", [key], first),
+  zinterStore: (to: Arg, keys: ReadonlyArray<Arg>): Command<number> =>
+    make("ZINTERSTORE", [to, keys.length, ...keys], int),
+  zunionStore: (to: Arg, keys: ReadonlyArray<Arg>): Command<number> =>
+    make("ZUNIONSTORE", [to, keys.length, ...keys], int),
+  /** The member with the least score of the first sorted set that has one; `undefined` after the timeout. */
+  bzpopMin: (
+    keys: ReadonlyArray<Arg>,
+    timeout: Duration.Input
+  ): Command<readonly [key: string, member: string, score: number] | undefined> =>
+    make("BZPOPMIN", [...keys, blockSeconds(timeout)], blockPopped),
+  /** The member with the greatest score, likewise. */
+  bzpopMax: (
+    keys: ReadonlyArray<Arg>,
+    timeout: Duration.Input
+  ): Command<readonly [key: string, member: string, score: number] | undefined> =>
+    make("BZPOPMAX", [...keys, blockSeconds(timeout)], blockPopped)
+}

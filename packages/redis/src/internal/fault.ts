@@ -1,0 +1,103 @@
+/**
+ * Errors of the server, of ioredis and of sockets, as `RedisError`.
+ *
+ * ioredis puts the command's arguments on its errors, and some answers of the server repeat them, so none of these is
+ * ever passed on: what is kept is the code and the text without any argument.
+ */
+import {
+  CommandFailed,
+  ConnectionLost,
+  DialFailed,
+  Loading,
+  ReadOnly,
+  RedisError,
+  type RedisErrorReason
+} from "../RedisError.ts"
+import type { EncodedArg } from "./request.ts"
+
+/** What the server answered, or `undefined` if the error is not the server's. */
+export const answerOf = (error: unknown): { readonly code: string; readonly description: string } | undefined => {
+  if (!(error instanceof Error) || error.name !== "ReplyError") return undefined
+  const found = /^([A-Z][A-Z0-9_]*)(?: ([^]*))?$/.exec(error.message)
+  return found === null
+    ? { code: "ERR", description: error.message }
+    : { code: found[1]!, description: found[2] ?? "" }
+}
+
+export const reasonOf = (error: unknown, wasSent: boolean, args: ReadonlyArray<EncodedArg>): RedisErrorReason => {
+  const answer = answerOf(error)
+  if (answer === undefined) {
+    return new ConnectionLost({ wasSent, description: error instanceof Error ? error.message : "it was closed" })
+  }
+  switch (answer.code) {
+    case "READONLY":
+      return new ReadOnly()
+    case "LOADING":
+      return new Loading()
+    default:
+      return new CommandFailed({ code: answer.code, description: withoutArgs(answer.description, args) })
+  }
+}
+
+/** The error of a command. */
+export const make = (
+  command: string,
+  args: ReadonlyArray<EncodedArg>,
+  error: unknown,
+  wasSent: boolean
+): RedisError => new RedisError({ command, reason: reasonOf(error, wasSent, args) })
+
+const withoutArgs = (description: string, args: ReadonlyArray<EncodedArg>): string => {
+  let text = description.replace(/,? ?with args beginning with:[^]*$/, "")
+  for (const arg of args) {
+    const value = arg.toString()
+    // Shorter ones are words like EX and GT, which the description is about.
+    if (value.length > 3 && !/^[A-Z]+$/.test(value)) text = text.replaceAll(value, "...")
+  }
+  return printable(text)
+}
+
+/** It may be shown in a terminal, or be a line of a log. */
+const printable = (text: string): string => text.slice(0, 200).replaceAll(/\p{Cc}/gu, "?")
+
+/** Codes that only a change of the configuration can mend. */
+const permanent: ReadonlyArray<string> = [
+  "NOAUTH",
+  "NOPERM",
+  "ERR",
+  "CERT_",
+  "DEPTH_ZERO_",
+  "SELF_SIGNED_",
+  "UNABLE_TO_",
+  "ERR_TLS_",
+  "ERR_SSL_"
+]
+
+/** The error of a dial. `hasFreshCredentials`: they may be other ones the next time. */
+export const ofDial = (address: string, error: unknown, hasFreshCredentials: boolean): RedisError => {
+  const answer = answerOf(error)
+  const code = answer?.code ?? socketCode(error)
+  const isRetryable = code === "WRONGPASS" || (code === "ERR" && /AUTH|password/i.test(answer?.description ?? ""))
+    ? hasFreshCredentials
+    // "ERR max number of clients reached" ends by itself.
+    : answer?.description.startsWith("max number of clients") === true ||
+      !permanent.some((start) => code?.startsWith(start))
+  const said = error instanceof Error ? error.message : "it failed"
+  return dialFailed(address, said === "" ? code ?? "it failed" : said, code, isRetryable)
+}
+
+export const dialFailed = (
+  address: string,
+  description: string,
+  code: string | undefined,
+  isRetryable: boolean
+): RedisError =>
+  new RedisError({
+    command: "connect",
+    reason: new DialFailed({ address, description: printable(description), code, isRetryable })
+  })
+
+const socketCode = (error: unknown): string | undefined => {
+  const code = typeof error === "object" && error !== null && "code" in error ? error.code : undefined
+  return typeof code === "string" ? code : undefined
+}

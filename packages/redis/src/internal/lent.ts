@@ -1,0 +1,111 @@
+/**
+ * One lease of a session, as the borrower sees it.
+ *
+ * One is made for each lease, since a connection kept too long must not reach the next lease. Every command of a
+ * borrower passes through `accept`, so it is here that a use after the lease is refused.
+ */
+import { PoolMisuse } from "@effect-pools/core/PoolError"
+import * as Effect from "effect/Effect"
+import type * as Stream from "effect/Stream"
+import type { Arg, Command, Decoder } from "../RedisCommand.ts"
+import { commands } from "../RedisCommands.ts"
+import type { CommandList, RedisConnection, ScanOptions, ScriptArgs } from "../RedisConnector.ts"
+import type { RedisError } from "../RedisError.ts"
+import * as Dirt from "./dirt.ts"
+import * as Scan from "./scan.ts"
+import * as Script from "./script.ts"
+import * as Send from "./send.ts"
+import type { Session } from "./session.ts"
+import * as Transaction from "./transaction.ts"
+
+type AnyCommand = Command<unknown>
+
+export class Lease {
+  readonly session: Session
+  isActive = true
+  /** Whether others may have a lease of the same session. Then it is for commands that leave nothing behind. */
+  isShared = false
+  private readonly pool: string
+
+  constructor(session: Session, pool: string) {
+    this.session = session
+    this.pool = pool
+  }
+
+  get clientId(): number | undefined {
+    const id = this.session.options.tags["clientId"]
+    return id === undefined ? undefined : Number(id)
+  }
+
+  run<A>(command: Command<A>): Effect.Effect<A, RedisError> {
+    return Send.one(this.session, () => this.accept(command))
+  }
+
+  pipeline(list: CommandList<ReadonlyArray<AnyCommand>>): Effect.Effect<any> {
+    return Send.many(this.session, () => this.acceptAll(list))
+  }
+
+  multi(list: CommandList<ReadonlyArray<AnyCommand>>): Effect.Effect<any, RedisError> {
+    return Transaction.run(this.session, () => this.acceptAll(list))
+  }
+
+  script<A>(lua: string, args?: ScriptArgs, decode?: Decoder<A>): Effect.Effect<any, RedisError> {
+    return Script.run((command) => this.run(command), lua, args, decode)
+  }
+
+  accept<C extends AnyCommand>(command: C): C {
+    if (!this.isActive) {
+      throw this.misuse(
+        "a connection was used after its lease ended: keep all work inside withConnection or the scope of getWith"
+      )
+    }
+    if (this.isShared && !Dirt.isShareable(command)) {
+      throw this.misuse(`${command.name} needs a connection to itself, and this one is shared: use withConnection`)
+    }
+    return command
+  }
+
+  scan(options?: ScanOptions): Stream.Stream<string, RedisError> {
+    return Scan.keys(this, options)
+  }
+
+  hscan(key: Arg, options?: ScanOptions): Stream.Stream<readonly [string, string], RedisError> {
+    return Scan.within(this, "HSCAN", Scan.fields, key, options)
+  }
+
+  sscan(key: Arg, options?: ScanOptions): Stream.Stream<string, RedisError> {
+    return Scan.within(this, "SSCAN", Scan.members, key, options)
+  }
+
+  zscan(key: Arg, options?: ScanOptions): Stream.Stream<readonly [string, number], RedisError> {
+    return Scan.within(this, "ZSCAN", Scan.scored, key, options)
+  }
+
+  /** Runs a command on one of the servers that hold the data between them, and tells how many they are. */
+  runAt<A>(command: Command<A>, primary: number | undefined): Effect.Effect<Scan.Step<A>, RedisError> {
+    return Effect.map(
+      Send.one(this.session, () => this.accept(command), primary),
+      (value) => ({ value, primaries: this.session.carrier.primaries() })
+    )
+  }
+
+  private acceptAll(list: CommandList<ReadonlyArray<AnyCommand>>): ReadonlyArray<AnyCommand> {
+    return listOf(list).map((command) => this.accept(command))
+  }
+
+  private misuse(rule: string): PoolMisuse {
+    return new PoolMisuse({ pool: this.pool, rule })
+  }
+}
+
+export const listOf = (list: CommandList<ReadonlyArray<AnyCommand>>): ReadonlyArray<AnyCommand> =>
+  typeof list === "function" ? list(commands) : list
+
+for (const [name, make] of Object.entries(commands) as ReadonlyArray<[string, (...args: any) => AnyCommand]>) {
+  const value = function(this: Lease, ...args: ReadonlyArray<unknown>) {
+    return Send.one(this.session, () => this.accept(make(...args)))
+  }
+  Object.defineProperty(Lease.prototype, name, { value })
+}
+
+export const leaseOf = (lent: RedisConnection): Lease => lent as unknown as Lease

@@ -1,0 +1,145 @@
+/**
+ * One connection to one server: a socket, on which ioredis encodes nothing but frames answers.
+ *
+ * ioredis must do nothing by itself here: it neither reconnects nor queues nor retries, asks for no password and has no
+ * timer running. The end of the socket is the end of the node.
+ */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { Redis } from "ioredis"
+import type { RawReply } from "../RedisCommand.ts"
+import type { RedisError } from "../RedisError.ts"
+import { Batch } from "./batch.ts"
+import * as Fault from "./fault.ts"
+import { limitReplies } from "./replyLimit.ts"
+import { type EncodedArg, Request } from "./request.ts"
+import { type Address, addressText, type ConnectionSettings } from "./settings.ts"
+
+export type OnEnd = (cause: Error) => void
+
+export class Node {
+  readonly address: Address
+  /** For what only a dedicated connection may do: its events tell of messages. */
+  readonly redis: Redis
+  /** What ended it, as long as it lives `undefined`. */
+  ended: Error | undefined = undefined
+  /** The first error of its socket. */
+  failure: Error | undefined = undefined
+  private readonly batch: Batch
+
+  constructor(address: Address, redis: Redis) {
+    this.address = address
+    this.redis = redis
+    this.batch = new Batch(() => redis.stream)
+  }
+
+  /** Sends a request, and has it answered in any case. */
+  send(request: Request): void {
+    if (this.ended !== undefined) return request.reject(this.ended)
+    request.node = this
+    // It keeps account of subscriptions by the name it would have given the command itself.
+    if (request.name.endsWith("SUBSCRIBE")) request.name = request.name.toLowerCase()
+    this.redis.sendCommand(request as never, this.batch as never)
+  }
+
+  /** Sends a command by itself and gives its answer as it came, or the error as it came. */
+  call(name: string, ...args: ReadonlyArray<EncodedArg>): Effect.Effect<RawReply, unknown> {
+    return Effect.callback((resume) =>
+      this.send(
+        new Request(name, args, (_, reply, error) =>
+          resume(error === undefined ? Effect.succeed(reply) : Effect.fail(error)))
+      )
+    )
+  }
+
+  /** What ends or has ended it, as far as is known by now. */
+  get cause(): Error {
+    return this.ended ?? this.failure ?? new Error("the server closed the connection")
+  }
+
+  /** Ends it at once: nothing more is sent, and what waits for an answer gets an error. */
+  destroy(cause: Error): void {
+    this.ended ??= cause
+    this.redis.disconnect()
+    this.redis.stream?.destroy()
+  }
+}
+
+/** Opens a connection to one server, without a login. It has no time limit: who calls has one. */
+export const open = (
+  settings: Pick<ConnectionSettings, "tls" | "family" | "keepAlive" | "maxReplySize">,
+  address: Address,
+  onEnd: OnEnd
+): Effect.Effect<Node, RedisError, Scope.Scope> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function*() {
+      const redis = make(settings, address)
+      const node = new Node(address, redis)
+      redis.on("error", (error: Error) => {
+        node.failure ??= error
+        // An answer that nobody asked for, or that can't be read: what follows can't be told apart any more.
+        if (redis.status === "ready") node.destroy(error)
+      })
+      redis.on("close", () => {
+        node.ended ??= node.cause
+        onEnd(node.ended)
+      })
+      yield* Effect.addFinalizer(() => closed(node))
+      yield* restore(connected(node))
+      limitReplies(node, settings.maxReplySize)
+      return node
+    })
+  )
+
+const make = (settings: Pick<ConnectionSettings, "tls" | "family" | "keepAlive">, address: Address): Redis =>
+  new Redis({
+    host: address.host,
+    port: address.port,
+    family: settings.family,
+    keepAlive: settings.keepAlive,
+    ...(settings.tls === undefined ? {} : { tls: settings.tls }),
+    // The oldest protocol has one form for each answer, whatever the server's age.
+    protocol: 2,
+    lazyConnect: true,
+    connectTimeout: 0,
+    retryStrategy: () => null,
+    maxRetriesPerRequest: 0,
+    enableOfflineQueue: false,
+    enableReadyCheck: false,
+    autoResubscribe: false,
+    autoResendUnfulfilledCommands: false,
+    disableClientInfo: true
+  })
+
+const connected = (node: Node): Effect.Effect<void, RedisError> =>
+  Effect.callback<void, RedisError>((resume) => {
+    node.redis.connect().then(
+      () => resume(Effect.void),
+      (error: unknown) => resume(Effect.fail(Fault.ofDial(addressText(node.address), node.failure ?? error, false)))
+    )
+  })
+
+const goodbyeLimit = "1 second"
+
+/** Says goodbye and waits until the server has hung up, since until then it counts the connection. */
+const closed = (node: Node): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    node.ended ??= new Error("the pool closed the connection")
+    const { redis } = node
+    const { stream } = redis
+    redis.disconnect()
+    if (stream === undefined || stream === null || stream.closed) return Effect.void
+    const hungUp = Effect.callback<void>((resume) => {
+      const onClose = () => resume(Effect.void)
+      stream.once("close", onClose)
+      return Effect.sync(() => stream.off("close", onClose))
+    })
+    return Effect.interruptible(hungUp).pipe(
+      Effect.timeoutOption(goodbyeLimit),
+      Effect.andThen(Effect.sync(() => {
+        // A socket that is destroyed still needs somebody to listen to its errors.
+        stream.on("error", () => {})
+        stream.destroy()
+      }))
+    )
+  })

@@ -1,0 +1,120 @@
+/**
+ * One command on its way: encoded, sent by ioredis, and answered.
+ *
+ * It takes the place of ioredis's own `Command`, of which it has the members that `Redis.sendCommand` and the reader of
+ * answers use. It makes no promise and no closures, keeps arguments out of errors, and its answer stays as it came.
+ */
+import type { RawReply } from "../RedisCommand.ts"
+import type { Batch } from "./batch.ts"
+
+export type EncodedArg = string | Buffer
+
+/** Called once: with an answer, or with the error that took its place. */
+export type OnDone = (request: Request, reply: RawReply, error: unknown) => void
+
+/** Stands for an error that is a bug of the program, and not an answer: who waits for the answer dies of it. */
+export class Defect {
+  readonly cause: unknown
+
+  constructor(cause: unknown) {
+    this.cause = cause
+  }
+}
+
+export class Request {
+  /** In capitals. */
+  name: string
+  readonly args: ReadonlyArray<EncodedArg>
+  /** Set while it is on its way, by who sends it. */
+  onDone: OnDone | undefined
+  /** When it is given up, by the session's clock; `Infinity` for one that blocks for ever. */
+  deadline = Infinity
+  isBlocking = false
+  wasSent = false
+  /** Where it was sent to. */
+  node: { readonly cause: Error } | undefined = undefined
+  private batch: Batch | undefined = undefined
+  private flushes = 0
+  /** Asked about an error before it is told: whether it sends the request elsewhere instead. */
+  onRedirection: ((error: unknown) => boolean) | undefined = undefined
+  redirections = 0
+  // For ioredis: a promise is asked for only by its tracing, which is off for a command that says it was traced.
+  readonly isTraced = true
+  readonly promise = undefined
+  readonly inTransaction = false
+  readonly pipelineIndex = undefined
+
+  constructor(name: string, args: ReadonlyArray<EncodedArg>, onDone: OnDone) {
+    this.name = name
+    this.args = args
+    this.onDone = onDone
+  }
+
+  setReplyContext(): void {}
+
+  toWritable(batch: Batch): string | Buffer {
+    this.wasSent = true
+    this.batch = batch
+    this.flushes = batch.flushes
+    return encode(this.name, this.args)
+  }
+
+  resolve(reply: RawReply): void {
+    if (this.isPremature) return
+    const { onDone } = this
+    this.onDone = undefined
+    onDone?.(this, reply, undefined)
+  }
+
+  /**
+   * Whether an answer comes before the request has left. Then it is one too many to a request before, in the same chunk:
+   * whoever got that one has run on already and sent this.
+   */
+  private get isPremature(): boolean {
+    const { batch } = this
+    if (batch === undefined || batch.flushes !== this.flushes) return false
+    const cause = new Error("the server gave an answer that nobody asked for")
+    this.batch = undefined
+    batch.distrust(cause)
+    this.fail(cause)
+    return true
+  }
+
+  reject(error: unknown): void {
+    if (error instanceof Error && error.name === "ReplyError" && this.isPremature) return
+    if (this.onDone !== undefined && this.onRedirection?.(error) === true) return
+    // ioredis knows no more of the end of a connection than that.
+    const isEnd = error instanceof Error && error.message === "Connection is closed."
+    this.fail(isEnd ? this.node?.cause ?? error : error)
+  }
+
+  /** Has it answered with an error, wherever it might be sent. */
+  fail(error: unknown): void {
+    const { onDone } = this
+    this.onDone = undefined
+    onDone?.(this, null, error ?? new Error("the command failed"))
+  }
+}
+
+const encode = (name: string, args: ReadonlyArray<EncodedArg>): string | Buffer => {
+  let written = `*${args.length + 1}\r\n$${name.length}\r\n${name}\r\n`
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i]!
+    if (typeof arg !== "string") return encodeBytes(written, args, i)
+    written += `$${Buffer.byteLength(arg)}\r\n${arg}\r\n`
+  }
+  return written
+}
+
+const crlf = Buffer.from("\r\n")
+
+/** From the first argument that is bytes, everything is. */
+const encodeBytes = (written: string, args: ReadonlyArray<EncodedArg>, from: number): Buffer => {
+  const parts: Array<Buffer> = [Buffer.from(written)]
+  for (let i = from; i < args.length; i++) {
+    const arg = args[i]!
+    const bytes = typeof arg === "string" ? Buffer.from(arg) : arg
+    parts.push(Buffer.from(`$${bytes.length}\r\n`), bytes, crlf)
+  }
+  return Buffer.concat(parts)
+}

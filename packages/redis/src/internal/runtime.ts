@@ -1,0 +1,54 @@
+/**
+ * A pool together with what only a Redis pool has.
+ */
+import * as ConnectionPool from "@effect-pools/core/ConnectionPool"
+import type { Connector } from "@effect-pools/core/Connector"
+import type { PoolOptions } from "@effect-pools/core/PoolConfig"
+import { PoolError } from "@effect-pools/core/PoolError"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { RedisOptions } from "../RedisConfig.ts"
+import type { RedisConnection } from "../RedisConnector.ts"
+import * as RedisConnectors from "./connector.ts"
+import { leaseOf } from "./lent.ts"
+import { openFrom } from "./line.ts"
+import * as Options from "./options.ts"
+import * as Subscribe from "./subscribe.ts"
+import * as Subscriber from "./subscriber.ts"
+
+export type Pool = ConnectionPool.ConnectionPool<RedisConnection>
+
+export const make = (id: string, options: RedisOptions): Effect.Effect<Pool, PoolError, Scope.Scope> =>
+  Effect.flatMap(
+    Effect.mapError(
+      Effect.fromResult(Options.check(options, id)),
+      (reason) => new PoolError({ pool: options.name ?? id, reason })
+    ),
+    ({ connection, pool }) => makeWith(RedisConnectors.make(pool.name ?? id, connection), pool)
+  )
+
+/** Makes the pool over another connector, such as a scripted one. */
+export const makeWith = <Session>(
+  connector: Connector<Session, RedisConnection>,
+  options: PoolOptions
+): Effect.Effect<Pool, PoolError, Scope.Scope> =>
+  Effect.gen(function*() {
+    const bare = yield* ConnectionPool.make(connector, { ...options, kind: "redis" })
+    const subscriber = yield* Subscriber.make(bare.config, openFrom(bare))
+    const isSharing = (connector.sharers ?? 1) > 1
+    const pool: Pool = {
+      ...bare,
+      withShared: (f, options) => isSharing ? shared(bare, f, options) : bare.withConnection(f, options),
+      // Subscribers would keep their connection as long as they are let.
+      drain: Effect.andThen(subscriber.end, bare.drain)
+    }
+    Subscribe.register(pool, subscriber)
+    return pool
+  })
+
+/** A lease that others may have beside, and that therefore refuses what would be in their way. */
+const shared: (bare: Pool, ...args: Parameters<Pool["withShared"]>) => any = (bare, f, options) =>
+  bare.withShared((lent) => {
+    leaseOf(lent).isShared = true
+    return f(lent)
+  }, options)

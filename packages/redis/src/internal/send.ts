@@ -1,0 +1,119 @@
+/**
+ * Sends commands on a session and gives their answers as effects.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Result from "effect/Result"
+import { type Arg, type Command, Mismatch, type RawReply } from "../RedisCommand.ts"
+import { RedisError, UnexpectedReply } from "../RedisError.ts"
+import * as Fault from "./fault.ts"
+import { Defect, type EncodedArg, Request } from "./request.ts"
+import type { Session } from "./session.ts"
+
+/** Runs one command, which is made in the fiber, so that what is wrong with it is a defect there. */
+export const one = <A>(
+  session: Session,
+  prepare: () => Command<A>,
+  primary?: number
+): Effect.Effect<A, RedisError> =>
+  Effect.callback((resume) => {
+    const command = prepare()
+    const request = new Request(command.name, encodeAll(command.args), (request, reply, error) => {
+      session.finish(request, error)
+      // The decoder may be the user's: it runs in the fiber, where its bugs are defects of the fiber.
+      resume(error === undefined ? Effect.suspend(() => decoded(command, reply)) : failed(request, error))
+    })
+    session.send(request, primary)
+    // Nobody need be told that one is no longer waited for, but for one that may never be answered.
+    return request.isBlocking ? Effect.sync(() => session.abandon(request)) : undefined
+  })
+
+const decoded = <A>(command: Command<A>, reply: RawReply): Exit.Exit<A, RedisError> => {
+  const value = command.decode(reply)
+  return value instanceof Mismatch ? Exit.fail(unexpected(command.name, value)) : Exit.succeed(value)
+}
+
+/** Runs several commands, sent in one go. Each has its own answer or error. */
+export const many = (
+  session: Session,
+  prepare: () => ReadonlyArray<Command<unknown>>
+): Effect.Effect<ReadonlyArray<Result.Result<unknown, RedisError>>> =>
+  Effect.suspend(() => {
+    const commands = prepare()
+    const send = (requests: ReadonlyArray<Request>) => {
+      for (const request of requests) session.send(request)
+    }
+    return Effect.map(
+      answers(session, commands, send),
+      (outcomes) => commands.map((command, i) => resultOf(command, outcomes[i]!))
+    )
+  })
+
+/** What became of one request. */
+export interface Outcome {
+  readonly reply: RawReply
+  readonly error: RedisError | undefined
+}
+
+/** Sends requests and waits until each has its answer. */
+export const answers = (
+  session: Session,
+  commands: ReadonlyArray<Pick<Command<unknown>, "name" | "args">>,
+  send: (requests: ReadonlyArray<Request>) => void
+): Effect.Effect<ReadonlyArray<Outcome>> =>
+  Effect.callback((resume) => {
+    if (commands.length === 0) return resume(Effect.succeed([]))
+    const outcomes: Array<Outcome> = Array(commands.length)
+    let missing = commands.length
+    const requests = commands.map(({ args, name }, i) =>
+      new Request(name, encodeAll(args), (request, reply, error) => {
+        session.finish(request, error)
+        if (error instanceof Defect) return resume(Effect.die(error.cause))
+        outcomes[i] = { reply, error: error === undefined ? undefined : failure(request, error) }
+        if (--missing === 0) resume(Effect.succeed(outcomes))
+      })
+    )
+    send(requests)
+    return Effect.sync(() => {
+      for (const request of requests) {
+        if (request.isBlocking && request.onDone !== undefined) return session.abandon(request)
+      }
+    })
+  })
+
+/** Reads one outcome of several. */
+export const resultOf = <A>(command: Command<A>, { error, reply }: Outcome): Result.Result<A, RedisError> => {
+  if (error !== undefined) return Result.fail(error)
+  const value = command.decode(reply)
+  return value instanceof Mismatch ? Result.fail(unexpected(command.name, value)) : Result.succeed(value)
+}
+
+const failed = (request: Request, error: unknown): Exit.Exit<never, RedisError> =>
+  error instanceof Defect ? Exit.die(error.cause) : Exit.fail(failure(request, error))
+
+const failure = (request: Request, error: unknown): RedisError =>
+  error instanceof RedisError ? error : Fault.make(request.name.toUpperCase(), request.args, error, request.wasSent)
+
+export const unexpected = (command: string, { expected }: Mismatch): RedisError =>
+  new RedisError({ command, reason: new UnexpectedReply({ expected }) })
+
+const encodeAll = (args: ReadonlyArray<Arg>): ReadonlyArray<EncodedArg> => {
+  for (let i = 0; i < args.length; i++) {
+    if (typeof args[i] !== "string") return args.map(encoded)
+  }
+  return args as ReadonlyArray<string>
+}
+
+const encoded = (arg: Arg): EncodedArg => {
+  switch (typeof arg) {
+    case "string":
+      return arg
+    case "number":
+    case "bigint":
+      return String(arg)
+    default:
+      if (Buffer.isBuffer(arg)) return arg
+      if (arg instanceof Uint8Array) return Buffer.from(arg.buffer, arg.byteOffset, arg.byteLength)
+      throw new TypeError("an argument of a Redis command must be a text, a number or bytes")
+  }
+}

@@ -1,0 +1,253 @@
+/**
+ * One connection of the pool: it knows what is on its way, what its borrower left behind, and what ended it.
+ */
+import type * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
+import { CommandTimeout, ConnectionLost, RedisError } from "../RedisError.ts"
+import * as Dirt from "./dirt.ts"
+import { answerOf } from "./fault.ts"
+import type { Node } from "./node.ts"
+import type { Request } from "./request.ts"
+import type { RawReply } from "../RedisCommand.ts"
+
+/** Carries requests to a server, or to the right one of several. */
+export interface Carrier {
+  readonly send: (request: Request) => void
+  /** Sends it to the primary of that number, from 0; the last of them if there are fewer. */
+  readonly sendTo: (request: Request, primary: number) => void
+  /** How many primaries hold the data between them. */
+  readonly primaries: () => number
+  /** Sends what must reach one server without anything in between. */
+  readonly sendTogether: (requests: ReadonlyArray<Request>) => void
+  /** Ends all its sockets at once. */
+  readonly destroy: (cause: Error) => void
+  /** Where to listen: at the server that serves a sharded channel, or at any for what all of them serve. */
+  readonly listener: (shardedChannel: string | undefined) => Effect.Effect<Node, unknown>
+  /** Learns from a server's refusal where a sharded channel is. `false` if it says nothing about that. */
+  readonly redirected: (error: unknown, by: Node) => boolean
+}
+
+export interface SessionOptions {
+  readonly address: string
+  readonly db: number
+  /** Milliseconds. */
+  readonly commandTimeout: number
+  /** Whether a refused write means that the connection leads to the wrong server. */
+  readonly expectsWrites: boolean
+  /** Whether it leads to several servers. Then nobody knows which of them a state was left in. */
+  readonly isSpread: boolean
+  /** What `inspect` shows. */
+  readonly tags: Readonly<Record<string, string>>
+}
+
+/** How a request's fate is told. */
+export type OnAnswer = (request: Request, reply: RawReply, error: unknown) => void
+
+export class Session {
+  readonly carrier: Carrier
+  readonly options: SessionOptions
+  private readonly clock: Clock.Clock
+  /** What waits for its answer, oldest first. */
+  private readonly outstanding = new Set<Request>()
+  private ended: Error | undefined
+  private hasRefusedWrite = false
+  private isInTransaction = false
+  private isWatching = false
+  private isStained = false
+  private hasSelected = false
+  private readonly onEnd: (cause: Error) => void
+  private onQuiet: (() => void) | undefined
+  private readonly busy = Latch.makeUnsafe(false)
+  private isTimed = false
+
+  constructor(carrier: Carrier, options: SessionOptions, clock: Clock.Clock, onEnd: (cause: Error) => void) {
+    this.carrier = carrier
+    this.options = options
+    this.clock = clock
+    this.onEnd = onEnd
+  }
+
+  /** What it does just now. */
+  get activity(): string | undefined {
+    for (const request of this.outstanding) return request.name
+    return undefined
+  }
+
+  get isDead(): boolean {
+    return this.ended !== undefined
+  }
+
+  send(request: Request, primary?: number): void {
+    this.begin(request)
+    if (this.ended !== undefined) request.fail(this.ended)
+    else if (primary === undefined) this.carrier.send(request)
+    else this.carrier.sendTo(request, primary)
+  }
+
+  sendTogether(requests: ReadonlyArray<Request>): void {
+    for (const request of requests) this.begin(request)
+    if (this.ended === undefined) this.carrier.sendTogether(requests)
+    else for (const request of requests) request.fail(this.ended)
+  }
+
+  private begin(request: Request): void {
+    this.outstanding.add(request)
+    this.mark(request)
+    // One that blocks has the time that the server was given for it besides.
+    const allowed = request.isBlocking ? Dirt.blockLimit(request.name, request.args) : 0
+    request.deadline = this.clock.currentTimeMillisUnsafe() + allowed + this.options.commandTimeout
+    if (!this.isTimed) {
+      this.isTimed = true
+      this.busy.openUnsafe()
+    }
+  }
+
+  /** Called by each request when it is answered, before whoever waits for it is told. */
+  finish(request: Request, error: unknown): void {
+    this.outstanding.delete(request)
+    if (error !== undefined) this.learn(error)
+    if (this.outstanding.size === 0) this.onQuiet?.()
+  }
+
+  private learn(error: unknown): void {
+    const answer = answerOf(error)
+    if (answer?.code === "READONLY") this.hasRefusedWrite = true
+    // ioredis fails what is on its way before it tells that the connection has ended. Whoever waits must find it dead.
+    else if (answer === undefined && error instanceof Error && !(error instanceof RedisError)) this.lost(error)
+  }
+
+  private mark(request: Request): void {
+    switch (Dirt.of(request.name, request.args)) {
+      case "none":
+        return
+      case "blocks":
+        request.isBlocking = true
+        return
+      case "opens":
+        this.isInTransaction = true
+        return
+      case "watches":
+        if (this.options.isSpread) this.isStained = true
+        this.isWatching = true
+        return
+      case "unwatches":
+        this.isWatching = false
+        return
+      case "ends":
+        this.isInTransaction = false
+        this.isWatching = false
+        return
+      case "selects":
+        this.hasSelected = true
+        return
+      case "stains":
+        this.isStained = true
+        return
+    }
+  }
+
+  /** A borrower no longer waits for an answer that may never come. */
+  abandon(request: Request): void {
+    this.kill(new Error(`${request.name} was interrupted`))
+  }
+
+  /** Ends the connection at once. */
+  kill(cause: Error): void {
+    if (this.ended !== undefined) return
+    this.lost(cause)
+    this.carrier.destroy(cause)
+  }
+
+  /** The connection has ended. */
+  lost(cause: Error): void {
+    if (this.ended !== undefined) return
+    this.ended = cause
+    this.onEnd(cause)
+  }
+
+  /** Whether the session can't be used after a lease. */
+  get isBroken(): boolean {
+    return this.ended !== undefined || (this.hasRefusedWrite && this.options.expectsWrites)
+  }
+
+  /** What must be done before the next lease; `undefined` if nothing. */
+  reset(call: (name: string, ...args: ReadonlyArray<string>) => Effect.Effect<unknown, unknown>):
+    | Effect.Effect<void, unknown>
+    | undefined
+  {
+    this.hasRefusedWrite = false
+    if (this.isStained) return unclean("its borrower changed it in a way that can't be undone")
+    if (this.outstanding.size > 0) {
+      return Effect.andThen(
+        this.quiet,
+        Effect.suspend(() => this.clean(call) ?? Effect.void)
+      )
+    }
+    return this.clean(call)
+  }
+
+  private clean(
+    call: (name: string, ...args: ReadonlyArray<string>) => Effect.Effect<unknown, unknown>
+  ): Effect.Effect<void, unknown> | undefined {
+    if (!this.isInTransaction && !this.isWatching && !this.hasSelected) return undefined
+    if (this.options.isSpread) return unclean("its borrower left a transaction open")
+    const steps: Array<Effect.Effect<unknown, unknown>> = []
+    if (this.isInTransaction) {
+      steps.push(Effect.logWarning("a lease ended inside a transaction, which is discarded"), call("DISCARD"))
+    } else if (this.isWatching) steps.push(call("UNWATCH"))
+    if (this.hasSelected) steps.push(call("SELECT", String(this.options.db)))
+    return Effect.andThen(
+      Effect.all(steps, { discard: true }),
+      Effect.sync(() => {
+        this.hasSelected = false
+      })
+    )
+  }
+
+  /** Waits for the answers that nobody waits for any more. */
+  private readonly quiet: Effect.Effect<void, unknown> = Effect.callback<void, unknown>((resume) => {
+    for (const request of this.outstanding) {
+      if (request.isBlocking) return resume(unclean(`${request.name} still runs`))
+    }
+    if (this.outstanding.size === 0) return resume(Effect.void)
+    this.onQuiet = () => {
+      this.onQuiet = undefined
+      resume(Effect.void)
+    }
+    return Effect.sync(() => {
+      this.onQuiet = undefined
+    })
+  })
+
+  /** Gives the connection up when an answer does not come in time. Runs as long as the connection lives. */
+  readonly watch: Effect.Effect<never> = Effect.forever(Effect.suspend(() => {
+    if (this.outstanding.size === 0) {
+      this.isTimed = false
+      this.busy.closeUnsafe()
+      return this.busy.await
+    }
+    const now = this.clock.currentTimeMillisUnsafe()
+    let next = now + this.options.commandTimeout
+    for (const { deadline } of this.outstanding) if (deadline < next) next = deadline
+    if (next > now) return Effect.sleep(next - now)
+    this.expire(now)
+    return Effect.void
+  }))
+
+  private expire(now: number): void {
+    const { commandTimeout } = this.options
+    const cause = new Error(`no answer came within ${commandTimeout} ms (commandTimeout)`)
+    // First, so that whoever is told runs on without it.
+    this.lost(cause)
+    for (const request of this.outstanding) {
+      if (request.deadline <= now) {
+        request.fail(new RedisError({ command: request.name, reason: new CommandTimeout({ timeout: commandTimeout }) }))
+      }
+    }
+    this.carrier.destroy(cause)
+  }
+}
+
+const unclean = (description: string): Effect.Effect<never, RedisError> =>
+  Effect.fail(new RedisError({ command: "reset", reason: new ConnectionLost({ wasSent: false, description }) }))

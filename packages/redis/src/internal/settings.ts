@@ -1,0 +1,42 @@
+/**
+ * The options of a Redis pool, checked and sorted: what the connector needs. Durations are in milliseconds.
+ */
+import type * as Effect from "effect/Effect"
+import type * as Redacted from "effect/Redacted"
+import type { ConnectionOptions } from "node:tls"
+
+export interface Address {
+  readonly host: string
+  readonly port: number
+}
+
+export type Topology =
+  | { readonly _tag: "standalone"; readonly address: Address }
+  | { readonly _tag: "cluster"; readonly nodes: ReadonlyArray<Address>; readonly maxRedirections: number }
+  | {
+    readonly _tag: "sentinel"
+    readonly nodes: ReadonlyArray<Address>
+    readonly name: string
+    readonly role: "primary" | "replica"
+    readonly username: string | undefined
+    readonly password: Redacted.Redacted | undefined
+  }
+
+export interface ConnectionSettings {
+  readonly topology: Topology
+  readonly username: string | undefined
+  readonly password: Redacted.Redacted | Effect.Effect<Redacted.Redacted, unknown> | undefined
+  readonly db: number
+  readonly tls: ConnectionOptions | undefined
+  readonly family: 0 | 4 | 6
+  readonly clientName: string
+  readonly keepAlive: number
+  readonly commandTimeout: number
+  /** Bytes. */
+  readonly maxReplySize: number
+  /** How many single commands may be on one connection at once. */
+  readonly sharing: number
+}
+
+export const addressText = ({ host, port }: Address): string =>
+  host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`

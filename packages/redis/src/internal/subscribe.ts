@@ -1,0 +1,43 @@
+/**
+ * Subscriptions of a pool as streams.
+ */
+import { InvalidOption, PoolError, PoolMisuse } from "@effect-pools/core/PoolError"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { RedisError } from "../RedisError.ts"
+import type { Element, SubscribeOptions } from "../RedisSubscription.ts"
+import type { Pool } from "./runtime.ts"
+import type { Subscriber } from "./subscriber.ts"
+import type { TopicKind } from "./topic.ts"
+
+const subscribers = new WeakMap<Pool, Subscriber>()
+
+/** Remembers who serves the subscriptions of a pool. */
+export const register = (pool: Pool, subscriber: Subscriber): void => void subscribers.set(pool, subscriber)
+
+export const subscriberOf = (pool: Pool): Subscriber => {
+  const subscriber = subscribers.get(pool)
+  if (subscriber !== undefined) return subscriber
+  throw new PoolMisuse({ pool: pool.name, rule: "subscribe takes a pool that RedisPool has made" })
+}
+
+export const stream = (
+  pool: Pool,
+  kind: TopicKind,
+  names: string | ReadonlyArray<string>,
+  options: SubscribeOptions = {}
+): Stream.Stream<Element, PoolError | RedisError> =>
+  Stream.unwrap(Effect.gen(function*() {
+    const { bufferSize = 1024, ...unknown } = options
+    for (const option of Object.keys(unknown)) return yield* refused(pool, option, "is no option of a subscription")
+    const topics = Array.from(new Set(typeof names === "string" ? [names] : names), (name) => ({ kind, name }))
+    if (topics.length === 0) return yield* refused(pool, "channels", "must name at least one")
+    if (!Number.isSafeInteger(bufferSize) || bufferSize < 1) {
+      return yield* refused(pool, "bufferSize", `must be an integer of at least 1, got ${bufferSize}`)
+    }
+    const inbox = yield* subscriberOf(pool).join(topics, bufferSize)
+    return Stream.fromPull(Effect.succeed(inbox.take))
+  }))
+
+const refused = (pool: Pool, option: string, rule: string): PoolError =>
+  new PoolError({ pool: pool.name, reason: new InvalidOption({ option, rule }) })

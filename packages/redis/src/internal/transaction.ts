@@ -1,0 +1,48 @@
+/**
+ * Several commands as one: `MULTI`, the commands, `EXEC`, sent in one go.
+ */
+import * as Effect from "effect/Effect"
+import type * as Result from "effect/Result"
+import type { Command, RawReply } from "../RedisCommand.ts"
+import { RedisError, TransactionAborted, UnexpectedReply } from "../RedisError.ts"
+import * as Fault from "./fault.ts"
+import * as Send from "./send.ts"
+import type { Session } from "./session.ts"
+
+type Results = ReadonlyArray<Result.Result<unknown, RedisError>>
+
+const multi = { name: "MULTI", args: [] }
+const exec = { name: "EXEC", args: [] }
+
+export const run = (
+  session: Session,
+  prepare: () => ReadonlyArray<Command<unknown>>
+): Effect.Effect<Results, RedisError> =>
+  Effect.suspend(() => {
+    const commands = prepare()
+    return Effect.flatMap(
+      Send.answers(session, [multi, ...commands, exec], (requests) => session.sendTogether(requests)),
+      (outcomes) => results(commands, outcomes)
+    )
+  })
+
+const results = (
+  commands: ReadonlyArray<Command<unknown>>,
+  outcomes: ReadonlyArray<Send.Outcome>
+): Effect.Effect<Results, RedisError> => {
+  // One that was not accepted is the reason why none was run: its error says more than that of EXEC.
+  const refused = outcomes.find(({ error }) => error !== undefined)?.error
+  if (refused !== undefined) return Effect.fail(refused)
+  const reply = outcomes.at(-1)!.reply
+  if (reply === null) return Effect.fail(new RedisError({ command: "EXEC", reason: new TransactionAborted() }))
+  if (!Array.isArray(reply) || reply.length !== commands.length) {
+    const reason = new UnexpectedReply({ expected: "the answers of the transaction" })
+    return Effect.fail(new RedisError({ command: "EXEC", reason }))
+  }
+  return Effect.succeed(commands.map((command, i) => Send.resultOf(command, outcomeOf(command, reply[i]))))
+}
+
+const outcomeOf = (command: Command<unknown>, reply: RawReply): Send.Outcome =>
+  reply instanceof Error
+    ? { reply: null, error: Fault.make(command.name, [], reply, true) }
+    : { reply, error: undefined }
