@@ -1,0 +1,224 @@
+/**
+ * What the manager of a program's pools offers, and its options. `ConnectionManager` is the service.
+ *
+ * @since 0.1.0
+ */
+import type { ConnectionPool } from "@effect-pools/core/ConnectionPool"
+import type { PoolError } from "@effect-pools/core/PoolError"
+import type { PoolEvent } from "@effect-pools/core/PoolEvent"
+import type { HealthWarning, PoolHealth } from "@effect-pools/core/PoolHealth"
+import type { PoolStats } from "@effect-pools/core/PoolStats"
+import type * as Context from "effect/Context"
+import * as Data from "effect/Data"
+import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import type * as Schedule from "effect/Schedule"
+import type * as Stream from "effect/Stream"
+import type { AlertChange } from "./internal/alertBoard.ts"
+import type { ManagerDrainReport } from "./internal/drain.ts"
+import type { ManagedPool } from "./internal/managedPool.ts"
+import type { HealthChange, Round } from "./internal/sampler.ts"
+import type { Alert, Fleet, Sample, Status } from "./MonitoringApi.ts"
+
+/**
+ * A pool as the manager gives it: everything but lending.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type { ManagedPool }
+
+/**
+ * What a drain did, and who held what. Durations are in milliseconds.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type { DrainedPool, ManagerDrainReport } from "./internal/drain.ts"
+
+/**
+ * An alert that was raised or cleared.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type { AlertChange }
+
+/**
+ * A pool whose status is not what it was.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type { HealthChange }
+
+/**
+ * One reading of all pools.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type { Round }
+
+/**
+ * The class of a pool, whatever it lends.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type PoolKey = Context.Key<unknown, ManagedPool>
+
+/**
+ * A pool by its class or by its name.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type PoolRef = PoolKey | string
+
+/**
+ * No pool of this name is managed.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class UnknownPool extends Data.TaggedError("UnknownPool")<{
+  readonly name: string
+  /** The names there are. */
+  readonly known: ReadonlyArray<string>
+}> {
+  override get message(): string {
+    return `no pool ${JSON.stringify(this.name)} is managed; there are ${this.known.join(", ")}`
+  }
+}
+
+/**
+ * The numbers of all pools at one moment.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ManagerStats {
+  /** Milliseconds since the epoch. */
+  readonly at: number
+  /** All pools added up. */
+  readonly fleet: Fleet
+  readonly pools: ReadonlyArray<PoolStats>
+}
+
+/**
+ * The health of all pools at one moment.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ManagerHealth {
+  /** Milliseconds since the epoch. */
+  readonly at: number
+  /** `unhealthy` if a pool is, else `degraded` if one is. */
+  readonly status: Status
+  /**
+   * 0 to 100: the mean over the pools, of which a healthy one counts 100, a degraded one 10 less for each warning but
+   * at least 50, and an unhealthy one 0. Never above 50 while one is unhealthy.
+   */
+  readonly score: number
+  readonly fleet: Fleet
+  readonly warnings: ReadonlyArray<HealthWarning & { readonly pool: string }>
+  readonly pools: ReadonlyArray<PoolHealth>
+}
+
+/**
+ * The options of a manager.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ManagerOptions<Pools extends ReadonlyArray<PoolKey> = ReadonlyArray<PoolKey>> {
+  /** The classes of the pools, at least one. No two pools may have the same name. */
+  readonly pools: Pools
+  /**
+   * In which order the pools are drained: groups, one after the other, the pools of a group at once. By default all at
+   * once. Every pool must be named once.
+   */
+  readonly drainOrder?: ReadonlyArray<ReadonlyArray<Pools[number]>> | undefined
+  /**
+   * How long the drain of all pools may take. Default 20 s. A pool that is not done by then is left to its own limits
+   * and named in the log. Too short: work is cut off that a pool would have waited for. Too long: whoever stops the
+   * process kills it first.
+   */
+  readonly drainTimeout?: Duration.Input | undefined
+  /**
+   * How often the pools are read for alerts and charts, at least 100 ms. Default 2 s. Too short: a thousand pools cost
+   * a noticeable share of a core. Too long: short trouble is not seen.
+   */
+  readonly sampleInterval?: Duration.Input | undefined
+  /** How far back the samples are kept. Default 5 min. Too long: memory, about 300 bytes a pool and sample. */
+  readonly history?: Duration.Input | undefined
+  /**
+   * The time over which failures and waits are judged. Default 1 min. Too short: few leases decide. Too long: alerts
+   * come and go late.
+   */
+  readonly alertWindow?: Duration.Input | undefined
+  /** How long a number must be above its limit before an alert is raised. Default 4 s. Too short: bursts alarm. */
+  readonly alertAfter?: Duration.Input | undefined
+  /** How long it must be well below before the alert is cleared. Default 10 s. Too short: alerts flap. */
+  readonly clearAfter?: Duration.Input | undefined
+  /** When `metrics` emits, after the first at once. Default every 30 s. */
+  readonly metricsSchedule?: Duration.Input | Schedule.Schedule<unknown> | undefined
+  /** When `healthStream` emits, after the first at once. Default every 60 s. */
+  readonly healthSchedule?: Duration.Input | Schedule.Schedule<unknown> | undefined
+}
+
+/**
+ * What the service offers. The class has the same members as statics.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Manager {
+  /** In the order in which they were given. */
+  readonly pools: ReadonlyArray<ManagedPool>
+  /** A pool by its class, with all it can do, or by its name. */
+  readonly get: {
+    <I, Lent>(pool: Context.Key<I, ConnectionPool<Lent>>): Effect.Effect<ConnectionPool<Lent>, UnknownPool>
+    (name: string): Effect.Effect<ManagedPool, UnknownPool>
+  }
+  readonly stats: Effect.Effect<ManagerStats>
+  readonly health: Effect.Effect<ManagerHealth>
+  /** Those that stand, the critical first, then the oldest; and those cleared, the latest first, 100 at most. */
+  readonly alerts: Effect.Effect<{ readonly current: ReadonlyArray<Alert>; readonly cleared: ReadonlyArray<Alert> }>
+  /** Alerts as they are raised and cleared. */
+  readonly alertChanges: Stream.Stream<AlertChange>
+  /**
+   * The events of all pools. While it runs each lease makes an event too, at a cost; see `ConnectionPool.events`. A
+   * reader too slow for a pool's `eventBuffer` loses the oldest.
+   */
+  readonly events: Stream.Stream<PoolEvent>
+  /** `stats`, at once and then on `metricsSchedule`. */
+  readonly metrics: Stream.Stream<ManagerStats>
+  /** `health`, at once and then on `healthSchedule`. */
+  readonly healthStream: Stream.Stream<ManagerHealth>
+  /** Pools whose status changed, seen within `sampleInterval`. */
+  readonly healthChanges: Stream.Stream<HealthChange>
+  /** Every reading, as it is taken each `sampleInterval`. */
+  readonly samples: Stream.Stream<Round>
+  /** The readings of the last minutes, the oldest first. */
+  readonly history: Effect.Effect<
+    ReadonlyArray<{ readonly name: string; readonly samples: ReadonlyArray<Sample> }>
+  >
+  /** Milliseconds between two readings. */
+  readonly sampleInterval: number
+  /** Opens the `minConnections` of these pools, by default of all, and tells how many are open of each. */
+  readonly warmUp: (
+    pools?: ReadonlyArray<PoolRef>
+  ) => Effect.Effect<ReadonlyArray<{ readonly pool: string; readonly open: number }>, PoolError | UnknownPool>
+  /** Pauses these pools, by default all. */
+  readonly pause: (pools?: ReadonlyArray<PoolRef>) => Effect.Effect<void, UnknownPool>
+  /** Resumes these pools, by default all. */
+  readonly resume: (pools?: ReadonlyArray<PoolRef>) => Effect.Effect<void, UnknownPool>
+  /**
+   * Drains these pools at once, or all in `drainOrder`, within `drainTimeout`. A drained pool is closed for good. An
+   * interruption of the caller does not stop it.
+   */
+  readonly drain: (pools?: ReadonlyArray<PoolRef>) => Effect.Effect<ManagerDrainReport, UnknownPool>
+}

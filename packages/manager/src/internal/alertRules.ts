@@ -1,0 +1,115 @@
+/**
+ * When a pool needs somebody's attention: the number, its limit, and what to do.
+ */
+import type { PoolHealth } from "@effect-pools/core/PoolHealth"
+import type { PoolStats } from "@effect-pools/core/PoolStats"
+import type { AlertRule } from "../MonitoringApi.ts"
+
+/** What the rules judge. */
+export interface Evidence {
+  readonly stats: PoolStats
+  readonly health: PoolHealth
+  /** Over the alert window. */
+  readonly recent: {
+    readonly attempts: number
+    readonly failureRate: number
+    readonly waits: number
+    /** The 95th percentile of waits where it is known, else their mean. */
+    readonly wait: number
+  }
+  /** Leases held longer than `leakTimeout`. */
+  readonly leaks: number
+}
+
+export interface Rule {
+  readonly rule: AlertRule
+  readonly level: "warning" | "critical"
+  readonly value: (evidence: Evidence) => number
+  /** Raised above this ... */
+  readonly limit: (evidence: Evidence) => number
+  /** ... and cleared at or below this, so that a number around the limit does not make it flap. */
+  readonly clear: (evidence: Evidence) => number
+  readonly message: (value: number, evidence: Evidence) => string
+  readonly recommendation: (evidence: Evidence) => string
+}
+
+/** With fewer, one failure or the wait for the first dial would pass for the rule. */
+const fewest = 20
+const highUtilization = 90
+const highFailureRate = 0.05
+/** ms */
+const slowWait = 100
+
+const fixed = (n: number) => (): number => n
+
+export const rules: ReadonlyArray<Rule> = [
+  {
+    rule: "unhealthy",
+    level: "critical",
+    value: ({ health }) => health.status === "unhealthy" ? 1 : 0,
+    limit: fixed(0),
+    clear: fixed(0),
+    message: (_, { health }) => `the pool is unhealthy: ${critical(health)?.message ?? "its health check says so"}`,
+    recommendation: ({ health }) => critical(health)?.remedy ?? "Check that the backend is up and reachable."
+  },
+  {
+    rule: "utilization",
+    level: "warning",
+    value: ({ stats }) => stats.utilization,
+    limit: fixed(highUtilization),
+    clear: fixed(80),
+    message: (value, { stats }) =>
+      `${stats.used} of ${stats.limit} connections are lent: ${round(value)} %, above ${highUtilization} %`,
+    recommendation: () => "Raise maxConnections if the backend can bear it, or hold connections for a shorter time."
+  },
+  {
+    rule: "failures",
+    level: "warning",
+    value: ({ recent }) => recent.attempts < fewest ? 0 : recent.failureRate,
+    limit: fixed(highFailureRate),
+    clear: fixed(highFailureRate / 2),
+    message: (value, { recent }) =>
+      `${round(value * 100)} % of the last ${recent.attempts} acquisitions and dials failed, above ${
+        highFailureRate * 100
+      } %`,
+    recommendation: ({ stats }) =>
+      stats.counts.failedToOpen > 0
+        ? "Check that the backend is up and reachable, and the last OpenFailed event."
+        : "Raise maxConnections or acquireTimeout, or hold connections for a shorter time."
+  },
+  {
+    rule: "slowAcquires",
+    level: "warning",
+    value: ({ recent }) => recent.waits < fewest ? 0 : recent.wait,
+    limit: fixed(slowWait),
+    clear: fixed(slowWait / 2),
+    message: (value, { recent }) =>
+      `callers lately waited ${round(value)} ms for a connection, above ${slowWait} ms, over ${recent.waits} leases`,
+    recommendation: () =>
+      "Raise maxConnections, or minConnections if callers wait for dials, or hold connections for a shorter time."
+  },
+  {
+    rule: "queue",
+    level: "warning",
+    value: ({ stats }) => stats.pending,
+    limit: ({ stats }) => stats.limit,
+    clear: ({ stats }) => Math.floor(stats.limit / 2),
+    message: (value, { stats }) =>
+      `${value} callers wait for at most ${stats.limit} connections, the first for ${round(stats.oldestWaiter)} ms`,
+    recommendation: () => "Raise maxConnections, or lower pendingLimit so that callers are refused early."
+  },
+  {
+    rule: "leak",
+    level: "warning",
+    value: ({ leaks }) => leaks,
+    limit: fixed(0),
+    clear: fixed(0),
+    message: (value) => `${value} ${value === 1 ? "lease is" : "leases are"} held longer than leakTimeout`,
+    recommendation: () => "See in connections who holds one longest, and give it back before doing anything slow."
+  }
+]
+
+const critical = (health: PoolHealth): PoolHealth["warnings"][number] | undefined =>
+  health.warnings.find(({ level }) => level === "critical")
+
+const round = (n: number): number => Math.round(n * 10) / 10

@@ -1,0 +1,191 @@
+/**
+ * The stream of server-sent events: written once for all clients, each with a buffer of its own that is bounded in
+ * bytes. Nobody waits for a client: one that does not read is cut.
+ */
+import type { PoolEvent } from "@effect-pools/core/PoolEvent"
+import type * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
+import * as Random from "effect/Random"
+import * as RcRef from "effect/RcRef"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { Manager } from "../Manager.ts"
+import type { Message } from "../MonitoringApi.ts"
+import * as View from "./view.ts"
+
+export interface FeedOptions {
+  /** ms */
+  readonly heartbeat: number
+  /** Clients at once. */
+  readonly streams: number
+  /** Bytes that a client may lag behind. */
+  readonly streamBuffer: number
+  readonly actions: boolean
+}
+
+export interface Subscription {
+  readonly lastEventId: string | undefined
+  readonly leases: boolean
+}
+
+/** How many events a client that comes back can be given. */
+const ringSize = 1000
+
+interface Frame {
+  readonly sequence: number
+  readonly text: string
+}
+
+class Client {
+  readonly queue: Queue.Queue<string, Cause.Done>
+  readonly leases: boolean
+  private readonly limit: number
+  private readonly cut: () => void
+  private buffered = 0
+
+  constructor(queue: Queue.Queue<string, Cause.Done>, leases: boolean, limit: number, cut: () => void) {
+    this.queue = queue
+    this.leases = leases
+    this.limit = limit
+    this.cut = cut
+  }
+
+  /** Cuts the client instead if it has not read what it was sent. One frame always fits. */
+  send(text: string): void {
+    if (this.buffered > 0 && this.buffered + text.length > this.limit) return this.cut()
+    this.buffered += text.length
+    Queue.offerUnsafe(this.queue, text)
+  }
+
+  readonly stream: Stream.Stream<Uint8Array> = Stream.suspend(() =>
+    Stream.fromQueue(this.queue).pipe(
+      Stream.tap((text) =>
+        Effect.sync(() => {
+          this.buffered -= text.length
+        })
+      ),
+      Stream.encodeText
+    )
+  )
+}
+
+export class Feed {
+  readonly instance: string
+  private readonly manager: Manager
+  private readonly options: FeedOptions
+  private readonly clients = new Set<Client>()
+  private readonly ring: Array<Frame> = []
+  private sequence = 0
+  /** Listening to the pools costs each lease an event: it lasts while there is a client, and a minute longer. */
+  private listening: RcRef.RcRef<void> | undefined
+
+  private constructor(manager: Manager, options: FeedOptions, instance: string) {
+    this.manager = manager
+    this.options = options
+    this.instance = instance
+  }
+
+  static make(manager: Manager, options: FeedOptions): Effect.Effect<Feed, never, Scope.Scope> {
+    return Effect.gen(function*() {
+      const instance = (yield* Random.nextIntBetween(0, 2 ** 48)).toString(36)
+      const feed = new Feed(manager, options, instance)
+      feed.listening = yield* RcRef.make({ acquire: feed.listen, idleTimeToLive: "1 minute" })
+      yield* Effect.addFinalizer(() => Effect.sync(() => feed.end()))
+      return feed
+    })
+  }
+
+  get isFull(): boolean {
+    return this.clients.size >= this.options.streams
+  }
+
+  /** Joins until the scope closes. The fiber of the caller is interrupted when the client must be cut. */
+  readonly join = Effect.fnUntraced({ self: this }, function*(
+    subscription: Subscription
+  ): Effect.fn.Return<Stream.Stream<Uint8Array>, never, Scope.Scope> {
+    const fiber = yield* Effect.withFiber(Effect.succeed)
+    const queue = yield* Queue.unbounded<string, Cause.Done>()
+    const client: Client = new Client(queue, subscription.leases, this.options.streamBuffer, () => {
+      this.clients.delete(client)
+      fiber.interruptUnsafe()
+    })
+    const { heartbeat } = this.options
+    client.send(frameOf({
+      _tag: "Hello",
+      at: yield* Clock.currentTimeMillis,
+      instance: this.instance,
+      actions: this.options.actions,
+      heartbeat,
+      sampleInterval: this.manager.sampleInterval
+    }))
+    yield* Effect.acquireRelease(
+      Effect.sync(() => this.clients.add(client)),
+      () => Effect.sync(() => this.clients.delete(client))
+    )
+    if (this.listening !== undefined) yield* RcRef.get(this.listening)
+    for (const text of this.missed(subscription.lastEventId, yield* Clock.currentTimeMillis)) client.send(text)
+    return client.stream
+  })
+
+  private missed(lastEventId: string | undefined, at: number): ReadonlyArray<string> {
+    if (lastEventId === undefined) return []
+    const [instance, last] = lastEventId.split(".")
+    const since = Number(last)
+    const first = this.ring[0]?.sequence ?? this.sequence + 1
+    const isKnown = instance === this.instance && Number.isInteger(since) && since >= first - 1 &&
+      since <= this.sequence
+    if (!isKnown) return [frameOf({ _tag: "Gap", at })]
+    return this.ring.filter(({ sequence }) => sequence > since).map(({ text }) => text)
+  }
+
+  private readonly listen: Effect.Effect<void, never, Scope.Scope> = Effect.gen({ self: this }, function*() {
+    const { alertChanges, pools, samples } = this.manager
+    const run = <A>(stream: Stream.Stream<A>, f: (value: A) => void): Effect.Effect<unknown, never, Scope.Scope> =>
+      Effect.forkScoped(
+        Stream.runForEachArray(stream, (values) => Effect.sync(() => values.forEach(f))),
+        { startImmediately: true }
+      )
+    // A reader that was away meanwhile has missed what nobody listened to.
+    this.ring.length = 0
+    this.sequence++
+    // Each by itself and not merged: so all are listened to before the client is told hello.
+    for (const { events } of pools) yield* run(events, (event) => this.happened(event))
+    yield* run(alertChanges, (change) => this.publish(change))
+    yield* run(samples, (round) => this.broadcast(frameOf({ _tag: "Sampled", ...round })))
+    yield* run(Stream.fromSchedule(Schedule.spaced(this.options.heartbeat)), () => this.broadcast(": still here\n\n"))
+  })
+
+  private happened(event: PoolEvent): void {
+    const isOfLease = event._tag === "Acquired" || event._tag === "Released"
+    if (!isOfLease) return this.publish({ _tag: "Happened", event: View.event(event) })
+    // There may be very many, and mostly nobody wants them: written for the first client that does, if any.
+    let text: string | undefined
+    for (const client of this.clients) {
+      if (client.leases) client.send(text ??= frameOf({ _tag: "Happened", event: View.event(event) }))
+    }
+  }
+
+  private publish(message: Message): void {
+    const text = frameOf(message, `${this.instance}.${++this.sequence}`)
+    this.ring.push({ sequence: this.sequence, text })
+    if (this.ring.length > ringSize) this.ring.shift()
+    this.broadcast(text)
+  }
+
+  private broadcast(text: string): void {
+    for (const client of this.clients) client.send(text)
+  }
+
+  /** Ends every stream, so that no client holds up the end of the server. */
+  end(): void {
+    for (const client of this.clients) Queue.endUnsafe(client.queue)
+    this.clients.clear()
+  }
+}
+
+// JSON has no line breaks of its own, so a message is one line whatever is in it.
+const frameOf = (message: Message, id?: string): string =>
+  `${id === undefined ? "" : `id: ${id}\n`}event: ${message._tag}\ndata: ${JSON.stringify(message)}\n\n`

@@ -1,0 +1,59 @@
+/**
+ * All pools added up, and one score for their health.
+ */
+import type { PoolHealth } from "@effect-pools/core/PoolHealth"
+import type { PoolStats } from "@effect-pools/core/PoolStats"
+import type { Fleet } from "../MonitoringApi.ts"
+
+export interface Reading {
+  readonly stats: PoolStats
+  readonly health: PoolHealth
+}
+
+/** 100 for a pool that is well, 10 less for each warning but not below 50, and 0 for one that is not. */
+export const scoreOf = (status: PoolHealth["status"], warnings: number): number =>
+  status === "unhealthy" ? 0 : Math.max(50, 100 - 10 * warnings)
+
+export const acquiredOf = ({ counts }: PoolStats): number => counts.acquiredAtOnce + counts.acquiredAfterWaiting
+
+export const failuresOf = ({ counts }: PoolStats): number =>
+  counts.timedOut + counts.refused + counts.failed + counts.failedToOpen
+
+/** Acquisitions and dials, those that failed included. */
+export const attemptsOf = (stats: PoolStats): number => failuresOf(stats) + acquiredOf(stats) + stats.counts.opened
+
+export const fleetOf = (readings: ReadonlyArray<Reading>): Fleet => {
+  const sum = (of: (reading: Reading) => number): number => readings.reduce((sum, reading) => sum + of(reading), 0)
+  const having = (status: PoolHealth["status"]): number => sum(({ health }) => health.status === status ? 1 : 0)
+  const unhealthy = having("unhealthy")
+  const degraded = having("degraded")
+  const used = sum(({ stats }) => stats.used)
+  const limit = sum(({ stats }) => stats.limit)
+  const acquired = sum(({ stats }) => acquiredOf(stats))
+  const failures = sum(({ stats }) => failuresOf(stats))
+  return {
+    status: unhealthy > 0 ? "unhealthy" : degraded > 0 ? "degraded" : "healthy",
+    score: overall(readings.map(({ health }) => scoreOf(health.status, health.warnings.length)), unhealthy > 0),
+    pools: { total: readings.length, healthy: readings.length - degraded - unhealthy, degraded, unhealthy },
+    total: sum(({ stats }) => stats.total),
+    used,
+    idle: sum(({ stats }) => stats.idle),
+    pending: sum(({ stats }) => stats.pending),
+    opening: sum(({ stats }) => stats.opening),
+    closing: sum(({ stats }) => stats.closing),
+    limit,
+    utilization: Math.min(100, share(used, limit) * 100),
+    acquired,
+    failures,
+    responseTime: share(sum(({ stats }) => stats.wait.mean * stats.wait.count), sum(({ stats }) => stats.wait.count)),
+    errorRate: share(failures, sum(({ stats }) => attemptsOf(stats)))
+  }
+}
+
+/** Among many pools that are well, one that is not must still show. */
+const overall = (scores: ReadonlyArray<number>, hasUnhealthy: boolean): number => {
+  const mean = scores.length === 0 ? 100 : scores.reduce((sum, score) => sum + score, 0) / scores.length
+  return Math.round(hasUnhealthy ? Math.min(50, mean) : mean)
+}
+
+export const share = (part: number, whole: number): number => whole > 0 ? part / whole : 0

@@ -1,0 +1,92 @@
+/**
+ * The manager's options, checked and complete.
+ */
+import type { PoolError } from "@effect-pools/core/PoolError"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import type { ManagerOptions, PoolKey } from "../Manager.ts"
+import { check, duration, millisOf, refuse, type Rule } from "./optionRules.ts"
+
+export const owner = "ConnectionManager"
+
+export interface CheckedOptions {
+  readonly pools: ReadonlyArray<PoolKey>
+  readonly drainOrder: ReadonlyArray<ReadonlyArray<PoolKey>>
+  readonly drainTimeout: number
+  readonly sampleInterval: number
+  /** How many samples. */
+  readonly history: number
+  /** How many samples. */
+  readonly alertWindow: number
+  readonly alertAfter: number
+  readonly clearAfter: number
+  readonly metricsSchedule: Schedule.Schedule<unknown>
+  readonly healthSchedule: Schedule.Schedule<unknown>
+}
+
+const isKey = (value: unknown): value is PoolKey => Context.isKey(value)
+
+const isKeys = (value: unknown): boolean => Array.isArray(value) && value.length > 0 && value.every(isKey)
+
+const interval = duration("10 millis")
+
+const schedule: Rule = [
+  `${interval[0]}, or a Schedule`,
+  (value) => Schedule.isSchedule(value) || interval[1](value)
+]
+
+const rules: Readonly<Record<keyof ManagerOptions<ReadonlyArray<PoolKey>>, Rule>> = {
+  pools: ["a list of at least one pool class", isKeys],
+  drainOrder: [
+    "a list of groups, each a list of at least one pool class",
+    (value) => Array.isArray(value) && value.every(isKeys)
+  ],
+  drainTimeout: duration("1 milli"),
+  sampleInterval: duration("100 millis", "1 hour"),
+  history: duration("1 second"),
+  alertWindow: duration("1 second"),
+  alertAfter: duration(0),
+  clearAfter: duration(0),
+  metricsSchedule: schedule,
+  healthSchedule: schedule
+}
+
+export const checkOptions = (
+  options: ManagerOptions<ReadonlyArray<PoolKey>>
+): Effect.Effect<CheckedOptions, PoolError> =>
+  Effect.gen(function*() {
+    yield* check(owner, rules, options)
+    yield* checkOrder(options)
+    const sampleInterval = millisOf(options.sampleInterval ?? "2 seconds") ?? 0
+    const samples = (span: unknown): number => Math.max(1, Math.ceil((millisOf(span) ?? 0) / sampleInterval))
+    return {
+      pools: options.pools,
+      drainOrder: options.drainOrder ?? [options.pools],
+      drainTimeout: millisOf(options.drainTimeout ?? "20 seconds") ?? 0,
+      sampleInterval,
+      history: samples(options.history ?? "5 minutes"),
+      alertWindow: samples(options.alertWindow ?? "1 minute"),
+      alertAfter: millisOf(options.alertAfter ?? "4 seconds") ?? 0,
+      clearAfter: millisOf(options.clearAfter ?? "10 seconds") ?? 0,
+      metricsSchedule: scheduleOf(options.metricsSchedule ?? "30 seconds"),
+      healthSchedule: scheduleOf(options.healthSchedule ?? "60 seconds")
+    }
+  })
+
+const scheduleOf = (given: NonNullable<ManagerOptions["metricsSchedule"]>): Schedule.Schedule<unknown> =>
+  Schedule.isSchedule(given) ? given : Schedule.spaced(given)
+
+const checkOrder = ({ drainOrder, pools }: ManagerOptions<ReadonlyArray<PoolKey>>): Effect.Effect<void, PoolError> => {
+  if (drainOrder === undefined) return Effect.void
+  const managed = new Set(pools.map(({ key }) => key))
+  const named = new Set<string>()
+  for (const { key } of drainOrder.flat()) {
+    if (!managed.has(key)) return refuse(owner, "drainOrder", `names ${key}, which is not among pools`)
+    if (named.has(key)) return refuse(owner, "drainOrder", `names ${key} twice`)
+    named.add(key)
+  }
+  // Whoever adds a pool must say when it goes: a guess would be wrong in silence.
+  const missing = pools.find(({ key }) => !named.has(key))
+  return missing === undefined ? Effect.void : refuse(owner, "drainOrder", `does not name ${missing.key}`)
+}

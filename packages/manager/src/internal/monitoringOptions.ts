@@ -1,0 +1,104 @@
+/**
+ * The options of the monitoring routes and server, checked and complete.
+ */
+import type { PoolError } from "@effect-pools/core/PoolError"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import { isIP } from "node:net"
+import type { RoutesOptions, ServerOptions } from "../Monitoring.ts"
+import { check, count, duration, flag, millisOf, oneOf, refuse, type Rule } from "./optionRules.ts"
+
+const owner = "Monitoring"
+
+const routeRules: Readonly<Record<keyof RoutesOptions, Rule>> = {
+  prefix: [
+    "a path such as /monitoring, without : and *",
+    (value) => typeof value === "string" && /^(\/|(\/[\w.~-]+)+)$/.test(value)
+  ],
+  token: [
+    "a Redacted text of at least 16 printable characters without spaces",
+    (value) => Redacted.isRedacted(value) && /^[\x21-\x7e]{16,}$/.test(String(Redacted.value(value)))
+  ],
+  reading: oneOf("open", "token"),
+  hosts: [
+    "a list of host names without ports",
+    (value) => Array.isArray(value) && value.every((host) => typeof host === "string" && /^[\w.-]+$/.test(host))
+  ],
+  dashboard: flag,
+  heartbeat: duration("100 millis", "10 minutes"),
+  streams: count(1, 10_000),
+  streamBuffer: count(1024, 1024 * 1024 * 1024)
+}
+
+const serverRules: Readonly<Record<keyof ServerOptions, Rule>> = {
+  ...routeRules,
+  host: ["an IP address or localhost", (value) => value === "localhost" || isIP(String(value)) !== 0],
+  port: count(0, 65_535),
+  isExposed: flag,
+  headersTimeout: duration("100 millis", "10 minutes"),
+  requestTimeout: duration("100 millis", "10 minutes"),
+  maxSockets: count(1, 1_000_000)
+}
+
+export interface CheckedRoutes {
+  /** Without a slash at its end. */
+  readonly prefix: string
+  readonly token: Redacted.Redacted | undefined
+  readonly reading: "open" | "token"
+  readonly hosts: ReadonlyArray<string>
+  readonly dashboard: boolean
+  readonly heartbeat: number
+  readonly streams: number
+  readonly streamBuffer: number
+}
+
+export interface CheckedServer {
+  readonly host: string
+  readonly port: number
+  readonly headersTimeout: number
+  readonly requestTimeout: number
+  readonly maxSockets: number
+  readonly routes: CheckedRoutes
+}
+
+export const checkRoutes = (options: RoutesOptions): Effect.Effect<CheckedRoutes, PoolError> =>
+  Effect.gen(function*() {
+    yield* check(owner, routeRules, options)
+    if (options.reading === "token" && options.token === undefined) {
+      return yield* refuse(owner, "reading", "must be \"open\" where no token is given")
+    }
+    return {
+      prefix: (options.prefix ?? "/").replace(/\/$/, ""),
+      token: options.token,
+      reading: options.reading ?? "open",
+      hosts: options.hosts ?? [],
+      dashboard: options.dashboard ?? true,
+      heartbeat: millisOf(options.heartbeat ?? "15 seconds") ?? 0,
+      streams: options.streams ?? 50,
+      streamBuffer: options.streamBuffer ?? 1024 * 1024
+    }
+  })
+
+export const checkServer = (options: ServerOptions): Effect.Effect<CheckedServer, PoolError> =>
+  Effect.gen(function*() {
+    yield* check(owner, serverRules, options)
+    const { headersTimeout, host = "127.0.0.1", isExposed, maxSockets, port, requestTimeout, ...routes } = options
+    const isLocal = isLoopback(host)
+    if (!isLocal && options.token === undefined && isExposed !== true) {
+      return yield* refuse(owner, "host", `${host} can be reached from elsewhere: give a token, or say isExposed`)
+    }
+    if (isLocal && isExposed !== undefined) {
+      return yield* refuse(owner, "isExposed", `has no effect where host is ${host}`)
+    }
+    const reading = options.reading ?? (isLocal || isExposed === true ? "open" : "token")
+    return {
+      host,
+      port: port ?? 9191,
+      headersTimeout: millisOf(headersTimeout ?? "10 seconds") ?? 0,
+      requestTimeout: millisOf(requestTimeout ?? "15 seconds") ?? 0,
+      maxSockets: maxSockets ?? 1000,
+      routes: yield* checkRoutes({ ...routes, reading })
+    }
+  })
+
+const isLoopback = (host: string): boolean => host === "localhost" || host === "::1" || host.startsWith("127.")

@@ -1,0 +1,124 @@
+/**
+ * The routes that tell something and change nothing.
+ */
+import * as Clock from "effect/Clock"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
+import type { Manager } from "../Manager.ts"
+import type * as Api from "../MonitoringApi.ts"
+import type { Feed } from "./feed.ts"
+import type { ManagedPool } from "./managedPool.ts"
+import { failure, json, securityHeaders, text } from "./reply.ts"
+import { type Handler, type Route, route, withPool } from "./route.ts"
+import * as View from "./view.ts"
+
+export const probes = (manager: Manager): ReadonlyArray<Route> => [
+  route("GET", "/live", "open", Effect.succeed(json({ live: true } satisfies Api.Live))),
+  route(
+    "GET",
+    "/ready",
+    "open",
+    Effect.map(readPools(manager), (pools) => {
+      const admitting = pools.filter(({ health, stats }) => stats.state === "open" && health.status !== "unhealthy")
+      const body: Api.Ready = {
+        ready: admitting.length === pools.length,
+        pools: pools.length,
+        admitting: admitting.length
+      }
+      return json(body, body.ready ? 200 : 503)
+    })
+  ),
+  route(
+    "GET",
+    "/health",
+    "read",
+    Effect.map(manager.health, ({ at, fleet, pools, warnings }) => {
+      const body: Api.Health = {
+        status: fleet.status,
+        score: fleet.score,
+        utilization: fleet.utilization,
+        responseTime: fleet.responseTime,
+        errorRate: fleet.errorRate,
+        warnings,
+        stats: fleet,
+        pools: pools.map((health) => ({ name: health.name, status: health.status, score: View.health(health).score })),
+        timestamp: DateTime.formatIso(DateTime.makeUnsafe(at))
+      }
+      return json(body, fleet.status === "healthy" ? 200 : 503)
+    })
+  )
+]
+
+export const readRoutes = (manager: Manager, feed: Feed, actions: boolean): ReadonlyArray<Route> => [
+  route("GET", "/metrics", "read", Effect.map(PrometheusMetrics.format(), (body) => text(body, prometheus))),
+  route(
+    "GET",
+    "/pools",
+    "read",
+    Effect.gen(function*() {
+      const { at, fleet } = yield* manager.stats
+      const pools = yield* readPools(manager)
+      return json({ at, instance: feed.instance, actions, fleet, pools } satisfies Api.Pools)
+    })
+  ),
+  route("GET", "/pools/:name", "read", withPool(manager, (pool) => Effect.map(readPool(pool), json))),
+  route(
+    "GET",
+    "/pools/:name/connections",
+    "read",
+    withPool(manager, (pool) =>
+      Effect.gen(function*() {
+        const connections = yield* pool.connections
+        const at = yield* Clock.currentTimeMillis
+        return json({ at, pool: pool.name, connections: connections.map(View.connection) } satisfies Api.Connections)
+      }))
+  ),
+  route(
+    "GET",
+    "/history",
+    "read",
+    Effect.gen(function*() {
+      const pools = yield* manager.history
+      const at = yield* Clock.currentTimeMillis
+      const { sampleInterval } = manager
+      return json({ at, instance: feed.instance, sampleInterval, pools } satisfies Api.History)
+    })
+  ),
+  route(
+    "GET",
+    "/alerts",
+    "read",
+    Effect.gen(function*() {
+      const alerts = yield* manager.alerts
+      return json({ at: yield* Clock.currentTimeMillis, ...alerts } satisfies Api.Alerts)
+    })
+  ),
+  route("GET", "/events", "read", events(feed))
+]
+
+const prometheus = "text/plain; version=0.0.4; charset=utf-8"
+
+const readPool = (pool: ManagedPool): Effect.Effect<Api.Pool> =>
+  Effect.gen(function*() {
+    const { config, name } = pool
+    const health = View.health(yield* pool.health)
+    return { name, kind: config.kind, stats: yield* pool.stats, health, config: View.config(config) }
+  })
+
+const readPools = ({ pools }: Manager): Effect.Effect<ReadonlyArray<Api.Pool>> => Effect.forEach(pools, readPool)
+
+const events = (feed: Feed): Handler =>
+  Effect.gen(function*() {
+    if (feed.isFull) return failure("too-many-streams", "as many streams as are allowed are open already")
+    const { headers } = yield* HttpServerRequest.HttpServerRequest
+    const { leases } = yield* HttpServerRequest.ParsedSearchParams
+    const body = yield* feed.join({ lastEventId: headers["last-event-id"], leases: leases === "true" })
+    return HttpServerResponse.stream(body, {
+      contentType: "text/event-stream",
+      // Proxies must neither keep nor collect it.
+      headers: { ...securityHeaders, "cache-control": "no-store", "x-accel-buffering": "no" }
+    })
+  })

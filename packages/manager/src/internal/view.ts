@@ -1,0 +1,96 @@
+/**
+ * The pools' own models as what the monitoring routes send: JSON has neither `undefined` nor `Infinity`, and causes are
+ * told by their message alone.
+ */
+import type { ConnectionInfo, DrainReport } from "@effect-pools/core/ConnectionPool"
+import type { PoolConfig } from "@effect-pools/core/PoolConfig"
+import type { PoolEvent } from "@effect-pools/core/PoolEvent"
+import type { PoolHealth } from "@effect-pools/core/PoolHealth"
+import type * as Api from "../MonitoringApi.ts"
+import { scoreOf } from "./fleet.ts"
+import { describeCause, oneLine } from "./text.ts"
+
+export const health = ({ name, warnings, ...health }: PoolHealth): Api.PoolHealth => ({
+  ...health,
+  score: scoreOf(health.status, warnings.length),
+  warnings: warnings.map((warning) => ({ pool: name, ...warning }))
+})
+
+const finite = (n: number): number | null => Number.isFinite(n) ? n : null
+
+// Named one by one: what the core adds some day must not reach a page unseen.
+export const config = (config: PoolConfig): Api.Config => ({
+  minConnections: config.minConnections,
+  maxConnections: config.maxConnections,
+  acquireTimeout: config.acquireTimeout,
+  connectTimeout: config.connectTimeout,
+  validateTimeout: config.validateTimeout,
+  resetTimeout: config.resetTimeout,
+  closeTimeout: config.closeTimeout,
+  drainTimeout: config.drainTimeout,
+  idleTimeout: config.idleTimeout,
+  maxLifetime: config.maxLifetime,
+  maxLifetimeJitter: config.maxLifetimeJitter,
+  maxUses: finite(config.maxUses),
+  freshnessWindow: config.freshnessWindow,
+  pendingLimit: config.pendingLimit,
+  connectRate: config.connectRate,
+  breaker: config.breaker,
+  leakTimeout: config.leakTimeout,
+  reclaimTimeout: finite(config.reclaimTimeout),
+  slowAcquireTimeout: config.slowAcquireTimeout,
+  startup: config.startup,
+  startupTimeout: config.startupTimeout,
+  eventBuffer: config.eventBuffer,
+  metrics: config.metrics
+})
+
+const labelled = (label: string | undefined): string | null => label === undefined ? null : oneLine(label)
+
+export const connection = (info: ConnectionInfo): Api.Connection => ({
+  ...info,
+  label: labelled(info.label),
+  tags: Object.fromEntries(Object.entries(info.tags).map(([name, value]) => [oneLine(name), oneLine(value)])),
+  activity: info.activity === undefined ? null : oneLine(info.activity)
+})
+
+export const drainReport = (report: DrainReport): Api.DrainReport => ({
+  ...report,
+  abandoned: report.abandoned.map((holder) => ({ ...holder, label: labelled(holder.label) }))
+})
+
+export const event = (event: PoolEvent): Api.PoolEvent => {
+  switch (event._tag) {
+    case "OpenFailed":
+    case "ValidateFailed":
+    case "ResetFailed":
+    case "CloseFailed":
+    case "BreakerStoreFailed":
+      return { ...event, cause: describeCause(event.cause) }
+    case "Acquired":
+    case "Released":
+    case "AcquiredSlowly":
+    case "AcquireTimedOut":
+    case "LeakEnded":
+      return { ...event, label: labelled(event.label) }
+    case "LeakSuspected":
+      return { ...event, label: labelled(event.label), takenAt: event.takenAt.map(oneLine) }
+    case "Drained":
+      return { ...event, report: drainReport(event.report) }
+    case "Opened":
+    case "Retired":
+    case "Closed":
+    case "BreakerOpened":
+    case "BreakerClosed":
+    case "HealthChecked":
+    case "Paused":
+    case "Resumed":
+    case "AllRetired":
+    case "LimitChanged":
+    case "DrainStarted":
+    case "ClockLeapt":
+    case "UpstreamEjected":
+    case "UpstreamReturned":
+      return event
+  }
+}

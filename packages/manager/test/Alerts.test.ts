@@ -1,0 +1,272 @@
+import type { ConnectionPool } from "@effect-pools/core"
+import { ConnectionManager, type MonitoringApi } from "@effect-pools/manager"
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, type Duration, Effect, Exit, Layer, Scope, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import { Cache, Db, isolated, managed, pools } from "./support.ts"
+
+type ManagerOptions = Parameters<typeof managed>[1]
+
+const settle = Effect.repeat(TestClock.adjust(0), { times: 4 })
+
+const pass = (time: Duration.Input) => Effect.andThen(TestClock.adjust(time), settle)
+
+interface Change {
+  readonly _tag: string
+  readonly alert: MonitoringApi.Alert
+}
+
+/** Runs a test with both pools managed, and all changes of alerts since the start. */
+const watched = (
+  options: { readonly db?: ConnectionPool.MakeOptions; readonly manager?: ManagerOptions },
+  body: (
+    changes: ReadonlyArray<Change>
+  ) => Effect.Effect<void, unknown, Db | Cache | ConnectionManager | Scope.Scope>
+) => {
+  const { cache, db, layer } = pools(options.db === undefined ? {} : { db: options.db })
+  return Effect.gen(function*() {
+    const changes: Array<Change> = []
+    yield* Effect.forkScoped(
+      Stream.runForEach(ConnectionManager.alertChanges, (change) => Effect.sync(() => changes.push(change)))
+    )
+    yield* settle
+    yield* body(changes)
+  }).pipe(
+    Effect.scoped,
+    Effect.provide(Layer.provideMerge(managed(layer, options.manager), isolated)),
+    Effect.tap(() => Effect.sync(() => assert.deepStrictEqual([db.fake.leaked, cache.leaked], [0, 0])))
+  )
+}
+
+/** Holds so many connections, each until it is told to give one back. */
+const holdMany = (count: number, options?: ConnectionPool.LeaseOptions) =>
+  Effect.gen(function*() {
+    const ends = yield* Effect.forEach(Array.from({ length: count }), () => Deferred.make<void>())
+    yield* Effect.forEach(ends, (end) => Effect.forkScoped(Db.withConnection(() => Deferred.await(end), options)))
+    yield* settle
+    return (count: number) =>
+      Effect.andThen(Effect.forEach(ends.splice(0, count), (end) => Deferred.succeed(end, undefined)), settle)
+  })
+
+const tags = (changes: ReadonlyArray<Change>) => changes.map(({ _tag, alert }) => `${_tag} ${alert.rule}`)
+
+const current = Effect.map(ConnectionManager.alerts, ({ current }) => current)
+
+describe("an alert", () => {
+  it.effect("is raised once, with its number and a recommendation, and cleared when it is over", () =>
+    watched({ db: { leakTimeout: "1 hour" } }, (changes) =>
+      Effect.gen(function*() {
+        const giveBack = yield* holdMany(2)
+        yield* pass("5 seconds")
+        assert.deepStrictEqual(tags(changes), [])
+        yield* pass("1 minute")
+        assert.deepStrictEqual(tags(changes), ["AlertRaised utilization"])
+        assert.deepStrictEqual(yield* current, [{
+          id: 1,
+          pool: "app/Db",
+          rule: "utilization",
+          level: "warning",
+          value: 100,
+          limit: 90,
+          message: "2 of 2 connections are lent: 100 %, above 90 %",
+          recommendation: "Raise maxConnections if the backend can bear it, or hold connections for a shorter time.",
+          raisedAt: 6000,
+          clearedAt: null
+        }])
+        yield* giveBack(1)
+        yield* pass("9 seconds")
+        assert.deepStrictEqual(tags(changes), ["AlertRaised utilization"])
+        yield* pass("10 seconds")
+        assert.deepStrictEqual(tags(changes), ["AlertRaised utilization", "AlertCleared utilization"])
+        assert.deepStrictEqual(yield* current, [])
+        const { cleared } = yield* ConnectionManager.alerts
+        assert.deepStrictEqual(cleared.map(({ clearedAt, id }) => [id, clearedAt]), [[1, 76_000]])
+        yield* giveBack(1)
+      })))
+
+  it.effect("does not flap: it stays while its number is near the limit or comes back", () =>
+    watched({ db: { maxConnections: 10, leakTimeout: "1 hour" } }, (changes) =>
+      Effect.gen(function*() {
+        const giveBack = yield* holdMany(10)
+        yield* pass("10 seconds")
+        yield* giveBack(1)
+        // 90 %: not above the limit, not well below it.
+        yield* pass("1 minute")
+        assert.deepStrictEqual(tags(changes), ["AlertRaised utilization"])
+        yield* giveBack(9)
+        yield* pass("8 seconds")
+        const again = yield* holdMany(10)
+        yield* pass("8 seconds")
+        yield* again(10)
+        yield* pass("8 seconds")
+        assert.deepStrictEqual(tags(changes), ["AlertRaised utilization"])
+        yield* pass("10 seconds")
+        assert.deepStrictEqual(tags(changes), ["AlertRaised utilization", "AlertCleared utilization"])
+      })))
+
+  it.effect("is not raised by a burst", () =>
+    watched({}, (changes) =>
+      Effect.gen(function*() {
+        for (let burst = 0; burst < 10; burst++) {
+          const giveBack = yield* holdMany(2)
+          yield* pass("3 seconds")
+          yield* giveBack(2)
+          yield* pass("3 seconds")
+        }
+        assert.deepStrictEqual(changes, [])
+      })))
+
+  it.effect("is raised and cleared as fast as alertAfter and clearAfter say", () =>
+    watched(
+      { manager: { sampleInterval: "1 second", alertAfter: 0, clearAfter: "2 seconds" } },
+      (changes) =>
+        Effect.gen(function*() {
+          const giveBack = yield* holdMany(2)
+          yield* pass("1 second")
+          assert.deepStrictEqual(tags(changes), ["AlertRaised utilization"])
+          yield* giveBack(2)
+          yield* pass("3 seconds")
+          assert.deepStrictEqual(tags(changes), ["AlertRaised utilization", "AlertCleared utilization"])
+        })
+    ))
+})
+
+describe("what is alerted", () => {
+  it.effect("a pool that is unhealthy, as critical and before all warnings", () =>
+    watched({}, () =>
+      Effect.gen(function*() {
+        yield* Effect.forkScoped(Effect.repeat(Effect.scoped(Cache.get), { times: 1 }))
+        const giveBack = yield* holdMany(2)
+        yield* pass("10 seconds")
+        yield* ConnectionManager.drain([Cache])
+        yield* pass("10 seconds")
+        assert.deepStrictEqual(
+          (yield* current).map(({ level, message, pool, rule }) => [level, rule, pool, message]),
+          [
+            ["critical", "unhealthy", "app/Cache", "the pool is unhealthy: the pool is closed and has 0 connections"],
+            ["warning", "utilization", "app/Db", "2 of 2 connections are lent: 100 %, above 90 %"]
+          ]
+        )
+        yield* giveBack(2)
+      })))
+
+  const failing = (count: number) =>
+    Effect.andThen(
+      Db.pause,
+      Effect.andThen(Effect.repeat(Effect.exit(Db.withConnection(() => Effect.void)), { times: count - 1 }), Db.resume)
+    )
+
+  it.effect("more than 5 % of the acquisitions failed lately", () =>
+    watched({}, (changes) =>
+      Effect.gen(function*() {
+        yield* failing(2)
+        yield* Effect.repeat(Db.withConnection(() => Effect.void), { times: 27 })
+        yield* pass("8 seconds")
+        assert.deepStrictEqual(changes.map(({ alert }) => [alert.rule, alert.message, alert.limit]), [
+          // 28 leases, 1 dial and 2 refusals.
+          ["failures", "6.5 % of the last 31 acquisitions and dials failed, above 5 %", 0.05]
+        ])
+        // A minute later they are out of the window.
+        yield* pass("70 seconds")
+        assert.deepStrictEqual(tags(changes), ["AlertRaised failures", "AlertCleared failures"])
+      })))
+
+  it.effect("but not a few failures among few", () =>
+    watched({}, (changes) =>
+      Effect.gen(function*() {
+        yield* failing(10)
+        yield* pass("8 seconds")
+        assert.deepStrictEqual(changes, [])
+      })))
+
+  it.effect("failures are forgotten after alertWindow", () =>
+    watched({ manager: { alertWindow: "10 seconds" } }, (changes) =>
+      Effect.gen(function*() {
+        yield* failing(30)
+        yield* pass("8 seconds")
+        yield* pass("16 seconds")
+        assert.deepStrictEqual(tags(changes), ["AlertRaised failures", "AlertCleared failures"])
+      })))
+
+  /** So many callers at a pool with one connection, each of which holds it for a while. */
+  const crowd = (count: number, each: Duration.Input) =>
+    Effect.andThen(
+      Effect.forEach(
+        Array.from({ length: count }),
+        () => Effect.forkScoped(Db.withConnection(() => Effect.sleep(each)))
+      ),
+      settle
+    )
+
+  it.effect.each([true, false])(
+    "callers that waited long, with metrics %o",
+    (metrics) =>
+      watched({ db: { maxConnections: 1, metrics } }, (changes) =>
+        Effect.gen(function*() {
+          yield* crowd(25, "150 millis")
+          yield* pass("10 seconds")
+          const change = changes.find(({ alert }) => alert.rule === "slowAcquires")
+          assert.isAbove(change?.alert.value ?? 0, metrics ? 3000 : 1500)
+          assert.isBelow(change?.alert.value ?? Infinity, metrics ? 4000 : 2000)
+          assert.match(change?.alert.message ?? "", /above 100 ms, over 25 leases/)
+        }))
+  )
+
+  it.effect("more callers waiting than there may be connections", () =>
+    watched({ db: { maxConnections: 2 } }, (changes) =>
+      Effect.gen(function*() {
+        const giveBack = yield* holdMany(5)
+        yield* pass("8 seconds")
+        assert.deepStrictEqual(
+          changes.map(({ alert }) => [alert.rule, alert.value]),
+          [["utilization", 100], ["queue", 3]]
+        )
+        assert.match(changes[1]!.alert.message, /^3 callers wait for at most 2 connections, the first for \d+ ms$/)
+        yield* giveBack(5)
+        yield* pass("12 seconds")
+        assert.strictEqual(changes.filter(({ _tag }) => _tag === "AlertCleared").length, 2)
+      })))
+
+  it.effect("a lease held longer than leakTimeout, until it is back", () =>
+    watched({ db: { maxConnections: 10, leakTimeout: "30 seconds" } }, (changes) =>
+      Effect.gen(function*() {
+        const giveBack = yield* holdMany(2)
+        yield* pass("29 seconds")
+        assert.deepStrictEqual(changes, [])
+        yield* pass("10 seconds")
+        assert.deepStrictEqual(
+          changes.map(({ alert }) => [alert.rule, alert.message]),
+          [["leak", "2 leases are held longer than leakTimeout"]]
+        )
+        yield* giveBack(1)
+        yield* pass("20 seconds")
+        assert.deepStrictEqual((yield* current).map(({ value }) => value), [1])
+        yield* giveBack(1)
+        yield* pass("12 seconds")
+        assert.deepStrictEqual(tags(changes), ["AlertRaised leak", "AlertCleared leak"])
+      })))
+
+  it.effect("but not one that is meant to be long", () =>
+    watched({ db: { maxConnections: 10, leakTimeout: "30 seconds" } }, (changes) =>
+      Effect.gen(function*() {
+        const giveBack = yield* holdMany(2, { isLongLived: true })
+        yield* pass("2 minutes")
+        assert.deepStrictEqual(changes, [])
+        const leaked = yield* holdMany(1)
+        yield* pass("1 minute")
+        assert.deepStrictEqual((yield* current).map(({ rule, value }) => [rule, value]), [["leak", 1]])
+        yield* giveBack(2)
+        yield* leaked(1)
+      })))
+})
+
+describe("the watch", () => {
+  it.effect("ends with the manager", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      yield* Layer.buildWithScope(managed(pools().layer), scope)
+      yield* settle
+      yield* Scope.close(scope, Exit.void)
+      yield* pass("1 hour")
+    }))
+})
