@@ -1,0 +1,87 @@
+/**
+ * Opens one session: the URL and credentials of the moment, the handshakes, and the user's own hello.
+ *
+ * It has no time limit of its own; the pool's `connectTimeout` is the limit of all of it.
+ */
+import type { Signals } from "@effect-pools/core/Connector"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as FiberSet from "effect/FiberSet"
+import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import type * as Scope from "effect/Scope"
+import { OpenFailed, WebSocketError } from "../WebSocketError.ts"
+import * as Address from "./address.ts"
+import { beat } from "./heartbeat.ts"
+import type { Hub } from "./hub.ts"
+import { Lent } from "./lent.ts"
+import { Session } from "./session.ts"
+import type { Open, Target } from "./wire.ts"
+
+export const dial = Effect.fnUntraced(function*<Message>(
+  hub: Hub<Message>,
+  open: Open,
+  signals: Signals
+): Effect.fn.Return<Session<Message>, unknown, Scope.Scope> {
+  const toll = hub.stability.toll()
+  if (toll !== undefined) return yield* toll
+  const target = yield* targetOf(hub)
+  const fork = yield* FiberSet.makeRuntime<never, void, never>()
+  const session = new Session<Message>(hub, target.address, signals, fork)
+  // Holds what arrives until the connection is everybody's.
+  const first = new Lent(session)
+  yield* Effect.addFinalizer(() => session.close)
+  yield* open(target, session)
+  if (hub.settings.onOpen !== undefined) yield* hub.settings.onOpen(first)
+  if (!session.isOpen) return yield* session.refusal()!
+  fork(beat(session))
+  hub.sessions.add(session)
+  hub.tell({ _tag: "Opened", connection: session.id })
+  session.hasSpoken = false
+  first.revoke()
+  return session
+})
+
+const targetOf = Effect.fnUntraced(function*<Message>(
+  { settings }: Hub<Message>
+): Effect.fn.Return<Target, WebSocketError> {
+  const given = Effect.isEffect(settings.url) ? yield* evaluated("url", settings.url, "") : settings.url
+  const parsed = Address.parse(given)
+  if (Result.isFailure(parsed)) return yield* refused("", `option url: ${parsed.failure}`, false)
+  const url = parsed.success
+  const address = Address.shown(url)
+  const headers = Effect.isEffect(settings.headers)
+    ? yield* evaluated("headers", settings.headers, address)
+    : settings.headers
+  const { maxPayload, perMessageDeflate, protocols, tls } = settings
+  const plain = Object.entries(headers).map(([name, text]) =>
+    [name, Redacted.isRedacted(text) ? Redacted.value(text) : text] as const
+  )
+  const hasFreshCredentials = Effect.isEffect(settings.url) || Effect.isEffect(settings.headers)
+  return {
+    address,
+    url: url.href,
+    protocols,
+    headers: Object.fromEntries(plain),
+    tls,
+    maxPayload,
+    perMessageDeflate,
+    hasFreshCredentials
+  }
+})
+
+const refused = (address: string, why: string, isRetryable: boolean): WebSocketError =>
+  new WebSocketError({ address, reason: new OpenFailed({ why, status: undefined, code: undefined, isRetryable }) })
+
+/** Runs an option's effect. Only the message of its error is passed on: what else it holds is not known here. */
+const evaluated = <A>(
+  option: string,
+  effect: Effect.Effect<A, unknown>,
+  address: string
+): Effect.Effect<A, WebSocketError> =>
+  Effect.catchCause(effect, (cause) =>
+    Cause.hasInterruptsOnly(cause)
+      ? Effect.failCause(cause as Cause.Cause<never>)
+      : Effect.fail(refused(address, `option ${option}: ${describe(Cause.squash(cause))}`, true)))
+
+const describe = (error: unknown): string => error instanceof Error ? error.message.slice(0, 200) : "its effect failed"

@@ -1,0 +1,92 @@
+/**
+ * The requests of one connection that wait for their replies.
+ *
+ * One timer is kept for all of them, for the earliest deadline: a request costs an entry in a table, and no fiber.
+ */
+import type * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type { WebSocketError } from "../WebSocketError.ts"
+
+export type Reply<Message> = Effect.Effect<Message, WebSocketError>
+
+export interface Pending<Message> {
+  /** `undefined` for one that is answered in turn. */
+  readonly id: string | undefined
+  readonly since: number
+  readonly deadline: number
+  readonly resume: (reply: Reply<Message>) => void
+}
+
+export class Requests<Message> {
+  /** Those whose reply carries their id. */
+  readonly byId = new Map<string, Pending<Message>>()
+  /** Those that are answered in the order in which they were sent. */
+  readonly inOrder: Array<Pending<Message>> = []
+  private readonly clock: Clock.Clock
+  private readonly fork: (effect: Effect.Effect<void>) => void
+  private readonly onTimeout: (pending: Pending<Message>, waited: number) => Reply<Message>
+  /** The deadline that the running timer is for. */
+  private watched = Infinity
+
+  constructor(options: {
+    readonly clock: Clock.Clock
+    readonly fork: (effect: Effect.Effect<void>) => void
+    readonly onTimeout: (pending: Pending<Message>, waited: number) => Reply<Message>
+  }) {
+    this.clock = options.clock
+    this.fork = options.fork
+    this.onTimeout = options.onTimeout
+  }
+
+  get size(): number {
+    return this.byId.size + this.inOrder.length
+  }
+
+  add(id: string | undefined, timeout: number, resume: (reply: Reply<Message>) => void): Pending<Message> {
+    const since = this.now()
+    const pending = { id, since, deadline: since + timeout, resume }
+    if (id === undefined) this.inOrder.push(pending)
+    else this.byId.set(id, pending)
+    if (pending.deadline < this.watched) this.watch(pending.deadline, timeout)
+    return pending
+  }
+
+  /** Forgets a request whose caller has gone; `false` if it was answered before. */
+  remove(pending: Pending<Message>): boolean {
+    if (pending.id !== undefined) return this.byId.delete(pending.id)
+    const place = this.inOrder.indexOf(pending)
+    if (place >= 0) this.inOrder.splice(place, 1)
+    return place >= 0
+  }
+
+  failAll(error: WebSocketError): void {
+    const failed = [...this.byId.values(), ...this.inOrder]
+    this.byId.clear()
+    this.inOrder.length = 0
+    for (const { resume } of failed) resume(Effect.fail(error))
+  }
+
+  private now(): number {
+    return Number(this.clock.monotonicTimeNanosUnsafe()) / 1_000_000
+  }
+
+  private watch(deadline: number, millis: number): void {
+    this.watched = deadline
+    this.fork(Effect.map(Effect.sleep(Math.max(1, Math.ceil(millis))), () => {
+      // A request with an earlier deadline may have set another timer since.
+      if (this.watched === deadline) this.expire()
+    }))
+  }
+
+  private expire(): void {
+    const now = this.now()
+    let next = Infinity
+    // Whoever is told of its timeout may send its next request at once, and set a timer for it.
+    this.watched = Infinity
+    for (const pending of [...this.byId.values(), ...this.inOrder]) {
+      if (pending.deadline > now) next = Math.min(next, pending.deadline)
+      else if (this.remove(pending)) pending.resume(this.onTimeout(pending, now - pending.since))
+    }
+    if (next < this.watched) this.watch(next, next - now)
+  }
+}

@@ -1,0 +1,328 @@
+/**
+ * One open WebSocket: who gets what arrives, what waits to be sent, and how it ends.
+ *
+ * What arrives goes, in this order, to: the heartbeat (a reply to `keepAlive`), the request that it answers, the borrower
+ * that has the connection to itself, the pool's readers.
+ */
+import type { Signals } from "@effect-pools/core/Connector"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Result from "effect/Result"
+import type { CloseVerdict, RawMessage } from "../WebSocketConfig.ts"
+import {
+  Closed,
+  DecodeFailed,
+  type Delivery,
+  EncodeFailed,
+  HeartbeatMissed,
+  RequestTimeout,
+  WebSocketError,
+  type WebSocketErrorReason
+} from "../WebSocketError.ts"
+import type { Hub } from "./hub.ts"
+import type { Lent } from "./lent.ts"
+import { Requests } from "./requests.ts"
+import { Sender } from "./sender.ts"
+import type { Listener, Wire } from "./wire.ts"
+
+export class Session<Message> implements Listener {
+  readonly id: number
+  readonly address: string
+  readonly hub: Hub<Message>
+  readonly requests: Requests<Message>
+  readonly sender: Sender
+  /** The borrower that has the connection to itself. */
+  borrower: Lent<Message> | undefined = undefined
+  /** Why it can no longer be used. */
+  end: WebSocketError | undefined = undefined
+  /** A reply may still come that belongs to nobody. */
+  isOutOfStep = false
+  /** The borrower has sent something, so that nobody knows what it was in the middle of. */
+  hasSpoken = false
+  isSuspended = false
+  /** Rises when reading stops: a pong that did not come meanwhile says nothing. */
+  suspensions = 0
+  /** Rises with each answer to a ping. */
+  proofs = 0
+  wire: Wire | undefined = undefined
+  private readonly signals: Signals
+  private openedAt = 0
+  private isClosing = false
+  private isClosed = false
+  private pings = 0
+  private readonly provers: Array<(effect: Effect.Effect<void, WebSocketError>) => void> = []
+  private readonly goodbyes: Array<() => void> = []
+
+  constructor(
+    hub: Hub<Message>,
+    address: string,
+    signals: Signals,
+    fork: (effect: Effect.Effect<void>) => void
+  ) {
+    this.id = hub.sessionId()
+    this.address = address
+    this.hub = hub
+    this.signals = signals
+    this.sender = new Sender(this)
+    this.requests = new Requests({
+      clock: hub.clock,
+      fork,
+      onTimeout: ({ id }, waited) => {
+        if (id === undefined) this.isOutOfStep = true
+        return this.fail(new RequestTimeout({ waited, wasSuspended: this.isSuspended }))
+      }
+    })
+  }
+
+  /** Whether it may still be sent to: a peer that is closing it does not read any more. */
+  get isOpen(): boolean {
+    return this.end === undefined && this.wire?.isOpen() === true
+  }
+
+  error(reason: WebSocketErrorReason): WebSocketError {
+    return new WebSocketError({ address: this.address, reason })
+  }
+
+  fail(reason: WebSocketErrorReason): Effect.Effect<never, WebSocketError> {
+    return Effect.fail(this.error(reason))
+  }
+
+  /** Why nothing can be sent, if nothing can. */
+  refusal(): WebSocketError | undefined {
+    if (this.isOpen) return undefined
+    return this.end === undefined
+      ? this.error(this.closedReason(1005, "the connection is being closed", "none"))
+      : this.ended("none")
+  }
+
+  // What the wire tells.
+
+  opened(wire: Wire): void {
+    this.wire = wire
+    this.openedAt = this.hub.now()
+  }
+
+  received(frame: RawMessage): void {
+    this.hub.counts.received++
+    if (this.borrower?.isRaw === true) this.hold(this.borrower.push(frame as Message))
+    else this.route(frame)
+  }
+
+  ponged(payload: string): void {
+    if (payload === String(this.pings)) this.proven()
+  }
+
+  failed(code: number, reason: string): void {
+    this.lose(this.closedReason(code, reason))
+  }
+
+  closed(code: number, reason: string): void {
+    this.isClosed = true
+    this.lose(this.closedReason(code, reason))
+    for (const goodbye of this.goodbyes.splice(0)) goodbye()
+  }
+
+  // What arrives.
+
+  /** Finds out whose a message is. */
+  route(frame: RawMessage): void {
+    const { codec } = this.hub
+    if (codec.isIdentity) return this.deliver(frame as Message)
+    const decoded = codec.decode(frame)
+    if (Result.isFailure(decoded)) this.undecodable(decoded.failure)
+    else this.deliver(decoded.success)
+  }
+
+  deliver(message: Message): void {
+    const { correlation, keepAlive } = this.hub.settings
+    if (keepAlive !== undefined && this.ask(keepAlive.isReply, message) === true) return this.proven()
+    const { byId, inOrder } = this.requests
+    const id = correlation === undefined || byId.size === 0 ? undefined : this.ask(correlation.idOf, message)
+    const pending = id === undefined ? inOrder.shift() : byId.get(id)
+    if (pending !== undefined) {
+      if (id !== undefined) byId.delete(id)
+      return pending.resume(Effect.succeed(message))
+    }
+    this.hold(
+      this.borrower === undefined
+        ? this.hub.deliver({ _tag: "Message", connection: this.id, message })
+        : this.borrower.push(message)
+    )
+  }
+
+  private undecodable(issue: string): void {
+    const pending = this.requests.inOrder.shift()
+    if (pending === undefined) return this.hold(this.hub.undecodable(this.id, issue))
+    this.hub.counts.undecodable++
+    pending.resume(this.fail(new DecodeFailed({ issue })))
+  }
+
+  /** Asks a function of the user's, whose defects must not end the process. */
+  private ask<A, B>(f: (a: A) => B, a: A): B | undefined {
+    const answer = Result.try(() => f(a))
+    if (Result.isSuccess(answer)) return answer.success
+    this.hub.warn("an option's function failed on a message: correlation.idOf and keepAlive.isReply must not throw")
+    return undefined
+  }
+
+  private hold(state: "fine" | "full"): void {
+    if (state === "fine" || this.isClosing) return
+    if (this.hub.settings.inboundPolicy === "close") {
+      this.hub.dropped(this.id)
+      return this.beginClose(1008, "messages are not read fast enough")
+    }
+    if (this.isSuspended) return
+    this.isSuspended = true
+    this.suspensions++
+    this.wire?.pause()
+  }
+
+  /** Reads on, if whoever the messages are for has caught up. */
+  resume(): void {
+    if (!this.isSuspended) return
+    const isFull = this.borrower === undefined ? this.hub.isFull : this.borrower.isFull
+    if (isFull && !this.isClosing) return
+    this.isSuspended = false
+    if (!this.isClosed) this.wire?.resume()
+  }
+
+  // What is sent.
+
+  /** Sends a request and waits for its reply. */
+  request(message: Message, timeout: number): Effect.Effect<Message, WebSocketError> {
+    const { correlation } = this.hub.settings
+    const id = correlation === undefined ? undefined : this.hub.requestId()
+    const frame = this.frameOf(id === undefined ? message : correlation!.withId(message, id))
+    if (Result.isFailure(frame)) return Effect.fail(frame.failure)
+    const reply = this.reply(id, frame.success, timeout)
+    return this.sender.hasRoom(frame.success) ? reply : Effect.andThen(this.sender.room(frame.success), reply)
+  }
+
+  private reply(id: string | undefined, frame: RawMessage, timeout: number): Effect.Effect<Message, WebSocketError> {
+    return Effect.callback((resume) => {
+      const refusal = this.refusal()
+      if (refusal !== undefined) return resume(Effect.fail(refusal))
+      const pending = this.requests.add(id, timeout, resume)
+      this.sender.post(frame, this.requests.size > 1)
+      return Effect.sync(() => {
+        if (this.requests.remove(pending) && id === undefined) this.isOutOfStep = true
+      })
+    })
+  }
+
+  send(message: Message): Effect.Effect<void, WebSocketError> {
+    const frame = this.frameOf(message)
+    return Result.isFailure(frame) ? Effect.fail(frame.failure) : this.sender.send(frame.success)
+  }
+
+  private frameOf(message: Message): Result.Result<RawMessage, WebSocketError> {
+    const { codec } = this.hub
+    if (codec.isIdentity) return Result.succeed(message as RawMessage)
+    return Result.mapError(codec.encode(message), (issue) => this.error(new EncodeFailed({ issue })))
+  }
+
+  // Whether it lives.
+
+  ping(): void {
+    const { keepAlive } = this.hub.settings
+    if (!this.isOpen) return
+    if (keepAlive === undefined) return this.wire?.ping(String(++this.pings))
+    const frame = this.frameOf(keepAlive.message)
+    if (Result.isFailure(frame)) return this.lose(frame.failure.reason)
+    this.wire?.send(frame.success, ignore)
+  }
+
+  /** A round trip. One that is suspended by its readers can't make one, and is believed to be well. */
+  readonly prove: Effect.Effect<void, WebSocketError> = Effect.callback((resume) => {
+    const refusal = this.refusal()
+    if (refusal !== undefined) return resume(Effect.fail(refusal))
+    if (this.isSuspended) return resume(Effect.void)
+    this.provers.push(resume)
+    this.ping()
+    return Effect.sync(() => {
+      const place = this.provers.indexOf(resume)
+      if (place >= 0) this.provers.splice(place, 1)
+    })
+  })
+
+  private proven(): void {
+    this.proofs++
+    for (const prover of this.provers.splice(0)) prover(Effect.void)
+  }
+
+  // How it ends.
+
+  /** It is of no more use: everybody who waits is told. */
+  lose(reason: WebSocketErrorReason): void {
+    if (this.end !== undefined) return
+    const { hub } = this
+    const error = this.error(reason)
+    this.end = error
+    if (!this.isClosing) {
+      const verdict: CloseVerdict = reason.isRetryable ? "reconnect" : "never"
+      hub.stability.ended(error, verdict, this.openedAt, hub.now())
+    }
+    // Who does not answer a ping reads nothing either: what waits to be sent comes back, and no farewell is said.
+    if (reason._tag === "HeartbeatMissed") this.wire?.terminate()
+    this.requests.failAll(this.ended("unknown"))
+    this.sender.wake()
+    for (const prover of this.provers.splice(0)) prover(Effect.fail(error))
+    this.borrower?.inbox.finish(Exit.fail(error))
+    const [code, why] = reason._tag === "Closed" ? [reason.code, reason.closeReason] : [1006, reason._tag]
+    if (hub.sessions.delete(this)) hub.tell({ _tag: "Closed", connection: this.id, code, reason: why })
+    this.signals.onBroken(error)
+  }
+
+  /** Why it ended, said to somebody whose message was or was not sent before. */
+  ended(delivery: Delivery): WebSocketError {
+    const reason = this.end?.reason ?? this.closedReason(1006, "", delivery)
+    if (reason._tag === "Closed") return this.error(new Closed({ ...reason, delivery }))
+    if (reason._tag === "HeartbeatMissed") return this.error(new HeartbeatMissed({ ...reason, delivery }))
+    return this.error(reason)
+  }
+
+  private closedReason(code: number, reason: string, delivery: Delivery = "unknown"): Closed {
+    const closeReason = reason.slice(0, 123)
+    const verdict = Result.try(() => this.hub.settings.closeCodes(code, closeReason))
+    return new Closed({
+      code,
+      closeReason,
+      lived: this.hub.now() - this.openedAt,
+      delivery,
+      isRetryable: this.isClosing || Result.isFailure(verdict) || verdict.success !== "never"
+    })
+  }
+
+  /** Begins the closing handshake. What the peer sends meanwhile is still read. */
+  beginClose(code: number, reason: string): void {
+    if (this.isClosing) return
+    this.isClosing = true
+    this.resume()
+    this.wire?.close(code, reason)
+    const error = this.error(this.closedReason(code, reason))
+    this.requests.failAll(error)
+    this.signals.onBroken(error)
+  }
+
+  /** Closes it in order if the peer answers in time, and in any case. */
+  readonly close: Effect.Effect<void> = Effect.suspend(() => {
+    const { end, wire } = this
+    if (end === undefined) this.beginClose(1000, "")
+    this.isClosing = true
+    if (wire === undefined || this.isClosed) return Effect.void
+    const isOver = Effect.callback<void>((resume) => {
+      if (this.isClosed) return resume(Effect.void)
+      this.goodbyes.push(() => resume(Effect.void))
+    })
+    return Effect.interruptible(isOver).pipe(
+      Effect.timeoutOption(this.hub.settings.goodbyeTimeout),
+      Effect.andThen(Effect.suspend(() => {
+        if (this.isClosed) return Effect.void
+        wire.terminate()
+        return Effect.interruptible(isOver)
+      }))
+    )
+  })
+}
+
+const ignore = (): void => {}

@@ -1,0 +1,42 @@
+/**
+ * What the options of a pool come to, with every default in place. Durations are in milliseconds.
+ */
+import type * as Effect from "effect/Effect"
+import type * as Redacted from "effect/Redacted"
+import type { ConnectionOptions } from "node:tls"
+import type {
+  CloseVerdict,
+  Correlation,
+  Headers,
+  InboundPolicy,
+  KeepAlive,
+  MessageSchema,
+  SendPolicy
+} from "../WebSocketConfig.ts"
+import type { WebSocketConnection } from "../WebSocketConnector.ts"
+
+export interface Settings<Message> {
+  readonly url: string | Redacted.Redacted | Effect.Effect<string | Redacted.Redacted, unknown>
+  readonly protocols: ReadonlyArray<string>
+  readonly headers: Headers | Effect.Effect<Headers, unknown>
+  readonly tls: ConnectionOptions | undefined
+  readonly pingInterval: number
+  readonly pongTimeout: number
+  readonly keepAlive: KeepAlive<Message> | undefined
+  readonly maxPayload: number
+  readonly perMessageDeflate: boolean
+  readonly sendBufferLimit: number
+  readonly sendPolicy: SendPolicy
+  readonly sendTimeout: number
+  readonly requestTimeout: number
+  readonly inboundCapacity: number
+  readonly inboundPolicy: InboundPolicy
+  readonly schema: MessageSchema<Message> | undefined
+  readonly correlation: Correlation<Message> | undefined
+  readonly sharing: number
+  readonly closeCodes: (code: number, reason: string) => CloseVerdict
+  readonly stableAfter: number
+  readonly onOpen: ((connection: WebSocketConnection<Message>) => Effect.Effect<unknown, unknown>) | undefined
+  /** How long the server may take to answer a close, which leaves the pool's `closeTimeout` for the rest. */
+  readonly goodbyeTimeout: number
+}

@@ -1,0 +1,157 @@
+/**
+ * A wire of `ws`. The only file that touches it.
+ */
+import * as Effect from "effect/Effect"
+import type { Socket } from "node:net"
+import { WebSocket } from "ws"
+import type { RawMessage } from "../WebSocketConfig.ts"
+import { OpenFailed, WebSocketError } from "../WebSocketError.ts"
+import type { Open, Target, Wire } from "./wire.ts"
+
+export const open: Open = (target, listener) =>
+  Effect.flatMap(connect(target), (ws) =>
+    Effect.callback<void, WebSocketError>((resume) => {
+      let socket: Socket | undefined
+      let isOpen = false
+      const fail = (error: WebSocketError): void => resume(Effect.fail(error))
+      ws.on("upgrade", (response) => {
+        socket = response.socket
+      })
+      ws.on("unexpected-response", (request, response) => {
+        fail(refused(target, response.statusCode ?? 0))
+        request.destroy()
+        ws.terminate()
+      })
+      ws.on("open", () => {
+        isOpen = true
+        listener.opened(wireOf(ws, socket!))
+        resume(Effect.void)
+      })
+      ws.on("message", (data, isBinary) => listener.received(frameOf(data as Buffer, isBinary)))
+      ws.on("pong", (payload) => listener.ponged(payload.toString()))
+      // Never without a listener: an error may still come when nobody waits any more.
+      ws.on("error", (error) => {
+        if (isOpen) listener.failed(codeOf(error), reasonOf(error))
+        else fail(openFailed(target, error))
+      })
+      ws.on("close", (code, reason) => {
+        if (isOpen) listener.closed(code, reason.toString())
+      })
+      return Effect.sync(() => ws.terminate())
+    }))
+
+const connect = (target: Target): Effect.Effect<WebSocket, WebSocketError> =>
+  Effect.try({
+    try: () =>
+      new WebSocket(target.url, Array.from(target.protocols), {
+        ...target.tls,
+        headers: { ...target.headers },
+        maxPayload: target.maxPayload,
+        perMessageDeflate: target.perMessageDeflate,
+        followRedirects: false
+      }),
+    catch: (error) => openFailed(target, error)
+  })
+
+const wireOf = (ws: WebSocket, socket: Socket): Wire => {
+  const turn = new Turn(socket)
+  return {
+    protocol: ws.protocol,
+    isOpen: () => ws.readyState === WebSocket.OPEN,
+    buffered: () => ws.bufferedAmount,
+    bytesRead: () => socket.bytesRead,
+    gather: () => turn.gather(),
+    atEndOfTurn: (f) => turn.atEnd(f),
+    send: (frame, onWritten) => ws.send(frame, onWritten),
+    ping: (payload) => ws.ping(payload, undefined, ignore),
+    pause: () => ws.pause(),
+    resume: () => ws.resume(),
+    close: (code, reason) => ws.close(code, reason),
+    terminate: () => ws.terminate()
+  }
+}
+
+/** Gathers what is sent in one turn of the event loop into one call of the system, which costs more than all else. */
+class Turn {
+  private readonly socket: Socket
+  private isGathering = false
+  private waiting: Array<() => void> = []
+
+  constructor(socket: Socket) {
+    this.socket = socket
+  }
+
+  gather(): void {
+    if (this.isGathering) return
+    this.isGathering = true
+    this.socket.cork()
+    queueMicrotask(this.end)
+  }
+
+  atEnd(f: () => void): void {
+    if (this.isGathering) this.waiting.push(f)
+    else f()
+  }
+
+  private readonly end = (): void => {
+    this.isGathering = false
+    this.socket.uncork()
+    if (this.waiting.length === 0) return
+    const { waiting } = this
+    this.waiting = []
+    for (const f of waiting) f()
+  }
+}
+
+const ignore = (): void => {}
+
+const frameOf = (data: Buffer, isBinary: boolean): RawMessage => isBinary ? data : data.toString()
+
+const codes: Readonly<Record<string, number>> = {
+  WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: 1009,
+  WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH: 1009,
+  WS_ERR_TOO_MANY_BUFFERED_PARTS: 1008,
+  WS_ERR_INVALID_UTF8: 1007
+}
+
+/** The code that `ws` closes with when the peer breaks the protocol; 1006 for an error of the network. */
+const codeOf = (error: Error): number => {
+  const code = errorCode(error) ?? ""
+  return codes[code] ?? (code.startsWith("WS_ERR_") ? 1002 : 1006)
+}
+
+const reasonOf = (error: Error): string => error.message.slice(0, 123)
+
+const errorCode = (error: unknown): string | undefined =>
+  typeof error === "object" && error !== null && "code" in error && typeof error.code === "string"
+    ? error.code
+    : undefined
+
+const refused = (target: Target, status: number): WebSocketError => {
+  const isRetryable = status === 401 || status === 403
+    ? target.hasFreshCredentials
+    : status >= 500 || status === 408 || status === 425 || status === 429
+  const why = `the server answered with status ${status} instead of switching protocols`
+  return new WebSocketError({
+    address: target.address,
+    reason: new OpenFailed({ why, status, code: undefined, isRetryable })
+  })
+}
+
+/** The starts of codes that only a change of the configuration can mend. */
+const permanent = ["CERT_", "DEPTH_ZERO_", "SELF_SIGNED_", "UNABLE_TO_", "ERR_TLS_", "ERR_SSL_", "ERR_INVALID_"]
+
+const openFailed = (target: Target, error: unknown): WebSocketError => {
+  const code = errorCode(error)
+  // An error without a code is made by `ws` when the server does not speak the protocol; a SyntaxError quotes the URL.
+  const said = error instanceof Error && !(error instanceof SyntaxError) ? error.message : ""
+  const why = (said === "" ? code ?? "the URL, the protocols or the headers are not valid" : said).slice(0, 200)
+  const isRetryable = !(error instanceof SyntaxError) && !permanent.some((start) => code?.startsWith(start) === true) &&
+    !deadEnd.test(why)
+  return new WebSocketError({
+    address: target.address,
+    reason: new OpenFailed({ why, status: undefined, code, isRetryable })
+  })
+}
+
+const deadEnd = /subprotocol|Sec-WebSocket|Upgrade header|extension/

@@ -1,0 +1,144 @@
+import { PoolError } from "@effect-pools/core"
+import { WebSocketConfig, WebSocketConnector } from "@effect-pools/websocket"
+import { assert, describe, it } from "@effect/vitest"
+import { ConfigProvider, Effect, Exit, Redacted, Result, Schema } from "effect"
+import { inspect } from "node:util"
+import * as Options from "../src/internal/options.ts"
+import type { Settings } from "../src/internal/settings.ts"
+import { barred, Chat, quietly } from "./support.ts"
+
+const url = "wss://example.com/path?token=secret"
+
+type Raw = WebSocketConfig.RawMessage
+
+const settings = (options: Partial<WebSocketConfig.WebSocketOptions>): Settings<Raw> =>
+  Result.getOrThrow(Options.check<Raw>({ url, ...options }, "app/Chat", 5000)).settings
+
+const refusal = (options: Record<string, unknown>): readonly [option: string, rule: string] => {
+  const checked = Options.check<Raw>({ url, ...options } as WebSocketConfig.WebSocketOptions, "app/Chat", 5000)
+  return Result.isFailure(checked) ? [checked.failure.option, checked.failure.rule] : assert.fail("it was accepted")
+}
+
+describe("the options of a WebSocket pool", () => {
+  it("have these defaults", () => {
+    const { closeCodes, ...rest } = settings({})
+    assert.deepStrictEqual(rest, {
+      url,
+      protocols: [],
+      headers: {},
+      tls: undefined,
+      pingInterval: 30_000,
+      pongTimeout: 5000,
+      keepAlive: undefined,
+      maxPayload: 1_048_576,
+      perMessageDeflate: false,
+      sendBufferLimit: 1_048_576,
+      sendPolicy: "wait",
+      sendTimeout: 10_000,
+      requestTimeout: 30_000,
+      inboundCapacity: 256,
+      inboundPolicy: "suspend",
+      schema: undefined,
+      correlation: undefined,
+      sharing: 128,
+      stableAfter: 5000,
+      onOpen: undefined,
+      goodbyeTimeout: 2500
+    })
+    assert.deepStrictEqual(
+      [1000, 1001, 1006, 1011, 1012, 4000, 1008, 1010, 4001, 4003, 4401, 4403].map((code) => closeCodes(code, "")),
+      [...Array(6).fill("reconnect"), ...Array(6).fill("never")]
+    )
+  })
+
+  it("give way to each other where only one is given", () => {
+    assert.strictEqual(settings({ pingInterval: "2 seconds" }).pongTimeout, 2000)
+    assert.strictEqual(settings({ pongTimeout: "1 minute" }).pingInterval, 60_000)
+  })
+
+  it("with credentials that change never give a server up for good", () => {
+    for (const options of [{ url: Effect.succeed(url) }, { headers: Effect.succeed({}) }]) {
+      assert.strictEqual(settings(options).closeCodes(4001, ""), "reconnect")
+    }
+  })
+
+  it("leave the time that a close may take half to the server", () => {
+    assert.strictEqual(settings({ closeTimeout: "1 second" }).goodbyeTimeout, 500)
+  })
+
+  it("pass on what is the pool's", () => {
+    const { pool } = Result.getOrThrow(Options.check<Raw>({ url, maxConnections: 3 }, "app/Chat", 5000))
+    assert.deepStrictEqual(pool, { maxConnections: 3, name: "app/Chat" })
+  })
+
+  const refused: ReadonlyArray<readonly [options: Record<string, unknown>, option: string, rule: RegExp]> = [
+    [{ url: undefined }, "url", /needed/],
+    [{ url: 1 }, "url", /text/],
+    [{ url: "example.com" }, "url", /must be a URL/],
+    [{ url: "https://example.com" }, "url", /ws:\/\/ or wss/],
+    [{ url: Redacted.make("ftp://example.com") }, "url", /ws:\/\/ or wss/],
+    [{ url: "ws://example.com/#x" }, "url", /fragment/],
+    [{ protocols: "chat" }, "protocols", /list/],
+    [{ protocols: ["a", "a"] }, "protocols", /different/],
+    [{ protocols: ["a b"] }, "protocols", /names/],
+    [{ headers: { a: 1 } }, "headers", /texts/],
+    [{ headers: { "a b": "c" } }, "headers", /texts/],
+    [{ headers: { Upgrade: "x" } }, "headers", /handshake/],
+    [{ headers: { "Sec-WebSocket-Key": "x" } }, "headers", /handshake/],
+    [{ tls: true }, "tls", /object/],
+    [{ url: "ws://example.com", tls: {} }, "tls", /no effect/],
+    [{ pingInterval: 0 }, "pingInterval", /at least 1 ms/],
+    [{ pingInterval: Infinity }, "pingInterval", /finite/],
+    [{ pongTimeout: "soon" }, "pongTimeout", /duration/],
+    [{ pingInterval: 10, pongTimeout: 11 }, "pongTimeout", /not exceed pingInterval/],
+    [{ keepAlive: {} }, "keepAlive", /message and isReply/],
+    [{ keepAlive: { isReply: () => true } }, "keepAlive", /message and isReply/],
+    [{ maxPayload: 0 }, "maxPayload", /integer from 1/],
+    [{ perMessageDeflate: {} }, "perMessageDeflate", /true or false/],
+    [{ sendBufferLimit: 0.5 }, "sendBufferLimit", /integer/],
+    [{ sendPolicy: "drop" }, "sendPolicy", /"wait" or "fail"/],
+    [{ sendTimeout: -1 }, "sendTimeout", /at least 1 ms/],
+    [{ requestTimeout: 0 }, "requestTimeout", /at least 1 ms/],
+    [{ inboundCapacity: 0 }, "inboundCapacity", /integer from 1/],
+    [{ inboundPolicy: "drop" }, "inboundPolicy", /"suspend" or "dropOldest" or "close"/],
+    [{ schema: {} }, "schema", /Schema/],
+    [{ correlation: { withId: () => "" } }, "correlation", /withId and idOf/],
+    [{ sharing: 0 }, "sharing", /integer from 1/],
+    [{ closeCodes: [1000] }, "closeCodes", /function/],
+    [{ stableAfter: -1 }, "stableAfter", /at least 0 ms/],
+    [{ onOpen: Effect.void }, "onOpen", /function/]
+  ]
+  for (const [options, option, rule] of refused) {
+    it(`are refused: ${inspect(options, { depth: 1, breakLength: Infinity })}`, () => {
+      const [found, broken] = refusal(options)
+      assert.strictEqual(found, option)
+      assert.match(broken, rule)
+    })
+  }
+
+  it.effect("that nobody knows are refused by the pool, and a bad one is never quoted", () =>
+    Effect.gen(function*() {
+      const unknown = yield* Effect.flip(
+        Effect.scoped(Effect.provide(Chat.stats, Chat.layer({ url, pingIntervall: 1 } as never)))
+      )
+      assert.isTrue(unknown instanceof PoolError.PoolError && unknown.reason._tag === "InvalidOption")
+      assert.include(unknown.message, "pingIntervall")
+      const bad = yield* Effect.flip(WebSocketConnector.make({ url: "https://secret@example.com/?secret" }))
+      assert.notInclude(inspect(bad), "secret")
+    }).pipe(quietly))
+
+  it("accept schemas, correlations and effects", () => {
+    const schema = Schema.String
+    assert.strictEqual(settings({ schema, correlation: barred }).correlation, barred)
+  })
+
+  it.effect("are read from the environment", () =>
+    Effect.gen(function*() {
+      const read = yield* WebSocketConfig.fromEnv.parse(
+        ConfigProvider.fromEnvRecord({ WEBSOCKET_URL: url, POOL_MAX_CONNECTIONS: "7" })
+      )
+      assert.deepStrictEqual([Redacted.value(read.url as Redacted.Redacted), read.maxConnections], [url, 7])
+      const none = yield* Effect.exit(WebSocketConfig.fromEnv.parse(ConfigProvider.fromEnvRecord({})))
+      assert.isTrue(Exit.isFailure(none))
+    }))
+})
