@@ -21,6 +21,7 @@ const run = (command: string, ...args: ReadonlyArray<string>): void => {
 // What an older build left behind must not be published.
 for (const folder of folders) rmSync(`${root}${folder}/dist`, { recursive: true, force: true })
 run("tsc", "-b", ...folders)
+run("npm", "run", "build:dashboard")
 for (const folder of folders) {
   run("publint", "--strict", folder)
   run("attw", "--pack", folder, "--profile", "esm-only")
