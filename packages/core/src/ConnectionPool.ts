@@ -38,7 +38,6 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Connector } from "./Connector.ts"
 import { checkIn } from "./internal/checkIn.ts"
-import { borrow } from "./internal/checkOut.ts"
 import * as control from "./internal/control.ts"
 import { checkHealth } from "./internal/healthCheck.ts"
 import { keepHouse } from "./internal/housekeeping.ts"
@@ -47,6 +46,7 @@ import { Lease } from "./internal/lease.ts"
 import { makeDrain, makeState } from "./internal/make.ts"
 import type { PoolState } from "./internal/state.ts"
 import { startUp, warmUp } from "./internal/warmUp.ts"
+import { WithLease } from "./internal/withLease.ts"
 import * as PoolConfig from "./PoolConfig.ts"
 import type { Holder, PoolError } from "./PoolError.ts"
 import type { PoolEvent } from "./PoolEvent.ts"
@@ -160,7 +160,7 @@ export interface ConnectionPool<in out Lent> {
   /** A connection until the scope closes. */
   readonly get: Effect.Effect<Lent, PoolError, Scope.Scope>
   /** `get`, with something to say about the lease. */
-  readonly getWith: (options: LeaseOptions) => Effect.Effect<Lent, PoolError, Scope.Scope>
+  readonly getWith: (options?: LeaseOptions) => Effect.Effect<Lent, PoolError, Scope.Scope>
   /** Marks a connection one holds as not to be lent again. It is retired when it comes back. */
   readonly invalidate: (connection: Lent) => Effect.Effect<void>
   /** Retires one connection by its id: an idle one now, a lent one when it comes back. `false` if there is none. */
@@ -213,7 +213,7 @@ export interface PoolClass<in out Self, in out Id extends string, in out Lent>
     options?: LeaseOptions
   ) => Effect.Effect<A, E | PoolError, R | Self>
   readonly get: Effect.Effect<Lent, PoolError, Scope.Scope | Self>
-  readonly getWith: (options: LeaseOptions) => Effect.Effect<Lent, PoolError, Scope.Scope | Self>
+  readonly getWith: (options?: LeaseOptions) => Effect.Effect<Lent, PoolError, Scope.Scope | Self>
   readonly invalidate: (connection: Lent) => Effect.Effect<void, never, Self>
   readonly retireAll: Effect.Effect<void, never, Self>
   readonly stats: Effect.Effect<PoolStats, never, Self>
@@ -286,8 +286,8 @@ export const make = Effect.fnUntraced(
 const makePool = <Lent>(state: PoolState, drain: Effect.Effect<DrainReport>): ConnectionPool<Lent> => ({
   name: state.config.name,
   config: state.config,
-  withConnection: (f, options) => withLease(state, f, options, false),
-  withShared: (f, options) => withLease(state, f, options, (state.connector.sharers ?? 1) > 1),
+  withConnection: (f, options) => new WithLease(state, f, options, false),
+  withShared: (f, options) => new WithLease(state, f, options, (state.connector.sharers ?? 1) > 1),
   get: getScoped(state, undefined),
   getWith: (options) => getScoped(state, options),
   invalidate: (connection) => control.invalidate(state, connection),
@@ -304,32 +304,16 @@ const makePool = <Lent>(state: PoolState, drain: Effect.Effect<DrainReport>): Co
   drain
 })
 
-// The check-in is installed before the check-out is tried, so there is no moment at which an interruption could take a
-// connection with it.
-const withLease = <Lent, A, E, R>(
-  state: PoolState,
-  f: (connection: Lent) => Effect.Effect<A, E, R>,
-  options: LeaseOptions | undefined,
-  isShared: boolean
-): Effect.Effect<A, E | PoolError, R> =>
-  Effect.withFiber((fiber) => {
-    const lease = new Lease(f, fiber, options, isShared)
-    return Effect.onExitPrimitive(
-      Effect.suspend(() => borrow(state, lease)),
-      (exit) => checkIn(state, lease, exit)
-    )
-  })
-
 const getScoped = <Lent>(
   state: PoolState,
   options: LeaseOptions | undefined
 ): Effect.Effect<Lent, PoolError, Scope.Scope> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.withFiber((fiber) => {
-      const lease = new Lease(Effect.succeed, fiber, options, false)
+      const lease = new Lease({ state, body: Effect.succeed, options, isShared: false }, fiber)
       const scope = Context.getUnsafe(fiber.context, Scope.Scope)
       return Effect.onExitPrimitive(
-        restore(Effect.suspend(() => borrow(state, lease))),
+        restore(lease),
         (exit) =>
           Exit.isSuccess(exit)
             ? Scope.addFinalizerExit(scope, (exit) => checkIn(state, lease, exit) ?? Effect.void)

@@ -127,8 +127,9 @@ export interface PoolOptions {
   /** A lease held longer raises a warning. Default 1 min. It must be less than `reclaimTimeout`. */
   readonly leakTimeout?: Duration.Input | undefined
   /**
-   * A lease held longer loses its connection, which is closed under it. Off by default. Too short: honest long work is
-   * cut off.
+   * A lease held longer loses its connection, which is closed under it. Where callers share a connection, nobody more
+   * joins it, and it is closed when all who still have it have held it longer. Off by default. Too short: honest long
+   * work is cut off.
    */
   readonly reclaimTimeout?: Duration.Input | undefined
   /** A caller that got its connection later raises a warning. Default 1 s. It must be less than `acquireTimeout`. */

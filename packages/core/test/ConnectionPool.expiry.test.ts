@@ -204,6 +204,27 @@ describe("ConnectionPool: maxLifetime", () => {
       }
     }).pipe(Random.withSeed("lifetimes")))
 
+  it.effect("at a jitter of 1 a lifetime is any share of maxLifetime", () =>
+    onPool({ ...old, maxConnections: 3, maxLifetimeJitter: 1 }, function*({ events, listen, pool }) {
+      yield* listen
+      const borrowers = yield* borrowMany(pool, 3)
+      yield* Effect.forEach(borrowers, (borrower) => borrower.giveBack)
+      yield* advance("30 seconds")
+      assert.deepStrictEqual(only(events, "Closed").map(({ connection, lived }) => [connection, lived]), [
+        [3, 7_500],
+        [2, 15_000],
+        [1, 30_000]
+      ])
+    }).pipe(Effect.provideService(Random.Random, chances(0, 0.5, 0.75))))
+
+  it.effect("at a jitter of 1 the shortest of lifetimes do not keep the pool busy", () =>
+    onPool({ ...old, minConnections: 1, maxConnections: 2, maxLifetimeJitter: 1 }, function*({ fake, pool }) {
+      yield* advance("30 seconds")
+      assert.strictEqual(yield* pool.withConnection(({ id }) => Effect.succeed(id > 1)), true)
+      // The house is visited no more often than each hundredth of maxLifetime.
+      assert.isAtMost(fake.opened, 102)
+    }).pipe(Effect.provideService(Random.Random, chances())))
+
   it.effect("the same seed gives the same lifetimes", () =>
     Effect.gen(function*() {
       const lives = (seed: string) =>
@@ -222,6 +243,12 @@ describe("ConnectionPool: maxLifetime", () => {
       assert.deepStrictEqual(yield* lives("one"), first)
       assert.notDeepEqual(yield* lives("two"), first)
     }))
+})
+
+/** Chance that gives these numbers, and then what is next to 1. */
+const chances = (...numbers: Array<number>): Random.Random => ({
+  nextDoubleUnsafe: () => numbers.shift() ?? 1 - Number.EPSILON,
+  nextIntUnsafe: () => 0
 })
 
 describe("ConnectionPool: maxUses", () => {

@@ -20,6 +20,17 @@ describe("ConnectionPool: a lease", () => {
       assert.strictEqual((yield* pool.stats).counts.ended.success, 1000)
     }))
 
+  it.effect("each run of the same effect is a lease of its own, also of runs at once and of one that waited", () =>
+    onPool({ maxConnections: 2 }, function*({ pool }) {
+      const lease = pool.withConnection((connection) => Effect.as(Effect.sleep("1 second"), connection.id))
+      const all = yield* Effect.forkScoped(Effect.all(Array<typeof lease>(4).fill(lease), { concurrency: "unbounded" }))
+      yield* settle
+      assert.deepStrictEqual([(yield* pool.stats).used, (yield* pool.stats).pending], [2, 2])
+      yield* advance("2 seconds")
+      assert.deepStrictEqual((yield* Fiber.join(all)).toSorted(), [1, 1, 2, 2])
+      assert.strictEqual((yield* pool.stats).counts.ended.success, 4)
+    }))
+
   it.effect("no connection has two borrowers, and never are there more than maxConnections", () =>
     onPool({ maxConnections: 5 }, function*({ fake, pool }) {
       // `use` dies when two use a connection at once, and the bench checks the peak.

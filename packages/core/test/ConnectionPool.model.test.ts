@@ -3,7 +3,7 @@ import { ConnectionPool } from "@effect-pools/core"
 import { GatedConnector } from "@effect-pools/testing"
 import { Cause, Deferred, Effect, Exit, Schedule } from "effect"
 import { run } from "./utils/model.ts"
-import { programs } from "./utils/programs.ts"
+import { programs, sharingPrograms } from "./utils/programs.ts"
 import { regressions } from "./utils/regressions.ts"
 import { counted } from "./utils/turns.ts"
 
@@ -13,6 +13,13 @@ describe("a pool under random programs", () => {
     { program: programs(14, true) },
     ({ program }) => run(program),
     { arbitrary: { runs: 1_500, size: 14, maxShrinks: 400 }, timeout: 100_000 }
+  )
+
+  it.effect.prop(
+    "keeps its rules where callers share connections",
+    { program: sharingPrograms(24) },
+    ({ program }) => run(program),
+    { arbitrary: { runs: 1_500, size: 24, maxShrinks: 400 }, timeout: 100_000 }
   )
 
   it.effect.prop(

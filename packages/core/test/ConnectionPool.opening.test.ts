@@ -1,7 +1,7 @@
 import { ConnectionPool, type Connector } from "@effect-pools/core"
 import * as GatedConnector from "@effect-pools/testing/GatedConnector"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Layer, Schedule, Scope } from "effect"
+import { Cause, Context, Effect, Exit, Fiber, Layer, Schedule, Scope } from "effect"
 import * as CircuitBreaker from "effect/persistence/CircuitBreaker"
 import {
   advance,
@@ -246,6 +246,22 @@ describe("ConnectionPool: a dial", () => {
       }))
   }
 
+  it.effect("whose error can't be read is a failed dial like any other", () =>
+    Effect.gen(function*() {
+      const unreadable = {
+        get isRetryable(): boolean {
+          throw new Error("read")
+        }
+      }
+      let dials = 0
+      const connect = () => dials++ === 0 ? Effect.fail(unreadable) : Effect.succeed({ dials })
+      const pool = yield* quickPool({ connect })
+      const { attempts, isRetryable } = yield* reason(pool.withConnection(() => Effect.void), "ConnectFailed")
+      assert.deepStrictEqual([attempts, isRetryable], [1, true])
+      yield* advance("1 second")
+      yield* pool.withConnection(() => Effect.void)
+    }))
+
   it.effect("whose connector throws is a typed error of the caller", () =>
     Effect.gen(function*() {
       const pool = yield* quickPool({
@@ -332,6 +348,37 @@ describe("ConnectionPool: many failing dials", () => {
       yield* advance("1 second")
       assert.strictEqual(fake.dialled, 30)
     }))
+
+  it.effect("that wait for their turn are not made while the delay after a failure runs", () =>
+    onPool(
+      { maxConnections: 5, connectRate: 1, retry: attempts(100, 2_500), backend: { initial: { connect: "slowFail" } } },
+      function*({ gates, pool }) {
+        const callers = yield* callMany(pool, 5)
+        yield* gates.release("connect")
+        yield* advance("2 seconds")
+        assert.strictEqual(gates.calls("connect"), 1)
+        // Whose turn comes next finds out for all whether the backend is back.
+        gates.set("connect", "slow", "ok")
+        yield* advance("1 second")
+        assert.strictEqual(gates.calls("connect"), 2)
+        yield* advance("3 seconds")
+        assert.strictEqual(gates.calls("connect"), 2)
+        yield* gates.release("connect")
+        yield* advance("5 seconds")
+        assert.deepStrictEqual(callers.map((caller) => caller.exit()?._tag), Array(5).fill("Success"))
+      }
+    ))
+
+  it.effect("that wait for their turn keep nobody waiting when the round of attempts is over", () =>
+    onPool(
+      { maxConnections: 5, connectRate: 1, retry: attempts(1, 10_000), backend: { initial: { connect: "slowFail" } } },
+      function*({ gates, pool }) {
+        const callers = yield* callMany(pool, 5)
+        yield* gates.release("connect")
+        yield* settle
+        assert.deepStrictEqual(callers.map((caller) => caller.reason()?._tag), Array(5).fill("ConnectFailed"))
+      }
+    ))
 
   it.effect("share one backoff: an outage costs the same for one waiter and for a hundred", () =>
     Effect.gen(function*() {
@@ -446,9 +493,9 @@ describe("ConnectionPool: many failing dials", () => {
     }))
 })
 
-describe("ConnectionPool: the breaker", () => {
-  const setup = { breaker: { minimumDials: 2, openDuration: "10 seconds" }, retry: attempts(100, 100) } as const
+const setup = { breaker: { minimumDials: 2, openDuration: "10 seconds" }, retry: attempts(100, 100) } as const
 
+describe("ConnectionPool: the breaker", () => {
   it.effect("fails a thousand callers at once without touching the backend", () =>
     onPool({ ...setup, backend: { initial: { connect: "fail" } } }, function*({ gates, pool }) {
       const caller = yield* call(pool)
@@ -496,6 +543,16 @@ describe("ConnectionPool: the breaker", () => {
       yield* settle
       assert.isAtMost(gates.calls("connect") - before, 1)
       for (const { reason } of callers) assert.strictEqual(reason()?._tag, "BreakerOpen")
+    }))
+
+  it.effect("is not opened by the success that makes the dials enough to judge them", () =>
+    onPool({ maxConnections: 3, breaker: { minimumDials: 3 }, retry: attempts(100, 100) }, function*({ gates, pool }) {
+      gates.set("connect", "fail", "fail", "ok")
+      yield* call(pool)
+      yield* advance(200)
+      yield* borrowMany(pool, 3)
+      assert.strictEqual(gates.calls("connect"), 5)
+      assert.strictEqual((yield* pool.stats).breaker, "closed")
     }))
 
   it.effect("does not refuse callers whom an open connection can serve", () =>
@@ -552,6 +609,96 @@ describe("ConnectionPool: the breaker", () => {
       const alone = yield* makePool({ ...setup, name: "shared" }, second)
       assert.strictEqual(yield* alone.withConnection(id), 1)
     }))
+})
+
+describe("ConnectionPool: a breaker's store that can't be asked", () => {
+  type Store = CircuitBreaker.CircuitBreakerStore["Service"]
+  const inTrouble = new CircuitBreaker.CircuitBreakerError({
+    reason: new CircuitBreaker.CircuitBreakerStoreError({ message: "the store is down" })
+  })
+  const troubles = {
+    "never answers": Effect.never,
+    "can't be interrupted": Effect.uninterruptible(Effect.never),
+    fails: Effect.fail(inTrouble),
+    dies: Effect.die("the store is broken")
+  }
+  const memory = Effect.map(
+    Layer.build(CircuitBreaker.layerStoreMemory()),
+    (context) => Context.get(context, CircuitBreaker.CircuitBreakerStore)
+  )
+
+  it.effect("holds up a dial for a second, and is then left alone for openDuration", () =>
+    Effect.gen(function*() {
+      let asked = 0
+      const silent = Effect.suspend(() => {
+        asked++
+        return Effect.never
+      })
+      const store: Store = { admit: () => silent, record: () => silent, state: () => silent }
+      yield* onPool(
+        { maxConnections: 3, breaker: { openDuration: "10 seconds" } },
+        function*({ events, listen, logs, pool }) {
+          yield* listen
+          const caller = yield* call(pool)
+          yield* advance(999)
+          assert.isUndefined(caller.exit())
+          yield* advance(1)
+          assert.deepStrictEqual([caller.exit(), asked], [Exit.succeed(1), 1])
+          yield* borrowMany(pool, 3)
+          assert.strictEqual(asked, 1)
+          const what = "an answer of the breaker's store took longer than 1000 ms (a fixed limit)"
+          assert.deepStrictEqual(only(events, "BreakerStoreFailed").map(({ cause }) => String(cause)), [
+            `StepTimedOut: ${what}`
+          ])
+          assert.deepStrictEqual(logs.map(({ level, text }) => [level, text]), [
+            ["Warn", `the breaker's store could not be asked, dials go on without it: ${what}`]
+          ])
+          yield* pool.retireAll
+        }
+      ).pipe(Effect.provideService(CircuitBreaker.CircuitBreakerStore, store))
+    }))
+
+  it.effect("is asked again after openDuration", () =>
+    Effect.gen(function*() {
+      const store = yield* memory
+      let isDown = true
+      let asked = 0
+      const sometimes: Store = {
+        ...store,
+        admit: (key) =>
+          Effect.suspend(() => {
+            asked++
+            return isDown ? Effect.fail(inTrouble) : store.admit(key)
+          })
+      }
+      yield* onPool({ ...setup, maxConnections: 2 }, function*({ gates, pool }) {
+        yield* pool.withConnection(id)
+        isDown = false
+        gates.set("connect", "fail")
+        yield* pool.retireAll
+        yield* advance("9 seconds")
+        yield* call(pool)
+        assert.strictEqual(asked, 1)
+        yield* advance("2 seconds")
+        assert.isAbove(asked, 1)
+        assert.strictEqual((yield* pool.stats).breaker, "open")
+      }).pipe(Effect.provideService(CircuitBreaker.CircuitBreakerStore, sometimes))
+    }))
+
+  for (const question of ["admit", "record", "state"] as const) {
+    for (const [trouble, answer] of Object.entries(troubles)) {
+      it.effect(`lets dials go on when it ${trouble} on ${question}`, () =>
+        Effect.gen(function*() {
+          const store: Store = { ...(yield* memory), [question]: () => answer }
+          yield* onPool({ retry: attempts(3, 10) }, function*({ gates, pool }) {
+            gates.set("connect", "fail", "ok")
+            const caller = yield* call(pool)
+            yield* advance("3 seconds")
+            assert.deepStrictEqual(caller.exit(), Exit.succeed(1))
+          }).pipe(Effect.provideService(CircuitBreaker.CircuitBreakerStore, store))
+        }))
+    }
+  }
 })
 
 /** A pool of one connection that gives up after one attempt. */

@@ -164,6 +164,70 @@ describe("ConnectionPool.withShared", () => {
         })
     ))
 
+  it.effect("each sharer that stays too long is suspected, not only the one that came first", () =>
+    onSharedPool({ maxConnections: 1, leakTimeout: "10 seconds" }, ({ enter, pool }) =>
+      Effect.gen(function*() {
+        const first = yield* enter()
+        yield* TestClock.adjust("6 seconds")
+        const second = yield* enter()
+        const suspected = Effect.map(pool.stats, ({ counts }) => counts.leaksSuspected)
+        yield* TestClock.adjust("5 seconds")
+        assert.strictEqual(yield* suspected, 1)
+        yield* TestClock.adjust("5 seconds")
+        assert.strictEqual(yield* suspected, 2)
+        yield* first.leave
+        yield* second.leave
+      })))
+
+  const reclaiming = { maxConnections: 1, leakTimeout: "5 seconds", reclaimTimeout: "10 seconds" } as const
+
+  it.effect("a sharer past reclaimTimeout takes the connection from nobody, but nobody joins it any more", () =>
+    onSharedPool(reclaiming, ({ enter, fake, pool }) =>
+      Effect.gen(function*() {
+        const stuck = yield* enter()
+        yield* TestClock.adjust("6 seconds")
+        const honest = yield* enter()
+        yield* TestClock.adjust("5 seconds")
+        assert.strictEqual(fake.closed, 0)
+        const next = yield* enter()
+        assert.deepStrictEqual([stuck.on(), honest.on(), next.on()], [1, 1, undefined])
+        yield* honest.leave
+        // It is closed under the one that is left, at the latest when the other would have been too late as well.
+        yield* TestClock.adjust("6 seconds")
+        assert.deepStrictEqual([fake.closed, next.on()], [1, 2])
+        assert.strictEqual((yield* pool.stats).counts.retired.invalidated, 1)
+        yield* stuck.leave
+        yield* next.leave
+      })))
+
+  it.effect("a connection is closed under its sharers when all of them are past reclaimTimeout", () =>
+    onSharedPool(reclaiming, ({ enter, fake }) =>
+      Effect.gen(function*() {
+        const first = yield* enter()
+        yield* TestClock.adjust("6 seconds")
+        const second = yield* enter()
+        yield* TestClock.adjust("9 seconds")
+        assert.strictEqual(fake.closed, 0)
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(fake.closed, 1)
+        yield* first.leave
+        yield* second.leave
+      })))
+
+  it.effect("a sharer that is meant to last keeps its connection, whoever else is past reclaimTimeout", () =>
+    onSharedPool(reclaiming, ({ enter, fake, pool }) =>
+      Effect.gen(function*() {
+        const lasting = yield* Effect.forkScoped(pool.withShared(() => Effect.never, { isLongLived: true }))
+        yield* settle
+        const stuck = yield* enter()
+        yield* TestClock.adjust("1 minute")
+        assert.deepStrictEqual([stuck.on(), fake.closed], [1, 0])
+        yield* Fiber.interrupt(lasting)
+        yield* TestClock.adjust("10 seconds")
+        assert.strictEqual(fake.closed, 1)
+        yield* stuck.leave
+      })))
+
   it.effect("the lease is exclusive where the connector shares nothing", () =>
     onSharedPool({ maxConnections: 1 }, ({ enter }) =>
       Effect.gen(function*() {

@@ -2,7 +2,7 @@ import { PgClient } from "@effect/sql-pg"
 import * as EmbeddedPostgres from "@effect-pools/testing/EmbeddedPostgres"
 import { PostgresPool } from "@effect-pools/postgres"
 import { assert, layer } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Layer, Queue, Schema, Stream, String as Str } from "effect"
+import { Deferred, Effect, Exit, Fiber, Layer, Queue, Schedule, Schema, Scope, Stream, String as Str } from "effect"
 import { Migrator, SqlClient, SqlResolver, SqlSchema } from "effect/sql"
 import { active, Db, eventually, withDb } from "./support.ts"
 
@@ -161,6 +161,30 @@ layer(EmbeddedPostgres.layer(), { excludeTestServices: true, timeout: "2 minutes
         yield* Effect.sleep("200 millis")
         yield* Db.notify("a", "again")
         assert.strictEqual((yield* Fiber.join(heard))._tag, "Some")
+      })
+    ))
+
+  it.effect("a new listener does not keep the dead connection of those before it", () =>
+    withDb(
+      {},
+      Effect.gen(function*() {
+        const server = yield* EmbeddedPostgres.EmbeddedPostgres
+        const listens = (used: number) =>
+          eventually(`${used} are lent`, Effect.map(Db.stats, (now) => now.used === used))
+        const slow = yield* Scope.make()
+        const next = yield* Scope.provide(Stream.toPull(Db.listen("a")), slow)
+        const first = yield* Effect.forkChild(next)
+        yield* listens(1)
+        yield* eventually("it hears", Effect.map(Db.notify("a", "first"), () => first.pollUnsafe() !== undefined))
+        yield* server.terminateBackends({ applicationName: "app/Db" })
+        // It asks for nothing more just now, so it does not know yet that its connection is lost.
+        const again = Effect.retry(Stream.runDrain(Db.listen("a")), { schedule: Schedule.spaced("10 millis") })
+        const heard = yield* Effect.forkChild(again)
+        yield* listens(2)
+        yield* Scope.close(slow, Exit.void)
+        yield* listens(1)
+        yield* Fiber.interrupt(heard)
+        yield* listens(0)
       })
     ))
 

@@ -160,8 +160,8 @@ export const giveBack = (state: PoolState, connection: Pooled, now: number, isPr
   const isReady = isProven ? connection.fence === state.fence : first !== undefined && isFresh(state, connection, now)
   if (first !== undefined && state.isLending && isReady) {
     handOver(state, connection, first, now)
-    // The next in line may want to share it.
-    if (first.isShared) state.changed()
+    // The next in line may share it, or another that the first did not want.
+    if (state.waiters.head?.isShared === true) state.changed()
     return
   }
   connection.idleSince = now

@@ -10,8 +10,12 @@ import { join, joinable, share } from "./share.ts"
 import type { PoolState } from "./state.ts"
 import { wait, wake } from "./wait.ts"
 
+/** Runs the lease's body with the connection it was handed, or gets it one. */
+export const advance = (state: PoolState, lease: Lease): Effect.Effect<any, any, any> =>
+  lease.connection === undefined ? borrow(state, lease) : start(state, lease, lease.connection)
+
 /** Runs the lease's body with a connection: at once if one is ready and nobody is before us, else in turn. */
-export const borrow = (state: PoolState, lease: Lease): Effect.Effect<any, any, any> => {
+const borrow = (state: PoolState, lease: Lease): Effect.Effect<any, any, any> => {
   if (state.waiters.size === 0 && state.isLending) {
     const connection = state.idle[state.idle.length - 1]
     if (connection !== undefined) {
@@ -62,7 +66,7 @@ export const handOver = (state: PoolState, connection: Pooled, lease: Lease, now
   else lend(state, connection, lease, now)
   if (state.events.listeners > 0) acquired(state, lease, connection, waited)
   if (waited > state.config.slowAcquireTimeout) acquiredSlowly(state, lease, connection, waited)
-  wake(state, lease, Effect.suspend(() => start(state, lease, connection)))
+  wake(state, lease, lease)
 }
 
 const lend = (state: PoolState, connection: Pooled, lease: Lease, now: number): void => {
@@ -79,7 +83,7 @@ const start = (state: PoolState, lease: Lease, connection: Pooled): Effect.Effec
   connection.uses++
   const lent = state.connector.lend === undefined ? connection.value : state.connector.lend(connection.value)
   lease.lent = lent
-  return lease.body(lent)
+  return lease.request.body(lent)
 }
 
 const acquired = (state: PoolState, lease: Lease, connection: Pooled, waited: number): void =>

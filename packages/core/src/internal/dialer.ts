@@ -5,6 +5,7 @@
  * neither on how many wait nor on how long it lasts. When the schedule ends, a round is over: callers that nobody can
  * serve are told, and the next round begins after the last delay.
  */
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -13,15 +14,19 @@ import * as RateLimiter from "effect/persistence/RateLimiter"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type { PoolConfig } from "../PoolConfig.ts"
+import { openedByFailure, type Store, tolerant } from "./breakerStore.ts"
 
 type Step = (now: number, input: unknown) => Effect.Effect<[unknown, Duration.Duration], unknown>
 
 export class Dialer {
   /** Failures in a row. */
   failures = 0
+  /** Dials that have begun, those that wait for their turn left out. */
+  underWay = 0
   lastFailure: { readonly cause: unknown; readonly at: number } | undefined = undefined
   /** A delay between attempts is running: nobody dials. */
   isBlocked = false
@@ -29,6 +34,8 @@ export class Dialer {
   isRoundOver = false
   /** The pool's time until which the breaker lets no dial through; 0 while it is closed. */
   breakerUntil = 0
+  /** Told when a breaker's store that others share can't be asked. */
+  onStoreFailed: (cause: unknown) => void = () => {}
   readonly pace: Effect.Effect<void>
   private readonly config: PoolConfig
   private readonly breaker: CircuitBreaker.CircuitBreaker
@@ -45,11 +52,13 @@ export class Dialer {
 
   /**
    * A `CircuitBreakerStore` in the context is used, so that processes can share what they know of a backend; without
-   * one the pool keeps its own.
+   * one the pool keeps its own. One that can't be asked holds up a dial for a second at most.
    */
   static readonly make = Effect.fnUntraced(
     function*(config: PoolConfig): Effect.fn.Return<Dialer, never, Scope.Scope> {
-      return new Dialer(config, yield* makePace(config), yield* makeBreaker(config))
+      const breaker = yield* makeBreaker(config, (cause) => dialer.onStoreFailed(cause))
+      const dialer = new Dialer(config, yield* makePace(config), breaker)
+      return dialer
     }
   )
 
@@ -58,7 +67,7 @@ export class Dialer {
    * the backend failed say the same thing, so they count as one failure.
    */
   guard<A>(dial: Effect.Effect<A, unknown>): Effect.Effect<A, unknown> {
-    return this.breaker.execute(dial, {
+    const guarded = this.breaker.execute(dial, {
       key: this.config.name,
       classify: (exit) => {
         if (Exit.isSuccess(exit)) return CircuitBreaker.success
@@ -67,6 +76,13 @@ export class Dialer {
         return CircuitBreaker.failure()
       }
     })
+    const begin = Effect.sync(() => this.underWay++)
+    return Effect.acquireUseRelease(begin, () => guarded, () => Effect.sync(() => this.underWay--))
+  }
+
+  /** Whether a dial whose turn has come may be made: after a failure only one at a time. */
+  get mayDial(): boolean {
+    return !this.isBlocked && (this.failures === 0 || this.underWay === 0)
   }
 
   /** How long the breaker stays open from now, in milliseconds; 0 when it is closed. */
@@ -80,7 +96,8 @@ export class Dialer {
   /** The delay before the next attempt, and whether the round is over. */
   readonly backOff = Effect.fnUntraced(function*(this: Dialer, now: number, cause: unknown) {
     this.step ??= yield* Schedule.toStep(this.config.retry) as Effect.Effect<Step>
-    const exit = yield* Effect.exit(this.step(now, cause))
+    const { step } = this
+    const exit = yield* Effect.exit(Effect.suspend(() => step(now, cause)))
     if (Exit.isSuccess(exit)) {
       this.lastDelay = Duration.toMillis(exit.value[1])
       return this.lastDelay
@@ -129,7 +146,11 @@ export const refusedFor = (error: unknown): number | undefined => {
 
 /** A connector marks what no further attempt can mend, such as a wrong password, by `isRetryable: false`. */
 export const isRetryable = (cause: unknown): boolean =>
-  !(Predicate.hasProperty(cause, "isRetryable") && cause.isRetryable === false)
+  // Whatever is thrown when an error is read, the dial that failed with it has failed and no more.
+  Result.getOrElse(
+    Result.try(() => !(Predicate.hasProperty(cause, "isRetryable") && cause.isRetryable === false)),
+    () => true
+  )
 
 const makePace = (config: PoolConfig): Effect.Effect<Effect.Effect<void>> => {
   const limit = Math.max(1, Math.round(config.connectRate))
@@ -148,15 +169,21 @@ const makePace = (config: PoolConfig): Effect.Effect<Effect.Effect<void>> => {
 }
 
 const makeBreaker = Effect.fnUntraced(
-  function*(config: PoolConfig): Effect.fn.Return<CircuitBreaker.CircuitBreaker, never, Scope.Scope> {
+  function*(
+    config: PoolConfig,
+    onStoreFailed: (cause: unknown) => void
+  ): Effect.fn.Return<CircuitBreaker.CircuitBreaker, never, Scope.Scope> {
     const shared = yield* Effect.serviceOption(CircuitBreaker.CircuitBreakerStore)
     const { failureRate, minimumDials, openDuration } = config.breaker
-    const breaker = CircuitBreaker.make({
+    const store = Option.isSome(shared) ? tolerant(shared.value, openDuration, onStoreFailed) : yield* ownStore
+    return yield* CircuitBreaker.make({
       tripPolicy: CircuitBreaker.rate({ threshold: failureRate, minimumCalls: minimumDials, size: 2 * minimumDials }),
       openDuration
-    })
-    return yield* Option.isSome(shared)
-      ? Effect.provideService(breaker, CircuitBreaker.CircuitBreakerStore, shared.value)
-      : Effect.provide(breaker, Layer.fresh(CircuitBreaker.layerStoreMemory()))
+    }).pipe(Effect.provideService(CircuitBreaker.CircuitBreakerStore, openedByFailure(store)))
   }
+)
+
+const ownStore: Effect.Effect<Store, never, Scope.Scope> = Effect.map(
+  Layer.build(Layer.fresh(CircuitBreaker.layerStoreMemory())),
+  (context) => Context.get(context, CircuitBreaker.CircuitBreakerStore)
 )

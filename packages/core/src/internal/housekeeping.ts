@@ -74,15 +74,23 @@ export const visitIdle = (state: PoolState, connection: Pooled, now: number): nu
 
 const visitUsed = (state: PoolState, connection: Pooled, now: number): number => {
   const { leakTimeout, reclaimTimeout } = state.config
-  const { lease } = connection
-  if (lease === undefined || lease.isLongLived) return Infinity
-  const held = now - lease.lentAt
-  if (held >= reclaimTimeout) {
-    reclaim(state, connection, lease, held)
-    return Infinity
+  let next = Infinity
+  let overdue: Lease | undefined
+  let isAllOverdue = true
+  for (const lease of connection.leases) {
+    const held = now - lease.lentAt
+    if (lease.isLongLived || held < reclaimTimeout) isAllOverdue = false
+    else overdue ??= lease
+    if (lease.isLongLived) continue
+    if (held >= leakTimeout) leakSuspected(state, connection, lease, held)
+    const due = held < leakTimeout ? Math.min(leakTimeout, reclaimTimeout) : reclaimTimeout
+    if (held < due) next = Math.min(next, lease.lentAt + due)
   }
-  if (held >= leakTimeout) leakSuspected(state, connection, lease, held)
-  return lease.lentAt + (held < leakTimeout ? Math.min(leakTimeout, reclaimTimeout) : reclaimTimeout)
+  if (overdue !== undefined) {
+    if (isAllOverdue) reclaim(state, connection, now)
+    else closeToNewcomers(state, connection, overdue, now)
+  }
+  return next
 }
 
 const leakSuspected = (state: PoolState, connection: Pooled, lease: Lease, held: number): void => {
@@ -96,12 +104,19 @@ const leakSuspected = (state: PoolState, connection: Pooled, lease: Lease, held:
   warn(state, `leak suspected: ${describeHolder({ connection: connection.id, label, held })} (leakTimeout)${where}`)
 }
 
-/** Takes the connection from a borrower that holds it too long; the borrower's own end is awaited by nobody. */
-const reclaim = (state: PoolState, connection: Pooled, lease: Lease, held: number): void => {
-  const label = labelOf(lease)
-  warn(
-    state,
-    `connection ${connection.id} is taken from ${label ?? "a lease"} after ${Math.round(held)} ms (reclaimTimeout)`
-  )
+/** Takes the connection from borrowers that hold it too long; their own end is awaited by nobody. */
+const reclaim = (state: PoolState, connection: Pooled, now: number): void => {
+  const from = Array.from(connection.leases, (lease) => describe(connection, lease, now)).join(", ")
+  warn(state, `reclaimTimeout: the connection is taken from ${from}`)
   retire(state, connection, "invalidated")
 }
+
+/** Those who share a connection with a borrower that holds it too long can't help it: it is closed once they are gone. */
+const closeToNewcomers = (state: PoolState, connection: Pooled, overdue: Lease, now: number): void => {
+  if (connection.retireBecause !== undefined) return
+  connection.retireBecause = "invalidated"
+  warn(state, `reclaimTimeout: nobody else may share the connection of ${describe(connection, overdue, now)}`)
+}
+
+const describe = ({ id }: Pooled, lease: Lease, now: number): string =>
+  describeHolder({ connection: id, label: labelOf(lease), held: now - lease.lentAt })

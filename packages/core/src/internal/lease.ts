@@ -1,25 +1,32 @@
 /**
  * One caller's claim to a connection, from the moment it asks until it has given the connection back.
  *
- * The same record waits in the queue, holds the connection and is known to the leak watch, so a lease costs one
- * allocation of ours whatever happens to it.
+ * The same record waits in the queue, holds the connection, is known to the leak watch, and is the effect that the
+ * caller's fiber runs: first to ask, and again when it has waited and is handed a connection. So a lease costs few
+ * allocations of ours whatever happens to it.
  */
 import type * as Effect from "effect/Effect"
+import * as Effectable from "effect/Effectable"
 import type { Fiber } from "effect/Fiber"
 import type { LeaseOptions } from "../ConnectionPool.ts"
 import type { Pooled } from "./pooled.ts"
+import type { PoolState } from "./state.ts"
 
 // A lease is typed by what it does to the queue, not by what it lends: `any` stays inside this folder.
 type AnyEffect = Effect.Effect<any, any, any>
 
-export class Lease {
+/** What a caller asks for. */
+export interface Request {
+  readonly state: PoolState
   readonly body: (lent: any) => AnyEffect
-  readonly fiber: Fiber<unknown, unknown>
-  readonly label: string | undefined
-  /** Whether it is meant to be held for long, so that nobody suspects a leak. */
-  readonly isLongLived: boolean
+  readonly options: LeaseOptions | undefined
   /** Whether it may use a connection together with others. */
   readonly isShared: boolean
+}
+
+export class Lease extends Effectable.Class<any, any, any> {
+  readonly request: Request
+  readonly fiber: Fiber<unknown, unknown>
   /** Set from the hand-over to the check-in. */
   connection: Pooled | undefined = undefined
   /** Whether the body was reached: a connection nobody touched needs no reset. */
@@ -39,23 +46,30 @@ export class Lease {
   previous: Lease | undefined = undefined
   next: Lease | undefined = undefined
 
-  constructor(
-    body: (lent: any) => AnyEffect,
-    fiber: Fiber<unknown, unknown>,
-    options: LeaseOptions | undefined,
-    isShared: boolean
-  ) {
-    this.body = body
+  constructor(request: Request, fiber: Fiber<unknown, unknown>) {
+    super()
+    this.request = request
     this.fiber = fiber
-    this.label = options?.label
-    this.isLongLived = options?.isLongLived === true
-    this.isShared = isShared
+  }
+
+  asEffect(): AnyEffect {
+    return this.request.state.advance(this)
+  }
+
+  get isShared(): boolean {
+    return this.request.isShared
+  }
+
+  /** Whether it is meant to be held for long, so that nobody suspects a leak. */
+  get isLongLived(): boolean {
+    return this.request.options?.isLongLived === true
   }
 }
 
 /** The name a lease goes by: its label, or the span its fiber is in. */
 export const labelOf = (lease: Lease): string | undefined => {
-  if (lease.label !== undefined) return lease.label
+  const label = lease.request.options?.label
+  if (label !== undefined) return label
   const span = lease.fiber.cache.span
   return span !== undefined && span._tag === "Span" ? span.name : undefined
 }

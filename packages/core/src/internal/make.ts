@@ -13,6 +13,8 @@ import * as Scope from "effect/Scope"
 import type { DrainReport } from "../ConnectionPool.ts"
 import type { Connector } from "../Connector.ts"
 import type { PoolConfig } from "../PoolConfig.ts"
+import { advance } from "./checkOut.ts"
+import { describeCause } from "./describe.ts"
 import { Dialer } from "./dialer.ts"
 import { dispatch } from "./dispatch.ts"
 import { runDrain } from "./drain.ts"
@@ -43,6 +45,11 @@ export const makeState = Effect.fnUntraced(
       forkDetached: (effect) => runFork(Effect.andThen(Effect.yieldNow, effect))
     })
     state.changed = () => dispatch(state)
+    state.dialer.onStoreFailed = (cause) => {
+      emit(state, { _tag: "BreakerStoreFailed", cause })
+      warn(state, `the breaker's store could not be asked, dials go on without it: ${describeCause(cause)}`)
+    }
+    state.advance = (lease) => advance(state, lease)
     state.resumeWoken = () => resumeWoken(state)
     time.onLeap = (by) => {
       raiseFence(state)

@@ -32,6 +32,8 @@ const dial = Effect.fnUntraced(function*(state: PoolState, connection: Pooled) {
   yield* state.dialer.pace
   // The pool may have been closed while the dial waited for its turn, and the same again while it was made.
   if (connection.state !== "opening") return
+  // Nor may it go on if another dial has failed meanwhile: it was begun when the backend seemed well.
+  if (!state.dialer.mayDial) return giveUp(state, connection)
   connection.openedAt = state.time.now()
   const exit = yield* Effect.exit(state.dialer.guard(connect(state, connection)))
   if (connection.state !== "opening") return
@@ -40,6 +42,12 @@ const dial = Effect.fnUntraced(function*(state: PoolState, connection: Pooled) {
   const refused = refusedFor(cause)
   return yield* refused === undefined ? failed(state, connection, cause) : refusedByBreaker(state, connection, refused)
 })
+
+/** A dial that was not made yet; the pool begins another when it is time for one. */
+const giveUp = (state: PoolState, connection: Pooled): void => {
+  discard(state, connection)
+  state.changed()
+}
 
 const connect = (state: PoolState, connection: Pooled): Effect.Effect<unknown, unknown> => {
   const dialed = Effect.suspend(() =>
@@ -141,11 +149,11 @@ const resumeAfter = (state: PoolState, delay: number, block: number): void => {
 }
 
 /**
- * When a round of attempts is over, tells those who wait for nothing that is being opened; callers only if nothing is
- * open either that could come back to them.
+ * When a round of attempts is over and no other dial is under way, tells those who wait; callers only if nothing is open
+ * either that could come back to them.
  */
 const failUnserved = (state: PoolState): void => {
-  if (!state.dialer.isRoundOver || state.opening > 0) return
+  if (!state.dialer.isRoundOver || state.dialer.underWay > 0) return
   failWarmUps(state, unavailable(state, 0))
   if (state.live === 0) failWaiters(state, (waited) => unavailable(state, waited))
 }

@@ -5,7 +5,7 @@
  * dial, a validation, a reset, a close) runs in a fiber of its own and comes back with one synchronous change, after
  * which `changed` lets the dispatcher look again. That is the whole of the pool's concurrency control.
  */
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type * as Random from "effect/Random"
 import type * as Scheduler from "effect/Scheduler"
@@ -41,6 +41,8 @@ export class PoolState {
   woken: Array<Lease> = []
   /** Resumes them; one function for the life of the pool. */
   resumeWoken: () => void = () => {}
+  /** What a lease runs next: it asks for a connection, or uses the one it was handed. */
+  advance: (lease: Lease) => Effect.Effect<any, any, any> = () => Effect.never
   /** Every connection that counts against the limit. */
   readonly connections = new Set<Pooled>()
   /** Idle connections by the time they became idle: the last one is the warmest and is lent first. */

@@ -46,7 +46,8 @@ const setting: Setting = {
   freshnessWindow: 20,
   validates: true,
   resets: true,
-  stubborn: false
+  stubborn: false,
+  sharers: 1
 }
 
 const misbehave = Effect.fnUntraced(function*(world: World, fate: Fate) {

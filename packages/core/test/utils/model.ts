@@ -22,7 +22,7 @@ const optionsOf = (setting: Setting): ConnectionPool.MakeOptions => ({
   closeTimeout: timeouts.closeTimeout,
   drainTimeout: timeouts.drainTimeout,
   idleTimeout: 300,
-  maxLifetime: 900,
+  maxLifetime: timeouts.maxLifetime,
   leakTimeout: 80,
   slowAcquireTimeout: 20,
   healthCheck: 150,
@@ -143,11 +143,16 @@ const drain = Effect.fnUntraced(function*(world: World) {
 
 /** Starts a caller and notes what becomes of it. */
 export const lease = Effect.fnUntraced(function*(world: World, command: Extract<Command, { _tag: "Lease" }>) {
-  const caller = new Caller(world.callers.length, yield* Clock.currentTimeMillis, world.drain !== undefined)
+  const caller = new Caller({
+    number: world.callers.length,
+    startedAt: yield* Clock.currentTimeMillis,
+    isLate: world.drain !== undefined,
+    isShared: command.how === "withShared" && world.setting.sharers > 1
+  })
   world.callers.push(caller)
   const use = (connection: Connection) => hold(world, caller, connection, command)
   const { pool } = world
-  const whole = command.how === "get" ? Effect.scoped(Effect.flatMap(pool.get, use)) : pool.withConnection(use)
+  const whole = command.how === "get" ? Effect.scoped(Effect.flatMap(pool.get, use)) : pool[command.how](use)
   caller.fiber = yield* Effect.forkDetach(
     Effect.onExit(whole, (exit) =>
       Effect.sync(() => {
@@ -175,11 +180,17 @@ const hold = (
     }
     const waits = hold === "long" ? Deferred.await(caller.isToEnd) : hold === 0 ? Effect.void : Effect.sleep(hold)
     const ends = end === "ok" ? Effect.void : end === "fail" ? new OwnFailure() : Effect.die(new OwnFailure())
-    return world.witness.fake.use(connection, Effect.andThen(waits, ends))
+    const { fake } = world.witness
+    // Whoever shares uses it for a moment only: not even then may somebody have it for itself.
+    if (caller.isShared) return Effect.andThen(fake.use(connection), Effect.andThen(waits, ends))
+    return fake.use(connection, Effect.andThen(waits, ends))
   }).pipe(Effect.onExit((exit) =>
     Effect.map(Clock.currentTimeMillis, (at) => {
       caller.state = "ending"
+      world.witness.returned(connection)
       if (connection.isBroken) world.witness.doubtAll()
+      // Of those who share only the last proves the connection, and the protocol keeps them apart.
+      if (caller.isShared) return
       if (Exit.isSuccess(exit)) world.witness.proved(connection, at)
       else if (Cause.hasInterrupts(exit.cause)) world.witness.interrupted(connection)
     })

@@ -7,7 +7,7 @@ const behaviour = Schema.Literals(["ok", "fail", "slow", "slowFail", "never", "s
 const small = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 5 }))
 
 const Lease = Schema.TaggedStruct("Lease", {
-  how: Schema.Literals(["withConnection", "get"]),
+  how: Schema.Literals(["withConnection", "get", "withShared"]),
   /** For so many milliseconds, or until it is told to end. */
   hold: Schema.Literals([0, 7, 45, "long"]),
   end: Schema.Literals(["ok", "fail", "die"])
@@ -54,7 +54,9 @@ const Setting = Schema.Struct({
   freshnessWindow: Schema.Literals([0, 20]),
   validates: Schema.Boolean,
   resets: Schema.Boolean,
-  stubborn: Schema.Boolean
+  stubborn: Schema.Boolean,
+  /** How many callers may share a connection. */
+  sharers: Schema.Literals([1, 2, 3])
 })
 export type Setting = typeof Setting.Type
 
@@ -71,3 +73,18 @@ export const programs = (maxLength: number, drains: boolean): Arbitrary.Arbitrar
       Arbitrary.map((commands) => drains ? commands : commands.filter(({ _tag }) => _tag !== "Drain"))
     )
   })
+
+/** Programs in which callers come in crowds and share few connections. */
+export const sharingPrograms = (maxLength: number): Arbitrary.Arbitrary<Program> =>
+  Arbitrary.map(programs(maxLength, true), ({ commands, setting }) => ({
+    setting: {
+      ...setting,
+      maxConnections: Math.min(2, setting.maxConnections),
+      sharers: setting.sharers === 3 ? 3 : 2
+    },
+    commands: commands.flatMap((command): ReadonlyArray<Command> => {
+      if (command._tag !== "Lease" || command.how === "get") return [command]
+      const sharer: Command = { ...command, how: "withShared" }
+      return [sharer, { ...sharer, hold: "long" }, { ...sharer, hold: "long" }, command]
+    })
+  }))

@@ -11,11 +11,13 @@ const setting: Setting = {
   freshnessWindow: 20,
   validates: true,
   resets: true,
-  stubborn: false
+  stubborn: false,
+  sharers: 1
 }
 
 const advance = (by: 1 | 10 | 30 | 100 | 400): Command => ({ _tag: "Advance", by })
 const lease = (hold: 0 | 7 | 45 | "long"): Command => ({ _tag: "Lease", how: "withConnection", hold, end: "ok" })
+const share: Command = { _tag: "Lease", how: "withShared", hold: "long", end: "ok" }
 const behave = (
   step: "connect" | "validate" | "reset" | "close",
   behaviour: Extract<Command, { _tag: "Behave" }>["behaviour"]
@@ -92,5 +94,9 @@ export const regressions: Readonly<Record<string, Program>> = {
       advance(10)
     ],
     { maxConnections: 2, validates: false, resets: false }
+  ),
+  "whoever may share joins another connection when the one before it in line gets one of its own": program(
+    [share, share, share, lease("long"), share, { _tag: "Interrupt", which: 0 }, endFirst],
+    { maxConnections: 2, sharers: 2 }
   )
 }

@@ -70,14 +70,30 @@ const all: Record<string, Rule> = {
   "pending is the callers that hold nothing": ({ stats, world }) =>
     stats.pending === world.waiting.length ? undefined : { waiting: world.waiting.length },
 
-  "used is the callers that hold something": ({ stats, world }) =>
-    stats.state === "closed" || stats.used === world.holding.length ? undefined : { holding: world.holding.length },
+  "used is the connections that callers hold": ({ stats, world }) => {
+    const held = new Set(world.holding.map(({ connection }) => connection!.id)).size
+    return stats.state === "closed" || stats.used === held ? undefined : { held }
+  },
 
   "a caller is served once": ({ world }) => world.callers.find(({ uses }) => uses > 1),
 
-  "no connection has two borrowers": ({ world }) => {
-    const ids = world.holding.map(({ connection }) => connection!.id)
-    return new Set(ids).size === ids.length ? undefined : ids
+  "no connection has two borrowers but those who share it, and of these no more than it allows": ({ world }) => {
+    const { sharers } = world.setting
+    return Object.entries(Object.groupBy(world.holding, ({ connection }) => connection!.id)).find(([, callers]) =>
+      callers!.length > (callers!.every(({ isShared }) => isShared) ? sharers : 1)
+    )?.[0]
+  },
+
+  "the first in line does not wait while it may join a shared connection": (moment) => {
+    const { connections, stats, world } = moment
+    if (!isServing(moment) || world.waiting[0]?.isShared !== true || stats.total > stats.limit) return undefined
+    return connections.find(({ age, state, tags }) => {
+      const sharing = world.holding.filter(({ connection }) => connection!.id === Number(tags["fake"]))
+      const hasRoom = sharing.length > 0 && sharing.length < world.setting.sharers
+      const isStaying = state === "used" && age < timeouts.maxLifetime / 2 &&
+        world.witness.mayBeJoined(Number(tags["fake"]))
+      return hasRoom && isStaying && sharing.every(({ isShared }) => isShared)
+    })
   },
 
   "a caller settles for a reason": ({ world }) =>
@@ -113,7 +129,9 @@ const all: Record<string, Rule> = {
   },
 
   "nobody wanted that many connections": ({ stats: { counts, maxConnections, minConnections }, world }) => {
-    const waited = world.callers.length - counts.acquiredAtOnce - counts.refused
+    // Who joins a connection of others would rather have had one for itself.
+    const content = world.setting.sharers > 1 ? 0 : counts.acquiredAtOnce
+    const waited = world.callers.length - content - counts.refused
     const retired = Object.values(counts.retired).reduce((sum, n) => sum + n, 0)
     // A connection past its time may be lent while its replacement is being opened.
     const wanted = waited + retired + minConnections + world.warmedUp + maxConnections

@@ -14,6 +14,8 @@ export interface Options {
   readonly slow: number
   readonly validates: boolean
   readonly resets: boolean
+  /** How many callers may share a connection. */
+  readonly sharers?: number
   /** Dials can't be interrupted. */
   readonly stubborn?: boolean
 }
@@ -28,6 +30,8 @@ export class Witness {
   /** Sockets the pool has given up although they would not close. */
   givenUp: () => number = () => 0
   readonly broken: Array<string> = []
+  /** How many borrowers use a connection. */
+  private readonly uses = new Map<number, number>()
   private doubt = 0
   private alarms = 0
   private readonly alarmed = new Set<number>()
@@ -46,6 +50,11 @@ export class Witness {
     const { connector } = this.gated
     this.connector = {
       ...connector,
+      sharers: options.sharers,
+      reset: connector.reset && ((connection, exit) => {
+        if (this.isLent(connection)) this.broken.push(`connection ${connection.id} was reset while it was lent`)
+        return connector.reset!(connection, exit)
+      }),
       connect: (signals) => this.watchDial(connector.connect(signals)),
       validate: connector.validate &&
         ((connection) => this.watchValidation(connection, connector.validate!(connection)))
@@ -93,9 +102,24 @@ export class Witness {
 
   /** A connection is lent: it must not be one that the pool has reason to mistrust. */
   readonly lent = ({ id }: Connection): void => {
+    this.uses.set(id, (this.uses.get(id) ?? 0) + 1)
     if (this.alarmed.has(id)) this.broken.push(`connection ${id} was lent after it told its end`)
     if (this.tainted.has(id)) this.broken.push(`connection ${id} was lent although it was to be retired`)
     if (this.provedSince.get(id) !== this.alarms) this.broken.push(`connection ${id} was lent without a proof`)
+  }
+
+  /** A borrower gives its connection back. Until now it must have had it. */
+  readonly returned = ({ id, isRevoked }: Connection): void => {
+    this.uses.set(id, this.uses.get(id)! - 1)
+    if (isRevoked) this.broken.push(`the lease of connection ${id} was ended before its borrower was done`)
+  }
+
+  /** Whether one more caller may join those who share a connection. */
+  readonly mayBeJoined = (id: number): boolean =>
+    !this.alarmed.has(id) && !this.tainted.has(id) && this.proofs.get(id)?.doubt === this.doubt
+
+  private isLent({ id }: Connection): boolean {
+    return (this.uses.get(id) ?? 0) > 0
   }
 
   private watchDial<E, R>(dial: Effect.Effect<Connection, E, R>) {
@@ -122,7 +146,7 @@ export class Witness {
   private watchValidation<E>(connection: Connection, validation: Effect.Effect<unknown, E>) {
     return Effect.suspend(() => {
       const { alarms, doubt } = this
-      if (connection.isBusy) this.broken.push(`connection ${connection.id} was validated while it was lent`)
+      if (this.isLent(connection)) this.broken.push(`connection ${connection.id} was validated while it was lent`)
       return Effect.onExit(validation, (exit) =>
         Effect.map(Clock.currentTimeMillis, (at) => {
           if (Exit.isFailure(exit)) return this.doubtAll()

@@ -18,6 +18,7 @@ export class Caller {
   readonly startedAt: number
   /** It came after the drain began. */
   readonly isLate: boolean
+  readonly isShared: boolean
   readonly isToEnd: Deferred.Deferred<void> = Deferred.makeUnsafe()
   state: "waiting" | "holding" | "ending" | "settled" = "waiting"
   connection: Connection | undefined = undefined
@@ -25,10 +26,11 @@ export class Caller {
   isInterrupted = false
   exit: Exit.Exit<unknown, unknown> | undefined = undefined
   fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
-  constructor(number: number, startedAt: number, isLate: boolean) {
-    this.number = number
-    this.isLate = isLate
-    this.startedAt = startedAt
+  constructor(options: Pick<Caller, "number" | "startedAt" | "isLate" | "isShared">) {
+    this.number = options.number
+    this.isLate = options.isLate
+    this.isShared = options.isShared
+    this.startedAt = options.startedAt
   }
 }
 
@@ -47,6 +49,7 @@ export const timeouts = {
   slow: 25,
   /** Longer than a dial and its close may take. */
   verySlow: 150,
+  maxLifetime: 900,
   retry: 15,
   breaker: 100
 }

@@ -9,9 +9,10 @@ import type { PoolOptions } from "@effect-pools/core/PoolConfig"
 import { PoolError, PoolMisuse } from "@effect-pools/core/PoolError"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as RcRef from "effect/RcRef"
 import type * as Reactivity from "effect/reactivity/Reactivity"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import type { Borrower as SqlBorrower } from "effect/sql/SqlConnection"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Statement from "effect/sql/Statement"
@@ -136,10 +137,16 @@ const listen = (
   channel: string
 ): Stream.Stream<Notification, SqlError | PoolError> =>
   Stream.unwrap(Effect.gen(function*() {
-    let lent = yield* RcRef.get(listener)
-    if (leaseOf(lent).session.isDead) {
-      yield* RcRef.invalidate(listener)
-      lent = yield* RcRef.get(listener)
-    }
+    const lent = yield* listening(listener)
     return Stream.fromQueue(yield* lent.listen(channel))
   }))
+
+/** The listeners' connection. One that died is left to the listeners that have not ended yet, and given back by them. */
+const listening = Effect.fnUntraced(function*(listener: RcRef.RcRef<PostgresConnection, PoolError>) {
+  const scope = yield* Scope.fork(yield* Effect.scope)
+  const lent = yield* Scope.provide(RcRef.get(listener), scope)
+  if (!leaseOf(lent).session.isDead) return lent
+  yield* RcRef.invalidate(listener)
+  yield* Scope.close(scope, Exit.void)
+  return yield* RcRef.get(listener)
+})

@@ -1,0 +1,66 @@
+/**
+ * What a pool's breaker may ask of the store that keeps its state.
+ */
+import * as Effect from "effect/Effect"
+import * as CircuitBreaker from "effect/persistence/CircuitBreaker"
+import * as Scope from "effect/Scope"
+import { limited } from "./limited.ts"
+import { steadyMillis } from "./time.ts"
+
+export type Store = CircuitBreaker.CircuitBreakerStore["Service"]
+
+const limit = { step: "an answer of the breaker's store", option: "a fixed limit", millis: 1_000 }
+
+/** What a dial is admitted with that the store does not know of. */
+const unknown: CircuitBreaker.Admission = {
+  generation: -1,
+  probe: false,
+  consecutiveOpenings: 0,
+  transition: undefined
+}
+
+/**
+ * A store that processes share, so that it can't keep a pool from its own backend.
+ *
+ * Such a store is one more thing that can be down. Its answer is waited for a second; without one it is left alone for
+ * as long as the breaker would stay open, and dials are made as if the breaker were closed.
+ */
+export const tolerant = (store: Store, leaveAloneFor: number, onFailed: (cause: unknown) => void): Store => {
+  let leftAloneUntil = -Infinity
+  const ask = <A>(
+    question: Effect.Effect<A, CircuitBreaker.CircuitBreakerError>,
+    otherwise: A
+  ): Effect.Effect<A, CircuitBreaker.CircuitBreakerError> =>
+    Effect.clockWith((clock) => {
+      if (steadyMillis(clock) < leftAloneUntil) return Effect.succeed(otherwise)
+      return Effect.catch(limited(question, limit), (cause) => {
+        if (isRefusal(cause)) return Effect.fail(cause)
+        leftAloneUntil = steadyMillis(clock) + leaveAloneFor
+        onFailed(cause)
+        return Effect.succeed(otherwise)
+      })
+    })
+  return {
+    admit: (key) => Effect.flatMap(Effect.scope, (scope) => ask(Scope.provide(store.admit(key), scope), unknown)),
+    record: (outcome) =>
+      outcome.generation === unknown.generation ? Effect.undefined : ask(store.record(outcome), undefined),
+    state: (key) => ask(store.state(key), { _tag: "Closed", key })
+  }
+}
+
+/**
+ * A store in which only a failure opens the breaker. By itself it would also be opened by the success that makes the
+ * dials as many as it takes to judge them, in the very moment in which the backend is back.
+ */
+export const openedByFailure = (store: Store): Store => ({
+  ...store,
+  record: (dial) =>
+    store.record(dial.outcome === "Success" ? { ...dial, tripPolicy: onlyIfAllFailed(dial.tripPolicy) } : dial)
+})
+
+const onlyIfAllFailed = (policy: CircuitBreaker.TripPolicy): CircuitBreaker.TripPolicy =>
+  policy._tag === "Rate" ? { ...policy, threshold: 1 } : policy
+
+/** The store has answered: no. */
+const isRefusal = (cause: unknown): cause is CircuitBreaker.CircuitBreakerError =>
+  cause instanceof CircuitBreaker.CircuitBreakerError && cause.reason._tag !== "CircuitBreakerStoreError"

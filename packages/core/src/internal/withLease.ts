@@ -1,0 +1,40 @@
+/**
+ * `withConnection` as an effect: each time it is run it makes a lease, which ends with the effect.
+ */
+import * as Effect from "effect/Effect"
+import * as Effectable from "effect/Effectable"
+import * as Fiber from "effect/Fiber"
+import type { LeaseOptions } from "../ConnectionPool.ts"
+import type { PoolError } from "../PoolError.ts"
+import { checkIn } from "./checkIn.ts"
+import { Lease, type Request } from "./lease.ts"
+import type { PoolState } from "./state.ts"
+
+export class WithLease<Lent, A, E, R> extends Effectable.Class<A, E | PoolError, R> implements Request {
+  readonly state: PoolState
+  readonly body: (lent: Lent) => Effect.Effect<A, E, R>
+  readonly options: LeaseOptions | undefined
+  readonly isShared: boolean
+
+  constructor(
+    state: PoolState,
+    body: (lent: Lent) => Effect.Effect<A, E, R>,
+    options: LeaseOptions | undefined,
+    isShared: boolean
+  ) {
+    super()
+    this.state = state
+    this.body = body
+    this.options = options
+    this.isShared = isShared
+  }
+
+  // The check-in is installed before the check-out is tried, so there is no moment at which an interruption could take
+  // a connection with it.
+  asEffect(): Effect.Effect<A, E | PoolError, R> {
+    const { state } = this
+    // An effect is only ever run by a fiber.
+    const lease = new Lease(this, Fiber.getCurrent()!)
+    return Effect.onExitPrimitive(lease, (exit) => checkIn(state, lease, exit))
+  }
+}
