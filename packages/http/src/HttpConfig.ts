@@ -1,0 +1,132 @@
+/**
+ * The options of an HTTP pool.
+ *
+ * @since 0.1.0
+ */
+import type * as BalancedPool from "@effect-pools/core/BalancedPool"
+import type { PoolOptions } from "@effect-pools/core/PoolConfig"
+import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import type * as Redacted from "effect/Redacted"
+import type { ConnectionOptions } from "node:tls"
+
+/**
+ * Values of headers by name. A `Redacted` value is sent like any other and never shown.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type HeaderInput = Readonly<Record<string, string | Redacted.Redacted>>
+
+/**
+ * The request that proves a connection: see `HttpOptions.healthRequest`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface HealthRequest {
+  /** Default `"HEAD"`, which has no body. */
+  readonly method?: "HEAD" | "GET" | undefined
+  /** The path at the origin, `basePath` not included, such as `/healthz`. */
+  readonly path: string
+}
+
+/**
+ * One of the origins of a pool with several.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface UpstreamInput {
+  /** Scheme, host and port, such as `https://eu.api.example.com`. */
+  readonly origin: string
+  /** Its share of the load beside the others, above 0. Default 1. */
+  readonly weight?: number | undefined
+}
+
+/**
+ * What every request of a pool has in common, whatever its origin.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RequestOptions {
+  /** The headers of every request. What a request says itself goes before them. */
+  readonly headers?: HeaderInput | undefined
+  /**
+   * Yields headers for each request anew, such as a token that expires. They go before those of the request. Keep what
+   * is costly in a cache: the effect runs before each request is sent.
+   */
+  readonly credentials?: Effect.Effect<HeaderInput, unknown> | undefined
+  /** The header `user-agent`. Default `effect-pools`. */
+  readonly userAgent?: string | undefined
+  /**
+   * How long the head of a response may take once its request has a connection. Default 30 s. A limit ends up to a
+   * quarter later than it says. Too short: slow answers are lost. Too long: a server that hangs holds connections.
+   */
+  readonly headersTimeout?: Duration.Input | undefined
+  /**
+   * How long the body of a response may stand still, be it that nothing comes or that nobody reads what came: then the
+   * request is given up and its connection closed. Default 30 s. Too short: slow readers are cut off. Too long: a body
+   * that nobody reads holds its connection.
+   */
+  readonly bodyTimeout?: Duration.Input | undefined
+  /**
+   * How much earlier than the server would close it an idle connection is given up, where the server has said by
+   * `Keep-Alive: timeout` when it will. At most half of what it said. Default 1 s. Where it says nothing `idleTimeout` is
+   * the limit: set it below that of the server. Too short: requests meet sockets that the server is closing.
+   */
+  readonly keepAliveMargin?: Duration.Input | undefined
+  /** The largest head of a response, in bytes. Default 16 KiB. */
+  readonly maxHeaderSize?: number | undefined
+  /** The largest body of a response, in bytes. By default it is not limited: a streamed body needs no room. */
+  readonly maxResponseSize?: number | undefined
+  /** Whether HTTP/2 is spoken with servers that offer it by TLS. Default `true`. */
+  readonly allowH2?: boolean | undefined
+  /**
+   * How many requests one HTTP/2 connection carries at once, as far as the server allows it. Default 100. Too small: more
+   * connections are opened. Too large: one lost connection fails many requests.
+   */
+  readonly maxConcurrentStreams?: number | undefined
+  /** Options of `node:tls` for origins with `https`: whom to trust, a client's certificate, the server's name. */
+  readonly tls?: ConnectionOptions | undefined
+  /**
+   * How long at most the pool is paused because a server asks for it by `Retry-After` with status 429 or 503. Default 0:
+   * it is not heeded, since such an answer may be meant for one kind of request only.
+   */
+  readonly maxRetryAfter?: Duration.Input | undefined
+}
+
+/**
+ * The options of an HTTP pool. Durations are `Duration.Input`.
+ *
+ * It has one `origin`, or several `upstreams`. An option that is unknown, that contradicts another or that would have no
+ * effect is refused with `InvalidOption`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface HttpOptions extends PoolOptions, RequestOptions {
+  /** Scheme, host and port, such as `https://api.example.com`. A path goes into `basePath`. */
+  readonly origin?: string | undefined
+  /**
+   * Several origins that serve the same: each has a pool of its own with the options given here, and each request goes
+   * to one of them.
+   */
+  readonly upstreams?: ReadonlyArray<UpstreamInput> | undefined
+  /** How one of `upstreams` is chosen. Default `"powerOfTwoChoices"`. */
+  readonly strategy?: BalancedPool.Strategy | undefined
+  /**
+   * When one of `upstreams` is left out because its requests fail: connections lost, time limits, and the statuses 500,
+   * 502, 503, 504 and 429. `false`: never.
+   */
+  readonly outlierEjection?: BalancedPool.OutlierEjection | false | undefined
+  /** What goes before the path of relative URLs, such as `/v1`. */
+  readonly basePath?: string | undefined
+  /**
+   * A request that must be answered with a status below 500 before an idle connection counts as proven: before a lease
+   * that finds it unproven for longer than `freshnessWindow`, and at each `healthCheck`. By default nothing is sent: only
+   * the state of the socket is looked at, which costs no round trip and does not find a server that hangs.
+   */
+  readonly healthRequest?: HealthRequest | undefined
+}

@@ -1,0 +1,57 @@
+/**
+ * How the pool opens, checks and gives up a connection to an HTTP server.
+ *
+ * A connection is one socket to the origin: HTTP/1.1 with keep-alive, or a session of HTTP/2 that carries many requests
+ * at once, whichever the server speaks. Most programs use `HttpPool` and never meet it.
+ *
+ * @since 0.1.0
+ */
+import type { Connector } from "@effect-pools/core/Connector"
+import { InvalidOption } from "@effect-pools/core/PoolError"
+import * as Effect from "effect/Effect"
+import type { HttpClient } from "effect/http/HttpClient"
+import type * as Scope from "effect/Scope"
+import type { HttpOptions } from "./HttpConfig.ts"
+import type { Connection } from "./internal/connection.ts"
+import { ConnectionEnded, make as makeConnector } from "./internal/connector.ts"
+import * as Options from "./internal/options.ts"
+
+/**
+ * What a borrower is given: an `HttpClient` bound to this one connection.
+ *
+ * URLs may be relative to the origin and its `basePath`. It ends with the lease: using it afterwards is a defect.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface HttpConnection extends HttpClient {
+  /** What the connection speaks. */
+  readonly protocol: "HTTP/1.1" | "HTTP/2"
+}
+
+/**
+ * An open connection, as the pool holds it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type HttpSession = Connection
+
+/**
+ * Makes a connector for one origin, for a pool that one builds oneself with `ConnectionPool.make`.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(function*(
+  options: HttpOptions
+): Effect.fn.Return<Connector<HttpSession, HttpConnection>, InvalidOption, Scope.Scope> {
+  const name = options.name ?? "http"
+  if (options.upstreams !== undefined) {
+    return yield* new InvalidOption({ option: "upstreams", rule: "has an effect in an HttpPool only" })
+  }
+  const { members } = yield* Effect.fromResult(Options.check(options, name))
+  return yield* makeConnector(name, members[0]!.settings, {
+    onEnded: (_, signals) => signals.onBroken(new ConnectionEnded())
+  })
+})

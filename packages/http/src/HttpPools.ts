@@ -1,0 +1,168 @@
+/**
+ * Pools of HTTP connections by origin, for programs that talk to many: crawlers, proxies, senders of webhooks.
+ *
+ * ```ts
+ * import { HttpPools } from "@effect-pools/http"
+ * import { Effect } from "effect"
+ * import { HttpClient } from "effect/http"
+ *
+ * const program = Effect.flatMap(HttpClient.get("https://example.com/"), (response) => response.text).pipe(
+ *   Effect.provide(HttpPools.layer({ maxConnections: 4, maxOrigins: 500 }))
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ */
+import type { ConnectionPool } from "@effect-pools/core/ConnectionPool"
+import * as PoolConfig from "@effect-pools/core/PoolConfig"
+import { InvalidOption, PoolError } from "@effect-pools/core/PoolError"
+import type * as Cause from "effect/Cause"
+import * as Config from "effect/Config"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as HttpClient from "effect/http/HttpClient"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as RcMap from "effect/RcMap"
+import type * as Scope from "effect/Scope"
+import type { HttpOptions, RequestOptions } from "./HttpConfig.ts"
+import type { HttpConnection } from "./HttpConnector.ts"
+import * as Client from "./internal/client.ts"
+import { transportError } from "./internal/job.ts"
+import * as Options from "./internal/options.ts"
+import { Prepare } from "./internal/prepare.ts"
+import * as Runtime from "./internal/runtime.ts"
+
+/**
+ * The options of all pools, and how many there may be. Those of TLS and HTTP/2 concern origins with TLS only.
+ *
+ * Unlike those of a single pool `minConnections` is 0 by default, so that an origin asked once keeps nothing open, and
+ * `metrics` is false, since each origin would have series of its own.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface HttpPoolsOptions extends Omit<PoolConfig.PoolOptions, "startup" | "startupTimeout">, RequestOptions {
+  /**
+   * How many origins may have a pool at once, at least 1. Default 100. A request to one more fails until another has been
+   * released. Too small: requests fail. Too large: sockets and memory for origins nobody asks any more.
+   */
+  readonly maxOrigins?: number | undefined
+  /**
+   * How long the pool of an origin stays when it has no request. Default 1 min. Too short: connections are opened anew.
+   * Too long: it keeps its place.
+   */
+  readonly originIdleTimeout?: Duration.Input | undefined
+}
+
+/**
+ * The pools of a program by origin.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class HttpPools extends Context.Service<HttpPools, {
+  /** Sends each request, whose URL must be absolute, over the pool of its origin. */
+  readonly client: HttpClient.HttpClient
+  /** The origins that have a pool now. */
+  readonly origins: Effect.Effect<ReadonlyArray<string>>
+  /** The pool of an origin, kept until the scope closes. */
+  readonly pool: (origin: string) => Effect.Effect<ConnectionPool<HttpConnection>, PoolError, Scope.Scope>
+}>()("@effect-pools/http/HttpPools") {}
+
+/**
+ * Makes the pools. None is opened before its origin is asked.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(function*(
+  options: HttpPoolsOptions = {}
+): Effect.fn.Return<HttpPools["Service"], PoolError, Scope.Scope> {
+  const { maxOrigins = 100, name = "http", originIdleTimeout = "1 minute", ...common } = options
+  const refuse = (reason: InvalidOption): PoolError => new PoolError({ pool: name, reason })
+  yield* Effect.mapError(checkOwn(maxOrigins, originIdleTimeout), refuse)
+  const each: HttpOptions = { metrics: false, ...common, minConnections: common.minConnections ?? 0, startup: "lazy" }
+  // Refused now, not when the first origin is asked.
+  const { members } = yield* Effect.mapError(
+    Effect.fromResult(Options.check({ ...each, origin: secure }, name)),
+    refuse
+  )
+  yield* PoolConfig.make("http", name, members[0]!.pool)
+  const map = yield* RcMap.make({
+    lookup: (origin: string) => Runtime.make(`${name}/${new URL(origin).host}`, optionsOf(each, origin)),
+    capacity: maxOrigins,
+    idleTimeToLive: originIdleTimeout
+  })
+  const prepare = new Prepare(members[0]!.settings, undefined)
+  return {
+    client: Client.plainOverPool(prepare, (job, f) =>
+      RcMap.get(map, job.origin).pipe(
+        Effect.catchIf(isFull, () => Effect.fail(transportError(job.request, full(maxOrigins)))),
+        Effect.flatMap(({ pool }) => pool.withShared(f)),
+        Effect.scoped
+      )),
+    origins: Effect.map(RcMap.keys(map), (origins) => Array.from(origins)),
+    pool: (given) =>
+      Option.match(Option.fromUndefinedOr(Options.originOf(given)), {
+        onNone: () => Effect.fail(refuse(new InvalidOption({ option: "origin", rule: Options.originRule }))),
+        onSome: (origin) =>
+          RcMap.get(map, origin).pipe(
+            Effect.catchIf(isFull, () => Effect.fail(refuse(full(maxOrigins)))),
+            Effect.map(({ pool }) => pool)
+          )
+      })
+  }
+})
+
+const secure = "https://origin"
+
+/** An origin without TLS has no use for options that concern TLS. */
+const optionsOf = (each: HttpOptions, origin: string): HttpOptions => {
+  if (origin.startsWith("https:")) return { ...each, origin }
+  const { allowH2: _, maxConcurrentStreams: __, tls: ___, ...rest } = each
+  return { ...rest, origin }
+}
+
+const checkOwn = (maxOrigins: number, originIdleTimeout: Duration.Input): Effect.Effect<void, InvalidOption> => {
+  if (!Number.isSafeInteger(maxOrigins) || maxOrigins < 1) {
+    return Effect.fail(new InvalidOption({ option: "maxOrigins", rule: "must be an integer of at least 1" }))
+  }
+  const millis = Option.map(Duration.fromInput(originIdleTimeout), Duration.toMillis)
+  return Option.isSome(millis) && millis.value > 0 && Number.isFinite(millis.value)
+    ? Effect.void
+    : Effect.fail(new InvalidOption({ option: "originIdleTimeout", rule: "must be a finite duration above 0" }))
+}
+
+const full = (maxOrigins: number): InvalidOption =>
+  new InvalidOption({
+    option: "maxOrigins",
+    rule: `${maxOrigins} origins have a pool already, and none is idle for long enough`
+  })
+
+const isFull = (error: unknown): error is Cause.ExceededCapacityError =>
+  typeof error === "object" && error !== null && "_tag" in error && error._tag === "ExceededCapacityError"
+
+/**
+ * The pools, and over them `HttpClient`.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options: HttpPoolsOptions = {}): Layer.Layer<HttpPools | HttpClient.HttpClient, PoolError> =>
+  Layer.effectContext(Effect.map(make(options), contextOf))
+
+/**
+ * `layer` with options read from the configuration.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerConfig = (
+  options: Config.Wrap<HttpPoolsOptions>
+): Layer.Layer<HttpPools | HttpClient.HttpClient, PoolError | Config.ConfigError> =>
+  Layer.effectContext(Effect.map(Effect.flatMap(Config.unwrap(options), make), contextOf))
+
+const contextOf = (pools: HttpPools["Service"]): Context.Context<HttpPools | HttpClient.HttpClient> =>
+  Context.make(HttpPools, pools).pipe(Context.add(HttpClient.HttpClient, pools.client))

@@ -1,0 +1,10 @@
+/**
+ * Managed pools of HTTP connections.
+ *
+ * @since 0.1.0
+ */
+export * as DialError from "./DialError.ts"
+export * as HttpConfig from "./HttpConfig.ts"
+export * as HttpConnector from "./HttpConnector.ts"
+export * as HttpPool from "./HttpPool.ts"
+export * as HttpPools from "./HttpPools.ts"

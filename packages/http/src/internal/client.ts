@@ -1,0 +1,148 @@
+/**
+ * How requests reach a connection: through the whole pool, or through one lease.
+ */
+import { type PoolError, PoolMisuse } from "@effect-pools/core/PoolError"
+import type * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as HttpClient from "effect/http/HttpClient"
+import type { HttpClientRequest } from "effect/http/HttpClientRequest"
+import type { HttpClientResponse } from "effect/http/HttpClientResponse"
+import * as Result from "effect/Result"
+import * as Tracer from "effect/Tracer"
+import type { HttpConnection } from "../HttpConnector.ts"
+import { Exchange, GivenUp } from "./exchange.ts"
+import { type Failure, fault, type Job, mayRepeat, outcome, send, transportError } from "./job.ts"
+import { type Lease, leaseOf } from "./lent.ts"
+import type { Prepare } from "./prepare.ts"
+
+/** Sends a request, which may fail with the pool's own error too. */
+export type Execute = (request: HttpClientRequest) => Effect.Effect<HttpClientResponse, Failure | PoolError>
+
+/** Sends a job and waits for the head of its response. */
+type Send<E> = (job: Job) => Effect.Effect<HttpClientResponse, E>
+
+/** Lends a connection for one request, until its exchange is over. */
+export type Borrow = (
+  job: Job,
+  f: (lent: HttpConnection) => Effect.Effect<void, unknown>
+) => Effect.Effect<void, unknown>
+
+/** Gives each request a connection until its response is read. */
+export const overPool = (prepare: Prepare, borrow: Borrow): Execute => {
+  const send: Send<Failure | PoolError> = (job) => borrowing(borrow, job, true)
+  const traced = tracing(prepare, send)
+  return (request) =>
+    Effect.withFiber((fiber) => {
+      if (isTraced(fiber)) return traced.execute(request)
+      const target = prepare.target(request)
+      if (Result.isFailure(target)) return Effect.fail(target.failure)
+      return Effect.flatMap(prepare.job(request, target.success, undefined, fiber), send)
+    })
+}
+
+/** A client that does the same for programs that know nothing of pools: the pool's error is the cause of theirs. */
+export const plainOverPool = (prepare: Prepare, borrow: Borrow): HttpClient.HttpClient =>
+  lazilyTraced(tracing(prepare, (job) =>
+    Effect.mapError(
+      borrowing(borrow, job, true),
+      (error) => error._tag === "PoolError" ? transportError(job.request, error) : error
+    )))
+
+/** A client bound to one lease. */
+export const overLease = (prepare: Prepare, pool: string) => (lease: Lease): HttpClient.HttpClient =>
+  lazilyTraced(tracing(prepare, (job) =>
+    Effect.suspend(() =>
+      lease.isActive
+        ? direct(lease, job)
+        : Effect.die(new PoolMisuse({ pool, rule: "a connection can't be used after its lease" }))
+    )))
+
+/** A client of Effect's own make, with its spans, scopes and signals. */
+const tracing = <E extends Failure | PoolError>(
+  prepare: Prepare,
+  send: Send<E>
+): HttpClient.HttpClient.With<E | Failure> => {
+  const client = HttpClient.make((request, url, signal, fiber) => {
+    const target = prepare.locate(request, url)
+    if (Result.isFailure(target)) return Effect.fail(target.failure)
+    // The type of `make` has no place for errors of others; nothing in it depends on which errors there are.
+    return Effect.flatMap(prepare.job(request, target.success, signal, fiber), send as unknown as Send<Failure>)
+  })
+  return HttpClient.mapRequest(client, (request) => prepare.absolute(request)) as unknown as HttpClient.HttpClient.With<
+    E | Failure
+  >
+}
+
+/**
+ * A span is made where somebody sees it: in a trace, or with a tracer of one's own. Nobody sees a span that has no parent
+ * and goes to the default tracer, and making it costs as much as the rest of a request.
+ */
+const isTraced = (fiber: Fiber.Fiber<unknown, unknown>): boolean =>
+  fiber.cache.span !== undefined || fiber.getRef(Tracer.Tracer) !== Tracer.nativeTracer
+
+const lazilyTraced = (client: HttpClient.HttpClient): HttpClient.HttpClient =>
+  HttpClient.transformResponse(
+    client,
+    (effect) =>
+      Effect.withFiber((fiber) =>
+        isTraced(fiber) ? effect : Effect.provideService(effect, HttpClient.TracerDisabledWhen, () => true)
+      )
+  )
+
+/**
+ * The lease outlives the caller's effect, which is over when the head has come: so a fiber of its own holds it until the
+ * body is read or given up.
+ */
+const borrowing = (
+  borrow: Borrow,
+  job: Job,
+  isFirst: boolean
+): Effect.Effect<HttpClientResponse, Failure | PoolError> =>
+  Effect.withFiber((fiber) =>
+    Effect.callback((resume) => {
+      const exchange = new Exchange()
+      exchange.onHead = () =>
+        resume(isFirst && mayRepeat(job, exchange) ? borrowing(borrow, job, false) : outcome(job, exchange))
+      const holder = Effect.runForkWith(fiber.context)(
+        Effect.exit(borrow(job, (lent) => held(leaseOf(lent), job, exchange)))
+      )
+      holder.addObserver((exit) => {
+        // Without a connection there was nobody to tell the exchange.
+        if (
+          Exit.isSuccess(exit) && Exit.isFailure(exit.value) && exchange.onHead !== undefined && !exchange.wasHanded
+        ) {
+          resume(Effect.failCause(exit.value.cause as Cause.Cause<PoolError>))
+        }
+      })
+      return Effect.suspend(() => {
+        exchange.onHead = undefined
+        return Fiber.interrupt(holder)
+      })
+    })
+  )
+
+/** Holds a lease until an exchange is over. */
+const held = (lease: Lease, job: Job, exchange: Exchange): Effect.Effect<void, unknown> =>
+  Effect.callback((resume) => {
+    exchange.wasHanded = true
+    send(lease.connection, job, exchange, () => {
+      const found = fault(exchange)
+      resume(found === undefined ? Effect.void : Effect.fail(found))
+    })
+    return Effect.sync(() => exchange.abort(new GivenUp("the request was interrupted"), true))
+  })
+
+const direct = (lease: Lease, job: Job): Effect.Effect<HttpClientResponse, Failure> =>
+  Effect.callback((resume) => {
+    const exchange = new Exchange()
+    exchange.onHead = () => resume(outcome(job, exchange))
+    const exchanges = lease.exchanges ??= new Set()
+    exchanges.add(exchange)
+    send(lease.connection, job, exchange, () => exchanges.delete(exchange))
+    return Effect.sync(() => {
+      exchange.onHead = undefined
+      exchange.abort(new GivenUp("the request was interrupted"), true)
+    })
+  })

@@ -1,0 +1,117 @@
+/**
+ * One connection to the origin, as the pool holds it.
+ */
+import { type Exchange, GivenUp } from "./exchange.ts"
+import type { Job } from "./job.ts"
+import * as KeepAlive from "./keepAlive.ts"
+import type { Watch } from "./watch.ts"
+
+/** What carries requests: an undici client over one socket, or the script of a test. */
+export interface Wire {
+  readonly protocol: "HTTP/1.1" | "HTTP/2"
+  readonly origin: string
+  readonly address: string
+  /** How many requests it carries at once. */
+  readonly maxStreams: number
+  /** Whether it can still carry a request. */
+  readonly isOpen: () => boolean
+  /** How many bytes have come from the server. */
+  readonly bytesRead: () => number
+  readonly dispatch: (job: Job, exchange: Exchange) => void
+}
+
+/** Whom a connection tells about itself. */
+interface Keeper {
+  /** It is dead. */
+  readonly broken: (cause: unknown) => void
+  /** It ended, or is about to, as HTTP provides for: nothing is wrong with the others. */
+  readonly ended: () => void
+  /** The server asked not to be asked for a while. */
+  readonly asked: (exchange: Exchange) => void
+  readonly watch: Watch
+  readonly keepAlive: KeepAlive.KeepAlive
+  readonly keepAliveMargin: number
+}
+
+export class Connection implements KeepAlive.Kept {
+  readonly wire: Wire
+  readonly number: number
+  readonly exchanges = new Set<Exchange>()
+  /** How long it may be idle, as the server said; `Infinity` while it has said nothing. */
+  keepAlive = Infinity
+  idleSince: number | undefined = undefined
+  /** Told once when no request is under way any more. */
+  onQuiet: (() => void) | undefined = undefined
+  isBroken = false
+  isEnded = false
+  private readonly keeper: Keeper
+  private hint: string | undefined = undefined
+
+  constructor(wire: Wire, number: number, keeper: Keeper) {
+    this.wire = wire
+    this.number = number
+    this.keeper = keeper
+  }
+
+  get isMultiplexed(): boolean {
+    return this.wire.protocol === "HTTP/2"
+  }
+
+  /** Sends a request. What becomes of it is told to the exchange. */
+  send(job: Job, exchange: Exchange): void {
+    this.exchanges.add(exchange)
+    this.idleSince = undefined
+    exchange.bytesBefore = this.wire.bytesRead()
+    this.keeper.watch.wake()
+    this.wire.dispatch(job, exchange)
+  }
+
+  /** Whether nothing has come from the server since the exchange began. */
+  isSilentSince(exchange: Exchange): boolean {
+    return this.wire.bytesRead() === exchange.bytesBefore
+  }
+
+  /** An exchange is over; called before anybody else is told. */
+  settle(exchange: Exchange): void {
+    this.exchanges.delete(exchange)
+    if (this.exchanges.size === 0) this.quiet()
+    if (exchange.headers["retry-after"] !== undefined) this.keeper.asked(exchange)
+    if (this.isMultiplexed) return
+    if (this.wire.isOpen()) this.heed(exchange)
+    // Closed with its response, or by us in the middle of it: nothing is wrong with the server.
+    else if (exchange.error === undefined || exchange.error instanceof GivenUp) this.end()
+    else this.break(exchange.error)
+  }
+
+  readonly break = (cause: unknown): void => {
+    if (this.isBroken) return
+    this.isBroken = true
+    this.keeper.broken(cause)
+  }
+
+  readonly end = (): void => {
+    if (this.isEnded || this.isBroken) return
+    this.isEnded = true
+    this.keeper.keepAlive.delete(this)
+    this.keeper.ended()
+  }
+
+  private quiet(): void {
+    const { onQuiet } = this
+    this.onQuiet = undefined
+    onQuiet?.()
+  }
+
+  /** Takes note of how long the server keeps the connection. It says the same each time, so most of the time that is known. */
+  private heed({ headers }: Exchange): void {
+    const hint = headers["keep-alive"]
+    if (hint !== this.hint) {
+      this.hint = typeof hint === "string" ? hint : undefined
+      this.keepAlive = KeepAlive.parse(this.hint, this.keeper.keepAliveMargin)
+      if (this.keepAlive === 0) return this.end()
+      if (this.keepAlive < Infinity) this.keeper.keepAlive.add(this)
+      else this.keeper.keepAlive.delete(this)
+    }
+    if (this.keepAlive < Infinity) this.idleSince = this.keeper.keepAlive.now()
+  }
+}

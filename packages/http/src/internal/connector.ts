@@ -1,0 +1,105 @@
+/**
+ * The connector, from the parts that do its work.
+ */
+import type { Connector } from "@effect-pools/core/Connector"
+import * as Effect from "effect/Effect"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type * as Scope from "effect/Scope"
+import type { HttpConnection } from "../HttpConnector.ts"
+import * as Client from "./client.ts"
+import type { Connection } from "./connection.ts"
+import * as Dial from "./dial.ts"
+import { Exchange, GivenUp } from "./exchange.ts"
+import { BadStatus, send } from "./job.ts"
+import { KeepAlive } from "./keepAlive.ts"
+import * as Lent from "./lent.ts"
+import { Prepare } from "./prepare.ts"
+import type { HealthRequest, HttpSettings } from "./settings.ts"
+import { Watch } from "./watch.ts"
+
+type HttpConnectorOf = Connector<Connection, HttpConnection>
+
+/** The server, or its rule for idle connections, ended a connection in order. */
+export class ConnectionEnded extends Error {
+  override readonly name = "ConnectionEnded"
+  override readonly message: string = "the server ended the connection"
+}
+
+/** `dialer` makes the dial: over the network, or of a script. */
+export const make = Effect.fnUntraced(function*(
+  name: string,
+  settings: HttpSettings,
+  told: Dial.Told,
+  dialer: typeof Dial.make = Dial.make
+): Effect.fn.Return<HttpConnectorOf, never, Scope.Scope> {
+  const open = new Set<Connection>()
+  const canShare = settings.allowH2 && settings.origin.startsWith("https:")
+  const prepare = new Prepare(settings, [settings.origin])
+  const dial = dialer(settings, { watch: yield* Watch.make(settings), keepAlive: yield* KeepAlive.make, ...told })
+  return {
+    connect: (signals) =>
+      Effect.tap(dial(signals), (connection) => {
+        open.add(connection)
+        return Effect.addFinalizer(() => Effect.sync(() => open.delete(connection)))
+      }),
+    lend: Lent.make(Client.overLease(prepare, name)),
+    revoke: (lent) => Lent.leaseOf(lent).end(),
+    // Asked for at each lease: what the server speaks is known only once it has spoken.
+    get sharers() {
+      return canShare ? streams(settings, open) : 1
+    },
+    validate: (connection) =>
+      !connection.wire.isOpen()
+        ? Effect.fail(new ConnectionEnded())
+        : settings.healthRequest === undefined
+        ? Effect.void
+        : probe(prepare, connection, settings.healthRequest),
+    isBroken: (connection) => connection.isBroken || (!connection.isEnded && !connection.wire.isOpen()),
+    reset: (connection) => connection.exchanges.size === 0 ? undefined : quiet(connection),
+    inspect
+  }
+})
+
+/** How many requests each connection may carry: of connections that differ, what all can do. */
+const streams = (settings: HttpSettings, open: ReadonlySet<Connection>): number => {
+  if (open.size === 0) return settings.maxConcurrentStreams
+  let least = Infinity
+  for (const { wire } of open) least = Math.min(least, wire.maxStreams)
+  return Math.max(1, least)
+}
+
+/** A round trip that must be answered well. The body of the answer is read away. */
+const probe = (
+  prepare: Prepare,
+  connection: Connection,
+  { method, path }: HealthRequest
+): Effect.Effect<void, unknown> =>
+  Effect.withFiber((fiber) =>
+    Effect.flatMap(
+      prepare.job(HttpClientRequest.make(method)(path), { origin: connection.wire.origin, path }, undefined, fiber),
+      (job) =>
+        Effect.callback((resume) => {
+          const exchange = new Exchange()
+          exchange.isCollecting = true
+          send(connection, job, exchange, () => {
+            if (exchange.error !== undefined) resume(Effect.fail(exchange.error))
+            else resume(exchange.status < 500 ? Effect.void : Effect.fail(new BadStatus(exchange.status)))
+          })
+          return Effect.sync(() => exchange.abort(new GivenUp("the health request was given up"), true))
+        })
+    )
+  )
+
+/** Waits until what the borrower left is read away. */
+const quiet = (connection: Connection): Effect.Effect<void> =>
+  Effect.callback((resume) => {
+    connection.onQuiet = () => resume(Effect.void)
+  })
+
+const inspect: HttpConnectorOf["inspect"] = (connection) => ({
+  tags: {
+    number: String(connection.number),
+    address: connection.wire.address,
+    protocol: connection.wire.protocol
+  }
+})

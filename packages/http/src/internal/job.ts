@@ -1,0 +1,96 @@
+/**
+ * One request on its way: what is sent, and what becomes of it.
+ */
+import * as Effect from "effect/Effect"
+import * as HttpClientError from "effect/http/HttpClientError"
+import type { HttpClientRequest } from "effect/http/HttpClientRequest"
+import type { HttpClientResponse } from "effect/http/HttpClientResponse"
+import type { Connection } from "./connection.ts"
+import { type Exchange, GivenUp, type Outgoing } from "./exchange.ts"
+import { Response } from "./response.ts"
+
+export interface Job {
+  readonly request: HttpClientRequest
+  /** Where it is to go. Where there are several upstreams, one of them. */
+  readonly origin: string
+  readonly outgoing: Outgoing
+  readonly isReplayable: boolean
+  /** Stops what makes the body. */
+  readonly stop: (() => void) | undefined
+  /** Ends the request when it aborts. */
+  readonly signal: AbortSignal | undefined
+}
+
+export type Failure = HttpClientError.HttpClientError
+
+/** Sends a job over a connection, and tells the exchange's end after the connection was told. */
+export const send = (connection: Connection, job: Job, exchange: Exchange, onEnd: () => void): void => {
+  exchange.onEnd = () => {
+    connection.settle(exchange)
+    job.stop?.()
+    onEnd()
+  }
+  exchange.origin = connection.wire.origin
+  connection.send(job, exchange)
+}
+
+/** What the caller gets when the head has come, or never will. */
+export const outcome = (job: Job, exchange: Exchange): Effect.Effect<HttpClientResponse, Failure> => {
+  if (exchange.step === "failed") return Effect.fail(transportError(job.request, exchange.error))
+  if (!exchange.isOver && job.signal !== undefined) follow(job.signal, exchange)
+  return Effect.succeed(new Response(job.request, exchange.origin + job.outgoing.path, exchange))
+}
+
+/** The signal stands for the scope of a request, an interrupted reader, or a response that nobody has any more. */
+const follow = (signal: AbortSignal, exchange: Exchange): void => {
+  const abort = (): void => exchange.abort(new GivenUp("the request was given up"))
+  if (signal.aborted) abort()
+  else signal.addEventListener("abort", abort, { once: true })
+}
+
+export const transportError = (request: HttpClientRequest, cause: unknown): Failure =>
+  new HttpClientError.HttpClientError({
+    reason: new HttpClientError.TransportError({
+      request,
+      cause,
+      description: cause instanceof Error ? cause.message : "it failed"
+    })
+  })
+
+const idempotent = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE", "QUERY"])
+
+const closedSocket = new Set(["UND_ERR_SOCKET", "ECONNRESET", "EPIPE", "UND_ERR_INFO"])
+
+const closedClient = new Set([...closedSocket, "UND_ERR_DESTROYED", "UND_ERR_CLOSED"])
+
+/**
+ * Whether a request that failed may be sent once more: nobody has seen it, or it met a socket that the server had closed
+ * and does no harm when it is seen twice.
+ */
+export const mayRepeat = (job: Job, exchange: Exchange): boolean => {
+  if (exchange.step !== "failed" || exchange.isAnswered || exchange.error instanceof GivenUp) return false
+  if (!exchange.wasSent) return exchange.isLost || closedClient.has(codeOf(exchange.error))
+  if (!job.isReplayable) return false
+  return exchange.isLost || (idempotent.has(job.outgoing.method) && closedSocket.has(codeOf(exchange.error)))
+}
+
+const codeOf = (error: unknown): string => {
+  const code = typeof error === "object" && error !== null && "code" in error ? error.code : undefined
+  return typeof code === "string" ? code : ""
+}
+
+/** The server answered, but not well: what is counted against it. The caller gets the response all the same. */
+export class BadStatus extends Error {
+  override readonly name = "BadStatus"
+  readonly status: number
+  constructor(status: number) {
+    super(`the server answered with status ${status}`)
+    this.status = status
+  }
+}
+
+const badStatuses = new Set([429, 500, 502, 503, 504])
+
+/** What an exchange that is over says about its server: `undefined` that it did well. */
+export const fault = (exchange: Exchange): unknown =>
+  exchange.error ?? (badStatuses.has(exchange.status) ? new BadStatus(exchange.status) : undefined)

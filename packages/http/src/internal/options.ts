@@ -1,0 +1,227 @@
+/**
+ * Checks the options of an HTTP pool, and sorts them: what the connector needs, and what the pool itself does.
+ */
+import type { PoolOptions } from "@effect-pools/core/PoolConfig"
+import { InvalidOption } from "@effect-pools/core/PoolError"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import type { HeaderInput, HttpOptions, UpstreamInput } from "../HttpConfig.ts"
+import type { HealthRequest, HttpSettings } from "./settings.ts"
+
+/** The options that are not the engine's. */
+type Own = Omit<HttpOptions, keyof PoolOptions>
+
+/** One origin and its pool. */
+export interface Member {
+  readonly settings: HttpSettings
+  /** Not checked yet: the engine does that, and refuses what is unknown to both. */
+  readonly pool: PoolOptions & { readonly name: string }
+  readonly weight: number
+}
+
+interface Checked {
+  /** At least one. */
+  readonly members: ReadonlyArray<Member>
+  /** How they are balanced; `undefined` for a pool of one origin. */
+  readonly balance: Pick<HttpOptions, "strategy" | "outlierEjection"> | undefined
+}
+
+/** What an option must be, told to whoever gave something else. */
+type Rule = readonly [expects: string, is: (value: unknown) => boolean]
+
+/** `id` is the pool's name unless the options have one. */
+export const check = (options: HttpOptions, id: string): Result.Result<Checked, InvalidOption> =>
+  Result.gen(function*() {
+    const own = yield* ownOf(options)
+    const name = options.name ?? id
+    const pool = Object.fromEntries(Object.entries(options).filter(([option]) => !Object.hasOwn(rules, option)))
+    if (own.upstreams === undefined) {
+      if (own.origin === undefined) return yield* refuse("origin", "must be given, or upstreams")
+      yield* withoutBalance(own)
+      return {
+        members: [{ settings: yield* settingsOf(own, own.origin), pool: { ...pool, name }, weight: 1 }],
+        balance: undefined
+      }
+    }
+    if (own.origin !== undefined) return yield* refuse("origin", "can't be given beside upstreams")
+    const members: Array<Member> = []
+    for (const { origin, weight = 1 } of own.upstreams) {
+      const settings = yield* settingsOf(own, origin)
+      // One upstream that is down must not keep the others from serving.
+      const named = { startup: "lazy" as const, ...pool, name: `${name}/${new URL(origin).host}` }
+      members.push({ settings, pool: named, weight })
+    }
+    return { members, balance: balanceOf(own) }
+  })
+
+/** An option that is not given must not be there: the balanced pool would take it for given. */
+const balanceOf = ({ outlierEjection, strategy }: Own): Checked["balance"] => ({
+  ...(outlierEjection === undefined ? {} : { outlierEjection }),
+  ...(strategy === undefined ? {} : { strategy })
+})
+
+const withoutBalance = (own: Own): Result.Result<void, InvalidOption> => {
+  for (const option of ["strategy", "outlierEjection"] as const) {
+    if (own[option] !== undefined) return refuse(option, "has no effect without upstreams")
+  }
+  return Result.succeed(undefined)
+}
+
+const settingsOf = (own: Own, given: string): Result.Result<HttpSettings, InvalidOption> =>
+  Result.gen(function*() {
+    const origin = originOf(given)!
+    if (origin.startsWith("http:")) yield* withoutTls(own)
+    const { allowH2 = true } = own
+    if (!allowH2 && own.maxConcurrentStreams !== undefined) {
+      return yield* refuse("maxConcurrentStreams", "has no effect when allowH2 is false")
+    }
+    return {
+      origin,
+      basePath: (own.basePath ?? "").replace(/\/$/, ""),
+      headers: headersOf(own),
+      credentials: own.credentials,
+      headersTimeout: millis(own.headersTimeout) ?? 30_000,
+      bodyTimeout: millis(own.bodyTimeout) ?? 30_000,
+      keepAliveMargin: millis(own.keepAliveMargin) ?? 1000,
+      maxHeaderSize: own.maxHeaderSize ?? 16 * 1024,
+      maxResponseSize: own.maxResponseSize ?? -1,
+      maxConcurrentStreams: own.maxConcurrentStreams ?? 100,
+      allowH2,
+      tls: own.tls ?? {},
+      healthRequest: own.healthRequest === undefined
+        ? undefined
+        : { method: "HEAD", ...own.healthRequest } as HealthRequest,
+      maxRetryAfter: millis(own.maxRetryAfter) ?? 0
+    }
+  })
+
+const withoutTls = (own: Own): Result.Result<void, InvalidOption> => {
+  for (const option of ["tls", "allowH2", "maxConcurrentStreams"] as const) {
+    if (own[option] !== undefined) return refuse(option, "has no effect on an origin without TLS (http:)")
+  }
+  return Result.succeed(undefined)
+}
+
+const headersOf = (own: Own): HttpSettings["headers"] => {
+  const headers: Record<string, string> = { "user-agent": own.userAgent ?? "effect-pools" }
+  for (const [name, value] of Object.entries(own.headers ?? {})) {
+    headers[name.toLowerCase()] = typeof value === "string" ? value : Redacted.value(value)
+  }
+  return Redacted.make(headers)
+}
+
+const flag: Rule = ["true or false", (value) => typeof value === "boolean"]
+const object: Rule = ["an object", (value) => typeof value === "object" && value !== null]
+const atLeast = (minimum: number): Rule => [
+  `an integer of at least ${minimum}`,
+  (value) => Number.isSafeInteger(value) && (value as number) >= minimum
+]
+const duration = (minimum: number): Rule => [
+  `a finite duration of at least ${minimum} ms`,
+  (value) => {
+    const given = millis(value as Duration.Input)
+    return given !== undefined && given >= minimum && given <= 0x7fffffff
+  }
+]
+const path: Rule = ["a path that begins with /", (value) => typeof value === "string" && isPath(value)]
+const isPath = (value: string): boolean => /^\/[!-~]*$/.test(value) && !/[?#]/.test(value)
+const oneOf = (...values: ReadonlyArray<unknown>): Rule => [
+  values.map((value) => JSON.stringify(value)).join(" or "),
+  (value) => values.includes(value)
+]
+
+/** undici writes these itself, or has no place for them in a pool. */
+const reserved = new Set([
+  "host",
+  "connection",
+  "keep-alive",
+  "upgrade",
+  "transfer-encoding",
+  "content-length",
+  "expect"
+])
+
+const isHeaders = (value: unknown): value is HeaderInput =>
+  typeof value === "object" && value !== null &&
+  Object.entries(value).every(([name, value]) =>
+    /^[!#$%&'*+.^_`|~0-9a-z-]+$/i.test(name) && !reserved.has(name.toLowerCase()) &&
+    isHeaderValue(Redacted.isRedacted(value) ? Redacted.value(value) : value)
+  )
+
+const isHeaderValue = (value: unknown): boolean => typeof value === "string" && /^[\t\x20-\x7e\x80-\xff]*$/.test(value)
+
+/** Scheme, host and port of a text that has nothing else, or `undefined`. */
+export const originOf = (value: unknown): string | undefined => {
+  if (typeof value !== "string" || !URL.canParse(value)) return undefined
+  const url = new URL(value)
+  const isPlain = /^https?:$/.test(url.protocol) && url.username === "" && url.password === "" &&
+    url.pathname === "/" && !/[?#]/.test(value)
+  return isPlain ? url.origin : undefined
+}
+
+const origin: Rule = ["http:// or https:// with host and port only", (value) => originOf(value) !== undefined]
+
+export const originRule: string = `must be ${origin[0]}`
+
+/** What each option must be. The table is also the list of the options that are not the engine's. */
+const rules: Readonly<Record<keyof Own, Rule>> = {
+  origin,
+  upstreams: ["a list of at least one { origin, weight? }, each origin once", (value) => isUpstreams(value)],
+  strategy: oneOf("roundRobin", "leastUsed", "powerOfTwoChoices"),
+  outlierEjection: ["an object or false", (value) => value === false || object[1](value)],
+  basePath: path,
+  headers: ["an object of texts or Redacted texts by header name, without those of the connection itself", isHeaders],
+  credentials: ["an Effect that yields headers", (value) => Effect.isEffect(value)],
+  userAgent: ["a text", (value) => value !== "" && isHeaderValue(value)],
+  headersTimeout: duration(1),
+  bodyTimeout: duration(1),
+  keepAliveMargin: duration(0),
+  maxHeaderSize: atLeast(1024),
+  maxResponseSize: atLeast(0),
+  allowH2: flag,
+  maxConcurrentStreams: atLeast(1),
+  tls: object,
+  healthRequest: [
+    "{ path, method? } with a path that begins with / and the method HEAD or GET",
+    (value) => isProbe(value)
+  ],
+  maxRetryAfter: duration(0)
+}
+
+const isProbe = (value: unknown): boolean => {
+  if (!object[1](value)) return false
+  const { method = "HEAD", path, ...rest } = value as { readonly method?: unknown; readonly path?: unknown }
+  return typeof path === "string" && /^\/[!-~]*$/.test(path) && (method === "HEAD" || method === "GET") &&
+    Object.keys(rest).length === 0
+}
+
+const isUpstreams = (value: unknown): boolean => {
+  if (!Array.isArray(value) || value.length === 0) return false
+  const given = value as ReadonlyArray<UpstreamInput | undefined>
+  return new Set(given.map((upstream) => originOf(upstream?.origin))).size === given.length &&
+    given.every((upstream) => {
+      const { origin, weight = 1, ...rest } = upstream!
+      return originOf(origin) !== undefined && Number.isFinite(weight) && weight > 0 && Object.keys(rest).length === 0
+    })
+}
+
+const ownOf = (options: HttpOptions): Result.Result<Own, InvalidOption> => {
+  const own: Record<string, unknown> = {}
+  for (const [option, value] of Object.entries(options)) {
+    if (!Object.hasOwn(rules, option)) continue
+    const [expects, is] = rules[option as keyof Own]
+    own[option] = value
+    // The value is not shown: it may be a secret given to the wrong option.
+    if (value !== undefined && !is(value)) return refuse(option, `must be ${expects}`)
+  }
+  return Result.succeed(own)
+}
+
+const refuse = (option: string, rule: string): Result.Result<never, InvalidOption> =>
+  Result.fail(new InvalidOption({ option, rule }))
+
+const millis = (input: Duration.Input | undefined): number | undefined =>
+  input === undefined ? undefined : Option.getOrUndefined(Option.map(Duration.fromInput(input), Duration.toMillis))

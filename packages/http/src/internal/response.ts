@@ -1,0 +1,209 @@
+/**
+ * A response whose body is read from its exchange.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Cookies from "effect/http/Cookies"
+import * as Headers from "effect/http/Headers"
+import * as HttpClientError from "effect/http/HttpClientError"
+import type { HttpClientRequest } from "effect/http/HttpClientRequest"
+import * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
+import * as UrlParams from "effect/http/UrlParams"
+import * as Inspectable from "effect/Inspectable"
+import * as Option from "effect/Option"
+import { pipeArguments } from "effect/Pipeable"
+import type * as Pull from "effect/Pull"
+import type * as Schema from "effect/Schema"
+import type * as Socket from "effect/socket/Socket"
+import * as Stream from "effect/Stream"
+import { type Exchange, GivenUp } from "./exchange.ts"
+
+type Failure = HttpClientError.HttpClientError
+
+// The text of a form keeps what looks like the mark of an encoding.
+const formDecoder = new TextDecoder("utf-8", { ignoreBOM: true })
+
+export class Response extends Inspectable.Class implements HttpClientResponse.HttpClientResponse {
+  readonly [HttpIncomingMessage.TypeId]: typeof HttpIncomingMessage.TypeId = HttpIncomingMessage.TypeId
+  readonly [HttpClientResponse.TypeId]: typeof HttpClientResponse.TypeId = HttpClientResponse.TypeId
+  readonly request: HttpClientRequest
+  readonly url: string
+  readonly status: number
+  private readonly exchange: Exchange
+  private cachedHeaders: Headers.Headers | undefined = undefined
+  private cachedCookies: Cookies.Cookies | undefined = undefined
+  /** The whole body, once read. */
+  private bytes: Uint8Array | undefined = undefined
+  private isStreamed = false
+
+  constructor(request: HttpClientRequest, url: string, exchange: Exchange) {
+    super()
+    this.request = request
+    this.url = url
+    this.status = exchange.status
+    this.exchange = exchange
+  }
+
+  get headers(): Headers.Headers {
+    return this.cachedHeaders ??= Headers.fromInput(this.exchange.headers)
+  }
+
+  get cookies(): Cookies.Cookies {
+    const header = this.exchange.headers["set-cookie"]
+    return this.cachedCookies ??= header === undefined ? Cookies.empty : Cookies.fromSetCookie(header)
+  }
+
+  get remoteAddress(): Option.Option<string> {
+    return Option.none()
+  }
+
+  get text(): Effect.Effect<string, Failure> {
+    return this.read(textOf)
+  }
+
+  get json(): Effect.Effect<Schema.Json, Failure> {
+    return this.read((bytes) => bytes.length === 0 ? null : JSON.parse(textOf(bytes)))
+  }
+
+  get urlParamsBody(): Effect.Effect<UrlParams.UrlParams, Failure> {
+    return this.read((bytes) =>
+      // A question mark at the start belongs to the form, and would be dropped as that of a query.
+      UrlParams.fromInput(new URLSearchParams(formDecoder.decode(bytes).replace(/^\?/, "%3F")))
+    )
+  }
+
+  get arrayBuffer(): Effect.Effect<ArrayBuffer, Failure> {
+    return this.read((bytes) => copy(bytes).buffer)
+  }
+
+  get formData(): Effect.Effect<FormData, Failure> {
+    return Effect.flatMap(this.read(copy), (bytes) =>
+      Effect.tryPromise({
+        try: () => new globalThis.Response(bytes, { headers: { ...this.headers } }).formData(),
+        catch: (cause) => this.failed(cause)
+      }))
+  }
+
+  get stream(): Stream.Stream<Uint8Array, Failure> {
+    return Stream.suspend(() => {
+      if (this.bytes !== undefined) return Stream.succeed(this.bytes)
+      if (this.isStreamed) return Stream.fail(this.failed(new Error("the body has been streamed already")))
+      this.isStreamed = true
+      const stop = Effect.sync(() => this.exchange.abort(new GivenUp("the body was not read to its end")))
+      return Stream.ensuring(Stream.fromPull(Effect.succeed(this.pull())), stop)
+    })
+  }
+
+  get upgrade(): Effect.Effect<Socket.Socket, Failure> {
+    const description = "a pooled connection can't be upgraded"
+    return Effect.fail(
+      new HttpClientError.HttpClientError({
+        reason: new HttpClientError.StatusCodeError({ request: this.request, response: this, description })
+      })
+    )
+  }
+
+  pipe(): unknown {
+    return pipeArguments(this, arguments)
+  }
+
+  toJSON(): object {
+    return HttpIncomingMessage.inspect(this, {
+      _id: "effect/http/HttpClientResponse",
+      request: this.request.toJSON(),
+      status: this.status
+    })
+  }
+
+  /** Reads the whole body, of which `decode` makes what is asked for. */
+  private read<A>(decode: (bytes: Uint8Array) => A): Effect.Effect<A, Failure> {
+    return Effect.withFiber((fiber) => {
+      if (this.bytes !== undefined) return this.decoded(decode, this.bytes)
+      if (this.isStreamed) return Effect.fail(this.failed(new Error("the body has been streamed already")))
+      const limit = Number(fiber.getRef(HttpIncomingMessage.MaxBodySize) ?? Infinity)
+      return this.exchange.step === "done"
+        ? this.collected(decode, limit)
+        : Effect.flatMap(this.complete(limit), () => this.collected(decode, limit))
+    })
+  }
+
+  private collected<A>(decode: (bytes: Uint8Array) => A, limit: number): Effect.Effect<A, Failure> {
+    if (this.exchange.waiting > limit) {
+      return Effect.fail(this.failed(tooLarge(limit)))
+    }
+    // Another reader may have been faster.
+    this.bytes ??= concat(this.exchange.take())
+    return this.decoded(decode, this.bytes)
+  }
+
+  private decoded<A>(decode: (bytes: Uint8Array) => A, bytes: Uint8Array): Effect.Effect<A, Failure> {
+    return Effect.try({ try: () => decode(bytes), catch: (cause) => this.failed(cause) })
+  }
+
+  /** Waits for the end of the body. An interrupted reader gives the body up. */
+  private complete(limit: number): Effect.Effect<void, Failure> {
+    return Effect.callback((resume) => {
+      const { exchange } = this
+      // Two readers of one body both get it.
+      const before = exchange.onMore
+      const look = (): void => {
+        before?.()
+        if (exchange.waiting > limit) exchange.abort(tooLarge(limit))
+        if (!exchange.isOver) return
+        exchange.onMore = undefined
+        resume(exchange.step === "done" ? Effect.void : Effect.fail(this.failed(exchange.error)))
+      }
+      exchange.onMore = look
+      exchange.collect()
+      look()
+      return Effect.sync(() => exchange.abort(new GivenUp("the reader of the body was interrupted")))
+    })
+  }
+
+  private pull(): Pull.Pull<readonly [Uint8Array, ...Array<Uint8Array>], Failure> {
+    return Effect.callback((resume) => {
+      const { exchange } = this
+      const look = (): void => {
+        const [first, ...rest] = exchange.take()
+        if (first === undefined && !exchange.isOver) return
+        // Before the reader is resumed, who may ask for more at once.
+        exchange.onMore = undefined
+        if (first !== undefined) resume(Effect.succeed([first, ...rest]))
+        else if (exchange.step === "done") resume(Cause.done())
+        else resume(Effect.fail(this.failed(exchange.error)))
+      }
+      exchange.onMore = look
+      look()
+      return Effect.sync(() => {
+        exchange.onMore = undefined
+      })
+    })
+  }
+
+  private failed(cause: unknown): Failure {
+    return new HttpClientError.HttpClientError({
+      reason: new HttpClientError.DecodeError({
+        request: this.request,
+        response: this,
+        cause,
+        description: cause instanceof Error ? cause.message : undefined
+      })
+    })
+  }
+}
+
+const tooLarge = (limit: number): GivenUp => new GivenUp(`the body has more than ${limit} bytes (MaxBodySize)`)
+
+/** As a `TextDecoder` would, which is slower with texts as short as most. */
+const textOf = (bytes: Uint8Array): string => {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const hasMark = buffer[0] === 0xef && buffer[1] === 0xbb && buffer[2] === 0xbf
+  return buffer.toString("utf8", hasMark ? 3 : 0)
+}
+
+const concat = (chunks: ReadonlyArray<Uint8Array>): Uint8Array =>
+  chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
+
+/** A chunk is a window on a larger buffer, and `slice` of a Buffer is one too. */
+const copy = (bytes: Uint8Array): Uint8Array<ArrayBuffer> => new Uint8Array(bytes)

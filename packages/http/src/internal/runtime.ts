@@ -1,0 +1,110 @@
+/**
+ * A pool together with what only an HTTP pool has: requests.
+ */
+import * as BalancedPool from "@effect-pools/core/BalancedPool"
+import * as ConnectionPool from "@effect-pools/core/ConnectionPool"
+import { type InvalidOption, PoolError, PoolMisuse } from "@effect-pools/core/PoolError"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import * as FiberSet from "effect/FiberSet"
+import type { HttpClient } from "effect/http/HttpClient"
+import type * as Scope from "effect/Scope"
+import type { HttpOptions } from "../HttpConfig.ts"
+import type { HttpConnection } from "../HttpConnector.ts"
+import * as Client from "./client.ts"
+import type { Connection } from "./connection.ts"
+import * as Connector from "./connector.ts"
+import type * as Dial from "./dial.ts"
+import { GivenUp } from "./exchange.ts"
+import * as Options from "./options.ts"
+import { type Common, Prepare } from "./prepare.ts"
+import * as RetryAfter from "./retryAfter.ts"
+
+export type Pool = ConnectionPool.ConnectionPool<HttpConnection>
+
+export interface Runtime {
+  readonly pool: Pool
+  readonly execute: Client.Execute
+  readonly client: HttpClient
+}
+
+// The service is the plain pool, so that everything that knows pools knows it. What is more is found by it.
+const runtimes = new WeakMap<Pool, Runtime>()
+
+/** How a pool that `HttpPool` made sends a request. */
+export const executeOf = (pool: Pool): Client.Execute => {
+  const runtime = runtimes.get(pool)
+  if (runtime !== undefined) return runtime.execute
+  throw new PoolMisuse({ pool: pool.name, rule: "the pool was not made by a layer of its service class" })
+}
+
+/** `dialer` makes the dial: over the network, or of a script. */
+export const make = Effect.fnUntraced(function*(
+  id: string,
+  options: HttpOptions,
+  dialer?: typeof Dial.make
+): Effect.fn.Return<Runtime, PoolError, Scope.Scope> {
+  const name = options.name ?? id
+  const failed = (reason: InvalidOption): PoolError => new PoolError({ pool: name, reason })
+  const { balance, members } = yield* Effect.mapError(Effect.fromResult(Options.check(options, id)), failed)
+  const pools = yield* Effect.forEach(members, (member) => poolOf(member, dialer))
+  const first = members[0]!
+  const origins = members.map(({ settings }) => settings.origin)
+  return balance === undefined
+    ? runtimeOf(pools[0]!, first.settings, origins)
+    : runtimeOf(
+      yield* BalancedPool.make(
+        pools.map((pool, index) => ({ pool, weight: members[index]!.weight })),
+        { ...balance, name, ...(balance.outlierEjection === false ? {} : { classify }) }
+      ),
+      first.settings,
+      origins
+    )
+})
+
+const runtimeOf = (pool: Pool, settings: Common, origins: ReadonlyArray<string>): Runtime => {
+  const prepare = new Prepare(settings, origins)
+  const borrow: Client.Borrow = (_, f) => pool.withShared(f)
+  const runtime: Runtime = {
+    pool,
+    execute: Client.overPool(prepare, borrow),
+    client: Client.plainOverPool(prepare, borrow)
+  }
+  runtimes.set(pool, runtime)
+  return runtime
+}
+
+/** The engine's pool of one origin. */
+const poolOf = Effect.fnUntraced(function*(
+  { pool: options, settings }: Options.Member,
+  dialer: typeof Dial.make | undefined
+): Effect.fn.Return<Pool, PoolError, Scope.Scope> {
+  const run = yield* FiberSet.makeRuntime<never, unknown, never>()
+  let pool: Pool | undefined
+  const told: Dial.Told = {
+    onEnded: (connection, signals) => {
+      if (pool === undefined) signals.onBroken(new Connector.ConnectionEnded())
+      else run(retired(pool, connection))
+    },
+    onAsked: settings.maxRetryAfter === 0 ? undefined : (exchange) => {
+      if (pool !== undefined) run(RetryAfter.pause(pool, exchange, settings.maxRetryAfter))
+    }
+  }
+  const connector = yield* Connector.make(options.name, settings, told, dialer)
+  pool = yield* ConnectionPool.make(connector, { ...options, kind: "http" })
+  return pool
+})
+
+/** The pool knows its connections by their ids, and we by their numbers. */
+const retired = (pool: Pool, connection: Connection): Effect.Effect<unknown> =>
+  Effect.flatMap(pool.connections, (infos) => {
+    const info = infos.find(({ tags }) => tags["number"] === String(connection.number))
+    return info === undefined ? Effect.void : pool.retire(info.id)
+  })
+
+/** What the end of a request says about its upstream: that it was given up says nothing. */
+const classify: BalancedPool.Classify = (exit: Exit.Exit<unknown, unknown>) =>
+  exit._tag === "Success" ? "success" : Cause.hasInterrupts(exit.cause) || isOurs(exit.cause) ? "ignore" : "failure"
+
+const isOurs = (cause: Cause.Cause<unknown>): boolean => Cause.squash(cause) instanceof GivenUp

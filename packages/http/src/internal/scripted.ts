@@ -1,0 +1,89 @@
+/**
+ * A pool whose connections are answered by a function.
+ */
+import type { PoolError } from "@effect-pools/core/PoolError"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FiberSet from "effect/FiberSet"
+import * as Cause from "effect/Cause"
+import type { HttpClientError } from "effect/http/HttpClientError"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as HttpClientResponse from "effect/http/HttpClientResponse"
+import type * as Scope from "effect/Scope"
+import type { Dispatcher } from "undici"
+import type { Handler } from "../HttpPool.ts"
+import type { Wire } from "./connection.ts"
+import * as Dial from "./dial.ts"
+import type { Exchange } from "./exchange.ts"
+import type { Job } from "./job.ts"
+import * as Runtime from "./runtime.ts"
+
+/** Opens nothing in advance, so that a test sees connections in the order in which it asks for them. */
+const poolOptions = { minConnections: 0, healthCheck: "1 day", metrics: false } as const
+
+export const make = (id: string, handler: Handler): Effect.Effect<Runtime.Runtime, never, Scope.Scope> =>
+  Effect.flatMap(FiberSet.makeRuntime<never, void, never>(), (run) => {
+    const dialer: typeof Dial.make = (settings, shared) => {
+      let number = 0
+      return (signals) => Dial.connectionOf(wireOf(settings.origin, handler, run), ++number, settings, shared, signals)
+    }
+    return Effect.catch(Runtime.make(id, { ...poolOptions, origin: "http://scripted" }, dialer), unexpected)
+  })
+
+const unexpected = (error: PoolError): Effect.Effect<never> => Effect.die(error)
+
+type Run = (effect: Effect.Effect<void>) => { readonly interruptUnsafe: () => void }
+
+const wireOf = (origin: string, handler: Handler, run: Run): Wire => ({
+  protocol: "HTTP/1.1",
+  origin,
+  address: "scripted",
+  maxStreams: 1,
+  isOpen: () => true,
+  bytesRead: () => 0,
+  dispatch: (job, exchange) => {
+    const answering = run(answer(origin, handler, job, exchange))
+    exchange.onRequestStart({ ...controller, abort: () => answering.interruptUnsafe() })
+  }
+})
+
+const controller: Dispatcher.DispatchController = {
+  aborted: false,
+  paused: false,
+  reason: null,
+  abort: () => {},
+  pause: () => {},
+  resume: () => {}
+}
+
+const answer = (origin: string, handler: Handler, job: Job, exchange: Exchange): Effect.Effect<void> => {
+  const { outgoing } = job
+  // With the headers of the pool, as a server would see it.
+  const request = HttpClientRequest.setHeaders(
+    HttpClientRequest.setUrl(job.request, origin + outgoing.path),
+    outgoing.headers
+  )
+  return Effect.map(Effect.exit(Effect.suspend(() => respond(request, handler))), (exit) => {
+    if (Exit.isFailure(exit)) return exchange.onResponseError(undefined, Cause.squash(exit.cause))
+    const { body, response } = exit.value
+    exchange.onResponseStart(undefined, response.status, { ...response.headers })
+    if (body.byteLength > 0) exchange.onResponseData(controller, new Uint8Array(body))
+    exchange.onResponseEnd()
+  })
+}
+
+interface Answer {
+  readonly response: HttpClientResponse.HttpClientResponse
+  readonly body: ArrayBuffer
+}
+
+const respond = (
+  request: HttpClientRequest.HttpClientRequest,
+  handler: Handler
+): Effect.Effect<Answer, HttpClientError> => {
+  const given = handler(request)
+  return Effect.flatMap(Effect.isEffect(given) ? given : Effect.succeed(given), (given) => {
+    const response = given instanceof globalThis.Response ? HttpClientResponse.fromWeb(request, given) : given
+    return Effect.map(response.arrayBuffer, (body) => ({ response, body }))
+  })
+}

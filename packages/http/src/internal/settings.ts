@@ -1,0 +1,36 @@
+/**
+ * The options of an HTTP pool in the form the connector wants: checked, complete, durations in milliseconds.
+ */
+import type * as Effect from "effect/Effect"
+import type * as Redacted from "effect/Redacted"
+import type { ConnectionOptions } from "node:tls"
+
+/** Header values by lower-case name. */
+type HeaderValues = Readonly<Record<string, string>>
+
+export interface HttpSettings {
+  /** Scheme, host and port, without a path. */
+  readonly origin: string
+  /** What goes before the path of a relative URL: empty, or `/v1` without a slash at its end. */
+  readonly basePath: string
+  /** The headers of every request. They may hold secrets, so they are never shown. */
+  readonly headers: Redacted.Redacted<HeaderValues>
+  readonly credentials: Effect.Effect<Readonly<Record<string, string | Redacted.Redacted>>, unknown> | undefined
+  readonly headersTimeout: number
+  readonly bodyTimeout: number
+  readonly keepAliveMargin: number
+  readonly maxHeaderSize: number
+  /** -1 without a limit. */
+  readonly maxResponseSize: number
+  readonly maxConcurrentStreams: number
+  readonly allowH2: boolean
+  readonly tls: ConnectionOptions
+  readonly healthRequest: HealthRequest | undefined
+  /** The longest pause that a server's `Retry-After` may ask for; 0 when it is not heeded. */
+  readonly maxRetryAfter: number
+}
+
+export interface HealthRequest {
+  readonly method: "HEAD" | "GET"
+  readonly path: string
+}

@@ -1,0 +1,105 @@
+/**
+ * The limits of requests under way: how long the head may take, and how long a body may stand still.
+ *
+ * One fiber serves all requests of a pool, and sleeps until the first of them could be late: a request costs no timer.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { Connection } from "./connection.ts"
+import { type Exchange, GivenUp } from "./exchange.ts"
+
+interface Limits {
+  readonly headersTimeout: number
+  readonly bodyTimeout: number
+}
+
+/** A limit of a request was reached. */
+class RequestTimeout extends Error {
+  override readonly name = "RequestTimeout"
+  readonly option: "headersTimeout" | "bodyTimeout"
+  constructor(option: "headersTimeout" | "bodyTimeout", what: string, millis: number) {
+    super(`${what} for ${millis} ms (${option})`)
+    this.option = option
+  }
+}
+
+/** How often each limit is looked at while it runs: a limit ends up to a quarter later than it says. */
+const looks = 4
+
+export class Watch {
+  private readonly connections = new Set<Connection>()
+  private readonly clock: Clock.Clock
+  private readonly fork: (effect: Effect.Effect<void>) => void
+  private readonly limits: Limits
+  private isAwake = false
+
+  constructor(clock: Clock.Clock, fork: (effect: Effect.Effect<void>) => void, limits: Limits) {
+    this.clock = clock
+    this.fork = fork
+    this.limits = limits
+  }
+
+  static readonly make = Effect.fnUntraced(function*(limits: Limits): Effect.fn.Return<Watch, never, Scope.Scope> {
+    const clock = yield* Clock.Clock
+    const scope = yield* Effect.scope
+    const run = Effect.runForkWith(yield* Effect.context<never>())
+    return new Watch(clock, (effect) => void run(Effect.forkIn(effect, scope)), limits)
+  })
+
+  now(): number {
+    return Number(this.clock.monotonicTimeNanosUnsafe() / 1_000_000n)
+  }
+
+  add(connection: Connection): void {
+    this.connections.add(connection)
+  }
+
+  delete(connection: Connection): void {
+    this.connections.delete(connection)
+  }
+
+  /** To be called when a request begins. */
+  wake(): void {
+    if (this.isAwake) return
+    this.isAwake = true
+    this.fork(this.loop)
+  }
+
+  private readonly loop: Effect.Effect<void> = Effect.suspend(() => {
+    const isBusy = this.look()
+    if (!isBusy) {
+      this.isAwake = false
+      return Effect.void
+    }
+    const { bodyTimeout, headersTimeout } = this.limits
+    return Effect.andThen(Effect.sleep(Math.max(1, Math.min(bodyTimeout, headersTimeout) / looks)), this.loop)
+  })
+
+  /** Ends what is late, and tells whether anything is under way. */
+  private look(): boolean {
+    const now = this.now()
+    let isBusy = false
+    for (const connection of this.connections) {
+      for (const exchange of connection.exchanges) {
+        isBusy = true
+        if (exchange.hasMoved()) exchange.movedAt = now
+        const limit = exchange.step === "body" ? this.limits.bodyTimeout : this.limits.headersTimeout
+        if (now - exchange.movedAt >= limit) late(connection, exchange, this.limits)
+      }
+    }
+    return isBusy
+  }
+}
+
+const late = (connection: Connection, exchange: Exchange, { bodyTimeout, headersTimeout }: Limits): void => {
+  if (exchange.step === "body" && !exchange.isAwaited) {
+    return exchange.abort(new GivenUp(`the body of the response has not been read for ${bodyTimeout} ms (bodyTimeout)`))
+  }
+  const error = exchange.step === "body"
+    ? new RequestTimeout("bodyTimeout", "nothing has come of the body of the response", bodyTimeout)
+    : new RequestTimeout("headersTimeout", "the server has not answered", headersTimeout)
+  exchange.abort(error)
+  // Where nothing at all has come, the other streams of a session wait in vain too.
+  if (connection.isSilentSince(exchange)) connection.break(error)
+}

@@ -1,0 +1,190 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import * as Servers from "./fixtures/servers.ts"
+import { Api, eventually, withApi } from "./support.ts"
+
+const text = (path: string) => Effect.flatMap(Api.get(path), (response) => response.text)
+
+describe("keep-alive", () => {
+  it.live("an idle connection is given up before the server would close it", () =>
+    Effect.gen(function*() {
+      const closedByUs: Array<boolean> = []
+      const server = yield* Servers.plain((request, response) => {
+        request.socket.once("end", () => closedByUs.push(true))
+        response.setHeader("keep-alive", "timeout=1")
+        response.end("ok")
+      })
+      yield* withApi(
+        { origin: server.origin, keepAliveMargin: "700 millis" },
+        Effect.gen(function*() {
+          yield* text("/")
+          yield* eventually("the connection is gone", Effect.map(Api.stats, ({ total }) => total === 0))
+          yield* eventually("the server saw its end", Effect.sync(() => closedByUs.length === 1))
+          const { retired } = (yield* Api.stats).counts
+          assert.deepInclude(retired, { broken: 0, invalid: 0, invalidated: 1 })
+        })
+      )
+    }))
+
+  it.live("a connection in use is kept whatever the server says of idle ones", () =>
+    Effect.gen(function*() {
+      const server = yield* Servers.plain((_, response) => {
+        response.setHeader("keep-alive", "timeout=1")
+        setTimeout(() => response.end("ok"), 150)
+      })
+      yield* withApi(
+        { origin: server.origin, maxConnections: 1 },
+        Effect.gen(function*() {
+          yield* Effect.repeat(text("/"), { times: 9 })
+          assert.strictEqual(server.accepted(), 1)
+        })
+      )
+    }))
+
+  it.live("Connection: close retires the connection with its response, as something usual", () =>
+    Effect.gen(function*() {
+      const server = yield* Servers.plain((_, response) => {
+        response.setHeader("connection", "close")
+        response.end("ok")
+      })
+      yield* withApi(
+        { origin: server.origin, maxConnections: 1 },
+        Effect.gen(function*() {
+          yield* Effect.repeat(text("/"), { times: 4 })
+          assert.strictEqual(server.accepted(), 5)
+          const { ended, failedToValidate, retired } = (yield* Api.stats).counts
+          assert.strictEqual(ended.success, 5)
+          assert.deepInclude(retired, { broken: 0, invalidated: 5 })
+          assert.strictEqual(failedToValidate, 0)
+        })
+      )
+    }))
+
+  it.live("an idle connection that the server closes is retired at once, as something usual", () =>
+    Effect.gen(function*() {
+      const server = yield* Servers.plain(Servers.json)
+      yield* withApi(
+        { origin: server.origin },
+        Effect.gen(function*() {
+          yield* text("/")
+          server.sockets.forEach((socket) => socket.end())
+          yield* eventually("the connection is gone", Effect.map(Api.stats, ({ total }) => total === 0))
+          assert.strictEqual((yield* Api.stats).counts.retired.broken, 0)
+        })
+      )
+    }))
+
+  it.live("a connection that was never used is noticed to be closed too", () =>
+    Effect.gen(function*() {
+      const server = yield* Servers.plain(Servers.json)
+      yield* withApi(
+        { origin: server.origin },
+        Effect.gen(function*() {
+          yield* Api.warmUp(1)
+          server.sockets.forEach((socket) => socket.end())
+          yield* eventually("the connection is gone", Effect.map(Api.stats, ({ total }) => total === 0))
+        })
+      )
+    }))
+})
+
+describe("proofs", () => {
+  it.live("by default no request is sent to prove an idle connection", () =>
+    Effect.gen(function*() {
+      let requests = 0
+      const server = yield* Servers.plain((request, response) => {
+        requests++
+        Servers.json(request, response)
+      })
+      yield* withApi(
+        { origin: server.origin, freshnessWindow: 0 },
+        Effect.gen(function*() {
+          yield* Effect.repeat(text("/"), { times: 4 })
+          assert.strictEqual(requests, 5)
+          assert.isAbove((yield* Api.stats).counts.validated, 0)
+        })
+      )
+    }))
+
+  it.live("healthRequest is asked before a lease, and a bad answer retires the connection", () =>
+    Effect.gen(function*() {
+      const probes: Array<string> = []
+      let status = 200
+      const server = yield* Servers.plain((request, response) => {
+        if (request.url === "/healthz?deep=1") {
+          probes.push(`${request.method} ${request.headers["x-team"]}`)
+          response.statusCode = status
+        }
+        response.end("a body to be read away")
+      })
+      yield* withApi(
+        {
+          origin: server.origin,
+          freshnessWindow: 0,
+          headers: { "x-team": "blue" },
+          healthRequest: { path: "/healthz?deep=1", method: "GET" }
+        },
+        Effect.gen(function*() {
+          yield* text("/")
+          yield* text("/")
+          assert.deepStrictEqual(probes, ["GET blue"])
+          assert.strictEqual(server.accepted(), 1)
+          status = 500
+          yield* text("/")
+          assert.strictEqual(server.accepted(), 2)
+          assert.strictEqual((yield* Api.stats).counts.retired.invalid, 1)
+        })
+      )
+    }))
+
+  it.live("a health request by HEAD keeps the connection", () =>
+    Effect.gen(function*() {
+      const methods: Array<string | undefined> = []
+      const server = yield* Servers.plain((request, response) => {
+        methods.push(request.method)
+        response.end("ok")
+      })
+      yield* withApi(
+        { origin: server.origin, freshnessWindow: 0, healthRequest: { path: "/" } },
+        Effect.gen(function*() {
+          yield* Effect.repeat(text("/"), { times: 2 })
+          assert.deepStrictEqual(methods, ["GET", "HEAD", "GET", "HEAD", "GET"])
+          assert.strictEqual(server.accepted(), 1)
+        })
+      )
+    }))
+})
+
+describe("Retry-After", () => {
+  const busy: Servers.Handler = (_, response) => {
+    response.writeHead(503, { "retry-after": "1" })
+    response.end()
+  }
+
+  it.live("pauses the pool for as long as the server asks, where maxRetryAfter allows", () =>
+    Effect.gen(function*() {
+      const { origin } = yield* Servers.plain(busy)
+      yield* withApi(
+        { origin, maxRetryAfter: "200 millis" },
+        Effect.gen(function*() {
+          assert.strictEqual((yield* Api.get("/")).status, 503)
+          const refused = yield* Effect.flip(Api.get("/"))
+          assert.strictEqual(refused._tag === "PoolError" ? refused.reason._tag : "", "PoolPaused")
+          yield* eventually("the pool goes on", Effect.map(Api.stats, ({ state }) => state === "open"))
+        })
+      )
+    }))
+
+  it.live("is not heeded by default", () =>
+    Effect.gen(function*() {
+      const { origin } = yield* Servers.plain(busy)
+      yield* withApi(
+        { origin },
+        Effect.gen(function*() {
+          yield* Api.get("/")
+          assert.strictEqual((yield* Api.get("/")).status, 503)
+          assert.strictEqual((yield* Api.stats).counts.ended.failure, 2)
+        })
+      )
+    }))
+})
