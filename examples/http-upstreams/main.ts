@@ -16,7 +16,7 @@ const ask = Effect.flatMap(
 )
 
 const tallied = (answers: ReadonlyArray<string>) =>
-  Object.entries(Object.groupBy(answers, (name) => name)).map(([name, those]) => `${name} ${those?.length}`).sort()
+  Object.entries(Object.groupBy(answers, (name) => name)).map(([name, those]) => `${name} ${those?.length}`).toSorted()
 
 const program = Effect.gen(function*() {
   const upstreams = yield* startUpstreams(["a", "b", "c"])

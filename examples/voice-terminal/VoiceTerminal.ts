@@ -1,5 +1,5 @@
 /** What the application asks of its connections, one call each. */
-import { type Duration, Effect, Schema } from "effect"
+import { type Duration, Effect, type Schema } from "effect"
 import { HttpBody, HttpClientResponse } from "effect/http"
 import { Cache, PrimaryDb, ReadReplica, Realtime, type RealtimeMessage, VoiceApi } from "./Pools.ts"
 
