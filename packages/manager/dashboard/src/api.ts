@@ -1,0 +1,52 @@
+/** Asks the server that the page came from. Addresses are relative: the page may be mounted below any prefix. */
+import type * as Api from "../../src/MonitoringApi.ts"
+import { token } from "./token.ts"
+
+/** An answer that is not what was asked for. */
+export class Refused extends Error {
+  readonly status: number
+  constructor(status: number, message: string) {
+    super(message)
+    this.status = status
+  }
+}
+
+export const authorization = (value: string | undefined = token.value): Record<string, string> =>
+  value === undefined ? {} : { authorization: `Bearer ${value}` }
+
+export const readPools = (): Promise<Api.Pools> => get("pools")
+export const readAlerts = (): Promise<Api.Alerts> => get("alerts")
+export const readHistory = (): Promise<Api.History> => get("history")
+export const readConnections = (pool: string): Promise<Api.Connections> => get(`${pathOf(pool)}/connections`)
+
+export const warmUp = (pool: string, count: number): Promise<Api.WarmedUp> =>
+  ask(`${pathOf(pool)}/warm-up`, { method: "POST", body: JSON.stringify({ count }) })
+export const drain = (pool: string): Promise<Api.Drained> => ask(`${pathOf(pool)}/drain`, { method: "POST" })
+export const act = (pool: string, action: "pause" | "resume" | "retire-all"): Promise<Api.Done> =>
+  ask(`${pathOf(pool)}/${action}`, { method: "POST" })
+export const retire = (pool: string, connection: number): Promise<Api.Done> =>
+  ask(`${pathOf(pool)}/connections/${connection}`, { method: "DELETE" })
+
+/** Asks to retire what can't exist: the answer tells whether the token is right, and nothing happens. */
+export const isToken = async (value: string, pool: string): Promise<boolean> => {
+  const response = await fetch(`${pathOf(pool)}/connections/none`, {
+    ...common,
+    method: "DELETE",
+    headers: authorization(value)
+  })
+  return response.status !== 401
+}
+
+const common: RequestInit = { cache: "no-store", credentials: "omit", redirect: "error" }
+
+const pathOf = (pool: string): string => `pools/${encodeURIComponent(pool)}`
+
+const get = <A>(path: string): Promise<A> => ask(path, { signal: AbortSignal.timeout(10_000) })
+
+const ask = async <A>(path: string, init: RequestInit): Promise<A> => {
+  const response = await fetch(path, { ...common, ...init, headers: authorization() })
+  const body: unknown = await response.json().catch(() => undefined)
+  if (response.ok) return body as A
+  const message = (body as Api.Failure | undefined)?.message
+  throw new Refused(response.status, message ?? `the server answered ${response.status}`)
+}

@@ -1,0 +1,19 @@
+/** What is not well with a pool, and what to do. */
+import type { VNode } from "preact"
+import type * as Api from "../../../src/MonitoringApi.ts"
+import { Mark, toneOfLevel } from "./StatusMark.tsx"
+
+export const Warnings = ({ warnings }: { readonly warnings: ReadonlyArray<Api.Warning> }): VNode | null =>
+  warnings.length === 0 ? null : (
+    <ul class="warnings" aria-label="Warnings">
+      {warnings.map(({ about, level, message, remedy }) => (
+        <li key={about} class={level === "critical" ? "bad" : "warn"}>
+          <Mark tone={toneOfLevel(level)} />
+          <div>
+            <strong>{message}</strong>
+            <p>{remedy}</p>
+          </div>
+        </li>
+      ))}
+    </ul>
+  )

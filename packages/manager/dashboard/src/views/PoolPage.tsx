@@ -1,0 +1,91 @@
+/** All about one pool. */
+import type { VNode } from "preact"
+import { Actions } from "../parts/Actions.tsx"
+import { ConnectionsChart, FailureChart, RateChart, WaitChart } from "../parts/charts.tsx"
+import { Fact } from "../parts/Fact.tsx"
+import { LimitBar } from "../parts/LimitBar.tsx"
+import { StateMark, StatusMark } from "../parts/StatusMark.tsx"
+import { Warnings } from "../parts/Warnings.tsx"
+import { count, millis, rate } from "../format.ts"
+import { linkTo } from "../route.ts"
+import { instance, type PoolModel, poolNamed, pools } from "../store.ts"
+import { Alerts } from "./Alerts.tsx"
+import { Connections } from "./Connections.tsx"
+import { EventLog } from "./EventLog.tsx"
+import { ConfigTable, CountsTable, RetiredTable, TimingsTable } from "./PoolTables.tsx"
+
+export const PoolPage = ({ name }: { readonly name: string }): VNode => {
+  const pool = poolNamed(name)
+  return (
+    <>
+      <nav class="crumbs" aria-label="Way back">
+        <a href={linkTo({ view: "pools" })}>← All pools</a>
+      </nav>
+      {pool !== undefined
+        // A new program has new pools: nothing of the old one's may stay.
+        ? <Page key={`${instance.value} ${name}`} pool={pool} />
+        : pools.value.length > 0 && <p class="empty panel">There is no pool called “{name}”.</p>}
+    </>
+  )
+}
+
+const Page = ({ pool }: { readonly pool: PoolModel }): VNode => {
+  const { kind, name, series } = pool
+  const now = pool.now.value
+  const { config, health, stats } = pool.read.value
+  return (
+    <div class="page">
+      <header class="title">
+        <h1>{name}</h1>
+        <span class="kind">{kind}</span>
+        <StateMark state={now.state} />
+        <StatusMark status={now.status} />
+        <span class="space" />
+        <Actions pool={pool} />
+      </header>
+      <section class="panel" aria-label="Now">
+        <LimitBar {...now} label={`Used connections of ${name}`} />
+        <dl class="facts lead">
+          <Fact name="used">
+            {count(now.used)}
+            <small>/{count(now.limit)}</small>
+          </Fact>
+          <Fact name="idle">{count(now.idle)}</Fact>
+          <Fact name="pending" tone={now.pending > 0 ? "warn" : undefined}>{count(now.pending)}</Fact>
+          <Fact name="opening">{count(now.opening)}</Fact>
+          <Fact name="closing">{count(stats.closing)}</Fact>
+          <Fact name="oldest waiter">{millis(stats.oldestWaiter)}</Fact>
+          <Fact name="leases/s">{pool.sample.value === undefined ? "–" : rate(pool.sample.value.acquireRate)}</Fact>
+          <Fact name="breaker" tone={now.breaker === "open" ? "bad" : undefined}>{now.breaker}</Fact>
+          <Fact name="score">{health.score}</Fact>
+        </dl>
+        <Warnings warnings={health.warnings} />
+      </section>
+      <section class="charts" aria-label="The last minutes">
+        <div class="panel">
+          <ConnectionsChart series={series} height={190} />
+        </div>
+        <div class="panel">
+          <WaitChart series={series} height={190} />
+        </div>
+        <div class="panel">
+          <RateChart series={series} height={130} />
+        </div>
+        <div class="panel">
+          <FailureChart series={series} height={130} />
+        </div>
+      </section>
+      <Connections pool={name} />
+      <div class="tables">
+        <TimingsTable stats={stats} />
+        <CountsTable stats={stats} />
+        <RetiredTable stats={stats} />
+        <ConfigTable config={config} />
+      </div>
+      <div class="pair">
+        <Alerts pool={name} cleared={10} />
+        <EventLog pool={name} isBrief />
+      </div>
+    </div>
+  )
+}

@@ -1,0 +1,148 @@
+/**
+ * Takes the pictures of the dashboard for the READMEs, in a real browser:
+ *
+ *     node --conditions=@effect-pools/source scripts/takePictures.ts [address]
+ *
+ * Without an address it starts pools with a lively load and watches them for a while. It needs Chromium, by default at
+ * `/usr/bin/chromium`, else as `CHROMIUM_PATH` says, and a dashboard that is built.
+ */
+import { NodeRuntime } from "@effect/platform-node"
+import { Monitoring } from "@effect-pools/manager"
+import { Console, Effect } from "effect"
+import { mkdirSync, statSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import { type Browser, chromium, type Page } from "playwright-core"
+import { type Lively, token, world } from "./livelyPools.ts"
+
+const folder = fileURLToPath(new URL("../docs/pictures/", import.meta.url))
+/** ms; long enough for charts with something in them. */
+const watched = 100_000
+const largest = 300_000
+
+interface Picture {
+  readonly name: string
+  readonly hash: string
+  readonly width: number
+  readonly height: number
+  readonly colorScheme: "light" | "dark"
+  readonly screen: "wide" | "phone"
+}
+
+const wide = { screen: "wide", width: 1400, height: 1000 } as const
+const phone = { screen: "phone", width: 390, height: 844 } as const
+
+const pictures: ReadonlyArray<Picture> = [
+  { name: "dashboard-light", hash: "#/", colorScheme: "light", ...wide },
+  { name: "dashboard-dark", hash: "#/", colorScheme: "dark", ...wide },
+  { name: "pool-light", hash: "#/pool/primary-db", colorScheme: "light", ...wide },
+  { name: "pool-dark", hash: "#/pool/primary-db", colorScheme: "dark", ...wide },
+  { name: "phone-light", hash: "#/", colorScheme: "light", ...phone },
+  { name: "phone-dark", hash: "#/", colorScheme: "dark", ...phone }
+]
+
+let isUp = true
+
+const pools: ReadonlyArray<Lively> = [
+  {
+    name: "primary-db",
+    options: { kind: "db" },
+    callers: 24,
+    hold: 45,
+    jobs: [
+      ["POST /calls", "INSERT INTO calls (user_id, room, started_at) VALUES ($1, $2, now()) RETURNING id"],
+      ["PATCH /calls/:id", "UPDATE calls SET ended_at = now() WHERE id = $1"],
+      ["GET /users/:id", "SELECT id, name, plan FROM users WHERE id = $1"]
+    ]
+  },
+  {
+    name: "read-replica",
+    options: { kind: "db", maxConnections: 12 },
+    callers: 12,
+    hold: 30,
+    jobs: [["GET /calls", "SELECT * FROM calls WHERE user_id = $1 ORDER BY started_at DESC LIMIT 20"]]
+  },
+  {
+    name: "cache",
+    options: { kind: "redis", maxConnections: 10 },
+    callers: 14,
+    hold: 8,
+    jobs: [["GET /users/:id", "GET"], ["POST /calls", "SETEX"]]
+  },
+  {
+    name: "voice-api",
+    options: { kind: "http", maxConnections: 8 },
+    callers: 14,
+    hold: 220,
+    jobs: [["POST /speech", "POST /v1/speech"], ["GET /voices", "GET /v1/voices"]]
+  },
+  {
+    name: "realtime",
+    options: { kind: "websocket", acquireTimeout: "2 seconds" },
+    callers: 6,
+    hold: 700,
+    jobs: [["room 12", "message"], ["room 7", "message"]],
+    isUp: () => isUp
+  }
+]
+
+const launch = Effect.acquireRelease(
+  Effect.promise(() =>
+    chromium.launch({
+      executablePath: process.env["CHROMIUM_PATH"] ?? "/usr/bin/chromium",
+      args: ["--no-sandbox", "--disable-gpu"]
+    })
+  ),
+  (browser) => Effect.promise(() => browser.close())
+)
+
+/** A page that may act, and that is there from the beginning: the log tells what happened since the page was opened. */
+const open = (browser: Browser, url: string, scale: number) =>
+  Effect.promise(async () => {
+    const page = await browser.newPage({ deviceScaleFactor: scale })
+    await page.addInitScript(`sessionStorage.setItem("effect-pools-token", ${JSON.stringify(token)})`)
+    await page.goto(url)
+    await page.locator("[data-link=live]").waitFor()
+    return page
+  })
+
+const take = (page: Page, { colorScheme, hash, height, name, width }: Picture) =>
+  Effect.promise(async () => {
+    await page.setViewportSize({ width, height })
+    await page.emulateMedia({ colorScheme })
+    await page.evaluate(`location.hash = ${JSON.stringify(hash)}`)
+    await page.locator("canvas").first().waitFor()
+    await page.waitForTimeout(2500)
+    const path = `${folder}${name}.png`
+    await page.screenshot({ path, animations: "disabled" })
+    const { size } = statSync(path)
+    if (size > largest) throw new Error(`${name}.png has ${size} bytes, more than ${largest}`)
+    return `${name}.png ${Math.round(size / 1000)} kB`
+  })
+
+/** A short outage near the end, for something to tell. */
+const outage = Effect.gen(function*() {
+  yield* Effect.sleep(watched * 0.55)
+  isUp = false
+  yield* Effect.sleep(watched * 0.1)
+  isUp = true
+})
+
+const takeAll = (url: string, watch: number) =>
+  Effect.gen(function*() {
+    mkdirSync(folder, { recursive: true })
+    const browser = yield* launch
+    const pages = { wide: yield* open(browser, url, 1), phone: yield* open(browser, url, 2) }
+    yield* Console.log(`watching the pools for ${watch / 1000} s`)
+    yield* Effect.sleep(watch)
+    yield* Effect.forEach(pictures, (picture) => Effect.flatMap(take(pages[picture.screen], picture), Console.log))
+  }).pipe(Effect.scoped)
+
+const own = Effect.gen(function*() {
+  const { url } = yield* Monitoring.Address
+  yield* Effect.forkScoped(outage)
+  yield* takeAll(url, watched)
+}).pipe(Effect.scoped, Effect.provide(world(pools)))
+
+const [, , address] = process.argv
+
+NodeRuntime.runMain(address === undefined ? own : takeAll(new URL(address).href, 10_000))
