@@ -6,7 +6,7 @@ import type { Browser, Page } from "playwright-core"
 import { $, cardOf, eventually, factsOf, launch, visit, type VisitOptions } from "./fixtures/dashboardBrowser.ts"
 import { buildDashboard } from "./fixtures/dashboardBuild.ts"
 import { contrasts, focusOrder, namelessControls, watchFrames } from "./fixtures/dashboardProbes.ts"
-import { manyPools, twoPools } from "./fixtures/dashboardWorld.ts"
+import { manyPools, poolsThatSay, twoPools } from "./fixtures/dashboardWorld.ts"
 import { Cache, Db, token } from "./support.ts"
 
 let browser: Browser
@@ -144,28 +144,33 @@ describe("what the page shows", () => {
 describe("text from elsewhere", () => {
   const nasty = "<img src=x onerror=alert(1)>\"'&{{7*7}}</script><script>alert(2)</script>"
 
-  it.live("stays text: names, labels and causes", () => {
-    const { db: backend, layer } = twoPools({ cache: { name: nasty } })
-    return Effect.gen(function*() {
+  it.live("stays text: names, tags, labels, statements and causes", () =>
+    Effect.gen(function*() {
       yield* Cache.getWith({ label: nasty })
       yield* browse((page) =>
         Effect.gen(function*() {
           yield* isLive(page)
-          backend.set("connect", "fail")
           yield* Effect.forkScoped(Effect.ignore(Db.withConnection(() => Effect.void, { label: nasty })))
           yield* $(() => page.getByRole("article", { name: nasty, exact: true }).waitFor())
-          yield* seen(page, "connect 1 was told to fail")
+          yield* $(() => page.locator(".log tr.bad", { hasText: nasty }).first().waitFor())
           yield* $(() => page.getByRole("link", { name: nasty, exact: true }).first().click())
           for (const again of [false, true]) {
             if (again) yield* $(() => page.reload())
             yield* $(() => page.getByRole("heading", { level: 1, name: nasty, exact: true }).waitFor())
-            yield* $(() => page.locator(".grid td.label", { hasText: nasty }).waitFor())
+            // A statement is cut.
+            for (
+              const [cell, text] of [["label", nasty], ["code.wide", nasty.slice(0, 100)], [
+                "code",
+                `${nasty} ${nasty}`
+              ]]
+            ) {
+              yield* $(() => page.locator(`.grid td.${cell}`, { hasText: text ?? "" }).first().waitFor())
+            }
           }
           assert.deepStrictEqual([yield* countOf(page, "img"), yield* countOf(page, "#app script")], [0, 0])
         })
       )
-    }).pipe(Effect.scoped, Effect.provide(layer))
-  })
+    }).pipe(Effect.scoped, Effect.provide(poolsThatSay(nasty))))
 })
 
 describe("a server that goes away", () => {
@@ -194,8 +199,13 @@ describe("a server that goes away", () => {
           yield* $(() => page.locator(".banner", { hasText: "Not connected" }).waitFor())
           yield* seen(page, /What you see is \d+ s old/)
           yield* eventually(leases(page), "3")
+          const answer = Promise.withResolvers<void>()
+          yield* $(() => page.route("**/pools", (route) => answer.promise.then(() => route.continue())))
           const second = yield* start(Number(new URL(first.url).port))
           yield* isLive(page)
+          // Until the new numbers are there the old ones are not shown as if they were live.
+          yield* eventually(countOf(page, "article"), 0)
+          answer.resolve()
           yield* eventually(leases(page), "0")
           yield* eventually(countOf(page, ".banner"), 0)
           yield* seen(page, "the program started anew")

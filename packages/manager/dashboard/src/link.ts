@@ -1,6 +1,6 @@
 /**
- * The stream of events from the server: read with `fetch`, since `EventSource` can't send a token, and begun again by itself
- * whenever it ends, fails or falls silent.
+ * The stream of events from the server: read with `fetch`, since `EventSource` can't send a token, and begun again by
+ * itself whenever it ends, fails or falls silent.
  */
 import { effect, signal } from "@preact/signals"
 import type * as Api from "../../src/MonitoringApi.ts"

@@ -93,7 +93,7 @@ let rest = shortest
 let readAt = -Infinity
 let timer: ReturnType<typeof setTimeout> | undefined
 
-/** Reads `/pools` soon, but not more often than once a second, less often where it takes long, and not while nobody looks. */
+/** Reads `/pools` soon, but at most once a second, less often where it takes long, and not while nobody looks. */
 export const refresh = (): void => {
   if (document.hidden || timer !== undefined || link.peek().is !== "live") return
   timer = setTimeout(async () => {

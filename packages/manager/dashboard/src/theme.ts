@@ -16,7 +16,7 @@ export const isDark = computed(() => theme.value === "system" ? systemIsDark.val
 export const nextTheme = (): void => {
   const following = { system: "light", light: "dark", dark: "system" } as const
   theme.value = following[theme.value]
-  
+  kept(() => localStorage.setItem(key, theme.value))
 }
 
 system.addEventListener("change", ({ matches }) => {

@@ -27,7 +27,7 @@ export interface ChartProps {
   readonly height: number
   /** Whether its values are counts, of which there are no halves. */
   readonly isWhole?: boolean
-  /** Whether values stand beside the names only while one points at the chart: where they are told elsewhere already. */
+  /** Whether values stand beside the names only while one points at the chart, since they are told elsewhere. */
   readonly isQuiet?: boolean
 }
 

@@ -1,6 +1,6 @@
 /**
- * The rows of a long table that are on the screen. All rows are equally high, so that a thousand of them are a height and a few
- * elements.
+ * The rows of a long table that are on the screen. All rows are equally high, so that a thousand of them are a height and
+ * a few elements.
  */
 import { useSignal } from "@preact/signals"
 import type { RefObject } from "preact"

@@ -1,7 +1,7 @@
 /**
  * Takes the pictures of the dashboard for the READMEs, in a real browser:
  *
- *     node --conditions=@effect-pools/source scripts/takePictures.ts [address]
+ *     npm run pictures [-- address]
  *
  * Without an address it starts pools with a lively load and watches them for a while. It needs Chromium, by default at
  * `/usr/bin/chromium`, else as `CHROMIUM_PATH` says, and a dashboard that is built.
@@ -14,7 +14,7 @@ import { fileURLToPath } from "node:url"
 import { type Browser, chromium, type Page } from "playwright-core"
 import { type Lively, token, world } from "./livelyPools.ts"
 
-const folder = fileURLToPath(new URL("../docs/pictures/", import.meta.url))
+const folder = fileURLToPath(new URL("../../../docs/pictures/", import.meta.url))
 /** ms; long enough for charts with something in them. */
 const watched = 100_000
 const largest = 300_000
