@@ -22,9 +22,7 @@ export const describeMachine = (): Machine => ({
   load: Math.round((loadavg()[0] ?? 0) * 100) / 100
 })
 
-const packages = ["@effect-pools/core", "effect", "generic-pool", "tarn", "lightning-pool"]
-
-export const readVersions = (): Readonly<Record<string, string>> =>
+export const readVersions = (packages: ReadonlyArray<string>): Readonly<Record<string, string>> =>
   Object.fromEntries(packages.map((name) => {
     const file = findPackageJSON(name, import.meta.url)
     if (file === undefined) throw new Error(`${name} is not installed`)

@@ -2,11 +2,13 @@
 import { mkdirSync, writeFileSync } from "node:fs"
 import { dirname } from "node:path"
 import { parseArgs } from "node:util"
-import { contenders } from "./contenders/all.ts"
+import { endAll } from "./children.ts"
+import { leaseSuite } from "./lease/suite.ts"
 import { describeMachine, readVersions } from "./machine.ts"
-import { closeLane, measure, openLane } from "./measure.ts"
-import { makeResult, renderHeader, renderReport, type Report, type Result } from "./report.ts"
-import { makePlan, type Plan } from "./scenarios.ts"
+import type { Outcome } from "./suite.ts"
+import { throughputSuite } from "./throughput/suite.ts"
+
+const suites = [leaseSuite, throughputSuite]
 
 const readArgs = () => {
   const { values } = parseArgs({
@@ -19,42 +21,39 @@ const readArgs = () => {
   return values
 }
 
-const raceAll = async (plan: Plan): Promise<ReadonlyArray<Result>> => {
-  const lanes = contenders.map(openLane)
-  const results: Array<Result> = []
-  try {
-    for (const scenario of plan.scenarios) {
-      const result = makeResult(scenario, await measure(lanes, scenario, plan))
-      results.push(result)
-      console.log(
-        `${result.name}: ${result.ours} us, x ${result.ratio} bare, x ${result.ratioInEffect} in Effect, x ${result.ratioToPoolUse} Pool.use`
-      )
-    }
-  } finally {
-    for (const lane of lanes) closeLane(lane)
-  }
-  return results
-}
-
 const main = async (): Promise<void> => {
   const args = readArgs()
-  const plan = makePlan(args)
-  if (plan.scenarios.length === 0) throw new Error(`no benchmark has "${args.filter}" in its name`)
   const machine = describeMachine()
-  const versions = readVersions()
-  console.log(renderHeader(machine, versions, plan))
-  const results = await raceAll(plan)
-  const report: Report = { machine, versions, rounds: plan.rounds, results }
-  console.log(`\n${renderReport(report)}`)
+  const versions = readVersions(suites.flatMap(({ packages }) => packages))
+  const { cores, cpu, load, memory, node, platform } = machine
+  console.log(`Node ${node}, ${cpu}, ${cores} cores, ${memory}, ${platform}, load ${load}`)
+  console.log(Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(", "))
+  const outcomes = new Map<string, Outcome>()
+  for (const suite of suites) {
+    const outcome = await suite.run(args, console.log)
+    if (outcome === undefined) continue
+    outcomes.set(suite.name, outcome)
+    console.log(`\n${outcome.text}\n`)
+  }
+  if (outcomes.size === 0) throw new Error(`no benchmark has "${args.filter}" in its name`)
   if (args.json !== undefined) {
+    const records = Object.fromEntries(Array.from(outcomes, ([name, { record }]) => [name, record]))
     mkdirSync(dirname(args.json), { recursive: true })
-    writeFileSync(args.json, `${JSON.stringify(report, undefined, 2)}\n`)
+    writeFileSync(args.json, `${JSON.stringify({ machine, versions, ...records }, undefined, 2)}\n`)
   }
 }
+
+let ending: Promise<never> | undefined
+
+const end = (code: number): Promise<never> => ending ??= endAll().then(() => process.exit(code))
+
+process.on("SIGINT", () => void end(130))
+process.on("SIGTERM", () => void end(143))
 
 try {
   await main()
+  await end(0)
 } catch (error) {
-  console.error(error)
-  process.exit(1) // a pool that hangs would keep the process alive
+  if (ending === undefined) console.error(error)
+  await end(1) // a pool that hangs would keep the process alive
 }

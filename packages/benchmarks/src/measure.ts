@@ -1,69 +1,67 @@
-/** Alternating rounds: in each round every contender does the same number of leases, each in its own process. */
-import { type ChildProcess, fork } from "node:child_process"
-import { fileURLToPath } from "node:url"
-import type { Contender } from "./contender.ts"
-import type { Order, Reply } from "./lane.ts"
-import type { Plan, Scenario } from "./scenarios.ts"
+/** Alternating rounds: in each round every contender does the same number of operations, each in its own process. */
+import type { ChildProcess } from "node:child_process"
+import { ask, end, start } from "./children.ts"
+import type { Order, Reply, TrackName } from "./lane.ts"
+import type { Lap } from "./race.ts"
 import { orderOf, summarize, type Summary } from "./statistics.ts"
 
-export interface Measured {
-  readonly contender: Contender
-  /** Microseconds of wall time a lease, all callers together. */
-  readonly times: Summary
+/** How often a scenario is run. */
+export interface Rounds {
+  /** Rounds that count. Odd, so that the median is a round that was run. */
+  readonly rounds: number
+  /** Rounds before them that don't, in which the code is compiled. */
+  readonly warmUps: number
 }
 
-/** A contender's process. It lives for the whole run: starting eighty would take longer than the race. */
+export interface Measured {
+  readonly name: string
+  /** Microseconds of wall time an operation, all callers together. */
+  readonly time: Summary
+  /** Microseconds of processor time an operation. */
+  readonly cpu: Summary
+}
+
+/** A contender's process. It lives as long as there are scenarios for it: starting one for each would take too long. */
 export interface Lane {
-  readonly contender: Contender
+  readonly name: string
   readonly child: ChildProcess
 }
 
-export const openLane = (contender: Contender): Lane => ({
-  contender,
-  child: fork(fileURLToPath(new URL("lane.ts", import.meta.url)), [contender.name], {
-    execArgv: ["--conditions=@effect-pools/source"]
-  })
+export const openLane = (track: TrackName, name: string): Lane => ({
+  name,
+  child: start(new URL("lane.ts", import.meta.url), [track, name])
 })
 
-export const closeLane = ({ child }: Lane): void => {
-  child.kill()
+export const closeLane = ({ child }: Lane): Promise<void> => end(child)
+
+const tell = async ({ child, name }: Lane, order: Order): Promise<Lap | undefined> => {
+  const reply = await ask<Reply>(child, name, order)
+  if (reply._tag === "Failed") throw new Error(reply.problem)
+  return reply.lap
 }
 
-/** Gives an order and waits for the reply. A contender that fails, or whose process ends, ends the benchmark. */
-const tell = ({ child, contender }: Lane, order: Order): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const onExit = () => reject(new Error(`the process of ${contender.name} ended`))
-    child.once("exit", onExit)
-    child.once("error", onExit)
-    child.once("message", (reply: Reply) => {
-      child.off("exit", onExit)
-      child.off("error", onExit)
-      if (reply._tag === "Done") resolve(reply.time)
-      else reject(new Error(reply.problem))
-    })
-    child.send(order)
-  })
+/** Opens the contender and checks that it does what all must do. */
+export const setUp = async (lane: Lane, scenario: object): Promise<void> => {
+  await tell(lane, { _tag: "SetUp", scenario })
+}
 
-const race = async (lanes: ReadonlyArray<Lane>, plan: Plan): Promise<ReadonlyArray<Measured>> => {
-  const times = new Map(lanes.map((lane) => [lane, new Array<number>()]))
+export const finish = async (lane: Lane): Promise<void> => {
+  await tell(lane, { _tag: "Finish" })
+}
+
+/** Times contenders that are set up. */
+export const race = async (lanes: ReadonlyArray<Lane>, plan: Rounds): Promise<ReadonlyArray<Measured>> => {
+  const laps = new Map(lanes.map((lane) => [lane, new Array<Lap>()]))
   for (let round = 0; round < plan.warmUps + plan.rounds; round++) {
     // One after the other: two at a time would share the machine.
     for (const lane of orderOf(lanes, round)) {
-      const time = await tell(lane, { _tag: "Round" })
-      if (round >= plan.warmUps) times.get(lane)?.push(time)
+      const lap = await tell(lane, { _tag: "Round" })
+      if (round >= plan.warmUps && lap !== undefined) laps.get(lane)?.push(lap)
     }
   }
-  return Array.from(times, ([{ contender }, all]) => ({ contender, times: summarize(all) }))
-}
-
-/** Sets every contender up, checks that they do the same, times them and closes them. */
-export const measure = async (
-  lanes: ReadonlyArray<Lane>,
-  scenario: Scenario,
-  plan: Plan
-): Promise<ReadonlyArray<Measured>> => {
-  for (const lane of lanes) await tell(lane, { _tag: "SetUp", scenario })
-  const measured = await race(lanes, plan)
-  for (const lane of lanes) await tell(lane, { _tag: "Finish" })
-  return measured
+  return Array.from(laps, ([{ name }, all]) => ({
+    name,
+    time: summarize(all.map(({ time }) => time)),
+    cpu: summarize(all.map(({ cpu }) => cpu))
+  }))
 }

@@ -22,7 +22,7 @@ export const summarize = (values: ReadonlyArray<number>): Summary => ({
 
 export interface Comparison {
   readonly fastest: string
-  /** How many leases of ours fit in the time of one of theirs: above 1 ours is faster. */
+  /** How many operations of ours fit in the time of one of theirs: above 1 ours is faster. */
   readonly ratio: number
 }
 

@@ -37,7 +37,7 @@ export type Headers = Readonly<Record<string, string | Redacted.Redacted>>
 export interface Correlation<Message> {
   /** Puts the pool's id into a request. */
   readonly withId: (message: Message, id: string) => Message
-  /** Reads the id out of a message that arrived; `undefined` if it is no reply. */
+  /** Reads the id, as it was given to `withId`, out of a message that arrived; `undefined` if it is no reply. */
   readonly idOf: (message: Message) => string | undefined
 }
 
@@ -113,8 +113,8 @@ export interface ConnectionOptionsOf<Message> {
    */
   readonly keepAlive?: KeepAlive<Message> | undefined
   /**
-   * The largest message accepted, in bytes. Default 1 MiB. A larger one ends its connection with code 1009. Too large:
-   * one message takes the memory of the process.
+   * The largest message accepted, in bytes. Default 1 MiB, at most 512 MiB. A larger one ends its connection with code
+   * 1009. Too large: one message takes the memory of the process.
    */
   readonly maxPayload?: number | undefined
   /**
@@ -147,7 +147,8 @@ export interface ConnectionOptionsOf<Message> {
   /**
    * What is done when `inboundCapacity` messages wait. `"suspend"` (default): the connection is not read until a reader
    * has caught up, so that the server is slowed down; there are no pings meanwhile. `"dropOldest"`: the oldest make
-   * room, and readers of `inbound` are told. `"close"`: the connection is closed with code 1008.
+   * room, and readers of `inbound` are told. `"close"`: the connection is closed with code 1008. One that is being closed
+   * can't be slowed down: of what still comes then, a reader gets `inboundCapacity` more at most.
    */
   readonly inboundPolicy?: InboundPolicy | undefined
   /** How replies are told from each other. Without it a request has a connection to itself, and the next message is its reply. */

@@ -45,8 +45,8 @@ export interface WebSocketConnection<in out Message> {
   readonly send: (message: Message) => Effect.Effect<void, WebSocketError>
   /**
    * Sends a message and waits for its reply: the message with its id or, without a `correlation`, the next message that
-   * arrives. If such a request is abandoned, nobody can tell which reply is whose, and the connection is replaced after
-   * the lease.
+   * arrives. If such a request is abandoned, its reply may still come in its turn: it is an ordinary message then, and the
+   * connection is replaced after the lease.
    */
   readonly request: (message: Message, options?: RequestOptions) => Effect.Effect<Message, WebSocketError>
   /**

@@ -86,7 +86,7 @@ export interface Traffic {
   readonly received: number
   /** ... that did not fit the schema. */
   readonly undecodable: number
-  /** ... that made room for newer ones, or met a full reader under the policy `"close"`. */
+  /** ... that made room for newer ones, or met a full reader under the policy `"close"` or while being closed. */
   readonly dropped: number
   /** ... that nobody read, because no borrower and no reader was there. */
   readonly unread: number

@@ -94,6 +94,7 @@ describe("the options of a WebSocket pool", () => {
     [{ keepAlive: {} }, "keepAlive", /message and isReply/],
     [{ keepAlive: { isReply: () => true } }, "keepAlive", /message and isReply/],
     [{ maxPayload: 0 }, "maxPayload", /integer from 1/],
+    [{ maxPayload: 1024 ** 3 }, "maxPayload", /integer from 1 to 536870888/],
     [{ perMessageDeflate: {} }, "perMessageDeflate", /true or false/],
     [{ sendBufferLimit: 0.5 }, "sendBufferLimit", /integer/],
     [{ sendPolicy: "drop" }, "sendPolicy", /"wait" or "fail"/],

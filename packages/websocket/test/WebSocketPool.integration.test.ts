@@ -1,6 +1,7 @@
 import * as TestCertificate from "@effect-pools/testing/TestCertificate"
+import { WebSocketConnector } from "@effect-pools/websocket"
 import { assert, describe, it } from "@effect/vitest"
-import { Data, Effect, Fiber, Logger, Redacted, Stream } from "effect"
+import { Data, Effect, Fiber, Logger, Redacted, Scheduler, Stream } from "effect"
 import { Socket } from "effect/socket"
 import type { Socket as NetSocket } from "node:net"
 import { inspect } from "node:util"
@@ -66,6 +67,18 @@ describe("opening a connection", () => {
       const url = yield* refusedDial({}, { url: Effect.succeed("http://token@host") })
       assert.include(url.message, "must begin with ws://")
       assert.notInclude(inspect(url), "token@")
+      const plain = yield* refusedDial({}, { url: Effect.succeed("ws://127.0.0.1:1"), tls: {} })
+      assert.include(plain.message, "option tls: has no effect for a ws:// url")
+    }))
+
+  it.live("fails at once when the effect yields headers that can't be sent, and does not quote them", () =>
+    Effect.gen(function*() {
+      for (const headers of [{ "sec-websocket-key": "s3cret" }, { "a b": "s3cret" }, { a: 1 }, undefined]) {
+        const error = yield* refusedDial({}, { headers: Effect.succeed(headers as Record<string, string>) })
+        assert.include(error.message, "option headers: must be an object of texts")
+        assert.isFalse(error.isRetryable)
+        assert.notInclude(inspect(error, { depth: 20 }), "s3cret")
+      }
     }))
 
   it.live("tells the status of a server that refuses, and whether to try again", () =>
@@ -121,6 +134,17 @@ describe("opening a connection", () => {
       const error = yield* refusedDial({}, { url: "ws://127.0.0.1:1" })
       assert.include(error.message, "ECONNREFUSED")
       assert.isTrue(error.isRetryable)
+    }))
+
+  it.live("fails when nobody listens, however busy the program is, and never ends it", () =>
+    Effect.gen(function*() {
+      const server = yield* make({ refuse: () => 503 })
+      for (let ops = 3; ops <= 40; ops++) {
+        yield* Effect.exit(Effect.scoped(Effect.flatMap(
+          WebSocketConnector.make({ url: ops % 2 === 0 ? server.url : "ws://127.0.0.1:1" }),
+          ({ connect }) => connect({ onBroken: () => {}, onEnded: () => {} })
+        ))).pipe(Effect.provideService(Scheduler.MaxOpsBeforeYield, ops))
+      }
     }))
 })
 
@@ -278,6 +302,28 @@ describe("sending to a server that does not read", () => {
           const deliveries = told.map((reason) => reason._tag === "HeartbeatMissed" ? reason.delivery : reason._tag)
           assert.deepStrictEqual(deliveries.slice(0, 2), ["unknown", "none"])
         })
+      )
+    }))
+
+  it.live("is told at once when the borrower closes the connection meanwhile", () =>
+    Effect.gen(function*() {
+      const server = yield* deafServer
+      yield* withChat(
+        { url: server.url, ...limits, sendTimeout: "1 minute" },
+        Chat.withConnection((connection) =>
+          Effect.gen(function*() {
+            const sends = yield* Effect.forEach(
+              Array.from({ length: 30 }),
+              () => Effect.forkChild(Effect.result(connection.send(large)), { startImmediately: true })
+            )
+            // Until the network takes nothing more, which would let them look again.
+            yield* Effect.sleep("200 millis")
+            yield* connection.close()
+            const last = yield* Effect.timeout(Fiber.join(sends.at(-1)!), "10 seconds")
+            const reason = last._tag === "Failure" ? last.failure.reason : undefined
+            assert.isTrue(reason?._tag === "Closed" && reason.delivery === "none")
+          })
+        )
       )
     }))
 

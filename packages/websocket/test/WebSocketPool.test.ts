@@ -7,42 +7,24 @@ import {
   WebSocketScript
 } from "@effect-pools/websocket"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Context, Effect, Exit, Fiber, Layer, Metric, Schema, Scope, Stream } from "effect"
+import { Cause, Effect, Exit, Fiber, Metric, Schema, Stream } from "effect"
 import { Socket } from "effect/socket"
 import { TestClock } from "effect/testing"
-import { barred, bodyOf, Chat, Note, noteOptions, Notes, quietly, reasonOf } from "./support.ts"
+import {
+  barred,
+  bodyOf,
+  Chat,
+  Note,
+  noteOptions,
+  Notes,
+  quietly,
+  reasonOf,
+  settled,
+  watch,
+  withScript
+} from "./support.ts"
 
 const echo: WebSocketScript.Answer = (message) => [message]
-
-/** Runs a test against a script, and checks that nothing is open afterwards. */
-const withScript = <A, E>(
-  script: WebSocketScript.Script | WebSocketScript.Answer,
-  test: Effect.Effect<A, E, Chat | Socket.Socket>,
-  options: Partial<WebSocketConfig.WebSocketOptions> = {}
-): Effect.Effect<A, E> =>
-  Effect.gen(function*() {
-    const scope = yield* Scope.make()
-    const context = yield* Layer.buildWithScope(Chat.layerTest(script, options), scope)
-    const exit = yield* Effect.exit(Effect.provideContext(test, context))
-    const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void))
-    yield* TestClock.adjust("10 seconds")
-    yield* Fiber.join(closing)
-    const { counts } = yield* Context.get(context, Chat).stats
-    if (Exit.isSuccess(exit)) assert.strictEqual(counts.opened - counts.closed, 0, "opened - closed")
-    return yield* exit
-  }).pipe(quietly)
-
-/** A dial and its hand-over take some turns of the scheduler, and no time. */
-const settled = Effect.repeat(TestClock.adjust(0), { times: 20 })
-
-/** Runs a stream in the background and gives what it has seen so far. */
-const watch = <A, R>(stream: Stream.Stream<A, unknown, R>) =>
-  Effect.gen(function*() {
-    const seen: Array<A> = []
-    const fiber = yield* Effect.forkChild(Stream.runForEach(stream, (item) => Effect.sync(() => void seen.push(item))))
-    yield* settled
-    return { fiber, seen }
-  })
 
 const misuse = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<string, never, R> =>
   Effect.map(Effect.exit(effect), (exit) => {

@@ -1,9 +1,9 @@
 import type { PoolError } from "@effect-pools/core"
-import { WebSocketPool } from "@effect-pools/websocket"
-import type { WebSocketConfig } from "@effect-pools/websocket"
+import { type WebSocketConfig, WebSocketPool, type WebSocketScript } from "@effect-pools/websocket"
 import { assert } from "@effect/vitest"
-import { Context, Effect, Exit, Layer, References, Schedule, Schema, Scope } from "effect"
+import { Context, Effect, Exit, Fiber, Layer, References, Schedule, Schema, Scope, Stream } from "effect"
 import type { Socket } from "effect/socket"
+import { TestClock } from "effect/testing"
 
 /** The pool of most tests: messages are texts. */
 export class Chat extends WebSocketPool.Service<Chat>()("app/Chat") {}
@@ -50,6 +50,36 @@ export const withChat = <A, E, R>(
     if (Exit.isSuccess(exit)) assert.strictEqual(counts.opened - counts.closed, 0, "opened - closed")
     return yield* exit
   }).pipe(quietly) as Effect.Effect<A, E | PoolError.PoolError, Exclude<R, Services>>
+
+/** Runs a test against a script, and checks that nothing is open afterwards. */
+export const withScript = <A, E>(
+  script: WebSocketScript.Script | WebSocketScript.Answer,
+  test: Effect.Effect<A, E, Chat | Socket.Socket>,
+  options: Partial<WebSocketConfig.WebSocketOptions> = {}
+): Effect.Effect<A, E> =>
+  Effect.gen(function*() {
+    const scope = yield* Scope.make()
+    const context = yield* Layer.buildWithScope(Chat.layerTest(script, options), scope)
+    const exit = yield* Effect.exit(Effect.provideContext(test, context))
+    const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void))
+    yield* TestClock.adjust("10 seconds")
+    yield* Fiber.join(closing)
+    const { counts } = yield* Context.get(context, Chat).stats
+    if (Exit.isSuccess(exit)) assert.strictEqual(counts.opened - counts.closed, 0, "opened - closed")
+    return yield* exit
+  }).pipe(quietly)
+
+/** A dial and its hand-over take some turns of the scheduler, and no time. */
+export const settled = Effect.repeat(TestClock.adjust(0), { times: 20 })
+
+/** Runs a stream in the background and gives what it has seen so far. */
+export const watch = <A, R>(stream: Stream.Stream<A, unknown, R>) =>
+  Effect.gen(function*() {
+    const seen: Array<A> = []
+    const fiber = yield* Effect.forkChild(Stream.runForEach(stream, (item) => Effect.sync(() => void seen.push(item))))
+    yield* settled
+    return { fiber, seen }
+  })
 
 /** Asks again until the answer is `true`, for 5 seconds. */
 export const eventually = <E, R>(what: string, ask: Effect.Effect<boolean, E, R>): Effect.Effect<void, E, R> =>

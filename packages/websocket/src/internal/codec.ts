@@ -21,11 +21,15 @@ export const make = <Message>(schema: MessageSchema<Message> | undefined): Codec
   const encode = Schema.encodeUnknownExit(schema as Schema.Codec<Message, RawMessage>)
   const decode = Schema.decodeUnknownExit(schema as Schema.Codec<Message, RawMessage>)
   return {
-    encode: (message) => resultOf(encode(message)),
+    encode: (message) => Result.filterOrFail(resultOf(encode(message)), isFrame, () => notOnTheWire),
     decode: (frame) => resultOf(decode(frame)),
     isIdentity: false
   }
 }
+
+const isFrame = (encoded: unknown): boolean => typeof encoded === "string" || encoded instanceof Uint8Array
+
+const notOnTheWire = "the schema encodes to neither text nor bytes: Schema.fromJsonString makes it JSON"
 
 const identity: Codec<RawMessage> = { encode: Result.succeed, decode: Result.succeed, isIdentity: true }
 

@@ -15,14 +15,14 @@ export const make = <Message>(
   open: Open
 ): Connector<Session<Message>, WebSocketConnection<Message>> => ({
   connect: (signals) => dial(hub, open, signals),
-  validate: (session) => session.prove,
+  validate: (session) => session.heartbeat.prove,
   // Messages are whole, so that a lease leaves nothing half done; what it may leave is told by `isBroken`.
   reset: (session) => {
     session.hasSpoken = false
     return undefined
   },
   isBroken: (session, exit) =>
-    !session.isOpen || session.isOutOfStep || (session.hasSpoken && Exit.hasInterrupts(exit)),
+    !session.isOpen || session.requests.isOutOfStep || (session.hasSpoken && Exit.hasInterrupts(exit)),
   lend: (session) => new Lent(session),
   revoke: (lent) => lentOf(lent).revoke(),
   sharers: hub.settings.sharing,

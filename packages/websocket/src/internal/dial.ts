@@ -12,9 +12,9 @@ import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import { OpenFailed, WebSocketError } from "../WebSocketError.ts"
 import * as Address from "./address.ts"
-import { beat } from "./heartbeat.ts"
 import type { Hub } from "./hub.ts"
 import { Lent } from "./lent.ts"
+import { areHeaders, headersRule } from "./options.ts"
 import { Session } from "./session.ts"
 import type { Open, Target } from "./wire.ts"
 
@@ -34,7 +34,10 @@ export const dial = Effect.fnUntraced(function*<Message>(
   yield* open(target, session)
   if (hub.settings.onOpen !== undefined) yield* hub.settings.onOpen(first)
   if (!session.isOpen) return yield* session.refusal()!
-  fork(beat(session))
+  if (session.requests.isOutOfStep) {
+    return yield* refused(target.address, "onOpen gave up a request, and its reply may still come", true)
+  }
+  fork(session.heartbeat.beat)
   hub.sessions.add(session)
   hub.tell({ _tag: "Opened", connection: session.id })
   session.hasSpoken = false
@@ -50,9 +53,14 @@ const targetOf = Effect.fnUntraced(function*<Message>(
   if (Result.isFailure(parsed)) return yield* refused("", `option url: ${parsed.failure}`, false)
   const url = parsed.success
   const address = Address.shown(url)
+  // Checked when the pool is made where the URL is known then: who gives certificates does not mean plain text.
+  if (settings.tls !== undefined && url.protocol === "ws:") {
+    return yield* refused(address, "option tls: has no effect for a ws:// url", false)
+  }
   const headers = Effect.isEffect(settings.headers)
     ? yield* evaluated("headers", settings.headers, address)
     : settings.headers
+  if (!areHeaders(headers)) return yield* refused(address, `option headers: must be ${headersRule}`, false)
   const { maxPayload, perMessageDeflate, protocols, tls } = settings
   const plain = Object.entries(headers).map(([name, text]) =>
     [name, Redacted.isRedacted(text) ? Redacted.value(text) : text] as const

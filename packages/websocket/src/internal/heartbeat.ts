@@ -1,30 +1,84 @@
 /**
- * Pings a connection as long as it lives, whoever holds it.
+ * Whether a connection lives: it is pinged as long as it is open, whoever holds it, and proves itself by the answers.
  */
 import * as Effect from "effect/Effect"
-import { HeartbeatMissed } from "../WebSocketError.ts"
+import * as Result from "effect/Result"
+import { HeartbeatMissed, type WebSocketError } from "../WebSocketError.ts"
 import type { Session } from "./session.ts"
 
-export const beat = Effect.fnUntraced(function*<Message>(session: Session<Message>): Effect.fn.Return<void> {
-  const { pingInterval, pongTimeout } = session.hub.settings
-  yield* Effect.sleep(pingInterval)
-  while (session.end === undefined) {
-    const isAlive = lifeSign(session)
-    session.ping()
-    yield* Effect.sleep(pongTimeout)
-    if (!isAlive()) session.lose(new HeartbeatMissed({ waited: pongTimeout, delivery: "unknown" }))
-    yield* Effect.sleep(pingInterval - pongTimeout)
-  }
-})
+export class Heartbeat<Message> {
+  private readonly session: Session<Message>
+  private pings = 0
+  /** Rises with each answer to a ping. */
+  private proofs = 0
+  private readonly provers: Array<(effect: Effect.Effect<void, WebSocketError>) => void> = []
 
-/**
- * Tells whether there was a sign of life since. Any byte is one: a pong may be queued behind a large message. While
- * nobody reads the connection there can't be any.
- */
-const lifeSign = <Message>(session: Session<Message>): () => boolean => {
-  const { proofs, suspensions } = session
-  const bytes = session.wire?.bytesRead()
-  return () =>
-    session.isSuspended || session.suspensions !== suspensions || session.proofs !== proofs ||
-    session.wire?.bytesRead() !== bytes
+  constructor(session: Session<Message>) {
+    this.session = session
+  }
+
+  /** Pings at the interval, until there is no answer. */
+  readonly beat: Effect.Effect<void> = Effect.gen({ self: this }, function*() {
+    const { session } = this
+    const { pingInterval, pongTimeout } = session.hub.settings
+    yield* Effect.sleep(pingInterval)
+    while (session.end === undefined) {
+      const isAlive = this.lifeSign()
+      this.ping()
+      yield* Effect.sleep(pongTimeout)
+      if (!isAlive()) session.lose(new HeartbeatMissed({ waited: pongTimeout, delivery: "unknown" }))
+      yield* Effect.sleep(pingInterval - pongTimeout)
+    }
+  })
+
+  /** A round trip. One that is suspended by its readers can't make one, and is believed to be well. */
+  readonly prove: Effect.Effect<void, WebSocketError> = Effect.callback((resume) => {
+    const refusal = this.session.refusal()
+    if (refusal !== undefined) return resume(Effect.fail(refusal))
+    if (this.session.isSuspended) return resume(Effect.void)
+    this.provers.push(resume)
+    this.ping()
+    return Effect.sync(() => {
+      const place = this.provers.indexOf(resume)
+      if (place >= 0) this.provers.splice(place, 1)
+    })
+  })
+
+  ponged(payload: string): void {
+    if (payload === String(this.pings)) this.proven()
+  }
+
+  /** It has answered; or nobody reads it any more, so that no answer can come. */
+  proven(): void {
+    this.proofs++
+    for (const prover of this.provers.splice(0)) prover(Effect.void)
+  }
+
+  lost(error: WebSocketError): void {
+    for (const prover of this.provers.splice(0)) prover(Effect.fail(error))
+  }
+
+  private ping(): void {
+    const { session } = this
+    const { keepAlive } = session.hub.settings
+    if (!session.isOpen) return
+    if (keepAlive === undefined) return session.wire?.ping(String(++this.pings))
+    const frame = session.frameOf(keepAlive.message)
+    if (Result.isFailure(frame)) return session.lose(frame.failure.reason)
+    session.wire?.send(frame.success, ignore)
+  }
+
+  /**
+   * Tells whether there was a sign of life since. Any byte is one: a pong may be queued behind a large message. While
+   * nobody reads the connection there can't be any.
+   */
+  private lifeSign(): () => boolean {
+    const { session } = this
+    const { isSuspended } = session
+    const { proofs } = this
+    const bytes = session.wire?.bytesRead()
+    return () => isSuspended || session.isSuspended || this.proofs !== proofs || session.wire?.bytesRead() !== bytes
+  }
 }
+
+const ignore = (): void => {}

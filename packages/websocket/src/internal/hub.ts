@@ -63,9 +63,9 @@ export class Hub<Message> {
   readonly requestId = (): string => String(this.nextRequest++)
 
   /** Whether some reader of the pool's messages is so far behind that connections wait for it. */
-  get isFull(): boolean {
+  isFull(times = 1): boolean {
     for (const { inbox } of this.subscribers) {
-      if (inbox.size >= this.settings.inboundCapacity) return true
+      if (inbox.size >= times * this.settings.inboundCapacity) return true
     }
     return false
   }
@@ -147,7 +147,11 @@ export class Hub<Message> {
 /** Adds an item; `true` if another had to go for it. */
 const push = <Message>({ inbox, lost }: Subscriber<Message>, item: Inbound<Message>, capacity: number): boolean => {
   const oldest = inbox.size >= capacity ? inbox.dropOldest() : undefined
-  if (oldest !== undefined) lost.set(oldest.connection, (lost.get(oldest.connection) ?? 0) + 1)
+  if (oldest !== undefined) {
+    lost.set(oldest.connection, (lost.get(oldest.connection) ?? 0) + 1)
+    // Connections come and go while nobody reads: of those long gone nothing is told.
+    if (lost.size > capacity) lost.delete(lost.keys().next().value!)
+  }
   inbox.push(item)
   return oldest !== undefined
 }

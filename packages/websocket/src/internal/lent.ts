@@ -41,20 +41,20 @@ export class Lent<Message> implements WebSocketConnection<Message> {
     return this.#inbox
   }
 
-  get isFull(): boolean {
-    return this.#inbox !== undefined && this.#inbox.size >= this.#session.hub.settings.inboundCapacity
+  isFull(times = 1): boolean {
+    return this.#inbox !== undefined && this.#inbox.size >= times * this.#session.hub.settings.inboundCapacity
   }
 
   /** A message that is the borrower's. */
   push(message: Message): "fine" | "full" {
     const { hub, id } = this.#session
     const { inbox } = this
-    if (this.isFull && hub.settings.inboundPolicy === "dropOldest") {
+    if (this.isFull() && hub.settings.inboundPolicy === "dropOldest") {
       inbox.dropOldest()
       hub.dropped(id)
     }
     inbox.push(message)
-    return this.isFull && hub.settings.inboundPolicy !== "dropOldest" ? "full" : "fine"
+    return this.isFull() && hub.settings.inboundPolicy !== "dropOldest" ? "full" : "fine"
   }
 
   send(message: Message): Effect.Effect<void, WebSocketError> {

@@ -10,6 +10,7 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { CloseVerdict, WebSocketOptions } from "../WebSocketConfig.ts"
+import { constants } from "node:buffer"
 import * as Address from "./address.ts"
 import type { Settings } from "./settings.ts"
 
@@ -106,9 +107,14 @@ const isText = (value: unknown): boolean =>
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const reserved = /^(sec-websocket-.*|connection|upgrade)$/i
 
-const isHeaders = (value: unknown): boolean =>
+export const headersRule = "an object of texts, plain or Redacted, without the headers of the handshake itself"
+
+export const areHeaders = (value: unknown): boolean =>
   object[1](value) &&
   Object.entries(value as object).every(([name, text]) => token.test(name) && !reserved.test(name) && isText(text))
+
+/** A longer message could not become a text. */
+const longestText = constants.MAX_STRING_LENGTH
 
 /** What each option must be. The table is also the list of the options that are not the pool's. */
 const rules: Readonly<Record<keyof Own, Rule>> = {
@@ -119,10 +125,7 @@ const rules: Readonly<Record<keyof Own, Rule>> = {
       Array.isArray(value) && new Set(value).size === value.length &&
       value.every((name) => typeof name === "string" && token.test(name))
   ],
-  headers: [
-    "an object of texts, plain or Redacted, without the headers of the handshake itself, or an Effect that yields one",
-    (value) => Effect.isEffect(value) || isHeaders(value)
-  ],
+  headers: [`${headersRule}, or an Effect that yields one`, (value) => Effect.isEffect(value) || areHeaders(value)],
   tls: object,
   pingInterval: duration(1),
   pongTimeout: duration(1),
@@ -130,7 +133,7 @@ const rules: Readonly<Record<keyof Own, Rule>> = {
     "an object with message and isReply",
     (value) => functions("isReply")[1](value) && (value as Record<string, unknown>)["message"] !== undefined
   ],
-  maxPayload: count(1, 0x7fffffff),
+  maxPayload: count(1, longestText),
   perMessageDeflate: flag,
   sendBufferLimit: count(1, 0x7fffffff),
   sendPolicy: oneOf("wait", "fail"),

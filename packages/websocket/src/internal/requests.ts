@@ -15,23 +15,28 @@ export interface Pending<Message> {
   readonly since: number
   readonly deadline: number
   readonly resume: (reply: Reply<Message>) => void
+  /** How many replies come before its own whose callers have gone. */
+  strays: number
 }
 
 export class Requests<Message> {
   /** Those whose reply carries their id. */
-  readonly byId = new Map<string, Pending<Message>>()
+  private readonly byId = new Map<string, Pending<Message>>()
   /** Those that are answered in the order in which they were sent. */
-  readonly inOrder: Array<Pending<Message>> = []
+  private readonly inOrder: Array<Pending<Message>> = []
+  /** The `strays` of the next request. */
+  private strays = 0
+  private hasStrayed = false
   private readonly clock: Clock.Clock
   private readonly fork: (effect: Effect.Effect<void>) => void
-  private readonly onTimeout: (pending: Pending<Message>, waited: number) => Reply<Message>
+  private readonly onTimeout: (waited: number) => Reply<Message>
   /** The deadline that the running timer is for. */
   private watched = Infinity
 
   constructor(options: {
     readonly clock: Clock.Clock
     readonly fork: (effect: Effect.Effect<void>) => void
-    readonly onTimeout: (pending: Pending<Message>, waited: number) => Reply<Message>
+    readonly onTimeout: (waited: number) => Reply<Message>
   }) {
     this.clock = options.clock
     this.fork = options.fork
@@ -42,21 +47,60 @@ export class Requests<Message> {
     return this.byId.size + this.inOrder.length
   }
 
+  /** Whether a reply that names no request may still come: whoever used the connection next would take it for theirs. */
+  get isOutOfStep(): boolean {
+    return this.hasStrayed || this.inOrder.length > 0
+  }
+
+  /** Whether messages need to be asked for their id. */
+  get hasIds(): boolean {
+    return this.byId.size > 0
+  }
+
   add(id: string | undefined, timeout: number, resume: (reply: Reply<Message>) => void): Pending<Message> {
     const since = this.now()
-    const pending = { id, since, deadline: since + timeout, resume }
-    if (id === undefined) this.inOrder.push(pending)
-    else this.byId.set(id, pending)
+    const pending = { id, since, deadline: since + timeout, resume, strays: 0 }
+    if (id === undefined) {
+      pending.strays = this.strays
+      this.strays = 0
+      this.inOrder.push(pending)
+    } else this.byId.set(id, pending)
     if (pending.deadline < this.watched) this.watch(pending.deadline, timeout)
     return pending
   }
 
-  /** Forgets a request whose caller has gone; `false` if it was answered before. */
+  /** Takes the request that a message answers: that with its id or, if it has none, the one whose turn it is. */
+  answered(id: string | undefined): Pending<Message> | undefined {
+    if (id !== undefined) {
+      const pending = this.byId.get(id)
+      if (pending !== undefined) this.byId.delete(id)
+      return pending
+    }
+    const first = this.inOrder[0]
+    if (first === undefined) {
+      if (this.strays > 0) this.strays--
+      return undefined
+    }
+    if (first.strays === 0) return this.inOrder.shift()
+    first.strays--
+    return undefined
+  }
+
+  /**
+   * Forgets a request whose caller has gone; `false` if it was answered before. The reply of one without an id may still
+   * come: in its turn, and it must not be taken for that of the request after it.
+   */
   remove(pending: Pending<Message>): boolean {
     if (pending.id !== undefined) return this.byId.delete(pending.id)
     const place = this.inOrder.indexOf(pending)
-    if (place >= 0) this.inOrder.splice(place, 1)
-    return place >= 0
+    if (place < 0) return false
+    this.inOrder.splice(place, 1)
+    this.hasStrayed = true
+    const strays = pending.strays + 1
+    const after = this.inOrder[place]
+    if (after === undefined) this.strays += strays
+    else after.strays += strays
+    return true
   }
 
   failAll(error: WebSocketError): void {
@@ -85,7 +129,7 @@ export class Requests<Message> {
     this.watched = Infinity
     for (const pending of [...this.byId.values(), ...this.inOrder]) {
       if (pending.deadline > now) next = Math.min(next, pending.deadline)
-      else if (this.remove(pending)) pending.resume(this.onTimeout(pending, now - pending.since))
+      else if (this.remove(pending)) pending.resume(this.onTimeout(now - pending.since))
     }
     if (next < this.watched) this.watch(next, next - now)
   }

@@ -118,7 +118,10 @@ export class Sender {
       this.waiters.push(waiter)
       return Effect.sync(() => {
         const place = this.waiters.indexOf(waiter)
-        if (place >= 0) this.waiters.splice(place, 1)
+        if (place < 0) return
+        this.waiters.splice(place, 1)
+        // What waited behind a large message may be small enough.
+        this.wake()
       })
     })
   }

@@ -8,7 +8,7 @@ import type { Signals } from "@effect-pools/core/Connector"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
-import type { CloseVerdict, RawMessage } from "../WebSocketConfig.ts"
+import type { RawMessage } from "../WebSocketConfig.ts"
 import {
   Closed,
   DecodeFailed,
@@ -19,6 +19,7 @@ import {
   WebSocketError,
   type WebSocketErrorReason
 } from "../WebSocketError.ts"
+import { Heartbeat } from "./heartbeat.ts"
 import type { Hub } from "./hub.ts"
 import type { Lent } from "./lent.ts"
 import { Requests } from "./requests.ts"
@@ -31,26 +32,19 @@ export class Session<Message> implements Listener {
   readonly hub: Hub<Message>
   readonly requests: Requests<Message>
   readonly sender: Sender
+  readonly heartbeat: Heartbeat<Message>
   /** The borrower that has the connection to itself. */
   borrower: Lent<Message> | undefined = undefined
   /** Why it can no longer be used. */
   end: WebSocketError | undefined = undefined
-  /** A reply may still come that belongs to nobody. */
-  isOutOfStep = false
   /** The borrower has sent something, so that nobody knows what it was in the middle of. */
   hasSpoken = false
   isSuspended = false
-  /** Rises when reading stops: a pong that did not come meanwhile says nothing. */
-  suspensions = 0
-  /** Rises with each answer to a ping. */
-  proofs = 0
   wire: Wire | undefined = undefined
   private readonly signals: Signals
   private openedAt = 0
   private isClosing = false
   private isClosed = false
-  private pings = 0
-  private readonly provers: Array<(effect: Effect.Effect<void, WebSocketError>) => void> = []
   private readonly goodbyes: Array<() => void> = []
 
   constructor(
@@ -64,13 +58,11 @@ export class Session<Message> implements Listener {
     this.hub = hub
     this.signals = signals
     this.sender = new Sender(this)
-    this.requests = new Requests({
+    this.heartbeat = new Heartbeat(this)
+    this.requests = new Requests<Message>({
       clock: hub.clock,
       fork,
-      onTimeout: ({ id }, waited) => {
-        if (id === undefined) this.isOutOfStep = true
-        return this.fail(new RequestTimeout({ waited, wasSuspended: this.isSuspended }))
-      }
+      onTimeout: (waited) => this.fail(new RequestTimeout({ waited, wasSuspended: this.isSuspended }))
     })
   }
 
@@ -104,12 +96,12 @@ export class Session<Message> implements Listener {
 
   received(frame: RawMessage): void {
     this.hub.counts.received++
-    if (this.borrower?.isRaw === true) this.hold(this.borrower.push(frame as Message))
+    if (this.borrower?.isRaw === true) this.give(frame as Message)
     else this.route(frame)
   }
 
   ponged(payload: string): void {
-    if (payload === String(this.pings)) this.proven()
+    this.heartbeat.ponged(payload)
   }
 
   failed(code: number, reason: string): void {
@@ -134,15 +126,24 @@ export class Session<Message> implements Listener {
   }
 
   deliver(message: Message): void {
-    const { correlation, keepAlive } = this.hub.settings
-    if (keepAlive !== undefined && this.ask(keepAlive.isReply, message) === true) return this.proven()
-    const { byId, inOrder } = this.requests
-    const id = correlation === undefined || byId.size === 0 ? undefined : this.ask(correlation.idOf, message)
-    const pending = id === undefined ? inOrder.shift() : byId.get(id)
-    if (pending !== undefined) {
-      if (id !== undefined) byId.delete(id)
-      return pending.resume(Effect.succeed(message))
-    }
+    const { keepAlive } = this.hub.settings
+    if (keepAlive !== undefined && this.ask(keepAlive.isReply, message) === true) return this.heartbeat.proven()
+    const pending = this.requests.answered(this.requests.hasIds ? this.idOf(message) : undefined)
+    if (pending !== undefined) return pending.resume(Effect.succeed(message))
+    this.give(message)
+  }
+
+  private idOf(message: Message): string | undefined {
+    const { correlation } = this.hub.settings
+    const id: unknown = correlation === undefined ? undefined : this.ask(correlation.idOf, message)
+    if (id === undefined || id === null || typeof id === "string") return id ?? undefined
+    this.hub.warn("correlation.idOf must yield a text or undefined, otherwise no reply is found")
+    return undefined
+  }
+
+  /** Hands on what answers no request. */
+  private give(message: Message): void {
+    if (this.isFlooded) return this.hub.dropped(this.id)
     this.hold(
       this.borrower === undefined
         ? this.hub.deliver({ _tag: "Message", connection: this.id, message })
@@ -151,8 +152,10 @@ export class Session<Message> implements Listener {
   }
 
   private undecodable(issue: string): void {
-    const pending = this.requests.inOrder.shift()
-    if (pending === undefined) return this.hold(this.hub.undecodable(this.id, issue))
+    const pending = this.requests.answered(undefined)
+    if (pending === undefined) {
+      return this.isFlooded ? this.hub.dropped(this.id) : this.hold(this.hub.undecodable(this.id, issue))
+    }
     this.hub.counts.undecodable++
     pending.resume(this.fail(new DecodeFailed({ issue })))
   }
@@ -173,17 +176,24 @@ export class Session<Message> implements Listener {
     }
     if (this.isSuspended) return
     this.isSuspended = true
-    this.suspensions++
     this.wire?.pause()
+    this.heartbeat.proven()
   }
 
   /** Reads on, if whoever the messages are for has caught up. */
   resume(): void {
-    if (!this.isSuspended) return
-    const isFull = this.borrower === undefined ? this.hub.isFull : this.borrower.isFull
-    if (isFull && !this.isClosing) return
+    if (!this.isSuspended || (this.isFull() && !this.isClosing)) return
     this.isSuspended = false
     if (!this.isClosed) this.wire?.resume()
+  }
+
+  private isFull(times?: number): boolean {
+    return this.borrower === undefined ? this.hub.isFull(times) : this.borrower.isFull(times)
+  }
+
+  /** A connection that is being closed is read to its end, and can't be held any more. */
+  private get isFlooded(): boolean {
+    return this.isClosing && this.hub.settings.inboundPolicy !== "dropOldest" && this.isFull(2)
   }
 
   // What is sent.
@@ -204,9 +214,7 @@ export class Session<Message> implements Listener {
       if (refusal !== undefined) return resume(Effect.fail(refusal))
       const pending = this.requests.add(id, timeout, resume)
       this.sender.post(frame, this.requests.size > 1)
-      return Effect.sync(() => {
-        if (this.requests.remove(pending) && id === undefined) this.isOutOfStep = true
-      })
+      return Effect.sync(() => this.requests.remove(pending))
     })
   }
 
@@ -215,39 +223,10 @@ export class Session<Message> implements Listener {
     return Result.isFailure(frame) ? Effect.fail(frame.failure) : this.sender.send(frame.success)
   }
 
-  private frameOf(message: Message): Result.Result<RawMessage, WebSocketError> {
+  frameOf(message: Message): Result.Result<RawMessage, WebSocketError> {
     const { codec } = this.hub
     if (codec.isIdentity) return Result.succeed(message as RawMessage)
     return Result.mapError(codec.encode(message), (issue) => this.error(new EncodeFailed({ issue })))
-  }
-
-  // Whether it lives.
-
-  ping(): void {
-    const { keepAlive } = this.hub.settings
-    if (!this.isOpen) return
-    if (keepAlive === undefined) return this.wire?.ping(String(++this.pings))
-    const frame = this.frameOf(keepAlive.message)
-    if (Result.isFailure(frame)) return this.lose(frame.failure.reason)
-    this.wire?.send(frame.success, ignore)
-  }
-
-  /** A round trip. One that is suspended by its readers can't make one, and is believed to be well. */
-  readonly prove: Effect.Effect<void, WebSocketError> = Effect.callback((resume) => {
-    const refusal = this.refusal()
-    if (refusal !== undefined) return resume(Effect.fail(refusal))
-    if (this.isSuspended) return resume(Effect.void)
-    this.provers.push(resume)
-    this.ping()
-    return Effect.sync(() => {
-      const place = this.provers.indexOf(resume)
-      if (place >= 0) this.provers.splice(place, 1)
-    })
-  })
-
-  private proven(): void {
-    this.proofs++
-    for (const prover of this.provers.splice(0)) prover(Effect.void)
   }
 
   // How it ends.
@@ -258,18 +237,20 @@ export class Session<Message> implements Listener {
     const { hub } = this
     const error = this.error(reason)
     this.end = error
+    const wasReady = hub.sessions.delete(this)
     if (!this.isClosing) {
-      const verdict: CloseVerdict = reason.isRetryable ? "reconnect" : "never"
-      hub.stability.ended(error, verdict, this.openedAt, hub.now())
+      if (!reason.isRetryable) hub.stability.refused(error)
+      // One that ends while it is being opened is a dial that failed anyway.
+      if (wasReady) hub.stability.ended(error, this.openedAt, hub.now())
     }
     // Who does not answer a ping reads nothing either: what waits to be sent comes back, and no farewell is said.
     if (reason._tag === "HeartbeatMissed") this.wire?.terminate()
     this.requests.failAll(this.ended("unknown"))
     this.sender.wake()
-    for (const prover of this.provers.splice(0)) prover(Effect.fail(error))
+    this.heartbeat.lost(error)
     this.borrower?.inbox.finish(Exit.fail(error))
     const [code, why] = reason._tag === "Closed" ? [reason.code, reason.closeReason] : [1006, reason._tag]
-    if (hub.sessions.delete(this)) hub.tell({ _tag: "Closed", connection: this.id, code, reason: why })
+    if (wasReady) hub.tell({ _tag: "Closed", connection: this.id, code, reason: why })
     this.signals.onBroken(error)
   }
 
@@ -282,7 +263,7 @@ export class Session<Message> implements Listener {
   }
 
   private closedReason(code: number, reason: string, delivery: Delivery = "unknown"): Closed {
-    const closeReason = reason.slice(0, 123)
+    const closeReason = reason.replace(controls, " ").slice(0, 123)
     const verdict = Result.try(() => this.hub.settings.closeCodes(code, closeReason))
     return new Closed({
       code,
@@ -299,9 +280,9 @@ export class Session<Message> implements Listener {
     this.isClosing = true
     this.resume()
     this.wire?.close(code, reason)
-    const error = this.error(this.closedReason(code, reason))
-    this.requests.failAll(error)
-    this.signals.onBroken(error)
+    this.requests.failAll(this.error(this.closedReason(code, reason)))
+    this.sender.wake()
+    this.signals.onEnded()
   }
 
   /** Closes it in order if the peer answers in time, and in any case. */
@@ -325,4 +306,5 @@ export class Session<Message> implements Listener {
   })
 }
 
-const ignore = (): void => {}
+/** What the peer says gets into logs, where it must not forge a line nor paint on a terminal. */
+const controls = /[\p{Cc}\u2028\u2029]/gu

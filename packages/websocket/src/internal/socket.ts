@@ -13,8 +13,13 @@ import { lentOf } from "./connector.ts"
 import type { Lent } from "./lent.ts"
 import type { Runtime } from "./runtime.ts"
 
-/** Each reader is a lease; writers wait for the first, and write to the latest. */
-export const make = (acquire: Effect.Effect<Lent<any>, Socket.SocketError, Scope.Scope>): Socket.Socket => {
+/** Each reader is a lease; writers wait for the first, and write to the latest. Both end when `over` fails. */
+export const make = (
+  acquire: Effect.Effect<Lent<any>, Socket.SocketError, Scope.Scope>,
+  over?: Effect.Effect<never, Socket.SocketError>
+): Socket.Socket => {
+  const untilOver = <A>(effect: Effect.Effect<A, Socket.SocketError>): Effect.Effect<A, Socket.SocketError> =>
+    over === undefined ? effect : Effect.raceFirst(effect, over)
   const isConnected = Latch.makeUnsafe(false)
   let current: Lent<any> | undefined
   const reader = Effect.gen(function*() {
@@ -29,13 +34,13 @@ export const make = (acquire: Effect.Effect<Lent<any>, Socket.SocketError, Scope
         isConnected.closeUnsafe()
       })
     )
-    const pull = Effect.mapError(lent.take, ended)
+    const pull = untilOver(Effect.mapError(lent.take, ended))
     return { pull, upgrade: Socket.SocketUpgradeError.unsupported } as Socket.Reader
   })
   const write = (chunk: RawMessage | Socket.CloseEvent): Effect.Effect<void, Socket.SocketError> =>
     Effect.suspend(() => {
       const lent = current
-      if (lent === undefined) return isConnected.whenOpen(write(chunk))
+      if (lent === undefined) return untilOver(isConnected.whenOpen(write(chunk)))
       return Socket.isCloseEvent(chunk)
         ? lent.close(chunk.code, chunk.reason)
         : Effect.mapError(lent.sendRaw(chunk), notWritten)
@@ -55,9 +60,7 @@ export const ofPool = <Message>({ isDraining, pool }: Runtime<Message>): Socket.
       })
     )
   )
-  const socket = make(Effect.map(Effect.mapError(lease, notOpened), lentOf))
-  const reader = Effect.map(socket.reader, (reader) => ({ ...reader, pull: Effect.raceFirst(reader.pull, drained) }))
-  return Socket.make({ reader, writer: socket.writer })
+  return make(Effect.map(Effect.mapError(lease, notOpened), lentOf), drained)
 }
 
 const notOpened = (cause: PoolError): Socket.SocketError =>

@@ -5,7 +5,6 @@
  * once would never be seen by them; so such an end is owed to them as failures of the dials that come next. The more of
  * them in a row, the more are owed, and the further the schedule advances.
  */
-import type { CloseVerdict } from "../WebSocketConfig.ts"
 import type { WebSocketError } from "../WebSocketError.ts"
 
 const mostOwed = 8
@@ -30,9 +29,13 @@ export class Stability {
     return this.last
   }
 
+  /** The server does not want this client: no dial is made any more. */
+  refused(error: WebSocketError): void {
+    this.final = error
+  }
+
   /** A connection ended that nobody here wanted to end. */
-  ended(error: WebSocketError, verdict: CloseVerdict, openedAt: number, now: number): void {
-    if (verdict === "never") this.final = error
+  ended(error: WebSocketError, openedAt: number, now: number): void {
     if (now - openedAt >= this.stableAfter) {
       this.inARow = 0
       return

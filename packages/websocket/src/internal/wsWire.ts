@@ -2,56 +2,64 @@
  * A wire of `ws`. The only file that touches it.
  */
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import type { Socket } from "node:net"
 import { WebSocket } from "ws"
 import type { RawMessage } from "../WebSocketConfig.ts"
 import { OpenFailed, WebSocketError } from "../WebSocketError.ts"
-import type { Open, Target, Wire } from "./wire.ts"
+import type { Listener, Open, Target, Wire } from "./wire.ts"
 
 export const open: Open = (target, listener) =>
-  Effect.flatMap(connect(target), (ws) =>
-    Effect.callback<void, WebSocketError>((resume) => {
-      let socket: Socket | undefined
-      let isOpen = false
-      const fail = (error: WebSocketError): void => resume(Effect.fail(error))
-      ws.on("upgrade", (response) => {
-        socket = response.socket
-      })
-      ws.on("unexpected-response", (request, response) => {
-        fail(refused(target, response.statusCode ?? 0))
-        request.destroy()
-        ws.terminate()
-      })
-      ws.on("open", () => {
-        isOpen = true
-        listener.opened(wireOf(ws, socket!))
-        resume(Effect.void)
-      })
-      ws.on("message", (data, isBinary) => listener.received(frameOf(data as Buffer, isBinary)))
-      ws.on("pong", (payload) => listener.ponged(payload.toString()))
-      // Never without a listener: an error may still come when nobody waits any more.
-      ws.on("error", (error) => {
-        if (isOpen) listener.failed(codeOf(error), reasonOf(error))
-        else fail(openFailed(target, error))
-      })
-      ws.on("close", (code, reason) => {
-        if (isOpen) listener.closed(code, reason.toString())
-      })
-      return Effect.sync(() => ws.terminate())
-    }))
-
-const connect = (target: Target): Effect.Effect<WebSocket, WebSocketError> =>
-  Effect.try({
-    try: () =>
-      new WebSocket(target.url, Array.from(target.protocols), {
-        ...target.tls,
-        headers: { ...target.headers },
-        maxPayload: target.maxPayload,
-        perMessageDeflate: target.perMessageDeflate,
-        followRedirects: false
-      }),
-    catch: (error) => openFailed(target, error)
+  Effect.callback<void, WebSocketError>((resume) => {
+    // Made and listened to in one step: an error that finds no listener would end the process.
+    const made = Result.try(() => connect(target))
+    if (Result.isFailure(made)) return resume(Effect.fail(openFailed(target, made.failure)))
+    const ws = made.success
+    listen(ws, target, listener, (error) => resume(error === undefined ? Effect.void : Effect.fail(error)))
+    return Effect.sync(() => ws.terminate())
   })
+
+const connect = (target: Target): WebSocket =>
+  new WebSocket(target.url, Array.from(target.protocols), {
+    ...target.tls,
+    headers: { ...target.headers },
+    maxPayload: target.maxPayload,
+    perMessageDeflate: target.perMessageDeflate,
+    followRedirects: false
+  })
+
+const listen = (
+  ws: WebSocket,
+  target: Target,
+  listener: Listener,
+  settle: (error: WebSocketError | undefined) => void
+): void => {
+  let socket: Socket | undefined
+  let isOpen = false
+  ws.on("upgrade", (response) => {
+    socket = response.socket
+  })
+  ws.on("unexpected-response", (request, response) => {
+    settle(refused(target, response.statusCode ?? 0))
+    request.destroy()
+    ws.terminate()
+  })
+  ws.on("open", () => {
+    isOpen = true
+    listener.opened(wireOf(ws, socket!))
+    settle(undefined)
+  })
+  ws.on("message", (data, isBinary) => listener.received(frameOf(data as Buffer, isBinary)))
+  ws.on("pong", (payload) => listener.ponged(payload.toString()))
+  // Never without a listener: an error may still come when nobody waits any more.
+  ws.on("error", (error) => {
+    if (isOpen) listener.failed(codeOf(error), reasonOf(error))
+    else settle(openFailed(target, error))
+  })
+  ws.on("close", (code, reason) => {
+    if (isOpen) listener.closed(code, reason.toString())
+  })
+}
 
 const wireOf = (ws: WebSocket, socket: Socket): Wire => {
   const turn = new Turn(socket)

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import { Pool } from "lightning-pool"
 import type { Connection, Connections } from "../connections.ts"
 import { type Contender, poolSize } from "../contender.ts"
-import { driveBare, driveEffect } from "../drive.ts"
+import { driveBare, driveEffect } from "../../drive.ts"
 
 // It is filled before anybody borrows: a caller that comes while it fills makes it open one more than its `max`.
 const open = async (connections: Connections) => {

@@ -4,7 +4,7 @@ import * as Exit from "effect/Exit"
 import * as Pool from "effect/Pool"
 import * as Scope from "effect/Scope"
 import { type Contender, poolSize } from "../contender.ts"
-import { driveEffect } from "../drive.ts"
+import { driveEffect } from "../../drive.ts"
 
 export const effectPool: Contender = {
   name: "Effect Pool.use",

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import genericPool from "generic-pool"
 import type { Connection, Connections } from "../connections.ts"
 import { type Contender, poolSize } from "../contender.ts"
-import { driveBare, driveEffect } from "../drive.ts"
+import { driveBare, driveEffect } from "../../drive.ts"
 
 const open = async (connections: Connections) => {
   const pool = genericPool.createPool<Connection>({

@@ -1,8 +1,10 @@
 /** Turns times into a table for people and a record for programs. */
-import type { Machine } from "./machine.ts"
-import type { Measured } from "./measure.ts"
-import type { Plan, Scenario } from "./scenarios.ts"
-import { compare, type Summary } from "./statistics.ts"
+import type { Measured } from "../measure.ts"
+import { compare, type Summary } from "../statistics.ts"
+import { round, table } from "../table.ts"
+import type { Contender } from "./contender.ts"
+import { contenders } from "./contenders/all.ts"
+import type { Scenario } from "./scenarios.ts"
 
 export interface Result {
   readonly name: string
@@ -24,17 +26,8 @@ export interface Result {
   readonly raw: Readonly<Record<string, Summary>>
 }
 
-export interface Report {
-  readonly machine: Machine
-  readonly versions: Readonly<Record<string, string>>
-  readonly rounds: number
-  readonly results: ReadonlyArray<Result>
-}
-
-const round = (value: number): number => Math.round(value * 1000) / 1000
-
 const medians = (measured: ReadonlyArray<Measured>): Record<string, number> =>
-  Object.fromEntries(measured.map(({ contender, times }) => [contender.name, round(times.median)]))
+  Object.fromEntries(measured.map(({ name, time }) => [name, round(time.median)]))
 
 const rounded = ({ max, median, min }: Summary): Summary => ({
   median: round(median),
@@ -43,17 +36,18 @@ const rounded = ({ max, median, min }: Summary): Summary => ({
 })
 
 export const makeResult = (scenario: Scenario, measured: ReadonlyArray<Measured>): Result => {
-  const of = (way: Measured["contender"]["way"]) => measured.filter(({ contender }) => contender.way === way)
+  const ways = new Map(contenders.map(({ name, way }) => [name, way]))
+  const of = (way: Contender["way"]) => measured.filter(({ name }) => ways.get(name) === way)
   const ours = of("ours")[0]
   if (ours === undefined) throw new Error("our own pool was not timed")
-  const bare = compare(ours.times.median, medians(of("bare")))
-  const inEffect = compare(ours.times.median, medians(of("inEffect")))
-  const poolUse = compare(ours.times.median, medians(of("poolUse")))
+  const bare = compare(ours.time.median, medians(of("bare")))
+  const inEffect = compare(ours.time.median, medians(of("inEffect")))
+  const poolUse = compare(ours.time.median, medians(of("poolUse")))
   return {
     name: scenario.name,
     unit: "us",
     leases: scenario.leases,
-    ours: round(ours.times.median),
+    ours: round(ours.time.median),
     rivals: medians([...of("bare"), ...of("inEffect"), ...of("poolUse")]),
     fastest: bare.fastest,
     ratio: round(bare.ratio),
@@ -61,19 +55,8 @@ export const makeResult = (scenario: Scenario, measured: ReadonlyArray<Measured>
     ratioInEffect: round(inEffect.ratio),
     ratioToPoolUse: round(poolUse.ratio),
     floor: medians(of("floor")),
-    raw: Object.fromEntries(measured.map(({ contender, times }) => [contender.name, rounded(times)]))
+    raw: Object.fromEntries(measured.map(({ name, time }) => [name, rounded(time)]))
   }
-}
-
-type Row = ReadonlyArray<string>
-
-/** A Markdown table, which reads well in a terminal too. */
-const table = (head: Row, rows: ReadonlyArray<Row>): string => {
-  const widths = head.map((cell, i) => Math.max(cell.length, ...rows.map((row) => row[i]?.length ?? 0)))
-  const line = (cells: Row) =>
-    `| ${cells.map((cell, i) => i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)).join(" | ")} |`
-  const rule = `| ${widths.map((width, i) => i === 0 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`).join(" | ")} |`
-  return [line(head), rule, ...rows.map(line)].join("\n")
 }
 
 // Rivals in Effect carry a `*`: the table has to fit a terminal.
@@ -122,12 +105,5 @@ Pool.use is Effect's own pool, which has no queue with limits, no dials of its o
 Each contender runs in a process of its own, so that none is compiled for the others' sake.
 no pool: the same loop and body with no pool around it.`
 
-export const renderHeader = (machine: Machine, versions: Readonly<Record<string, string>>, plan: Plan): string =>
-  [
-    `Node ${machine.node}, ${machine.cpu}, ${machine.cores} cores, ${machine.memory}, ${machine.platform}, load ${machine.load}`,
-    Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(", "),
-    `${plan.rounds} alternating rounds after ${plan.warmUps} to warm up`
-  ].join("\n")
-
-export const renderReport = ({ results }: Report): string =>
+export const renderResults = (results: ReadonlyArray<Result>): string =>
   [mediansTable(results), legend, spreadTable(results), leftOut].join("\n\n")

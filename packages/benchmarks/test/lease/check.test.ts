@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { check, checkClosed, type Racer } from "../src/check.ts"
-import { makeConnections } from "../src/connections.ts"
-import type { Contender } from "../src/contender.ts"
-import { effectPool } from "../src/contenders/effectPool.ts"
-import { floorBare } from "../src/contenders/floor.ts"
-import { genericPoolBare } from "../src/contenders/genericPool.ts"
-import type { Scenario } from "../src/scenarios.ts"
+import { check, checkClosed, type Racer } from "../../src/lease/check.ts"
+import { makeConnections } from "../../src/lease/connections.ts"
+import type { Contender } from "../../src/lease/contender.ts"
+import { effectPool } from "../../src/lease/contenders/effectPool.ts"
+import { floorBare } from "../../src/lease/contenders/floor.ts"
+import { genericPoolBare } from "../../src/lease/contenders/genericPool.ts"
+import type { Scenario } from "../../src/lease/scenarios.ts"
 
 const scenario: Scenario = { name: "lease/hop/100", body: "hop", callers: 100, leases: 5000 }
 

@@ -6,7 +6,7 @@ import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import type { Connection, Connections } from "../connections.ts"
 import { type Contender, poolSize } from "../contender.ts"
-import { driveEffect } from "../drive.ts"
+import { driveEffect } from "../../drive.ts"
 
 // Every step a real connector has, each as cheap as it can be: the engine calls them all.
 const makeConnector = (connections: Connections): Connector<Connection> => ({

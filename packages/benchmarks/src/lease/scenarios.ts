@@ -1,4 +1,6 @@
 /** What is timed: two bodies, each with one caller, as many callers as connections, and ten and a hundred times that. */
+import type { Rounds } from "../measure.ts"
+import type { Choice } from "../suite.ts"
 import type { BodyName } from "./bodies.ts"
 
 export interface Scenario {
@@ -9,11 +11,7 @@ export interface Scenario {
   readonly leases: number
 }
 
-export interface Plan {
-  /** Rounds that count. Odd, so that the median is a round that was run. */
-  readonly rounds: number
-  /** Rounds before them that don't, in which the code is compiled. */
-  readonly warmUps: number
+export interface Plan extends Rounds {
   readonly scenarios: ReadonlyArray<Scenario>
 }
 
@@ -21,7 +19,7 @@ export interface Plan {
 // whose speed changes by the second changes it for all.
 const leasesOf = (body: BodyName): number => body === "empty" ? 40_000 : 20_000
 
-export const makePlan = (options: { readonly quick: boolean; readonly filter: string }): Plan => {
+export const makePlan = (options: Choice): Plan => {
   const scenarios = (["empty", "hop"] as const).flatMap((body) =>
     [1, 10, 100, 1000].map((callers): Scenario => ({
       name: `lease/${body}/${callers}`,

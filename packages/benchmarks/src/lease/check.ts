@@ -1,5 +1,6 @@
 /** Before anything is timed: every contender must do the same work, and do it safely. */
 import * as Effect from "effect/Effect"
+import { inTime, Unequal } from "../race.ts"
 import { type Body, checksum, failing, makeBody } from "./bodies.ts"
 import type { Connection, Connections } from "./connections.ts"
 import { type Contender, poolSize, type Running } from "./contender.ts"
@@ -9,14 +10,6 @@ export interface Racer {
   readonly contender: Contender
   readonly connections: Connections
   readonly running: Running
-}
-
-/** A contender that does not do what the others do: its times would mean nothing. */
-export class Unequal extends Error {
-  constructor(scenario: string, contender: string, problem: string) {
-    super(`${scenario}: ${contender} ${problem}`)
-    this.name = "Unequal"
-  }
 }
 
 interface Ledger {
@@ -58,21 +51,6 @@ const makeLedger = (inner: Body): Ledger => {
   return ledger
 }
 
-const checkLimit = 20_000
-
-/** A pool that lost a connection hangs: that must end the run, not stall it. */
-const inTime = async <A>(promise: Promise<A>, late: () => Error): Promise<A> => {
-  let timer: NodeJS.Timeout | undefined
-  const limit = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(late()), checkLimit)
-  })
-  try {
-    return await Promise.race([promise, limit])
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
 const checkFailures = async (running: Running, unequal: (problem: string) => Unequal): Promise<void> => {
   // More failures than connections: if they did not come back, there would be none left.
   for (let i = 0; i < 3 * poolSize; i++) {
@@ -84,12 +62,11 @@ const checkFailures = async (running: Running, unequal: (problem: string) => Une
 /** Throws `Unequal` if the contender does not do what all must do. */
 export const check = async ({ connections, contender, running }: Racer, scenario: Scenario): Promise<void> => {
   const unequal = (problem: string) => new Unequal(scenario.name, contender.name, problem)
-  const late = () => unequal(`did not finish in ${checkLimit} ms`)
   const leases = 300 * Math.ceil(scenario.callers / 100)
   const total = leases - leases % scenario.callers
-  await inTime(checkFailures(running, unequal), late)
+  await inTime(checkFailures(running, unequal), unequal)
   const ledger = makeLedger(makeBody(scenario.body))
-  const sum = await inTime(running.run(scenario.callers, total, ledger.body), late)
+  const sum = await inTime(running.run(scenario.callers, total, ledger.body), unequal)
   if (ledger.runs !== total) throw unequal(`ran the body ${ledger.runs} times for ${total} leases`)
   if (sum !== checksum(total)) throw unequal(`gave results that add up to ${sum}, not to ${checksum(total)}`)
   if (ledger.held.size > 0) throw unequal(`left ${ledger.held.size} connections held`)

@@ -1,7 +1,7 @@
 /** No pool: what the callers' loop and the body cost by themselves. Not a rival, but the part no pool can save. */
 import * as Effect from "effect/Effect"
 import type { Contender } from "../contender.ts"
-import { driveBare, driveEffect } from "../drive.ts"
+import { driveBare, driveEffect } from "../../drive.ts"
 
 export const floorBare: Contender = {
   name: "no pool",

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import { Pool } from "tarn"
 import type { Connection, Connections } from "../connections.ts"
 import { type Contender, poolSize } from "../contender.ts"
-import { driveBare, driveEffect } from "../drive.ts"
+import { driveBare, driveEffect } from "../../drive.ts"
 
 const open = (connections: Connections) => {
   const pool = new Pool<Connection>({

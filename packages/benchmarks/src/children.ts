@@ -1,0 +1,55 @@
+/** The processes of a run. None outlives it, however it ends: each ends itself once its channel to the run is gone. */
+import { type ChildProcess, fork } from "node:child_process"
+
+const children = new Set<ChildProcess>()
+
+/** Starts a module as a process of the run. */
+export const start = (module: URL, args: ReadonlyArray<string>): ChildProcess => {
+  const child = fork(module, args, { execArgv: ["--conditions=@effect-pools/source"] })
+  children.add(child)
+  child.once("exit", () => children.delete(child))
+  return child
+}
+
+const endLimit = 20_000
+
+/** Asks a process to end, and waits until it has. */
+export const end = (child: ChildProcess): Promise<void> =>
+  new Promise((resolve) => {
+    if (!children.has(child)) return resolve()
+    const timer = setTimeout(() => child.kill("SIGKILL"), endLimit)
+    child.once("exit", () => {
+      clearTimeout(timer)
+      resolve()
+    })
+    if (child.connected) child.disconnect()
+  })
+
+export const endAll = async (): Promise<void> => {
+  await Promise.all(Array.from(children, end))
+}
+
+/**
+ * To be called in such a process. Ctrl-C reaches it as well as the run, which is to end it in its turn: a server that
+ * dies first would look like a contender that fails.
+ */
+export const endWithParent = (cleanUp: () => Promise<void> = () => Promise.resolve()): void => {
+  const exit = () => process.exit()
+  process.on("SIGINT", () => {})
+  process.once("disconnect", () => void cleanUp().then(exit, exit))
+  if (!process.connected) exit() // it was told before it could listen
+}
+
+/** Sends a message and waits for the answer. A process that ends instead ends the benchmark. */
+export const ask = <Answer>(child: ChildProcess, name: string, message?: object): Promise<Answer> =>
+  new Promise((resolve, reject) => {
+    const fail = () => reject(new Error(`the process of ${name} ended`))
+    child.once("exit", fail)
+    child.once("error", fail)
+    child.once("message", (answer: unknown) => {
+      child.off("exit", fail)
+      child.off("error", fail)
+      resolve(answer as Answer) // what the module that runs there sends
+    })
+    if (message !== undefined) child.send(message)
+  })

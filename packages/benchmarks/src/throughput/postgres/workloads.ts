@@ -1,0 +1,19 @@
+/** A row by its key. */
+import { isDeepStrictEqual } from "node:util"
+import type { Workload } from "../workload.ts"
+import { type Answer, postgresContenders } from "./contenders.ts"
+import { people, type Person, personOf } from "./data.ts"
+
+const rowOf = (answer: Answer): Person | undefined => ("rows" in answer ? answer.rows : answer)[0]
+
+const select: Workload<Answer> = {
+  name: "postgres-select",
+  server: "postgres",
+  operations: { 1: 600, 10: 1500, 64: 2560 },
+  isRight: (i, answer) => isDeepStrictEqual({ ...rowOf(answer) }, personOf(i)),
+  weigh: (answer) => rowOf(answer)?.id ?? Number.NaN,
+  weight: (i) => i % people,
+  contenders: postgresContenders
+}
+
+export const postgresWorkloads: ReadonlyArray<Workload<unknown>> = [select]

@@ -1,0 +1,10 @@
+/** What is in the server before anybody reads, and what is written. */
+
+export const keys = 100
+
+export const readKey = (i: number): string => `user:${i % keys}`
+
+export const writtenKey = (i: number): string => `session:${i % keys}`
+
+/** Begins with a number, so that values can be added up. */
+export const valueOf = (i: number): string => `${i % keys}.${"x".repeat(100)}`

@@ -1,0 +1,12 @@
+/** What is sent and comes back. */
+
+export interface Message {
+  /** Tells the answers on one connection from each other. */
+  readonly id?: string
+  readonly number: number
+  readonly text: string
+}
+
+export const text = "x".repeat(100)
+
+export const messageOf = (number: number): Message => ({ number, text })

@@ -1,0 +1,55 @@
+/** An operation on a real server, and everybody who does it. */
+import type { ServerKind } from "./server.ts"
+
+/** The size of every pool, at least and at most, unless a client is one connection by nature. */
+export const poolSize = 10
+
+/** A client that is open. */
+export interface Client<A> {
+  /** Operation `i` by itself. */
+  one(i: number): Promise<A>
+  /** `callers` loops share the operations 0 to `total - 1`. Gives the sum of what the results weigh. */
+  run(callers: number, total: number, weigh: (result: A) => number): Promise<number>
+  close(): Promise<void>
+}
+
+export interface Contender<A> {
+  readonly name: string
+  readonly isOurs: boolean
+  /** The most connections it may have open. */
+  readonly connections: number
+  open(url: string): Promise<Client<A>>
+}
+
+export interface Workload<A> {
+  readonly name: string
+  readonly server: ServerKind
+  /** Operations in one round by the number of callers: about a tenth of a second. */
+  readonly operations: Readonly<Record<Callers, number>>
+  /** Whether that is the result of operation `i`, in all its parts. */
+  isRight(i: number, result: A): boolean
+  /** What a result adds to the sum, and what that of operation `i` must add. */
+  weigh(result: A): number
+  weight(i: number): number
+  /** What is wrong with what the operations have left at the server, for those that leave something. */
+  inspect?(url: string): Promise<string | undefined>
+  readonly contenders: ReadonlyArray<Contender<A>>
+}
+
+export const callers = [1, 10, 64] as const
+
+type Callers = typeof callers[number]
+
+/** A workload with so many callers. */
+export interface Scenario {
+  readonly name: string
+  readonly workload: string
+  readonly server: ServerKind
+  readonly callers: Callers
+  readonly operations: number
+}
+
+/** A scenario whose server runs. */
+export interface Located extends Scenario {
+  readonly url: string
+}

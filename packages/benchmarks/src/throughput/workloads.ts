@@ -1,0 +1,17 @@
+/** Everything that is timed, by the server it needs: a process loads only the clients of one. */
+import type { ServerKind } from "./server.ts"
+import type { Workload } from "./workload.ts"
+
+type Workloads = ReadonlyArray<Workload<unknown>>
+
+const kinds = {
+  redis: async (): Promise<Workloads> => (await import("./redis/workloads.ts")).redisWorkloads,
+  http: async (): Promise<Workloads> => (await import("./http/workloads.ts")).httpWorkloads,
+  websocket: async (): Promise<Workloads> => (await import("./websocket/workloads.ts")).websocketWorkloads,
+  postgres: async (): Promise<Workloads> => (await import("./postgres/workloads.ts")).postgresWorkloads
+} satisfies Record<ServerKind, () => Promise<Workloads>>
+
+export const loadWorkloads = async (kind: ServerKind): Promise<Workloads> => kinds[kind]()
+
+export const loadAll = async (): Promise<Workloads> =>
+  (await Promise.all(Object.values(kinds).map((load) => load()))).flat()

@@ -1,0 +1,74 @@
+import { WebSocketScript } from "@effect-pools/websocket"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber } from "effect"
+import { TestClock } from "effect/testing"
+import { Chat, reasonOf, settled, watch, withScript } from "./support.ts"
+
+describe("a request without an id that was given up", () => {
+  it.effect("does not leave its late reply to the next one of the same lease", () => {
+    const server = WebSocketScript.make()
+    return withScript(
+      server,
+      Effect.gen(function*() {
+        const { seen } = yield* watch(Chat.messages)
+        const asked = yield* Effect.forkChild(Chat.withConnection((connection) =>
+          Effect.gen(function*() {
+            const late = yield* reasonOf(connection.request("a", { timeout: "1 second" }))
+            assert.strictEqual(late._tag, "RequestTimeout")
+            return yield* Effect.all([connection.request("b"), connection.request("c")], { concurrency: 2 })
+          })
+        ))
+        yield* settled
+        yield* TestClock.adjust("1 second")
+        for (const reply of ["re: a", "re: b", "re: c"]) server.push(reply)
+        assert.deepStrictEqual(yield* Fiber.join(asked), ["re: b", "re: c"])
+        yield* settled
+        assert.deepStrictEqual(seen.map(({ message }) => message), ["re: a"])
+      })
+    )
+  })
+
+  it.effect("keeps its turn between those that still wait", () => {
+    const server = WebSocketScript.make()
+    return withScript(
+      server,
+      Effect.gen(function*() {
+        const asked = yield* Effect.forkChild(Chat.withConnection((connection) =>
+          Effect.all([
+            connection.request("a"),
+            Effect.result(connection.request("b", { timeout: "1 second" })),
+            Effect.result(connection.request("c", { timeout: "1 second" })),
+            connection.request("d")
+          ], { concurrency: 4 })
+        ))
+        yield* settled
+        yield* TestClock.adjust("1 second")
+        for (const { message } of Array.from(server.received)) server.push(`re: ${String(message)}`)
+        const [a, , , d] = yield* Fiber.join(asked)
+        assert.deepStrictEqual([a, d], ["re: a", "re: d"])
+      })
+    )
+  })
+
+  it.effect("by onOpen makes the dial fail, since nobody can tell whose the reply is", () =>
+    withScript(
+      () => undefined,
+      Effect.gen(function*() {
+        const asked = yield* Effect.forkChild(Effect.flip(Chat.request("a")))
+        yield* settled
+        yield* TestClock.adjust("1 minute")
+        const error = yield* Fiber.join(asked)
+        assert.include(error.message, "onOpen gave up a request")
+      }),
+      { onOpen: (connection) => Effect.ignore(connection.request("hello", { timeout: "1 second" })) }
+    ))
+
+  it.effect("or outlives its lease costs the connection", () =>
+    withScript(
+      () => undefined,
+      Effect.gen(function*() {
+        yield* Chat.withConnection((connection) => Effect.andThen(Effect.forkChild(connection.request("a")), settled))
+        assert.strictEqual((yield* Chat.stats).counts.retired.broken, 1)
+      })
+    ))
+})
