@@ -46,12 +46,12 @@ const hold = (pool: typeof Cache, options?: ConnectionPool.LeaseOptions) =>
 
 const nasty = "x\"; drop\\ {a=\"b\"} <script>alert(1)</script> /?#%é"
 
-/** `fetch` writes Host and Origin itself. */
+/** `fetch` writes Host and Origin itself, and makes paths tidy. */
 const raw = (path: string, headers: Record<string, string>, method = "GET") =>
   Effect.gen(function*() {
-    const { url } = yield* Monitoring.Address
+    const { hostname, pathname, port } = new URL((yield* Monitoring.Address).url)
     return yield* Effect.callback<number>((resume) => {
-      const request = get(new URL(path, url), { headers, method }, (response) => {
+      const request = get({ hostname, port, path: `${pathname}${path}`, headers, method }, (response) => {
         response.resume()
         response.on("end", () => resume(Effect.succeed(response.statusCode ?? 0)))
       })
@@ -430,6 +430,23 @@ describe("who may ask", () => {
       )
       assert.strictEqual((yield* Db.stats).state, "open")
       assert.strictEqual(yield* raw(pause, { host, origin: "http://localhost:1234", ...bearer }, "POST"), 200)
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.live("a path is what it says: nothing is read into it or cut off", () => {
+    const { layer } = world()
+    return Effect.gen(function*() {
+      const host = "localhost"
+      yield* Db.withConnection(() => Effect.void)
+      assert.strictEqual(yield* raw("pools/app%2FDb/connections/1;x", { host, ...bearer }, "DELETE"), 400)
+      assert.strictEqual(yield* raw("pools/app%2FDb;x/pause", { host, ...bearer }, "POST"), 404)
+      assert.strictEqual(yield* raw("pools/app/Db", { host }), 404)
+      assert.strictEqual(yield* raw("pools/x/../app%2FDb", { host }), 404)
+      assert.strictEqual(yield* raw("pools/%E0%A4%A", { host }), 404)
+      const override = { host, "x-http-method-override": "POST", ...bearer }
+      assert.strictEqual(yield* raw("pools/app%2FDb/pause", override), 404)
+      assert.deepStrictEqual([(yield* Db.stats).state, (yield* Db.stats).total], ["open", 1])
+      for (const page of ["", "/", "?x=/", "/?x"]) assert.strictEqual(yield* raw(page, { host }), 200, `/${page}`)
     }).pipe(Effect.provide(layer))
   })
 

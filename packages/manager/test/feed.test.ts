@@ -37,6 +37,16 @@ describe("the feed", () => {
       assert.isUndefined(kept.pollUnsafe())
     }).pipe(Effect.scoped, Effect.provide(world)))
 
+  it.effect("tells of a gap where a client has missed more than its buffer holds, and does not cut it", () =>
+    Effect.gen(function*() {
+      const feed = yield* Feed.make(yield* ConnectionManager, { ...options, streamBuffer: 4096 })
+      yield* Effect.scoped(Effect.asVoid(feed.join({ lastEventId: undefined, leases: false })))
+      yield* burst
+      const stream = yield* feed.join({ lastEventId: `${feed.instance}.1`, leases: false })
+      const text = yield* Stream.runCollect(Stream.take(Stream.decodeText(stream), 2))
+      assert.match(text.join(""), /event: Hello.*event: Gap/s)
+    }).pipe(Effect.scoped, Effect.provide(world)))
+
   it.effect("makes room for another when a client has left", () =>
     Effect.gen(function*() {
       const feed = yield* Feed.make(yield* ConnectionManager, { ...options, streams: 1 })

@@ -42,7 +42,7 @@ export const drainAll = (groups: Groups, timeout: number): Effect.Effect<Manager
 
 const run = Effect.fnUntraced(
   function*(groups: Groups, timeout: number): Effect.fn.Return<ManagerDrainReport> {
-    const begin = yield* Clock.currentTimeMillis
+    const begin = yield* now
     const deadline = begin + timeout
     const running: Array<{ readonly pool: ManagedPool; readonly fiber: Fiber.Fiber<DrainReport> }> = []
     for (const [index, group] of groups.entries()) {
@@ -50,15 +50,18 @@ const run = Effect.fnUntraced(
         // Detached: who waits for the report may be gone before a pool that is stuck.
         Effect.map(Effect.forkDetach(pool.drain, { startImmediately: true }), (fiber) => ({ pool, fiber })))
       running.push(...started)
-      const left = deadline - (yield* Clock.currentTimeMillis)
+      const left = deadline - (yield* now)
       yield* settled(started.map(({ fiber }) => fiber), left / (groups.length - index))
     }
-    yield* settled(running.map(({ fiber }) => fiber), deadline - (yield* Clock.currentTimeMillis))
+    yield* settled(running.map(({ fiber }) => fiber), deadline - (yield* now))
     const pools = yield* Effect.forEach(running, ({ fiber, pool }) => outcomeOf(pool, fiber))
-    const took = (yield* Clock.currentTimeMillis) - begin
+    const took = (yield* now) - begin
     return { took, isComplete: pools.every(({ report }) => report !== undefined), pools }
   }
 )
+
+/** In milliseconds, whatever is done to the wall clock meanwhile. */
+const now: Effect.Effect<number> = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1e6)
 
 const settled = (fibers: ReadonlyArray<Fiber.Fiber<DrainReport>>, millis: number): Effect.Effect<unknown> =>
   Effect.raceFirst(Fiber.awaitAll(fibers), Effect.sleep(Math.max(0, millis)))

@@ -1,6 +1,7 @@
 /**
  * The routes that tell something and change nothing.
  */
+import * as PoolHealth from "@effect-pools/core/PoolHealth"
 import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -104,8 +105,9 @@ const prometheus = "text/plain; version=0.0.4; charset=utf-8"
 const readPool = (pool: ManagedPool): Effect.Effect<Api.Pool> =>
   Effect.gen(function*() {
     const { config, name } = pool
-    const health = View.health(yield* pool.health)
-    return { name, kind: config.kind, stats: yield* pool.stats, health, config: View.config(config) }
+    const stats = yield* pool.stats
+    const health = View.health(PoolHealth.assess(stats, config))
+    return { name, kind: config.kind, stats, health, config: View.config(config) }
   })
 
 const readPools = ({ pools }: Manager): Effect.Effect<ReadonlyArray<Api.Pool>> => Effect.forEach(pools, readPool)
