@@ -38,7 +38,8 @@ export type RawReply = Buffer | string | number | bigint | boolean | null | Erro
 export type Reply = string | number | boolean | null | ReadonlyArray<Reply>
 
 /**
- * An answer is not what it must be.
+ * An answer is not what it must be: the command fails with `UnexpectedReply`. It might be the answer of another command,
+ * so its connection is replaced after the lease. What is merely unwelcome in an answer is better told by `map`.
  *
  * @category models
  * @since 0.1.0
@@ -118,7 +119,7 @@ export const int: Decoder<number> = (reply) => typeof reply === "number" && Numb
  * @since 0.1.0
  */
 export const float: Decoder<number> = (reply) => {
-  if (typeof reply === "number") return reply
+  if (typeof reply === "number" || typeof reply === "bigint") return Number(reply)
   const written = text(reply)
   if (written instanceof Mismatch || written === "") return notNumber
   if (written === "inf") return Infinity

@@ -111,9 +111,9 @@ export interface RedisOptions extends PoolConfig.PoolOptions {
    */
   readonly commandTimeout?: Duration.Input | undefined
   /**
-   * How many bytes one answer may have, at least 65536; some more may pass. Default 512 MiB, the most that a server keeps
+   * How many bytes one answer may have, at least 65536. Default 512 MiB, the most that a server keeps
    * in one key. Beyond it the connection is closed, and the command fails with `ConnectionLost`. Too small: large lists
-   * can't be read. Too large: a server out of its mind can fill the memory until `commandTimeout`.
+   * can't be read. Too large: a server out of its mind can fill the memory with it.
    */
   readonly maxReplySize?: number | undefined
   /**

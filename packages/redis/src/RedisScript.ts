@@ -16,25 +16,21 @@
  * The pool is a real one: leases, limits and misuse are as they are with a server. `PING`, `MULTI`, `EXEC`, `DISCARD`,
  * `WATCH`, `UNWATCH` and `SELECT` are answered by themselves: between `MULTI` and `EXEC` commands wait for `EXEC`.
  *
- * A whole database in memory, such as that of `ioredis-mock`, answers by an effect:
+ * A whole database in memory, such as that of `ioredis-mock`, answers with `fromClient`:
  *
  * ```ts
- * import { RedisScript } from "@effect-pools/redis"
- * import { Effect } from "effect"
+ * import { RedisPool, RedisScript } from "@effect-pools/redis"
  *
- * declare const mock: { readonly call: (command: string, ...args: ReadonlyArray<string | Buffer>) => Promise<RedisScript.Answered> }
+ * class Cache extends RedisPool.Service<Cache>()("app/Cache") {}
  *
- * const script = RedisScript.make((command, args) =>
- *   Effect.tryPromise({
- *     try: () => mock.call(command, ...args),
- *     catch: (error) => RedisScript.failure("ERR", error instanceof Error ? error.message : "it failed")
- *   })
- * )
+ * declare const mock: object // new RedisMock()
+ *
+ * const inMemory = Cache.layerTest(RedisScript.fromClient(mock))
  * ```
  *
  * @since 0.1.0
  */
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 
 /**
  * What a server answers: a text or bytes, an integer, nothing, or a list of these.
@@ -123,6 +119,43 @@ export const make = (answer: ScriptInput): Script => {
     answer
   }
 }
+
+/**
+ * Makes a script of a client that has a method for each command, as `ioredis-mock` has. A command without a method is a
+ * defect of the test.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const fromClient = (client: object): Script =>
+  make((command, args) => {
+    const name = command.toLowerCase()
+    // Its other methods make texts of what need not be one.
+    const method = methodOf(client, `${name}Buffer`) ?? methodOf(client, name)
+    return method === undefined ?
+      undefined :
+      Effect.mapBoth(Effect.tryPromise(() => Promise.resolve(method(...args))), {
+        onSuccess: answered,
+        onFailure: ({ cause }) => failed(cause instanceof Error ? cause.message : "it failed")
+      })
+  })
+
+const methodOf = (client: object, name: string): ((...args: ReadonlyArray<SentArg>) => unknown) | undefined => {
+  const method: unknown = Reflect.get(client, name)
+  return typeof method === "function" ? method.bind(client) : undefined
+}
+
+/** Clients make objects of names and values. */
+const answered = (value: unknown): Answered => {
+  if (value === undefined || value === null) return null
+  if (Array.isArray(value)) return value.map(answered)
+  if (value instanceof Uint8Array || value instanceof Failure) return value
+  if (value instanceof Error) return failed(value.message)
+  if (typeof value === "object") return Object.entries(value).flat().map(answered)
+  return typeof value === "number" ? value : String(value)
+}
+
+const failed = (message: string): Failure => new Failure(/^[A-Z]+ /.test(message) ? message : `ERR ${message}`)
 
 /**
  * Makes an error that the server answers: `failure("WRONGTYPE", "Operation against ...")`.

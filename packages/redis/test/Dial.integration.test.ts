@@ -1,6 +1,7 @@
 import { PoolError } from "@effect-pools/core/PoolError"
 import { RedisConnector, RedisError, RedisPool } from "@effect-pools/redis"
 import { assert, describe, it } from "@effect/vitest"
+import * as FakeServer from "./fixtures/fakeServer.ts"
 import { Effect, Exit, Schedule, Scope } from "effect"
 import { createServer, type Server, type Socket } from "node:net"
 
@@ -43,7 +44,7 @@ const login = [ok, ":7\r\n", pong]
 
 const connect = Effect.fnUntraced(function*(port: number, onBroken: (cause: unknown) => void = () => {}) {
   const connector = yield* RedisConnector.make({ host: "127.0.0.1", port })
-  return { connector, session: yield* connector.connect({ onBroken }) }
+  return { connector, session: yield* connector.connect({ onBroken, onEnded: () => {} }) }
 })
 
 const dialFailure = (answers: ReadonlyArray<string>) =>
@@ -78,7 +79,8 @@ describe("a dial", () => {
 
   it.live("to something else than Redis fails", () =>
     Effect.gen(function*() {
-      assert.include((yield* dialFailure(["HTTP/1.1 400 Bad Request\r\n\r\n"])).description, "")
+      assert.include((yield* dialFailure(["HTTP/1.1 400 Bad Request\r\n\r\n"])).description, "RESP2")
+      assert.include((yield* dialFailure([ok, ":7\r\n", "+HELLO\r\n"])).description, "no Redis server")
       assert.isTrue((yield* dialFailure(["end"])).isRetryable)
       assert.isTrue((yield* dialFailure([ok, "end"])).isRetryable)
     }))
@@ -116,7 +118,7 @@ describe("a connection", () => {
       const { port } = yield* serve(login)
       const options = { host: "127.0.0.1", port, family: 4, keepAlive: "5 seconds" } as const
       const connector = yield* RedisConnector.make(options)
-      const session = yield* connector.connect({ onBroken: () => {} })
+      const session = yield* connector.connect({ onBroken: () => {}, onEnded: () => {} })
       const { redis } = yield* session.carrier.listener(undefined)
       assert.strictEqual(redis.options.family, 4)
       assert.strictEqual(redis.options.keepAlive, 5000)
@@ -155,5 +157,28 @@ describe("a connection", () => {
       yield* Scope.close(scope, Exit.void)
       for (const socket of sockets) socket.resume()
       yield* gone(sockets)
+    }).pipe(Effect.scoped))
+})
+
+const slowly = (answer: string): FakeServer.Answer => (socket) => void setTimeout(() => socket.write(answer), 1500)
+
+describe("the only node that is known", () => {
+  it.live("of a cluster has all the time of connectTimeout", () =>
+    Effect.gen(function*() {
+      const server = yield* FakeServer.make((command) =>
+        command === "PING" ? slowly(pong) : command === "CLUSTER SLOTS" ? "*0\r\n" : FakeServer.polite(command)
+      )
+      const nodes = [{ host: "127.0.0.1", port: server.port }]
+      const connector = yield* RedisConnector.make({ cluster: { nodes } })
+      yield* connector.connect({ onBroken: () => {}, onEnded: () => {} })
+    }).pipe(Effect.scoped))
+
+  it.live("of the sentinels has all the time of connectTimeout", () =>
+    Effect.gen(function*() {
+      const server = yield* FakeServer.make((command) => command.startsWith("SENTINEL") ? slowly("*-1\r\n") : "+OK\r\n")
+      const sentinel = { name: "main", nodes: [{ host: "127.0.0.1", port: server.port }] }
+      const connector = yield* RedisConnector.make({ sentinel })
+      const error = yield* Effect.flip(connector.connect({ onBroken: () => {}, onEnded: () => {} }))
+      assert.include(String(error), "knows no such server")
     }).pipe(Effect.scoped))
 })

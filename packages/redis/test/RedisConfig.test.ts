@@ -140,6 +140,7 @@ describe("options", () => {
       assert.strictEqual(error.option, "port")
       const connector = yield* RedisConnector.make({ sharing: 7 })
       assert.strictEqual(connector.sharers, 7)
+      assert.strictEqual(connector.joins, "busiest")
     }))
 })
 

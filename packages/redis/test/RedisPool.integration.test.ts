@@ -247,17 +247,17 @@ layer(EmbeddedRedis.layer({ settings, tls: true, password: "s3cret-pass" }), {
 
   it.effect("a command without an answer fails at commandTimeout, and its connection is replaced", () =>
     withCache(
-      { ...one, commandTimeout: "100 millis" },
+      { ...one, commandTimeout: "400 millis" },
       Effect.gen(function*() {
         const id = yield* myId
-        const slow = Effect.flip(Cache.command("DEBUG", "SLEEP", "1"))
+        const slow = Effect.flip(Cache.command("DEBUG", "SLEEP", "2"))
         const [error, other] = yield* Effect.all([slow, Effect.flip(Cache.get("a"))], { concurrency: "unbounded" })
         assert.strictEqual(reasonOf(error), "CommandTimeout")
         assert.include(["CommandTimeout", "ConnectionLost"], reasonOf(other))
         yield* eventually("the pool serves again", Effect.map(Effect.exit(Cache.ping()), Exit.isSuccess))
         assert.notStrictEqual(yield* myId, id)
         // A command that blocks has a time of its own.
-        assert.strictEqual(yield* Cache.blpop(["none"], "300 millis"), undefined)
+        assert.strictEqual(yield* Cache.blpop(["none"], "600 millis"), undefined)
       })
     ))
 
@@ -423,7 +423,9 @@ layer(EmbeddedRedis.layer({ settings, tls: true, password: "s3cret-pass" }), {
         const [, m] = yield* Cache.pipeline((redis) => [redis.get("static"), redis.incr("static")])
         assert.deepStrictEqual(m, Result.succeed(3))
         assert.strictEqual(yield* Cache.script("return redis.call('GET', KEYS[1])", { keys: ["static"] }), "3")
-        yield* Cache.command("SELECT", 4)
+        for (const useless of [Cache.command("SELECT", 4), Cache.watch("static"), Cache.command("MULTI")]) {
+          assert.include(misuseOf(yield* Effect.exit<unknown, unknown, Cache>(useless)), "withConnection")
+        }
         assert.strictEqual(yield* Cache.get("static"), "3")
         assert.isDefined(misuseOf(yield* Effect.exit(Cache.withShared((redis) => redis.command("SELECT", 4)))))
       })

@@ -40,11 +40,6 @@ export class Batch {
     this.flush()
   }
 
-  /** The server does not keep to the protocol: nothing it says can be trusted any more. */
-  distrust(cause: Error): void {
-    this.socket().destroy(cause)
-  }
-
   private flush(): void {
     this.flushes++
     const { chunks, written } = this

@@ -85,6 +85,14 @@ export class Cluster implements Carrier {
     })
   }
 
+  unsent(): number {
+    let bytes = this.parts.seed.unsent
+    for (const place of this.places.values()) {
+      if (!Array.isArray(place) && place !== this.parts.seed) bytes += place.unsent
+    }
+    return bytes
+  }
+
   destroy(cause: Error): void {
     this.parts.seed.destroy(cause)
     for (const place of this.places.values()) if (!Array.isArray(place)) place.destroy(cause)

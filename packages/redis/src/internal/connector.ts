@@ -13,7 +13,9 @@ import type { ConnectionSettings } from "./settings.ts"
 export const make = (pool: string, settings: ConnectionSettings): Connector<Session, RedisConnection> => ({
   ...care(pool),
   connect: (signals) => dial(settings, signals),
-  sharers: settings.sharing
+  sharers: settings.sharing,
+  // What is asked for at the same moment leaves in one write.
+  joins: "busiest"
 })
 
 /** The members that need nothing but the session. */

@@ -114,15 +114,15 @@ const firstThatAnswers = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Node.Node, RedisError, Scope.Scope> {
   const first = yield* Random.nextIntBetween(0, nodes.length - 1)
   const inTurn = [...nodes.slice(first), ...nodes.slice(0, first)]
-  return yield* Effect.firstSuccessOf(inTurn.map((address) =>
-    attempt(settings, address, onEnd).pipe(
-      Effect.map(({ node }) => node),
-      Effect.timeoutOrElse({
-        duration: answerLimit,
-        orElse: () => Effect.fail(Fault.dialFailed(addressText(address), "the node does not answer", undefined, true))
-      })
-    )
-  ))
+  return yield* Effect.firstSuccessOf(inTurn.map((address, i) => {
+    const opened = Effect.map(attempt(settings, address, onEnd), ({ node }) => node)
+    // Behind the last there is none to be asked in its place.
+    if (i === inTurn.length - 1) return opened
+    return Effect.timeoutOrElse(opened, {
+      duration: answerLimit,
+      orElse: () => Effect.fail(Fault.dialFailed(addressText(address), "the node does not answer", undefined, true))
+    })
+  }))
 })
 
 /** A login that leaves no socket behind if it fails. */
@@ -143,6 +143,7 @@ const carrierOf = (node: Node.Node): Carrier => ({
   sendTogether: (requests) => {
     for (const request of requests) node.send(request)
   },
+  unsent: () => node.unsent,
   destroy: (cause) => node.destroy(cause),
   listener: () => Effect.succeed(node),
   redirected: () => false
@@ -189,21 +190,28 @@ export const login = Effect.fnUntraced(function*(
   const hasFreshCredentials = Effect.isEffect(settings.password)
   const at = addressText(address)
   const required = (name: string, ...args: ReadonlyArray<string>) =>
-    Effect.mapError(node.call(name, ...args), (error) => Fault.ofDial(at, error, hasFreshCredentials))
+    Effect.mapError(node.call(name, ...args), (error) => Fault.ofDial(at, error, hasFreshCredentials, args))
+  /** Anything but the answer that the protocol knows is no login. */
+  const said = (answer: string, name: string, ...args: ReadonlyArray<string>) =>
+    Effect.filterOrFail(
+      required(name, ...args),
+      (reply) => String(reply) === answer,
+      () => Fault.dialFailed(at, `the answer to ${name} is not ${answer}: this is no Redis server`, undefined, true)
+    )
   // What an old server does not know, or a user may not do, is done without.
   const optional = (name: string, ...args: ReadonlyArray<string>) =>
     Effect.catchIf(required(name, ...args), isRefusal, () => Effect.succeed<RawReply>(null))
   const auth = password === undefined
     ? []
-    : [required("AUTH", ...(settings.username === undefined ? [] : [settings.username]), Redacted.value(password))]
+    : [said("OK", "AUTH", ...(settings.username === undefined ? [] : [settings.username]), Redacted.value(password))]
   // All in one write: the answers come back in one.
   const replies = yield* Effect.all([
     Effect.all(auth, { concurrency: "unbounded" }),
-    settings.db === 0 ? Effect.succeed<RawReply>(null) : required("SELECT", String(settings.db)),
+    settings.db === 0 ? Effect.succeed<RawReply>(null) : said("OK", "SELECT", String(settings.db)),
     optional("CLIENT", "SETNAME", settings.clientName),
     optional("CLIENT", "ID"),
     // A server that is loading its data refuses it.
-    required("PING")
+    said("PONG", "PING")
   ], { concurrency: "unbounded" })
   return { node, clientId: replies[3] === null ? undefined : String(replies[3]) }
 })

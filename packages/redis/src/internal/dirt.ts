@@ -85,6 +85,18 @@ export const of = (name: string, args: ReadonlyArray<EncodedArg>): Effect => {
   return judge === undefined ? "none" : typeof judge === "string" ? judge : judge(args)
 }
 
+/** Whether a command begins or ends a transaction. */
+export const isBound = (name: string): boolean => {
+  const effect = of(name, [])
+  return effect === "opens" || effect === "ends"
+}
+
+/** Whether all that a command does is to set the state of its connection, for others on it. */
+export const isPreparation = (command: { readonly name: string; readonly args: ReadonlyArray<unknown> }): boolean => {
+  const effect = of(command.name, command.args as ReadonlyArray<EncodedArg>)
+  return effect !== "none" && effect !== "blocks" && command.name !== "SHUTDOWN"
+}
+
 /** How long a command that blocks may do so, in milliseconds; `Infinity` for one that waits for ever. */
 export const blockLimit = (name: string, args: ReadonlyArray<EncodedArg>): number => {
   const [index, unit] = name === "BLMPOP" || name === "BZMPOP"

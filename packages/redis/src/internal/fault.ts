@@ -47,12 +47,18 @@ export const make = (
   wasSent: boolean
 ): RedisError => new RedisError({ command, reason: reasonOf(error, wasSent, args) })
 
-const withoutArgs = (description: string, args: ReadonlyArray<EncodedArg>): string => {
+/** Short ones are words like EX and GT, which the description is about. */
+const isWord = (arg: string): boolean => arg.length <= 3 || /^[A-Z]+$/.test(arg)
+
+const withoutArgs = (
+  description: string,
+  args: ReadonlyArray<EncodedArg>,
+  isKept: (arg: string) => boolean = isWord
+): string => {
   let text = description.replace(/,? ?with args beginning with:[^]*$/, "")
   for (const arg of args) {
     const value = arg.toString()
-    // Shorter ones are words like EX and GT, which the description is about.
-    if (value.length > 3 && !/^[A-Z]+$/.test(value)) text = text.replaceAll(value, "...")
+    if (value !== "" && !isKept(value)) text = text.replaceAll(value, "...")
   }
   return printable(text)
 }
@@ -73,8 +79,22 @@ const permanent: ReadonlyArray<string> = [
   "ERR_SSL_"
 ]
 
-/** The error of a dial. `hasFreshCredentials`: they may be other ones the next time. */
-export const ofDial = (address: string, error: unknown, hasFreshCredentials: boolean): RedisError => {
+/** What to do about the answers that a beginner meets. */
+const hints: Readonly<Record<string, string>> = {
+  NOAUTH: " (option password)",
+  WRONGPASS: " (options username and password)"
+}
+
+/**
+ * The error of a dial. `hasFreshCredentials`: they may be other ones the next time. `args`: of the command that failed,
+ * which the server may repeat.
+ */
+export const ofDial = (
+  address: string,
+  error: unknown,
+  hasFreshCredentials: boolean,
+  args: ReadonlyArray<EncodedArg> = []
+): RedisError => {
   const answer = answerOf(error)
   const code = answer?.code ?? socketCode(error)
   const isRetryable = code === "WRONGPASS" || (code === "ERR" && /AUTH|password/i.test(answer?.description ?? ""))
@@ -82,8 +102,8 @@ export const ofDial = (address: string, error: unknown, hasFreshCredentials: boo
     // "ERR max number of clients reached" ends by itself.
     : answer?.description.startsWith("max number of clients") === true ||
       !permanent.some((start) => code?.startsWith(start))
-  const said = error instanceof Error ? error.message : "it failed"
-  return dialFailed(address, said === "" ? code ?? "it failed" : said, code, isRetryable)
+  const said = withoutArgs(error instanceof Error ? error.message : "it failed", args, () => false)
+  return dialFailed(address, (said === "" ? code ?? "it failed" : said) + (hints[code ?? ""] ?? ""), code, isRetryable)
 }
 
 export const dialFailed = (

@@ -46,7 +46,7 @@ export class Lease {
   }
 
   multi(list: CommandList<ReadonlyArray<AnyCommand>>): Effect.Effect<any, RedisError> {
-    return Transaction.run(this.session, () => this.acceptAll(list))
+    return Transaction.run(this.session, () => this.acceptTransaction(list))
   }
 
   script<A>(lua: string, args?: ScriptArgs, decode?: Decoder<A>): Effect.Effect<any, RedisError> {
@@ -93,13 +93,33 @@ export class Lease {
     return listOf(list).map((command) => this.accept(command))
   }
 
+  /** The server would carry out a part of it, and answer as if it had refused all. */
+  private acceptTransaction(list: CommandList<ReadonlyArray<AnyCommand>>): ReadonlyArray<AnyCommand> {
+    if (this.session.isInOpenTransaction) {
+      throw this.misuse(
+        "multi was called within a transaction that MULTI had begun: end it first, with EXEC or DISCARD"
+      )
+    }
+    const commands = this.acceptAll(list)
+    for (const { name } of commands) {
+      if (Dirt.isBound(name)) throw this.misuse(`${name} can't be a part of multi, which sends its own`)
+    }
+    return commands
+  }
+
   private misuse(rule: string): PoolMisuse {
     return new PoolMisuse({ pool: this.pool, rule })
   }
 }
 
 export const listOf = (list: CommandList<ReadonlyArray<AnyCommand>>): ReadonlyArray<AnyCommand> =>
-  typeof list === "function" ? list(commands) : list
+  (typeof list === "function" ? list(commands) : list).map(checked)
+
+/** An effect can't be a part of a pipeline, since it runs by itself. */
+const checked = (command: AnyCommand): AnyCommand => {
+  if (Array.isArray(command?.args)) return command
+  throw new TypeError("pipeline and multi take commands: pipeline((redis) => [redis.get(\"a\"), redis.incr(\"b\")])")
+}
 
 for (const [name, make] of Object.entries(commands) as ReadonlyArray<[string, (...args: any) => AnyCommand]>) {
   const value = function(this: Lease, ...args: ReadonlyArray<unknown>) {

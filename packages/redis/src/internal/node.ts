@@ -1,5 +1,5 @@
 /**
- * One connection to one server: a socket, on which ioredis encodes nothing but frames answers.
+ * One connection to one server: a socket that ioredis opens, and on which it keeps account of what waits for an answer.
  *
  * ioredis must do nothing by itself here: it neither reconnects nor queues nor retries, asks for no password and has no
  * timer running. The end of the socket is the end of the node.
@@ -11,7 +11,7 @@ import type { RawReply } from "../RedisCommand.ts"
 import type { RedisError } from "../RedisError.ts"
 import { Batch } from "./batch.ts"
 import * as Fault from "./fault.ts"
-import { limitReplies } from "./replyLimit.ts"
+import * as Reader from "./reader.ts"
 import { type EncodedArg, Request } from "./request.ts"
 import { type Address, addressText, type ConnectionSettings } from "./settings.ts"
 
@@ -40,6 +40,11 @@ export class Node {
     // It keeps account of subscriptions by the name it would have given the command itself.
     if (request.name.endsWith("SUBSCRIBE")) request.name = request.name.toLowerCase()
     this.redis.sendCommand(request as never, this.batch as never)
+  }
+
+  /** How many bytes the server has not taken yet. */
+  get unsent(): number {
+    return this.redis.stream?.writableLength ?? 0
   }
 
   /** Sends a command by itself and gives its answer as it came, or the error as it came. */
@@ -77,16 +82,14 @@ export const open = (
       const node = new Node(address, redis)
       redis.on("error", (error: Error) => {
         node.failure ??= error
-        // An answer that nobody asked for, or that can't be read: what follows can't be told apart any more.
-        if (redis.status === "ready") node.destroy(error)
       })
+      redis.once("connect", () => Reader.attach(node, settings.maxReplySize))
       redis.on("close", () => {
         node.ended ??= node.cause
         onEnd(node.ended)
       })
       yield* Effect.addFinalizer(() => closed(node))
       yield* restore(connected(node))
-      limitReplies(node, settings.maxReplySize)
       return node
     })
   )

@@ -111,8 +111,11 @@ const rules: Readonly<Record<keyof Own, Rule>> = {
     (value) => isText(value) && /^[!-~]+$/.test(String(value))
   ],
   keepAlive: duration("1 second"),
-  cluster: ["{ nodes, maxRedirections? }", (value) => isCluster(value)],
-  sentinel: ["{ nodes, name, role?, username?, password? }", (value) => isSentinel(value)],
+  cluster: ["{ nodes, maxRedirections? }, with one node { host, port } at least", (value) => isCluster(value)],
+  sentinel: [
+    "{ nodes, name, role?, username?, password? }, with one node { host, port } at least",
+    (value) => isSentinel(value)
+  ],
   commandTimeout: duration("1 millis"),
   maxReplySize: count(65_536, Number.MAX_SAFE_INTEGER),
   sharing: count(1, 1024)

@@ -59,32 +59,20 @@ export class Request {
     return encode(this.name, this.args)
   }
 
+  /** Whether it was written to the socket: an answer that comes before is not its own. */
+  get hasLeft(): boolean {
+    return this.batch !== undefined && this.batch.flushes !== this.flushes
+  }
+
   resolve(reply: RawReply): void {
-    if (this.isPremature) return
     const { onDone } = this
     this.onDone = undefined
     onDone?.(this, reply, undefined)
   }
 
-  /**
-   * Whether an answer comes before the request has left. Then it is one too many to a request before, in the same chunk:
-   * whoever got that one has run on already and sent this.
-   */
-  private get isPremature(): boolean {
-    const { batch } = this
-    if (batch === undefined || batch.flushes !== this.flushes) return false
-    const cause = new Error("the server gave an answer that nobody asked for")
-    this.batch = undefined
-    batch.distrust(cause)
-    this.fail(cause)
-    return true
-  }
-
   reject(error: unknown): void {
-    if (error instanceof Error && error.name === "ReplyError" && this.isPremature) return
     if (this.onDone !== undefined && this.onRedirection?.(error) === true) return
-    // ioredis knows no more of the end of a connection than that.
-    const isEnd = error instanceof Error && error.message === "Connection is closed."
+    const isEnd = error instanceof Error && ends.test(error.message)
     this.fail(isEnd ? this.node?.cause ?? error : error)
   }
 
@@ -95,6 +83,9 @@ export class Request {
     onDone?.(this, null, error ?? new Error("the command failed"))
   }
 }
+
+/** ioredis knows no more of the end of a connection than that. */
+const ends = /^(Connection is closed\.|Stream isn't writeable )/
 
 const encode = (name: string, args: ReadonlyArray<EncodedArg>): string | Buffer => {
   let written = `*${args.length + 1}\r\n$${name.length}\r\n${name}\r\n`

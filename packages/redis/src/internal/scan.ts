@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { type Arg, type Command, type Decoder, float, list, make, pair, pairs, text } from "../RedisCommand.ts"
+import { onlyKnown } from "./commands/args.ts"
 import type { ScanOptions } from "../RedisConnector.ts"
 
 /** What one command gave, and how many primaries there are to be asked. */
@@ -46,11 +47,14 @@ const steps = <A, E, R>(
       )
   )
 
-const args = (options: ScanOptions = {}): ReadonlyArray<Arg> => [
-  ...(options.match === undefined ? [] : ["MATCH", options.match]),
-  ...(options.count === undefined ? [] : ["COUNT", options.count]),
-  ...(options.type === undefined ? [] : ["TYPE", options.type])
-]
+const args = (options: ScanOptions = {}): ReadonlyArray<Arg> => {
+  onlyKnown(options, ["match", "count", "type"])
+  return [
+    ...(options.match === undefined ? [] : ["MATCH", options.match]),
+    ...(options.count === undefined ? [] : ["COUNT", options.count]),
+    ...(options.type === undefined ? [] : ["TYPE", options.type])
+  ]
+}
 
 export const keys = <E, R>(stepper: Stepper<E, R>, options?: ScanOptions): Stream.Stream<string, E, R> =>
   steps(stepper, (cursor) => make("SCAN", [cursor, ...args(options)], pair(text, list(text))), true)

@@ -29,7 +29,8 @@ export const make = (
     ...care(id),
     connect: (signals) => open(script, ++connections, signals.onBroken),
     validate: () => Effect.void,
-    sharers: 128
+    sharers: 128,
+    joins: "busiest"
   }
   // Connections come as they are needed, so that their numbers say who had to have one of its own.
   const options = { name: id, minConnections: 0, startup: "lazy" as const, metrics: false }
@@ -100,6 +101,10 @@ class Server implements Carrier {
 
   sendTo(request: Request): void {
     this.send(request)
+  }
+
+  unsent(): number {
+    return 0
   }
 
   sendTogether(requests: ReadonlyArray<Request>): void {

@@ -21,16 +21,15 @@ export const one = <A>(
     const request = new Request(command.name, encodeAll(command.args), (request, reply, error) => {
       session.finish(request, error)
       // The decoder may be the user's: it runs in the fiber, where its bugs are defects of the fiber.
-      resume(error === undefined ? Effect.suspend(() => decoded(command, reply)) : failed(request, error))
+      resume(error === undefined ? Effect.suspend(() => decoded(session, command, reply)) : failed(request, error))
     })
     session.send(request, primary)
-    // Nobody need be told that one is no longer waited for, but for one that may never be answered.
-    return request.isBlocking ? Effect.sync(() => session.abandon(request)) : undefined
+    return request.isBlocking ? Effect.sync(() => session.abandon(request)) : session.leave
   })
 
-const decoded = <A>(command: Command<A>, reply: RawReply): Exit.Exit<A, RedisError> => {
+const decoded = <A>(session: Session, command: Command<A>, reply: RawReply): Exit.Exit<A, RedisError> => {
   const value = command.decode(reply)
-  return value instanceof Mismatch ? Exit.fail(unexpected(command.name, value)) : Exit.succeed(value)
+  return value instanceof Mismatch ? Exit.fail(unexpected(session, command.name, value)) : Exit.succeed(value)
 }
 
 /** Runs several commands, sent in one go. Each has its own answer or error. */
@@ -45,7 +44,7 @@ export const many = (
     }
     return Effect.map(
       answers(session, commands, send),
-      (outcomes) => commands.map((command, i) => resultOf(command, outcomes[i]!))
+      (outcomes) => commands.map((command, i) => resultOf(session, command, outcomes[i]!))
     )
   })
 
@@ -74,18 +73,21 @@ export const answers = (
       })
     )
     send(requests)
-    return Effect.sync(() => {
-      for (const request of requests) {
-        if (request.isBlocking && request.onDone !== undefined) return session.abandon(request)
-      }
+    return Effect.suspend(() => {
+      const blocking = requests.find((request) => request.isBlocking && request.onDone !== undefined)
+      return blocking === undefined ? session.leave : Effect.sync(() => session.abandon(blocking))
     })
   })
 
 /** Reads one outcome of several. */
-export const resultOf = <A>(command: Command<A>, { error, reply }: Outcome): Result.Result<A, RedisError> => {
+export const resultOf = <A>(
+  session: Session,
+  command: Command<A>,
+  { error, reply }: Outcome
+): Result.Result<A, RedisError> => {
   if (error !== undefined) return Result.fail(error)
   const value = command.decode(reply)
-  return value instanceof Mismatch ? Result.fail(unexpected(command.name, value)) : Result.succeed(value)
+  return value instanceof Mismatch ? Result.fail(unexpected(session, command.name, value)) : Result.succeed(value)
 }
 
 const failed = (request: Request, error: unknown): Exit.Exit<never, RedisError> =>
@@ -94,8 +96,11 @@ const failed = (request: Request, error: unknown): Exit.Exit<never, RedisError> 
 const failure = (request: Request, error: unknown): RedisError =>
   error instanceof RedisError ? error : Fault.make(request.name.toUpperCase(), request.args, error, request.wasSent)
 
-export const unexpected = (command: string, { expected }: Mismatch): RedisError =>
-  new RedisError({ command, reason: new UnexpectedReply({ expected }) })
+/** The error of an answer that can't be that of its command. */
+export const unexpected = (session: Session, command: string, { expected }: Mismatch): RedisError => {
+  session.distrust()
+  return new RedisError({ command, reason: new UnexpectedReply({ expected }) })
+}
 
 const encodeAll = (args: ReadonlyArray<Arg>): ReadonlyArray<EncodedArg> => {
   for (let i = 0; i < args.length; i++) {

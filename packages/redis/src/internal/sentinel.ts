@@ -22,10 +22,14 @@ export const locate = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Address, RedisError> {
   let last = "none was asked"
   for (const node of topology.nodes) {
-    const answer = yield* ask(settings, topology, node).pipe(
-      Effect.scoped,
-      Effect.timeoutOrElse({ duration: answerLimit, orElse: () => Effect.fail(silent(node)) }),
-      Effect.result
+    const asked = Effect.scoped(ask(settings, topology, node))
+    // Behind the last there is none to be asked in its place.
+    const isLast = node === topology.nodes.at(-1)
+    const answer = yield* Effect.result(
+      isLast ? asked : Effect.timeoutOrElse(asked, {
+        duration: answerLimit,
+        orElse: () => Effect.fail(silent(node))
+      })
     )
     if (Result.isSuccess(answer) && answer.success !== undefined) return answer.success
     last = Result.isSuccess(answer)
@@ -46,7 +50,7 @@ const silent = (node: Address): RedisError =>
 const ask = Effect.fnUntraced(function*(settings: ConnectionSettings, topology: Sentinel, address: Address) {
   const node = yield* Node.open(settings, address, () => {})
   const call = (name: string, ...args: ReadonlyArray<string>) =>
-    Effect.mapError(node.call(name, ...args), (error) => Fault.ofDial(addressText(address), error, true))
+    Effect.mapError(node.call(name, ...args), (error) => Fault.ofDial(addressText(address), error, true, args))
   const { password, username } = topology
   if (password !== undefined) {
     yield* call("AUTH", ...(username === undefined ? [] : [username]), Redacted.value(password))

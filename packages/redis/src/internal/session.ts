@@ -20,6 +20,8 @@ export interface Carrier {
   readonly primaries: () => number
   /** Sends what must reach one server without anything in between. */
   readonly sendTogether: (requests: ReadonlyArray<Request>) => void
+  /** How many bytes wait until a server takes them. */
+  readonly unsent: () => number
   /** Ends all its sockets at once. */
   readonly destroy: (cause: Error) => void
   /** Where to listen: at the server that serves a sharded channel, or at any for what all of them serve. */
@@ -52,6 +54,7 @@ export class Session {
   private readonly outstanding = new Set<Request>()
   private ended: Error | undefined
   private hasRefusedWrite = false
+  private isMistaken = false
   private isInTransaction = false
   private isWatching = false
   private isStained = false
@@ -60,6 +63,7 @@ export class Session {
   private onQuiet: (() => void) | undefined
   private readonly busy = Latch.makeUnsafe(false)
   private isTimed = false
+  private isOverrun = false
 
   constructor(carrier: Carrier, options: SessionOptions, clock: Clock.Clock, onEnd: (cause: Error) => void) {
     this.carrier = carrier
@@ -96,7 +100,7 @@ export class Session {
     this.mark(request)
     // One that blocks has the time that the server was given for it besides.
     const allowed = request.isBlocking ? Dirt.blockLimit(request.name, request.args) : 0
-    request.deadline = this.clock.currentTimeMillisUnsafe() + allowed + this.options.commandTimeout
+    request.deadline = this.now() + allowed + this.options.commandTimeout
     if (!this.isTimed) {
       this.isTimed = true
       this.busy.openUnsafe()
@@ -147,6 +151,29 @@ export class Session {
     }
   }
 
+  /** A clock that may be set would give commands up too early, or never. */
+  private now(): number {
+    return Number(this.clock.monotonicTimeNanosUnsafe()) / 1_000_000
+  }
+
+  /** An answer can't be that of its command: perhaps it is another's, and so are those that follow. */
+  distrust(): void {
+    this.isMistaken = true
+  }
+
+  /** Whether a transaction was begun by hand. */
+  get isInOpenTransaction(): boolean {
+    return this.isInTransaction
+  }
+
+  /**
+   * Somebody no longer waits for an answer, but the server still has to take the command. Where it takes nothing, nobody
+   * else joins in.
+   */
+  readonly leave: Effect.Effect<void> = Effect.sync(() => {
+    if (this.carrier.unsent() > mostUnsent) this.isOverrun = true
+  })
+
   /** A borrower no longer waits for an answer that may never come. */
   abandon(request: Request): void {
     this.kill(new Error(`${request.name} was interrupted`))
@@ -168,7 +195,8 @@ export class Session {
 
   /** Whether the session can't be used after a lease. */
   get isBroken(): boolean {
-    return this.ended !== undefined || (this.hasRefusedWrite && this.options.expectsWrites)
+    return this.ended !== undefined || this.isMistaken || this.isOverrun ||
+      (this.hasRefusedWrite && this.options.expectsWrites)
   }
 
   /** What must be done before the next lease; `undefined` if nothing. */
@@ -227,7 +255,7 @@ export class Session {
       this.busy.closeUnsafe()
       return this.busy.await
     }
-    const now = this.clock.currentTimeMillisUnsafe()
+    const now = this.now()
     let next = now + this.options.commandTimeout
     for (const { deadline } of this.outstanding) if (deadline < next) next = deadline
     if (next > now) return Effect.sleep(next - now)
@@ -248,6 +276,9 @@ export class Session {
     this.carrier.destroy(cause)
   }
 }
+
+/** Bytes that may be left to a server by those who no longer wait, so that a server that hangs fills no memory. */
+const mostUnsent = 16 * 1024 * 1024
 
 const unclean = (description: string): Effect.Effect<never, RedisError> =>
   Effect.fail(new RedisError({ command: "reset", reason: new ConnectionLost({ wasSent: false, description }) }))

@@ -3,7 +3,7 @@
  *
  * A command that leaves nothing behind shares one with others; any other has one to itself.
  */
-import type { PoolError } from "@effect-pools/core/PoolError"
+import { type PoolError, PoolMisuse } from "@effect-pools/core/PoolError"
 import type * as Effect from "effect/Effect"
 import type { Command, Decoder } from "../RedisCommand.ts"
 import { commands, type Methods } from "../RedisCommands.ts"
@@ -20,8 +20,7 @@ type AnyCommand = Command<unknown>
 export type Statics<Self> = Methods<RedisError | PoolError, Self> & Runner<PoolError, Self>
 
 export const make = <Self>(withPool: WithPool<Self>): Statics<Self> => {
-  const run = <A>(command: Command<A>) =>
-    withPool((pool) => borrow(pool, Dirt.isShareable(command), (lease) => lease.run(command)))
+  const run = <A>(command: Command<A>) => withPool((pool) => alone(pool, command))
   const stepper: Scan.Stepper<RedisError | PoolError, Self> = {
     runAt: (command, primary) => withPool((pool) => borrow(pool, true, (lease) => lease.runAt(command, primary)))
   }
@@ -46,11 +45,7 @@ export const make = <Self>(withPool: WithPool<Self>): Statics<Self> => {
   } satisfies Record<keyof Runner<never>, unknown> & Pick<Runner<PoolError, Self>, "scan" | "hscan" | "sscan" | "zscan">
   const methods: Record<string, unknown> = { ...runner }
   for (const [name, make] of Object.entries(commands) as ReadonlyArray<[string, (...args: any) => AnyCommand]>) {
-    methods[name] = (...args: ReadonlyArray<unknown>) =>
-      withPool((pool) => {
-        const command = make(...args)
-        return borrow(pool, Dirt.isShareable(command), (lease) => lease.run(command))
-      })
+    methods[name] = (...args: ReadonlyArray<unknown>) => withPool((pool) => alone(pool, make(...args)))
   }
   // One by one they are what the type says; TypeScript can't see it in a loop.
   return methods as unknown as Statics<Self>
@@ -58,6 +53,18 @@ export const make = <Self>(withPool: WithPool<Self>): Statics<Self> => {
 
 /** Runs an effect of the pool. What is thrown while it is made is a defect of the effect. */
 export type WithPool<R> = <A, E>(f: (pool: Pool) => Effect.Effect<A, E>) => Effect.Effect<A, E, R>
+
+/** Runs one command on a connection that is given back after it. */
+const alone = <A>(pool: Pool, command: Command<A>): Effect.Effect<A, RedisError | PoolError> => {
+  if (Dirt.isPreparation(command)) {
+    const rule =
+      `${command.name} has an effect only on the connection that it was sent on, which would be given back ` +
+      "at once: call it within withConnection, together with what it is for" +
+      (command.name.endsWith("SUBSCRIBE") ? ", or use subscribe" : "")
+    throw new PoolMisuse({ pool: pool.name, rule })
+  }
+  return borrow(pool, Dirt.isShareable(command), (lease) => lease.run(command))
+}
 
 const borrow = <A, E>(
   pool: Pool,

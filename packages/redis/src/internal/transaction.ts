@@ -3,8 +3,8 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Result from "effect/Result"
-import type { Command, RawReply } from "../RedisCommand.ts"
-import { RedisError, TransactionAborted, UnexpectedReply } from "../RedisError.ts"
+import { type Command, Mismatch, type RawReply } from "../RedisCommand.ts"
+import { RedisError, TransactionAborted } from "../RedisError.ts"
 import * as Fault from "./fault.ts"
 import * as Send from "./send.ts"
 import type { Session } from "./session.ts"
@@ -22,24 +22,29 @@ export const run = (
     const commands = prepare()
     return Effect.flatMap(
       Send.answers(session, [multi, ...commands, exec], (requests) => session.sendTogether(requests)),
-      (outcomes) => results(commands, outcomes)
+      (outcomes) => results(session, commands, outcomes)
     )
   })
 
+const isAccepted = ({ reply }: Send.Outcome, i: number): boolean => String(reply) === (i === 0 ? "OK" : "QUEUED")
+const notAccepted = new Mismatch("OK, and QUEUED for each command of the transaction")
+const notAnswers = new Mismatch("the answers of the transaction")
+
 const results = (
+  session: Session,
   commands: ReadonlyArray<Command<unknown>>,
   outcomes: ReadonlyArray<Send.Outcome>
 ): Effect.Effect<Results, RedisError> => {
   // One that was not accepted is the reason why none was run: its error says more than that of EXEC.
   const refused = outcomes.find(({ error }) => error !== undefined)?.error
   if (refused !== undefined) return Effect.fail(refused)
+  if (!outcomes.slice(0, -1).every(isAccepted)) return Effect.fail(Send.unexpected(session, "MULTI", notAccepted))
   const reply = outcomes.at(-1)!.reply
   if (reply === null) return Effect.fail(new RedisError({ command: "EXEC", reason: new TransactionAborted() }))
   if (!Array.isArray(reply) || reply.length !== commands.length) {
-    const reason = new UnexpectedReply({ expected: "the answers of the transaction" })
-    return Effect.fail(new RedisError({ command: "EXEC", reason }))
+    return Effect.fail(Send.unexpected(session, "EXEC", notAnswers))
   }
-  return Effect.succeed(commands.map((command, i) => Send.resultOf(command, outcomeOf(command, reply[i]))))
+  return Effect.succeed(commands.map((command, i) => Send.resultOf(session, command, outcomeOf(command, reply[i]))))
 }
 
 const outcomeOf = (command: Command<unknown>, reply: RawReply): Send.Outcome =>

@@ -13,27 +13,24 @@ export const expiry = (input: Duration.Input): number => {
   return millis
 }
 
-/** Seconds that a command may block; `"Infinity"` is 0, which waits for ever. */
-export const blockSeconds = (input: Duration.Input): number => {
-  const millis = Duration.toMillis(Duration.fromInputUnsafe(input))
-  return millis === Infinity ? 0 : Math.max(millis, 1) / 1000
-}
-
 /** Milliseconds that a command may block; `"Infinity"` is 0, which waits for ever. */
 export const blockMillis = (input: Duration.Input): number => {
-  const millis = Duration.toMillis(Duration.fromInputUnsafe(input))
-  return millis === Infinity ? 0 : Math.max(Math.ceil(millis), 1)
+  const millis = Math.ceil(Duration.toMillis(Duration.fromInputUnsafe(input)))
+  if (millis < 1) throw new RangeError("a timeout must be at least 1 millisecond; \"Infinity\" waits for ever")
+  return millis === Infinity ? 0 : millis
+}
+
+/** The same in seconds. */
+export const blockSeconds = (input: Duration.Input): number => blockMillis(input) / 1000
+
+/** Refuses options that nobody would notice: those of other clients, such as `EX`. */
+export const onlyKnown = (options: object | undefined, known: ReadonlyArray<string>): void => {
+  for (const option in options) {
+    if (!known.includes(option)) throw new TypeError(`${option} is not an option here: there are ${known.join(", ")}`)
+  }
 }
 
 export type Fields = Readonly<Record<string, Arg>> | ReadonlyArray<readonly [Arg, Arg]>
 
 export const flatten = (fields: Fields): ReadonlyArray<Arg> =>
   (Array.isArray(fields) ? fields : Object.entries(fields)).flat() as ReadonlyArray<Arg>
-
-/** What `scan` and its like may be told. */
-export interface ScanOptions {
-  /** A glob-style pattern. */
-  readonly match?: string | undefined
-  /** How much the server looks at in one step. Default: the server's, 10. It does not limit the result. */
-  readonly count?: number | undefined
-}

@@ -16,7 +16,7 @@ import {
   type RawReply,
   text
 } from "../../RedisCommand.ts"
-import { blockSeconds } from "./args.ts"
+import { blockSeconds, onlyKnown } from "./args.ts"
 
 /** A member and its score. */
 export type Scored = readonly [member: string, score: number]
@@ -44,6 +44,7 @@ const score = (value: number): string => value === Infinity ? "+inf" : value ===
 const bound = (value: Arg): Arg => typeof value === "number" ? score(value) : value
 
 const zaddArgs = (entries: ReadonlyArray<Scored>, options: ZaddOptions = {}): ReadonlyArray<Arg> => {
+  onlyKnown(options, ["condition", "compare", "changed"])
   const args: Array<Arg> = []
   if (options.condition !== undefined) args.push(options.condition)
   if (options.compare !== undefined) args.push(options.compare)
@@ -53,6 +54,7 @@ const zaddArgs = (entries: ReadonlyArray<Scored>, options: ZaddOptions = {}): Re
 }
 
 const rangeArgs = (key: Arg, start: Arg, stop: Arg, options: ZrangeOptions = {}): ReadonlyArray<Arg> => {
+  onlyKnown(options, ["by", "reverse", "limit"])
   const args: Array<Arg> = [key, bound(start), bound(stop)]
   if (options.by === "score") args.push("BYSCORE")
   if (options.by === "lex") args.push("BYLEX")

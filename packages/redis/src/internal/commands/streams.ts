@@ -1,7 +1,7 @@
 /**
  * The commands of streams.
  */
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import {
   any,
   type Arg,
@@ -18,7 +18,7 @@ import {
   type Reply,
   text
 } from "../../RedisCommand.ts"
-import { blockMillis, type Fields, flatten } from "./args.ts"
+import { blockMillis, type Fields, flatten, onlyKnown } from "./args.ts"
 
 /** One entry of a stream. */
 export interface StreamEntry {
@@ -53,21 +53,27 @@ const read = map(
   (streams): Readonly<Record<string, ReadonlyArray<StreamEntry>>> => Object.fromEntries(streams ?? [])
 )
 
-const xaddArgs = (key: Arg, values: Fields, options: XaddOptions = {}): ReadonlyArray<Arg> => [
-  key,
-  ...(options.noCreate === true ? ["NOMKSTREAM"] : []),
-  ...(options.maxLength === undefined ? [] : ["MAXLEN", "~", options.maxLength]),
-  options.id ?? "*",
-  ...flatten(values)
-]
+const xaddArgs = (key: Arg, values: Fields, options: XaddOptions = {}): ReadonlyArray<Arg> => {
+  onlyKnown(options, ["id", "maxLength", "noCreate"])
+  return [
+    key,
+    ...(options.noCreate === true ? ["NOMKSTREAM"] : []),
+    ...(options.maxLength === undefined ? [] : ["MAXLEN", "~", options.maxLength]),
+    options.id ?? "*",
+    ...flatten(values)
+  ]
+}
 
-const readArgs = (streams: Readonly<Record<string, string>>, options: XreadOptions = {}): ReadonlyArray<Arg> => [
-  ...(options.count === undefined ? [] : ["COUNT", options.count]),
-  ...(options.block === undefined ? [] : ["BLOCK", blockMillis(options.block)]),
-  "STREAMS",
-  ...Object.keys(streams),
-  ...Object.values(streams)
-]
+const readArgs = (streams: Readonly<Record<string, string>>, options: XreadOptions = {}): ReadonlyArray<Arg> => {
+  onlyKnown(options, ["count", "block"])
+  return [
+    ...(options.count === undefined ? [] : ["COUNT", options.count]),
+    ...(options.block === undefined ? [] : ["BLOCK", blockMillis(options.block)]),
+    "STREAMS",
+    ...Object.keys(streams),
+    ...Object.values(streams)
+  ]
+}
 
 const countArgs = (count: number | undefined): ReadonlyArray<Arg> => count === undefined ? [] : ["COUNT", count]
 
@@ -112,5 +118,5 @@ export const streams = {
     consumer: Arg,
     idle: Duration.Input,
     start: string
-  ): Command<Reply> => make("XAUTOCLAIM", [key, group, consumer, blockMillis(idle), start], any)
+  ): Command<Reply> => make("XAUTOCLAIM", [key, group, consumer, Math.ceil(Duration.toMillis(idle)), start], any)
 }

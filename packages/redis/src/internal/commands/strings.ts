@@ -18,7 +18,7 @@ import {
   type RawReply,
   text
 } from "../../RedisCommand.ts"
-import { expiry } from "./args.ts"
+import { expiry, onlyKnown } from "./args.ts"
 
 /** What `set` may be told. */
 export interface SetOptions {
@@ -32,6 +32,7 @@ export interface SetOptions {
 
 const setArgs = (key: Arg, value: Arg, options: SetOptions | undefined): ReadonlyArray<Arg> => {
   if (options === undefined) return [key, value]
+  onlyKnown(options, ["ttl", "keepTtl", "condition"])
   const args: Array<Arg> = [key, value]
   if (options.condition !== undefined) args.push(options.condition)
   if (options.ttl !== undefined) args.push("PX", expiry(options.ttl))

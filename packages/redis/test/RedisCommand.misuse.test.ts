@@ -1,0 +1,60 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Effect, Exit } from "effect"
+import { Cache, misuseOf } from "./support.ts"
+
+const defectOf = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.map(Effect.exit(effect), (exit) => Exit.isFailure(exit) ? String(Cause.squash(exit.cause)) : "it succeeded")
+
+describe("the mistakes of a caller", () => {
+  it.effect("an option of another client is refused, and not left out", () =>
+    Effect.gen(function*() {
+      const ex = { EX: 10 } as object
+      for (
+        const effect of [
+          Cache.set("a", "b", ex),
+          Cache.zadd("z", [["m", 1]], ex),
+          Cache.zrange("z", 0, -1, ex),
+          Cache.xadd("x", { a: 1 }, ex),
+          Cache.xread({ x: "0" }, ex)
+        ]
+      ) assert.include(yield* defectOf<unknown, unknown, Cache>(effect), "EX is not an option here")
+    }).pipe(Effect.provide(Cache.layerTest(() => "OK"))))
+
+  it.effect("a wait of nothing, which would be a wait for ever or a busy loop, is refused", () =>
+    Effect.gen(function*() {
+      for (const timeout of [0, -1, "0 millis"] as const) {
+        assert.include(yield* defectOf(Cache.blpop(["a"], timeout)), "at least 1 millisecond")
+        assert.include(yield* defectOf(Cache.xread({ a: "$" }, { block: timeout })), "at least 1 millisecond")
+        assert.include(yield* defectOf(Cache.set("a", "b", { ttl: timeout })), "at least 1 millisecond")
+      }
+    }).pipe(Effect.provide(Cache.layerTest(() => null))))
+
+  it.effect("an effect in place of a command is told from one", () =>
+    Effect.gen(function*() {
+      const effects = [Cache.get("a")] as never
+      assert.include(yield* defectOf(Cache.pipeline(effects)), "redis.get(")
+      assert.include(yield* defectOf(Cache.multi(effects)), "redis.get(")
+      assert.include(yield* defectOf(Cache.withConnection((redis) => redis.pipeline(effects))), "redis.get(")
+    }).pipe(Effect.provide(Cache.layerTest(() => null))))
+
+  it.effect("a transaction within a transaction is refused, and so is one that ends by itself", () =>
+    Effect.gen(function*() {
+      const nested = Cache.withConnection((redis) =>
+        Effect.andThen(redis.command("MULTI"), redis.multi((redis) => [redis.get("a")]))
+      )
+      assert.include(misuseOf(yield* Effect.exit(nested)), "MULTI had begun")
+      for (const name of ["MULTI", "EXEC", "DISCARD"]) {
+        const exit = yield* Effect.exit(Cache.multi((redis) => [redis.get("a"), redis.command(name)]))
+        assert.include(misuseOf(exit), `${name} can't be a part of multi`)
+      }
+    }).pipe(Effect.provide(Cache.layerTest(() => null))))
+
+  it.effect("a command that only prepares others is refused where none can follow", () =>
+    Effect.gen(function*() {
+      for (const name of ["WATCH", "UNWATCH", "SELECT", "MULTI", "MONITOR", "AUTH", "SUBSCRIBE", "RESET"]) {
+        assert.include(misuseOf(yield* Effect.exit(Cache.command(name, "a"))), "withConnection")
+      }
+      assert.include(misuseOf(yield* Effect.exit(Cache.command("SUBSCRIBE", "a"))), "use subscribe")
+      assert.strictEqual(yield* Cache.command("CLIENT", "LIST"), "OK")
+    }).pipe(Effect.provide(Cache.layerTest(() => "OK"))))
+})

@@ -1,0 +1,127 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Arbitrary, Schema } from "effect"
+import type { RawReply } from "../../src/RedisCommand.ts"
+import { Parser } from "../../src/internal/resp.ts"
+
+/** What is read of chunks, and what was wrong with them. */
+const read = (chunks: ReadonlyArray<string | Buffer>, maxReplySize = 65_536) => {
+  const replies: Array<RawReply> = []
+  const parser = new Parser(maxReplySize, (reply) => {
+    replies.push(reply)
+    return undefined
+  })
+  let fault: string | undefined
+  for (const chunk of chunks) fault = parser.write(Buffer.from(chunk as Buffer))
+  return { replies: replies.map(shown), fault }
+}
+
+/** Texts in place of bytes, and errors by their message. */
+const shown = (reply: RawReply): unknown =>
+  Buffer.isBuffer(reply)
+    ? reply.toString()
+    : reply instanceof Error
+    ? `${reply.name}: ${reply.message}`
+    : Array.isArray(reply)
+    ? reply.map(shown)
+    : reply
+
+const answers =
+  "+OK\r\n-WRONGTYPE no\r\n:-7\r\n$0\r\n\r\n$-1\r\n*-1\r\n*0\r\n*3\r\n$4\r\na\r\nb\r\n*2\r\n:1\r\n-ERR in it\r\n+ä\r\n+\r\n"
+const values = [
+  "OK",
+  "ReplyError: WRONGTYPE no",
+  -7,
+  "",
+  null,
+  null,
+  [],
+  ["a\r\nb", [1, "ReplyError: ERR in it"], "ä"],
+  ""
+]
+
+describe("the reader of answers", () => {
+  it("reads every kind of answer", () => {
+    assert.deepStrictEqual(read([answers]), { replies: values, fault: undefined })
+  })
+
+  it("reads the same wherever a chunk ends", () => {
+    const bytes = Buffer.from(answers)
+    for (let first = 0; first <= bytes.length; first++) {
+      const chunks = [bytes.subarray(0, first), bytes.subarray(first)]
+      assert.deepStrictEqual(read(chunks), { replies: values, fault: undefined }, `cut at ${first}`)
+    }
+    assert.deepStrictEqual(read(Array.from(bytes, (byte) => Buffer.from([byte]))).replies, values)
+  })
+
+  it.prop(
+    "whatever comes, it does not throw, and reads nothing after a fault",
+    [Arbitrary.array(Arbitrary.schema(Schema.Literals(["*", "$", ":", "+", "-", "1", "2", "9", "\r\n", "\n", "a"])))],
+    ([parts]) => {
+      const parser = new Parser(65_536, () => undefined)
+      const fault = parts.map((part) => parser.write(Buffer.from(part))).find((found) => found !== undefined)
+      return fault === undefined || parser.write(Buffer.from("+OK\r\n")) === fault
+    },
+    { arbitrary: { runs: 500 } }
+  )
+
+  for (
+    const wrong of [
+      "H",
+      "\r\n",
+      "\n",
+      "+OK\n",
+      ":\r\n",
+      ":1a\r\n",
+      ":--1\r\n",
+      "$-2\r\n",
+      "*-2\r\n",
+      "$abc\r\n",
+      "$\r\n",
+      "$3\r\nabcd\r\n",
+      "$99999999999999999999\r\n",
+      "$999999999999999999999999999\r\n",
+      "%1\r\n",
+      ">1\r\n",
+      "_\r\n"
+    ]
+  ) {
+    it(`${JSON.stringify(wrong)} is no answer`, () => {
+      const { fault, replies } = read([wrong, "+OK\r\n"])
+      assert.include(fault, "protocol")
+      assert.deepStrictEqual(replies, [])
+    })
+  }
+
+  it("integers that a number can't hold are not rounded", () => {
+    const { replies } = read([":9007199254740993\r\n:-9223372036854775808\r\n:9007199254740991\r\n"])
+    assert.deepStrictEqual(replies, [9_007_199_254_740_993n, -9_223_372_036_854_775_808n, 9_007_199_254_740_991])
+  })
+
+  it("an answer ends at the limit, be it one long or many short ones", () => {
+    const limit = 65_536
+    assert.strictEqual(
+      read([`$65527\r\n${"x".repeat(65_527)}\r\n`], limit).fault,
+      "an answer is larger than 65536 bytes (maxReplySize)"
+    )
+    assert.isUndefined(read([`$65527\r\n${"x".repeat(65_527)}\r\n`], limit + 1).fault)
+    for (
+      const endless of ["$65537\r\n", "*65537\r\n", "+" + "x".repeat(70_000), "*60000\r\n" + ":1\r\n".repeat(20_000)]
+    ) {
+      assert.include(read([endless], limit).fault, "maxReplySize")
+    }
+    // Each by itself has room.
+    assert.isUndefined(read([":1\r\n".repeat(20_000)], limit).fault)
+  })
+
+  it("lists in lists without end are no recursion", () => {
+    assert.include(read(["*1\r\n".repeat(10_000)]).fault, "lists in lists")
+    assert.isUndefined(read([`${"*1\r\n".repeat(200)}:1\r\n`]).fault)
+  })
+
+  it("what the taker of an answer calls wrong ends the reading", () => {
+    let taken = 0
+    const parser = new Parser(65_536, () => ++taken === 2 ? "enough" : undefined)
+    assert.strictEqual(parser.write(Buffer.from(":1\r\n:2\r\n:3\r\n")), "enough")
+    assert.strictEqual(taken, 2)
+  })
+})
