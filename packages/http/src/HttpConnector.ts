@@ -13,7 +13,7 @@ import type { HttpClient } from "effect/http/HttpClient"
 import type * as Scope from "effect/Scope"
 import type { HttpOptions } from "./HttpConfig.ts"
 import type { Connection } from "./internal/connection.ts"
-import { ConnectionEnded, make as makeConnector } from "./internal/connector.ts"
+import { make as makeConnector } from "./internal/connector.ts"
 import * as Options from "./internal/options.ts"
 
 /**
@@ -51,7 +51,9 @@ export const make = Effect.fnUntraced(function*(
     return yield* new InvalidOption({ option: "upstreams", rule: "has an effect in an HttpPool only" })
   }
   const { members } = yield* Effect.fromResult(Options.check(options, name))
-  return yield* makeConnector(name, members[0]!.settings, {
-    onEnded: (_, signals) => signals.onBroken(new ConnectionEnded())
-  })
+  const { settings } = members[0]!
+  if (settings.maxRetryAfter > 0) {
+    return yield* new InvalidOption({ option: "maxRetryAfter", rule: "has an effect in an HttpPool only" })
+  }
+  return yield* makeConnector(name, settings, undefined)
 })

@@ -75,6 +75,8 @@ describe("what is refused", () => {
     Effect.gen(function*() {
       const error = yield* Effect.flip(Effect.scoped(HttpConnector.make({ upstreams: [{ origin }] })))
       assert.strictEqual(error.option, "upstreams")
+      const another = yield* Effect.flip(Effect.scoped(HttpConnector.make({ origin, maxRetryAfter: "1 minute" })))
+      assert.strictEqual(another.option, "maxRetryAfter")
     }))
 })
 

@@ -47,6 +47,30 @@ describe("layerTest", () => {
       throw new Error("no script for this")
     }))))
 
+  it.effect("a function that returns no response is told so", () =>
+    Effect.gen(function*() {
+      for (const path of ["/nothing", "/promise"]) {
+        const error = yield* Effect.flip(Api.get(path))
+        assert.include(error.message, "must return a Response")
+      }
+    }).pipe(
+      // What the compiler refuses, a program without types can do.
+      Effect.provide(Api.layerTest(
+        (({ url }: { readonly url: string }) =>
+          url.endsWith("/promise") ? Promise.resolve(new Response()) : undefined) as never
+      ))
+    ))
+
+  it.effect("all cookies of a response arrive", () =>
+    Effect.gen(function*() {
+      const { cookies } = yield* Api.get("/")
+      assert.deepStrictEqual(Object.keys(cookies.cookies), ["a", "b"])
+    }).pipe(
+      Effect.provide(
+        Api.layerTest(() => new Response("", { headers: [["set-cookie", "a=1; Path=/"], ["set-cookie", "b=2"]] }))
+      )
+    ))
+
   it.effect("the pool is a real one: leases are counted and end", () =>
     Effect.gen(function*() {
       const client = yield* Api.withConnection((client) => Effect.as(client.get("/"), client))

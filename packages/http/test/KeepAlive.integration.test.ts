@@ -21,7 +21,7 @@ describe("keep-alive", () => {
           yield* eventually("the connection is gone", Effect.map(Api.stats, ({ total }) => total === 0))
           yield* eventually("the server saw its end", Effect.sync(() => closedByUs.length === 1))
           const { retired } = (yield* Api.stats).counts
-          assert.deepInclude(retired, { broken: 0, invalid: 0, invalidated: 1 })
+          assert.deepInclude(retired, { broken: 0, invalid: 0, ended: 1 })
         })
       )
     }))
@@ -54,7 +54,7 @@ describe("keep-alive", () => {
           assert.strictEqual(server.accepted(), 5)
           const { ended, failedToValidate, retired } = (yield* Api.stats).counts
           assert.strictEqual(ended.success, 5)
-          assert.deepInclude(retired, { broken: 0, invalidated: 5 })
+          assert.deepInclude(retired, { broken: 0, ended: 5 })
           assert.strictEqual(failedToValidate, 0)
         })
       )

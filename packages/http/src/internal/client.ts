@@ -70,7 +70,8 @@ const tracing = <E extends Failure | PoolError>(
     // The type of `make` has no place for errors of others; nothing in it depends on which errors there are.
     return Effect.flatMap(prepare.job(request, target.success, signal, fiber), send as unknown as Send<Failure>)
   })
-  return HttpClient.mapRequest(client, (request) => prepare.absolute(request)) as unknown as HttpClient.HttpClient.With<
+  const relative = HttpClient.mapRequestEffect(client, (request) => Effect.fromResult(prepare.absolute(request)))
+  return relative as unknown as HttpClient.HttpClient.With<
     E | Failure
   >
 }

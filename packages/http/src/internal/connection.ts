@@ -1,7 +1,8 @@
 /**
  * One connection to the origin, as the pool holds it.
  */
-import { type Exchange, GivenUp } from "./exchange.ts"
+import type { Signals } from "@effect-pools/core/Connector"
+import { type Exchange, isOurs } from "./exchange.ts"
 import type { Job } from "./job.ts"
 import * as KeepAlive from "./keepAlive.ts"
 import type { Watch } from "./watch.ts"
@@ -22,10 +23,7 @@ export interface Wire {
 
 /** Whom a connection tells about itself. */
 interface Keeper {
-  /** It is dead. */
-  readonly broken: (cause: unknown) => void
-  /** It ended, or is about to, as HTTP provides for: nothing is wrong with the others. */
-  readonly ended: () => void
+  readonly signals: Signals
   /** The server asked not to be asked for a while. */
   readonly asked: (exchange: Exchange) => void
   readonly watch: Watch
@@ -35,7 +33,6 @@ interface Keeper {
 
 export class Connection implements KeepAlive.Kept {
   readonly wire: Wire
-  readonly number: number
   readonly exchanges = new Set<Exchange>()
   /** How long it may be idle, as the server said; `Infinity` while it has said nothing. */
   keepAlive = Infinity
@@ -47,9 +44,8 @@ export class Connection implements KeepAlive.Kept {
   private readonly keeper: Keeper
   private hint: string | undefined = undefined
 
-  constructor(wire: Wire, number: number, keeper: Keeper) {
+  constructor(wire: Wire, keeper: Keeper) {
     this.wire = wire
-    this.number = number
     this.keeper = keeper
   }
 
@@ -79,21 +75,22 @@ export class Connection implements KeepAlive.Kept {
     if (this.isMultiplexed) return
     if (this.wire.isOpen()) this.heed(exchange)
     // Closed with its response, or by us in the middle of it: nothing is wrong with the server.
-    else if (exchange.error === undefined || exchange.error instanceof GivenUp) this.end()
+    else if (exchange.error === undefined || isOurs(exchange.error)) this.end()
     else this.break(exchange.error)
   }
 
   readonly break = (cause: unknown): void => {
-    if (this.isBroken) return
+    if (this.isBroken || this.isEnded) return
     this.isBroken = true
-    this.keeper.broken(cause)
+    this.keeper.signals.onBroken(cause)
   }
 
+  /** It ended, or is about to, as HTTP provides for: nothing is wrong with the others. */
   readonly end = (): void => {
     if (this.isEnded || this.isBroken) return
     this.isEnded = true
     this.keeper.keepAlive.delete(this)
-    this.keeper.ended()
+    this.keeper.signals.onEnded()
   }
 
   private quiet(): void {

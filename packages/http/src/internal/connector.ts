@@ -20,7 +20,7 @@ import { Watch } from "./watch.ts"
 type HttpConnectorOf = Connector<Connection, HttpConnection>
 
 /** The server, or its rule for idle connections, ended a connection in order. */
-export class ConnectionEnded extends Error {
+class ConnectionEnded extends Error {
   override readonly name = "ConnectionEnded"
   override readonly message: string = "the server ended the connection"
 }
@@ -29,13 +29,13 @@ export class ConnectionEnded extends Error {
 export const make = Effect.fnUntraced(function*(
   name: string,
   settings: HttpSettings,
-  told: Dial.Told,
+  onAsked: ((exchange: Exchange) => void) | undefined,
   dialer: typeof Dial.make = Dial.make
 ): Effect.fn.Return<HttpConnectorOf, never, Scope.Scope> {
   const open = new Set<Connection>()
   const canShare = settings.allowH2 && settings.origin.startsWith("https:")
   const prepare = new Prepare(settings, [settings.origin])
-  const dial = dialer(settings, { watch: yield* Watch.make(settings), keepAlive: yield* KeepAlive.make, ...told })
+  const dial = dialer(settings, { watch: yield* Watch.make(settings), keepAlive: yield* KeepAlive.make, onAsked })
   return {
     connect: (signals) =>
       Effect.tap(dial(signals), (connection) => {
@@ -85,7 +85,12 @@ const probe = (
             if (exchange.error !== undefined) resume(Effect.fail(exchange.error))
             else resume(exchange.status < 500 ? Effect.void : Effect.fail(new BadStatus(exchange.status)))
           })
-          return Effect.sync(() => exchange.abort(new GivenUp("the health request was given up"), true))
+          return Effect.sync(() => {
+            // The pool is told by the validation that failed: to the connection this is no end in order.
+            exchange.onEnd = undefined
+            connection.exchanges.delete(exchange)
+            exchange.abort(new GivenUp("the health request was given up"), true)
+          })
         })
     )
   )
@@ -98,7 +103,6 @@ const quiet = (connection: Connection): Effect.Effect<void> =>
 
 const inspect: HttpConnectorOf["inspect"] = (connection) => ({
   tags: {
-    number: String(connection.number),
     address: connection.wire.address,
     protocol: connection.wire.protocol
   }

@@ -11,7 +11,7 @@ import type * as Scope from "effect/Scope"
 import type { ClientHttp2Session } from "node:http2"
 import type { Socket } from "node:net"
 import type { TLSSocket } from "node:tls"
-import { buildConnector, Client } from "undici"
+import { buildConnector, Client, type Dispatcher } from "undici"
 import * as DialError from "../DialError.ts"
 import { Connection, type Wire } from "./connection.ts"
 import { type Exchange, SocketGone } from "./exchange.ts"
@@ -20,25 +20,18 @@ import type { HttpSettings } from "./settings.ts"
 import * as UndiciInternals from "./undiciInternals.ts"
 import type { Watch } from "./watch.ts"
 
-/** What the connections of a pool tell it. */
-export interface Told {
-  /** A connection ended in order. */
-  readonly onEnded: (connection: Connection, signals: Signals) => void
-  /** The server asked by `Retry-After` not to be asked for a while. */
-  readonly onAsked?: ((exchange: Exchange) => void) | undefined
-}
-
 /** What all connections of a pool share. */
-interface Shared extends Told {
+interface Shared {
   readonly watch: Watch
   readonly keepAlive: KeepAlive
+  /** Told when the server asked by `Retry-After` not to be asked for a while. */
+  readonly onAsked: ((exchange: Exchange) => void) | undefined
 }
 
 export type Dial = (signals: Signals) => Effect.Effect<Connection, DialError.DialError, Scope.Scope>
 
 export const make = (settings: HttpSettings, shared: Shared): Dial => {
   const { address, open } = opener(settings)
-  let number = 0
   return Effect.fnUntraced(function*(signals: Signals) {
     const socket = yield* Effect.acquireRelease(open, closed, { interruptible: true })
     const client = clientOf(settings, socket)
@@ -49,11 +42,12 @@ export const make = (settings: HttpSettings, shared: Shared): Dial => {
       if (connection === undefined) Deferred.doneUnsafe(lost, Effect.fail(DialError.fromCause(error, address)))
       else disconnected(connection, error)
     })
-    yield* attach(client)
+    const servername = new URL(settings.origin).hostname
+    yield* attach(client, servername)
     const session = socket.alpnProtocol === "h2" ? UndiciInternals.sessionOf(socket) : undefined
     if (session !== undefined) yield* Effect.raceFirst(settingsOf(session), Deferred.await(lost))
-    const wire = wireOf(settings, client, socket, session, address)
-    connection = yield* connectionOf(wire, ++number, settings, shared, signals)
+    const wire = wireOf(settings, client, socket, session, { address, servername })
+    connection = yield* connectionOf(wire, settings, shared, signals)
     if (Deferred.isDoneUnsafe(lost)) return yield* Deferred.await(lost)
     if (!wire.isOpen()) return yield* DialError.fromCause(new SocketGone(), address)
     return connection
@@ -63,14 +57,12 @@ export const make = (settings: HttpSettings, shared: Shared): Dial => {
 /** A connection over an open wire, watched until the scope closes. */
 export const connectionOf = (
   wire: Wire,
-  number: number,
   settings: HttpSettings,
-  { keepAlive, onAsked, onEnded, watch }: Shared,
+  { keepAlive, onAsked, watch }: Shared,
   signals: Signals
 ): Effect.Effect<Connection, never, Scope.Scope> => {
-  const connection: Connection = new Connection(wire, number, {
-    broken: signals.onBroken,
-    ended: () => onEnded(connection, signals),
+  const connection = new Connection(wire, {
+    signals,
     asked: (exchange) => onAsked?.(exchange),
     watch,
     keepAlive,
@@ -150,10 +142,10 @@ const clientOf = (settings: HttpSettings, socket: AnySocket): Client => {
  * Makes undici take the socket now: without a request it would not notice that the socket ends. The request is given up
  * before a byte of it is written.
  */
-const attach = (client: Client): Effect.Effect<void> =>
+const attach = (client: Client, servername: string): Effect.Effect<void> =>
   Effect.callback((resume) => {
     const nothing = (): void => {}
-    client.dispatch({ method: "GET", path: "/" }, {
+    client.dispatch(withServername({ method: "GET", path: "/" }, servername), {
       onRequestStart: () => {
         throw new SocketGone()
       },
@@ -163,6 +155,10 @@ const attach = (client: Client): Effect.Effect<void> =>
       onResponseError: () => resume(Effect.void)
     })
   })
+
+// The types of undici have no place for it.
+const withServername = (outgoing: Dispatcher.DispatchOptions, servername: string): Dispatcher.DispatchOptions =>
+  ({ ...outgoing, servername }) as Dispatcher.DispatchOptions
 
 const settingsOf = (session: ClientHttp2Session): Effect.Effect<void> =>
   Effect.callback((resume) => {
@@ -176,9 +172,10 @@ const wireOf = (
   client: Client,
   socket: AnySocket,
   session: ClientHttp2Session | undefined,
-  address: string
+  { address, servername }: { readonly address: string; readonly servername: string }
 ): Wire => {
   const isH2 = socket.alpnProtocol === "h2"
+  const isTls = settings.origin.startsWith("https:")
   return {
     origin: settings.origin,
     protocol: isH2 ? "HTTP/2" : "HTTP/1.1",
@@ -189,9 +186,12 @@ const wireOf = (
     },
     isOpen: () => !socket.destroyed && !client.destroyed,
     bytesRead: () => socket.bytesRead,
-    dispatch: ({ outgoing }, exchange) =>
-      // undici would close the connection after HEAD, for the sake of servers that answer it with a body.
-      void client.dispatch(outgoing.method === "HEAD" ? { ...outgoing, reset: false } : outgoing, exchange)
+    dispatch: ({ outgoing }, exchange) => {
+      // Told none, undici would take the header `host` for it, and close the connection when that changes.
+      const own = isTls ? withServername(outgoing, servername) : outgoing
+      // And after HEAD too, for the sake of servers that answer it with a body.
+      client.dispatch(outgoing.method === "HEAD" ? { ...own, reset: false } : own, exchange)
+    }
   }
 }
 

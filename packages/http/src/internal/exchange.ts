@@ -23,6 +23,14 @@ export class GivenUp extends Error {
   override readonly name = "GivenUp"
 }
 
+/** What undici says of a request that can't be sent, or whose body is not as long as it said. */
+const badRequests = new Set(["UND_ERR_INVALID_ARG", "UND_ERR_NOT_SUPPORTED", "UND_ERR_REQ_CONTENT_LENGTH_MISMATCH"])
+
+/** Whether an error is our side's, so that it says nothing about the server. */
+export const isOurs = (error: unknown): boolean =>
+  error instanceof GivenUp ||
+  (error instanceof Error && "code" in error && typeof error.code === "string" && badRequests.has(error.code))
+
 /** The connection ended, and the server has not seen the request, or said that it will not look at it. */
 export class SocketGone extends Error {
   override readonly name = "SocketGone"

@@ -74,6 +74,8 @@ const settingsOf = (own: Own, given: string): Result.Result<HttpSettings, Invali
   Result.gen(function*() {
     const origin = originOf(given)!
     if (origin.startsWith("http:")) yield* withoutTls(own)
+    const rule = headersRule(own.headers ?? {})
+    if (rule !== undefined) return yield* refuse("headers", rule)
     const { allowH2 = true } = own
     if (!allowH2 && own.maxConcurrentStreams !== undefined) {
       return yield* refuse("maxConcurrentStreams", "has no effect when allowH2 is false")
@@ -144,12 +146,17 @@ const reserved = new Set([
   "expect"
 ])
 
-const isHeaders = (value: unknown): value is HeaderInput =>
-  typeof value === "object" && value !== null &&
-  Object.entries(value).every(([name, value]) =>
-    /^[!#$%&'*+.^_`|~0-9a-z-]+$/i.test(name) && !reserved.has(name.toLowerCase()) &&
-    isHeaderValue(Redacted.isRedacted(value) ? Redacted.value(value) : value)
-  )
+/** What is wrong with headers. Their names are shown, their values never. */
+const headersRule = (headers: HeaderInput): string | undefined => {
+  for (const [name, value] of Object.entries(headers)) {
+    if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/i.test(name)) return `${JSON.stringify(name)} is no name of a header`
+    if (reserved.has(name.toLowerCase())) return `must not have ${name}: it is the connection's own`
+    if (!isHeaderValue(Redacted.isRedacted(value) ? Redacted.value(value) : value)) {
+      return `${name} must be a text of one line, or one in a Redacted`
+    }
+  }
+  return undefined
+}
 
 const isHeaderValue = (value: unknown): boolean => typeof value === "string" && /^[\t\x20-\x7e\x80-\xff]*$/.test(value)
 
@@ -173,7 +180,7 @@ const rules: Readonly<Record<keyof Own, Rule>> = {
   strategy: oneOf("roundRobin", "leastUsed", "powerOfTwoChoices"),
   outlierEjection: ["an object or false", (value) => value === false || object[1](value)],
   basePath: path,
-  headers: ["an object of texts or Redacted texts by header name, without those of the connection itself", isHeaders],
+  headers: object,
   credentials: ["an Effect that yields headers", (value) => Effect.isEffect(value)],
   userAgent: ["a text", (value) => value !== "" && isHeaderValue(value)],
   headersTimeout: duration(1),

@@ -47,8 +47,16 @@ export class Prepare {
   }
 
   /** The request with an absolute URL. */
-  absolute(request: Request): Request {
-    return isAbsolute(request.url) ? request : HttpClientRequest.setUrl(request, this.base + rooted(request.url))
+  absolute(request: Request): Result.Result<Request, Failure> {
+    const { url } = request
+    if (isAbsolute(url)) return Result.succeed(request)
+    if (this.origins === undefined) return refuse(request, "the URL must be absolute")
+    const absolute = this.base + rooted(url)
+    const isOut = this.basePath !== "" && !isPlain(url) && URL.canParse(absolute) &&
+      !isBelow(new URL(absolute).pathname, this.basePath)
+    return isOut
+      ? refuse(request, `the URL leads out of basePath (${this.basePath})`)
+      : Result.succeed(HttpClientRequest.setUrl(request, absolute))
   }
 
   target(request: Request): Result.Result<Target, Failure> {
@@ -57,21 +65,24 @@ export class Prepare {
     if (origin !== undefined && isPlain(url) && request.urlParams.params.length === 0) {
       return Result.succeed({ origin, path: this.basePath + url })
     }
-    const parsed = Url.make(
-      isAbsolute(url) ? url : this.base + rooted(url),
-      request.urlParams,
-      Option.getOrUndefined(request.hash)
-    )
-    return Result.isFailure(parsed)
-      ? Result.fail(invalidUrl(request, parsed.failure))
-      : this.locate(request, parsed.success)
+    return Result.flatMap(this.absolute(request), ({ url }) => {
+      const parsed = Url.make(url, request.urlParams, Option.getOrUndefined(request.hash))
+      return Result.isFailure(parsed) ? refuse(request, "it is no URL") : this.locate(request, parsed.success)
+    })
   }
 
   /** Where an absolute URL leads, if the pool serves it. */
   locate(request: Request, url: URL): Result.Result<Target, Failure> {
-    return this.origins === undefined || this.origins.includes(url.origin)
-      ? Result.succeed({ origin: url.origin, path: url.pathname + url.search })
-      : Result.fail(foreign(request, this.origins))
+    if (url.username !== "" || url.password !== "") {
+      // Not with its URL, which errors and logs would show.
+      return refuse(HttpClientRequest.setUrl(request, url.origin), "credentials belong in a header, not in the URL")
+    }
+    if (this.origins === undefined) {
+      if (!/^https?:$/.test(url.protocol)) return refuse(request, "only http: and https: are spoken")
+    } else if (!this.origins.includes(url.origin)) {
+      return refuse(request, `the pool serves ${this.origins.join(", ")} only`)
+    }
+    return Result.succeed({ origin: url.origin, path: url.pathname + url.search })
   }
 
   job(request: Request, target: Target, signal: AbortSignal | undefined, fiber: AnyFiber): Effect.Effect<Job, Failure> {
@@ -90,15 +101,17 @@ export class Prepare {
   }
 }
 
-const foreign = (request: Request, origins: ReadonlyArray<string>): Failure => {
-  const description = `the pool serves ${origins.join(", ")} only`
-  return new HttpClientError.HttpClientError({ reason: new HttpClientError.InvalidUrlError({ request, description }) })
-}
+const refuse = (request: Request, description: string): Result.Result<never, Failure> =>
+  Result.fail(
+    new HttpClientError.HttpClientError({ reason: new HttpClientError.InvalidUrlError({ request, description }) })
+  )
 
 const isAbsolute = (url: string): boolean => /^[a-z][a-z0-9+.-]*:/i.test(url)
 
 /** A relative URL that needs no parsing, because parsing would change nothing in it. */
-const isPlain = (url: string): boolean => url.startsWith("/") && !/[^!$-;=?-_a-z~]|\/\.|\\/.test(url)
+const isPlain = (url: string): boolean => url.startsWith("/") && !/[^!$-;=?-_a-z~]|\/\.|\/%2e|\\/i.test(url)
+
+const isBelow = (path: string, base: string): boolean => path === base || path.startsWith(`${base}/`)
 
 const rooted = (url: string): string => url === "" || url.startsWith("/") || url.startsWith("?") ? url : `/${url}`
 
@@ -142,6 +155,3 @@ const obtain = (
       ))
 
 const said = (error: unknown): string => error instanceof Error ? error.message.slice(0, 200) : "it failed"
-
-const invalidUrl = (request: Request, cause: unknown): Failure =>
-  new HttpClientError.HttpClientError({ reason: new HttpClientError.InvalidUrlError({ request, cause }) })

@@ -1,11 +1,12 @@
 /**
  * The body of a request in the form undici takes.
  */
+import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import type * as HttpBody from "effect/http/HttpBody"
 import * as Stream from "effect/Stream"
 import { FormData as UndiciFormData } from "undici"
-import type { Outgoing } from "./exchange.ts"
+import { GivenUp, type Outgoing } from "./exchange.ts"
 
 export interface RequestBody {
   readonly content: Outgoing["body"]
@@ -42,7 +43,14 @@ const formOf = (form: FormData): UndiciFormData => {
 }
 
 const streamed = (stream: Stream.Stream<Uint8Array, unknown>, context: Context.Context<never>): RequestBody => {
-  const iterator = Stream.toAsyncIterableWith(stream, context)[Symbol.asyncIterator]()
+  const failing = Stream.catchCause(stream, (cause) => Stream.fail(failed(Cause.squash(cause))))
+  const iterator = Stream.toAsyncIterableWith(failing, context)[Symbol.asyncIterator]()
   const content = { [Symbol.asyncIterator]: () => iterator } as unknown as Outgoing["body"]
   return { content, isReplayable: false, stop: () => void iterator.return?.().catch(() => {}) }
 }
+
+/** That the caller's own body fails says nothing about the server. */
+const failed = (cause: unknown): GivenUp =>
+  new GivenUp(`the body of the request failed: ${cause instanceof Error ? cause.message : "not with an Error"}`, {
+    cause
+  })

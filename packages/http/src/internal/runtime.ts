@@ -13,10 +13,9 @@ import type * as Scope from "effect/Scope"
 import type { HttpOptions } from "../HttpConfig.ts"
 import type { HttpConnection } from "../HttpConnector.ts"
 import * as Client from "./client.ts"
-import type { Connection } from "./connection.ts"
 import * as Connector from "./connector.ts"
 import type * as Dial from "./dial.ts"
-import { GivenUp } from "./exchange.ts"
+import { type Exchange, isOurs } from "./exchange.ts"
 import * as Options from "./options.ts"
 import { type Common, Prepare } from "./prepare.ts"
 import * as RetryAfter from "./retryAfter.ts"
@@ -82,29 +81,18 @@ const poolOf = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Pool, PoolError, Scope.Scope> {
   const run = yield* FiberSet.makeRuntime<never, unknown, never>()
   let pool: Pool | undefined
-  const told: Dial.Told = {
-    onEnded: (connection, signals) => {
-      if (pool === undefined) signals.onBroken(new Connector.ConnectionEnded())
-      else run(retired(pool, connection))
-    },
-    onAsked: settings.maxRetryAfter === 0 ? undefined : (exchange) => {
-      if (pool !== undefined) run(RetryAfter.pause(pool, exchange, settings.maxRetryAfter))
-    }
+  const onAsked = settings.maxRetryAfter === 0 ? undefined : (exchange: Exchange): void => {
+    if (pool !== undefined) run(RetryAfter.pause(pool, exchange, settings.maxRetryAfter))
   }
-  const connector = yield* Connector.make(options.name, settings, told, dialer)
+  const connector = yield* Connector.make(options.name, settings, onAsked, dialer)
   pool = yield* ConnectionPool.make(connector, { ...options, kind: "http" })
   return pool
 })
 
-/** The pool knows its connections by their ids, and we by their numbers. */
-const retired = (pool: Pool, connection: Connection): Effect.Effect<unknown> =>
-  Effect.flatMap(pool.connections, (infos) => {
-    const info = infos.find(({ tags }) => tags["number"] === String(connection.number))
-    return info === undefined ? Effect.void : pool.retire(info.id)
-  })
-
 /** What the end of a request says about its upstream: that it was given up says nothing. */
 const classify: BalancedPool.Classify = (exit: Exit.Exit<unknown, unknown>) =>
-  exit._tag === "Success" ? "success" : Cause.hasInterrupts(exit.cause) || isOurs(exit.cause) ? "ignore" : "failure"
-
-const isOurs = (cause: Cause.Cause<unknown>): boolean => Cause.squash(cause) instanceof GivenUp
+  exit._tag === "Success"
+    ? "success"
+    : Cause.hasInterrupts(exit.cause) || isOurs(Cause.squash(exit.cause))
+    ? "ignore"
+    : "failure"

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberSet from "effect/FiberSet"
 import * as Cause from "effect/Cause"
+import * as Cookies from "effect/http/Cookies"
 import type { HttpClientError } from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as HttpClientResponse from "effect/http/HttpClientResponse"
@@ -24,8 +25,7 @@ const poolOptions = { minConnections: 0, healthCheck: "1 day", metrics: false } 
 export const make = (id: string, handler: Handler): Effect.Effect<Runtime.Runtime, never, Scope.Scope> =>
   Effect.flatMap(FiberSet.makeRuntime<never, void, never>(), (run) => {
     const dialer: typeof Dial.make = (settings, shared) => {
-      let number = 0
-      return (signals) => Dial.connectionOf(wireOf(settings.origin, handler, run), ++number, settings, shared, signals)
+      return (signals) => Dial.connectionOf(wireOf(settings.origin, handler, run), settings, shared, signals)
     }
     return Effect.catch(Runtime.make(id, { ...poolOptions, origin: "http://scripted" }, dialer), unexpected)
   })
@@ -66,7 +66,10 @@ const answer = (origin: string, handler: Handler, job: Job, exchange: Exchange):
   return Effect.map(Effect.exit(Effect.suspend(() => respond(request, handler))), (exit) => {
     if (Exit.isFailure(exit)) return exchange.onResponseError(undefined, Cause.squash(exit.cause))
     const { body, response } = exit.value
-    exchange.onResponseStart(undefined, response.status, { ...response.headers })
+    const cookies = Cookies.toSetCookieHeaders(response.cookies)
+    // Of several cookies the headers of Effect hold one.
+    const headers = cookies.length === 0 ? { ...response.headers } : { ...response.headers, "set-cookie": cookies }
+    exchange.onResponseStart(undefined, response.status, headers)
     if (body.byteLength > 0) exchange.onResponseData(controller, new Uint8Array(body))
     exchange.onResponseEnd()
   })
@@ -84,6 +87,12 @@ const respond = (
   const given = handler(request)
   return Effect.flatMap(Effect.isEffect(given) ? given : Effect.succeed(given), (given) => {
     const response = given instanceof globalThis.Response ? HttpClientResponse.fromWeb(request, given) : given
+    if (!isResponse(response)) return Effect.die(new TypeError(rule))
     return Effect.map(response.arrayBuffer, (body) => ({ response, body }))
   })
 }
+
+const isResponse = (given: unknown): boolean =>
+  typeof given === "object" && given !== null && HttpClientResponse.TypeId in given
+
+const rule = "layerTest: the function must return a Response, an HttpClientResponse or an Effect of one"

@@ -26,9 +26,8 @@ describe("what the server says of idle connections", () => {
         Options.check({ origin: "http://test", keepAliveMargin: "2 seconds" }, "test")
       )
       const { settings } = members[0]!
-      const connection = new Connection(wire, 1, {
-        broken: () => {},
-        ended: () => {},
+      const connection = new Connection(wire, {
+        signals: { onBroken: () => {}, onEnded: () => {} },
         asked: () => {},
         watch: yield* Watch.make(settings),
         keepAlive: yield* KeepAlive.make,
