@@ -36,7 +36,7 @@ const follow = <E, R>(stream: Stream.Stream<RedisSubscription.Element, E, R>) =>
   Effect.gen(function*() {
     const queue = yield* Queue.unbounded<RedisSubscription.Element>()
     yield* Effect.forkScoped(Stream.runForEach(stream, (element) => Queue.offer(queue, element)))
-    return Effect.timeout(Queue.take(queue), "10 seconds")
+    return Effect.timeout(Queue.take(queue), "30 seconds")
   })
 
 /** The pair of nodes between which a test moves the slot of a key. */

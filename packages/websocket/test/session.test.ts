@@ -78,6 +78,33 @@ describe("a connection that is being closed", () => {
   })
 })
 
+describe("a connection that the server ends", () => {
+  const retired = (code: number) => {
+    const server = WebSocketScript.make()
+    return withScript(
+      server,
+      Effect.gen(function*() {
+        yield* Chat.warmUp(1)
+        yield* TestClock.adjust("1 minute")
+        server.close(code)
+        yield* settled
+        const { broken, ended } = (yield* Chat.stats).counts.retired
+        return { broken, ended }
+      })
+    )
+  }
+
+  it.effect.each([1000, 1001, 1012])(
+    "in good order, with code %d, is no alarm",
+    (code) => Effect.map(retired(code), (counts) => assert.deepStrictEqual(counts, { broken: 0, ended: 1 }))
+  )
+
+  it.effect.each([1006, 1011, 4000])(
+    "otherwise, with code %d, is broken",
+    (code) => Effect.map(retired(code), (counts) => assert.deepStrictEqual(counts, { broken: 1, ended: 0 }))
+  )
+})
+
 describe("the reason that a server gives for a close", () => {
   it.effect("can't forge a line of a log", () => {
     const server = WebSocketScript.make()

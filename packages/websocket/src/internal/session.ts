@@ -251,7 +251,9 @@ export class Session<Message> implements Listener {
     this.borrower?.inbox.finish(Exit.fail(error))
     const [code, why] = reason._tag === "Closed" ? [reason.code, reason.closeReason] : [1006, reason._tag]
     if (wasReady) hub.tell({ _tag: "Closed", connection: this.id, code, reason: why })
-    this.signals.onBroken(error)
+    // Nothing is wrong with a server that says goodbye, nor with its other connections.
+    if (orderly.has(code)) this.signals.onEnded()
+    else this.signals.onBroken(error)
   }
 
   /** Why it ended, said to somebody whose message was or was not sent before. */
@@ -305,6 +307,9 @@ export class Session<Message> implements Listener {
     )
   })
 }
+
+/** Codes of a server that ends a connection in good order: done, going away, restarting. */
+const orderly: ReadonlySet<number> = new Set([1000, 1001, 1012])
 
 /** What the peer says gets into logs, where it must not forge a line nor paint on a terminal. */
 const controls = /[\p{Cc}\u2028\u2029]/gu
