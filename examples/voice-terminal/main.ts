@@ -43,7 +43,7 @@ const job = Effect.fnUntraced(function*(tally: Tally, { duration, isChaotic, peo
   yield* observe(tally)
   yield* Console.log(`-- the dashboard is at ${(yield* Monitoring.Address).url}`)
   yield* Conversation.setUp
-  yield* Effect.forkScoped(everySecond(tally))
+  const ticker = yield* Effect.forkScoped(everySecond(tally))
   let isOpen = true
   const busy = yield* Effect.forkScoped(crowd(people, tally, () => isOpen))
   const chaos = yield* Effect.forkScoped(isChaotic ? Chaos.round : Effect.void)
@@ -51,10 +51,11 @@ const job = Effect.fnUntraced(function*(tally: Tally, { duration, isChaotic, peo
   yield* Fiber.join(chaos)
   isOpen = false
   yield* Fiber.join(busy)
+  yield* Fiber.interrupt(ticker)
   yield* Conversation.audit(tally)
   yield* Console.log("-- every turn that was served is stored, once; the pools are drained")
   yield* targets(tally)
-  tally.drainMillis = (yield* ConnectionManager.drain()).took
+  tally.drainMillis = Math.round((yield* ConnectionManager.drain()).took)
 })
 
 const run = (settings: Settings) =>
@@ -72,6 +73,7 @@ const run = (settings: Settings) =>
   })
 
 const seconds = Schema.String.check(Schema.isPattern(/^\d+(\.\d+)?s$/, { message: "a number of seconds, such as 10s" }))
+const Port = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 65_535 }))
 const People = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 10_000 }))
 
 const main = Command.make(
@@ -92,6 +94,7 @@ const main = Command.make(
       Flag.withDescription("kill and revive each server in turn")
     ),
     port: Flag.Int("port").pipe(
+      Flag.withSchema(Port),
       Flag.withDefault(0),
       Flag.withDescription("the port of the dashboard; 0 is any free one")
     )

@@ -41,7 +41,7 @@ import { checkIn } from "./internal/checkIn.ts"
 import * as control from "./internal/control.ts"
 import { checkHealth } from "./internal/healthCheck.ts"
 import { keepHouse } from "./internal/housekeeping.ts"
-import { connections, stats } from "./internal/inspect.ts"
+import { connections, numbers, stats } from "./internal/inspect.ts"
 import { Lease } from "./internal/lease.ts"
 import { makeDrain, makeState } from "./internal/make.ts"
 import type { PoolState } from "./internal/state.ts"
@@ -71,6 +71,20 @@ export interface LeaseOptions {
 }
 
 /**
+ * Which events a reader wants.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface EventOptions {
+  /**
+   * Whether it wants the `Acquired` and `Released` of every lease. Default true. Without them a reader costs the leases
+   * nothing, and no number of leases can push what is rare out of its buffer.
+   */
+  readonly leases?: boolean | undefined
+}
+
+/**
  * What a connection is doing.
  *
  * @category models
@@ -93,6 +107,8 @@ export interface ConnectionInfo {
   readonly idleFor: number
   /** How long it has been lent; 0 unless it is. */
   readonly heldFor: number
+  /** Whether a lease that holds it was reported by `LeakSuspected`. */
+  readonly isLeakSuspected: boolean
   /** Leases so far. */
   readonly uses: number
   /** Leases that ended in a failure or a defect. */
@@ -151,7 +167,7 @@ export interface ConnectionPool<in out Lent> {
    * Like `withConnection`, but other callers may use the same connection at the same time, as far as the connector
    * allows it; where it does not, the lease is exclusive. For single requests that leave nothing behind.
    *
-   * An idle connection is taken first; when none is idle the caller joins the connection with the fewest sharers.
+   * Whether an idle connection is taken first or the busiest is joined is the connector's to say (`joins`).
    */
   readonly withShared: <A, E, R>(
     f: (connection: Lent) => Effect.Effect<A, E, R>,
@@ -173,8 +189,15 @@ export interface ConnectionPool<in out Lent> {
   readonly stats: Effect.Effect<PoolStats>
   readonly connections: Effect.Effect<ReadonlyArray<ConnectionInfo>>
   readonly health: Effect.Effect<PoolHealth.PoolHealth>
-  /** What happens from the moment the stream is run. A reader too slow for `eventBuffer` loses the oldest events. */
+  /**
+   * What happens from the moment the stream is run. A reader too slow for `eventBuffer` loses the oldest events.
+   *
+   * While it runs, each lease makes two events, which costs some microseconds. Who needs no `Acquired` and `Released`
+   * saves that by `eventsWith`.
+   */
   readonly events: Stream.Stream<PoolEvent>
+  /** `events`, but only those asked for. */
+  readonly eventsWith: (options?: EventOptions) => Stream.Stream<PoolEvent>
   /**
    * Opens connections until `count` are open (by default `minConnections`, never more than the limit), and tells how
    * many are. Fails with `ConnectFailed` or `BreakerOpen` when they can't be opened.
@@ -220,6 +243,7 @@ export interface PoolClass<in out Self, in out Id extends string, in out Lent>
   readonly connections: Effect.Effect<ReadonlyArray<ConnectionInfo>, never, Self>
   readonly health: Effect.Effect<PoolHealth.PoolHealth, never, Self>
   readonly events: Stream.Stream<PoolEvent, never, Self>
+  readonly eventsWith: (options?: EventOptions) => Stream.Stream<PoolEvent, never, Self>
   readonly warmUp: (count?: number) => Effect.Effect<number, PoolError, Self>
   readonly pause: Effect.Effect<void, never, Self>
   readonly resume: Effect.Effect<void, never, Self>
@@ -275,7 +299,7 @@ export const make = Effect.fnUntraced(
     const state = yield* makeState(config, connector, background)
     const drain = makeDrain(state, background)
     yield* Effect.addFinalizer(() => drain("refuse"))
-    if (config.metrics) yield* PoolMetrics.register({ config, stats: () => stats(state), histograms: state.counts })
+    if (config.metrics) yield* PoolMetrics.register({ config, numbers: () => numbers(state), histograms: state.counts })
     state.fork(keepHouse(state))
     state.fork(checkHealth(state))
     yield* startUp(state)
@@ -296,7 +320,8 @@ const makePool = <Lent>(state: PoolState, drain: Effect.Effect<DrainReport>): Co
   stats: Effect.sync(() => stats(state)),
   connections: Effect.sync(() => connections(state)),
   health: Effect.sync(() => PoolHealth.assess(stats(state), state.config)),
-  events: state.events.stream,
+  events: state.events.stream(),
+  eventsWith: (options) => state.events.stream(options),
   warmUp: (count) => warmUp(state, count ?? state.config.minConnections),
   pause: Effect.sync(() => control.pause(state)),
   resume: Effect.sync(() => control.resume(state)),
@@ -374,6 +399,7 @@ export const serviceClass = <Self, Lent>() => <const Id extends string>(id: Id):
     connections: Effect.flatMap(tag, (pool) => pool.connections),
     health: Effect.flatMap(tag, (pool) => pool.health),
     events: Stream.unwrap(Effect.map(tag, (pool) => pool.events)),
+    eventsWith: (options) => Stream.unwrap(Effect.map(tag, (pool) => pool.eventsWith(options))),
     warmUp: (count) => Effect.flatMap(tag, (pool) => pool.warmUp(count)),
     pause: Effect.flatMap(tag, (pool) => pool.pause),
     resume: Effect.flatMap(tag, (pool) => pool.resume),

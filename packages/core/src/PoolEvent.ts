@@ -13,7 +13,8 @@ import type { DrainReport } from "./ConnectionPool.ts"
  *
  * - `idle`: it was idle longer than `idleTimeout`, or the limit was lowered
  * - `lifetime`: it reached its `maxLifetime` or `maxUses`
- * - `broken`: it reported its own end, or a lease ended in a way that breaks it
+ * - `ended`: it reported that it is over in good order
+ * - `broken`: it reported that it is dead, or a lease ended in a way that breaks it
  * - `invalid`: it failed its validation
  * - `invalidated`: the user invalidated it, or it was held past `reclaimTimeout`
  * - `superseded`: `retireAll` was called after it was opened
@@ -22,7 +23,15 @@ import type { DrainReport } from "./ConnectionPool.ts"
  * @category models
  * @since 0.1.0
  */
-export type RetireReason = "idle" | "lifetime" | "broken" | "invalid" | "invalidated" | "superseded" | "shutdown"
+export type RetireReason =
+  | "idle"
+  | "lifetime"
+  | "ended"
+  | "broken"
+  | "invalid"
+  | "invalidated"
+  | "superseded"
+  | "shutdown"
 
 /**
  * How a lease ended.

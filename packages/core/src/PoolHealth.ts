@@ -23,6 +23,7 @@ export interface HealthWarning {
     | "validation"
     | "leak"
     | "closed"
+    | "upstream"
   readonly level: "warning" | "critical"
   /** The number that is too high or too low. */
   readonly value: number

@@ -14,7 +14,7 @@ import * as Metric from "effect/Metric"
 import type * as Scope from "effect/Scope"
 import * as Histogram from "./internal/histogram.ts"
 import type { PoolConfig } from "./PoolConfig.ts"
-import type { PoolStats } from "./PoolStats.ts"
+import type { PoolNumbers } from "./PoolStats.ts"
 
 /**
  * A histogram of milliseconds that is read at each scrape.
@@ -39,7 +39,8 @@ export interface Durations {
  */
 export interface Source {
   readonly config: PoolConfig
-  readonly stats: () => PoolStats
+  /** Read once for each series. */
+  readonly numbers: () => PoolNumbers
   readonly histograms: {
     /** Waits longer than nothing; leases acquired at once are added from the counts. */
     readonly wait: Durations
@@ -116,11 +117,11 @@ export const makeTimer = (series: Series): Effect.Effect<(ms: number) => void, n
     return Effect.as(publishHistogram(series, histogram, () => 0), (ms: number) => histogram.record(ms))
   })
 
-type Read = (stats: PoolStats) => number
+type Read = (numbers: PoolNumbers) => number
 type Publish = Effect.Effect<void, never, Scope.Scope>
 
 const poolMetrics = (source: Source): ReadonlyArray<Publish> => {
-  const { config: { kind, name }, histograms, stats } = source
+  const { config: { kind, name }, histograms, numbers } = source
   const series = (suffix: string, description: string, labels: Readonly<Record<string, string>> = {}): Series => ({
     name: `${kind}_pool_${suffix}`,
     description,
@@ -128,18 +129,20 @@ const poolMetrics = (source: Source): ReadonlyArray<Publish> => {
   })
   const labelled = (suffix: string, description: string, label: string, reads: Readonly<Record<string, Read>>) =>
     Object.entries(reads).map(([value, read]) =>
-      publishCounter(series(suffix, description, { [label]: value }), () => read(stats()))
+      publishCounter(series(suffix, description, { [label]: value }), () => read(numbers()))
     )
   return [
-    ...gauges.map(([suffix, description, read]) => publishGauge(series(suffix, description), () => read(stats()))),
-    ...counters.map(([suffix, description, read]) => publishCounter(series(suffix, description), () => read(stats()))),
+    ...gauges.map(([suffix, description, read]) => publishGauge(series(suffix, description), () => read(numbers()))),
+    ...counters.map(([suffix, description, read]) =>
+      publishCounter(series(suffix, description), () => read(numbers()))
+    ),
     ...labelled("errors_total", "What went wrong, by type", "type", errors),
     ...labelled("connections_retired_total", "Connections given up, by reason", "reason", retired),
     ...labelled("lease_ends_total", "Leases ended, by how the borrower's effect ended", "end", ended),
     publishHistogram(
       series("acquire_duration_seconds", "How long callers waited for a connection", inSeconds),
       histograms.wait,
-      () => stats().counts.acquiredAtOnce
+      () => numbers().counts.acquiredAtOnce
     ),
     publishHistogram(
       series("use_duration_seconds", "How long borrowers held a connection", inSeconds),
@@ -159,18 +162,22 @@ const inSeconds = { unit: "s" }
 const noZeros = (): number => 0
 
 const gauges: ReadonlyArray<readonly [suffix: string, description: string, read: Read]> = [
-  ["connections_total", "Connections that count against the limit", (stats) => stats.total],
-  ["connections_idle", "Connections ready to be lent", (stats) => stats.idle],
-  ["connections_active", "Connections lent to a borrower", (stats) => stats.used],
-  ["connections_opening", "Connections being opened", (stats) => stats.opening],
-  ["connections_checking", "Connections being validated or reset", (stats) => stats.checking],
-  ["connections_closing", "Connections being closed", (stats) => stats.closing],
-  ["connections_min", "The smallest number of connections kept open", (stats) => stats.minConnections],
-  ["connections_max", "The live limit of connections", (stats) => stats.limit],
-  ["waiting_requests", "Callers that wait for a connection", (stats) => stats.pending],
-  ["oldest_waiter_seconds", "How long the first caller in the queue has waited", (stats) => stats.oldestWaiter / 1000],
-  ["utilization_percent", "Connections lent as a share of the limit", (stats) => stats.utilization],
-  ["breaker_open", "1 while the breaker around dials is open, else 0", (stats) => stats.breaker === "open" ? 1 : 0]
+  ["connections_total", "Connections that count against the limit", (numbers) => numbers.total],
+  ["connections_idle", "Connections ready to be lent", (numbers) => numbers.idle],
+  ["connections_active", "Connections lent to a borrower", (numbers) => numbers.used],
+  ["connections_opening", "Connections being opened", (numbers) => numbers.opening],
+  ["connections_checking", "Connections being validated or reset", (numbers) => numbers.checking],
+  ["connections_closing", "Connections being closed", (numbers) => numbers.closing],
+  ["connections_min", "The smallest number of connections kept open", (numbers) => numbers.minConnections],
+  ["connections_max", "The live limit of connections", (numbers) => numbers.limit],
+  ["waiting_requests", "Callers that wait for a connection", (numbers) => numbers.pending],
+  [
+    "oldest_waiter_seconds",
+    "How long the first caller in the queue has waited",
+    (numbers) => numbers.oldestWaiter / 1000
+  ],
+  ["utilization_percent", "Connections lent as a share of the limit", (numbers) => numbers.utilization],
+  ["breaker_open", "1 while the breaker around dials is open, else 0", (numbers) => numbers.breaker === "open" ? 1 : 0]
 ]
 
 const acquired: Read = ({ counts }) => counts.acquiredAtOnce + counts.acquiredAfterWaiting
@@ -196,9 +203,10 @@ const errors: Readonly<Record<string, Read>> = {
   close: ({ counts }) => counts.closesTimedOut
 }
 
-const retired: Readonly<Record<keyof PoolStats["counts"]["retired"], Read>> = {
+const retired: Readonly<Record<keyof PoolNumbers["counts"]["retired"], Read>> = {
   idle: ({ counts }) => counts.retired.idle,
   lifetime: ({ counts }) => counts.retired.lifetime,
+  ended: ({ counts }) => counts.retired.ended,
   broken: ({ counts }) => counts.retired.broken,
   invalid: ({ counts }) => counts.retired.invalid,
   invalidated: ({ counts }) => counts.retired.invalidated,
@@ -206,7 +214,7 @@ const retired: Readonly<Record<keyof PoolStats["counts"]["retired"], Read>> = {
   shutdown: ({ counts }) => counts.retired.shutdown
 }
 
-const ended: Readonly<Record<keyof PoolStats["counts"]["ended"], Read>> = {
+const ended: Readonly<Record<keyof PoolNumbers["counts"]["ended"], Read>> = {
   success: ({ counts }) => counts.ended.success,
   failure: ({ counts }) => counts.ended.failure,
   defect: ({ counts }) => counts.ended.defect,
@@ -214,7 +222,7 @@ const ended: Readonly<Record<keyof PoolStats["counts"]["ended"], Read>> = {
 }
 
 /** The metrics of OpenTelemetry's semantic conventions for database clients. */
-const openTelemetry = ({ config, histograms, stats }: Source): ReadonlyArray<Publish> => {
+const openTelemetry = ({ config, histograms, numbers }: Source): ReadonlyArray<Publish> => {
   const series = (suffix: string, description: string, unit: string, state?: string): Series => ({
     name: `db.client.connection.${suffix}`,
     description,
@@ -227,18 +235,18 @@ const openTelemetry = ({ config, histograms, stats }: Source): ReadonlyArray<Pub
   const count = (state: string): Series => series("count", "Connections, by state", "{connection}", state)
   const limit = (suffix: string, description: string): Series => series(suffix, description, "{connection}")
   return [
-    publishGauge(count("idle"), () => stats().idle),
-    publishGauge(count("used"), () => stats().used),
-    publishGauge(limit("idle.max", "The most idle connections allowed"), () => stats().limit),
-    publishGauge(limit("idle.min", "The fewest idle connections kept"), () => stats().minConnections),
-    publishGauge(limit("max", "The most connections allowed"), () => stats().limit),
-    publishGauge(series("pending_requests", "Callers that wait", "{request}"), () => stats().pending),
-    publishCounter(series("timeouts", "Callers that gave up", "{timeout}"), () => stats().counts.timedOut),
+    publishGauge(count("idle"), () => numbers().idle),
+    publishGauge(count("used"), () => numbers().used),
+    publishGauge(limit("idle.max", "The most idle connections allowed"), () => numbers().limit),
+    publishGauge(limit("idle.min", "The fewest idle connections kept"), () => numbers().minConnections),
+    publishGauge(limit("max", "The most connections allowed"), () => numbers().limit),
+    publishGauge(series("pending_requests", "Callers that wait", "{request}"), () => numbers().pending),
+    publishCounter(series("timeouts", "Callers that gave up", "{timeout}"), () => numbers().counts.timedOut),
     publishHistogram(series("create_time", "Time to open a connection", "s"), histograms.open, noZeros),
     publishHistogram(
       series("wait_time", "Time to get a connection", "s"),
       histograms.wait,
-      () => stats().counts.acquiredAtOnce
+      () => numbers().counts.acquiredAtOnce
     ),
     publishHistogram(series("use_time", "Time a connection was held", "s"), histograms.use, noZeros)
   ]

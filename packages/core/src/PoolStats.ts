@@ -70,12 +70,12 @@ export interface PoolCounts {
 }
 
 /**
- * The numbers of a pool at one moment.
+ * The numbers of a pool at one moment that cost next to nothing to read.
  *
  * @category models
  * @since 0.1.0
  */
-export interface PoolStats {
+export interface PoolNumbers {
   /** The pool's name. */
   readonly name: string
   /** What the pool does with callers. */
@@ -108,6 +108,15 @@ export interface PoolStats {
   readonly breaker: "closed" | "open"
   /** Counts since the pool was made. */
   readonly counts: PoolCounts
+}
+
+/**
+ * The numbers of a pool at one moment, with the distributions of its durations.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface PoolStats extends PoolNumbers {
   /** How long callers waited for a connection; one that did not have to wait counts as 0. */
   readonly wait: Timing
   /** How long borrowers held a connection. */

@@ -67,6 +67,8 @@ export interface ResourceOptions<A, R = never> extends PoolOptions {
   readonly isBroken?: ((resource: A, exit: Exit.Exit<unknown, unknown>) => boolean) | undefined
   /** How many callers may use one resource at once through `withShared`. Default 1. */
   readonly sharers?: number | undefined
+  /** Which resource a caller of `withShared` is given, one that nobody uses or the busiest. Default `"idle"`. */
+  readonly joins?: Connector<A>["joins"]
   /** What `connections` shows of it. */
   readonly inspect?: ((resource: A) => Inspection) | undefined
 }
@@ -83,7 +85,7 @@ export const make = <A, R = never>(
   options: ResourceOptions<A, R>
 ): Effect.Effect<ConnectionPool.ConnectionPool<A>, PoolError, R | Scope.Scope> =>
   Effect.contextWith((context) => {
-    const { acquire, inspect, isBroken, reset, sharers, validate, ...rest } = options
+    const { acquire, inspect, isBroken, joins, reset, sharers, validate, ...rest } = options
     const provided = Effect.provideContext(context)
     const connector: Connector<A> = {
       // Each resource has a scope of its own, which the pool provides; everything else comes from here.
@@ -99,6 +101,7 @@ export const make = <A, R = never>(
       },
       isBroken,
       sharers,
+      joins,
       inspect
     }
     return ConnectionPool.make(connector, { ...rest, kind: "service" })

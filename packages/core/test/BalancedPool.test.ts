@@ -128,6 +128,17 @@ describe("BalancedPool: what it shows", () => {
       assert.deepStrictEqual(only(events, "Acquired").map((event) => event.pool), ["a", "b"])
     }))
 
+  it.effect("a reader that does not want leases gets none of any upstream", () =>
+    onFleet(inTurn(), function*({ pool }) {
+      const reading = yield* Effect.forkScoped(Stream.runCollect(Stream.take(pool.eventsWith({ leases: false }), 4)))
+      yield* settle
+      yield* pool.withConnection(id)
+      yield* pool.withConnection(id)
+      yield* pool.pause
+      const tags = (yield* Fiber.join(reading)).map(({ _tag }) => _tag)
+      assert.deepStrictEqual(tags, ["Opened", "Opened", "Paused", "Paused"])
+    }))
+
   it.effect("events end with the drain", () =>
     onFleet(inTurn(), function*({ pool }) {
       const reading = yield* Effect.forkScoped(Stream.runCollect(pool.events))
@@ -165,6 +176,7 @@ describe("BalancedPool: health", () => {
       yield* backends[1]!.pool.drain
       const { status, warnings } = yield* pool.health
       assert.strictEqual(status, "unhealthy")
+      assert.deepStrictEqual(warnings.map(({ about }) => about), ["upstream", "upstream", "closed"])
       assert.deepStrictEqual(warnings.map(({ level }) => level), ["critical", "warning", "critical"])
       assert.include(warnings[0]!.message, "below panicThreshold (0.5): ejected ones are used as well")
       assert.isTrue(warnings.every(({ remedy }) => remedy.length > 0))

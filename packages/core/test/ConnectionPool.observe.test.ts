@@ -271,6 +271,20 @@ describe("ConnectionPool: connections", () => {
       })
     }))
 
+  it.effect("tell whether a lease is suspected, until it is back", () =>
+    onPool({ maxConnections: 2, leakTimeout: "10 seconds" }, function*({ pool }) {
+      const first = yield* borrow(pool)
+      yield* advance("9 seconds")
+      const second = yield* borrow(pool)
+      const suspected = Effect.map(pool.connections, (all) => all.map(({ isLeakSuspected }) => isLeakSuspected))
+      assert.deepStrictEqual(yield* suspected, [false, false])
+      yield* advance("1 second")
+      assert.deepStrictEqual(yield* suspected, [true, false])
+      yield* first.giveBack
+      assert.deepStrictEqual(yield* suspected, [false, false])
+      yield* second.giveBack
+    }))
+
   it.effect("tell what the connector says, cut to 100 characters", () =>
     onPool({}, function*({ gates, pool }) {
       // A step of the bench's connector, replaced for this test alone.
@@ -313,6 +327,54 @@ describe("ConnectionPool: events", () => {
       yield* pool.pause
       yield* pool.resume
       assert.deepStrictEqual((yield* Fiber.join(later)).map(({ _tag }) => _tag), ["Paused"])
+    }))
+
+  it.effect("of leases are not made for a reader that does not want them, nor given to it when others do", () =>
+    onPool({ eventBuffer: 4 }, function*({ pool }) {
+      const seen: Array<PoolEvent.PoolEvent> = []
+      const rare = Stream.runForEach(pool.eventsWith({ leases: false }), (event) => Effect.sync(() => seen.push(event)))
+      yield* Effect.forkScoped(rare)
+      yield* settle
+      let labels = 0
+      const options = {
+        get label() {
+          labels++
+          return "lease"
+        }
+      }
+      yield* pool.withConnection(id, options)
+      assert.strictEqual(labels, 0)
+      const all = yield* Effect.forkScoped(Stream.runCollect(Stream.take(pool.eventsWith(), 2)))
+      yield* settle
+      yield* pool.withConnection(id, options)
+      assert.deepStrictEqual((yield* Fiber.join(all)).map(({ _tag }) => _tag), ["Acquired", "Released"])
+      assert.strictEqual(labels, 2)
+      yield* pool.pause
+      // However many leases others listen to, they push nothing out of its buffer.
+      yield* pool.resume
+      const leases = yield* Effect.forkScoped(Stream.runDrain(pool.events))
+      yield* settle
+      for (let lease = 0; lease < 20; lease++) yield* pool.withConnection(id)
+      yield* settle
+      assert.deepStrictEqual(seen.map(({ _tag }) => _tag), ["Opened", "Paused", "Resumed"])
+      yield* Fiber.interrupt(leases)
+    }))
+
+  it.effect("end with the pool, for whoever begins to read afterwards as well", () =>
+    onPool({}, function*({ pool }) {
+      const options = [{ leases: false }, undefined]
+      const before = yield* Effect.forEach(options, (leases) =>
+        Effect.forkScoped(Stream.runDrain(pool.eventsWith(leases))))
+      yield* settle
+      yield* pool.drain
+      yield* settle
+      for (const reader of before) {
+        assert.isDefined(reader.pollUnsafe())
+      }
+      for (const leases of options) {
+        yield* Stream.runDrain(pool.eventsWith(leases))
+      }
+      yield* Stream.runDrain(pool.events)
     }))
 
   it.effect("carry the pool's name and the time of the clock", () =>

@@ -1,4 +1,4 @@
-import { ConnectionPool } from "@effect-pools/core"
+import { ConnectionPool, type Connector } from "@effect-pools/core"
 import * as FakeConnector from "@effect-pools/testing/FakeConnector"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, type Scope } from "effect"
@@ -6,11 +6,12 @@ import { TestClock } from "effect/testing"
 import { settle } from "./utils/bench.ts"
 
 type Options = Parameters<typeof ConnectionPool.make>[1]
+type Sharing = Pick<Connector.Connector<unknown>, "joins" | "sharers">
 
-/** A pool whose connections three callers may share, and callers that stay until they are told to go. */
-const setUp = Effect.fnUntraced(function*(options: Options, sharers: number | undefined = 3) {
+/** A pool whose connections three callers may share unless told otherwise, and callers that stay until they are told to go. */
+const setUp = Effect.fnUntraced(function*(options: Options, sharing: Sharing = {}) {
   const fake = FakeConnector.make({ connectDelay: "1 second", reset: true })
-  const connector = { ...fake.connector, sharers }
+  const connector = { ...fake.connector, sharers: 3, ...sharing }
   const pool = yield* ConnectionPool.make(connector, { minConnections: 0, startup: "lazy", ...options })
   const enter = Effect.fnUntraced(function*(
     by: "withShared" | "withConnection" = "withShared",
@@ -41,10 +42,10 @@ const setUp = Effect.fnUntraced(function*(options: Options, sharers: number | un
 const onSharedPool = (
   options: Options,
   body: (bench: Effect.Success<ReturnType<typeof setUp>>) => Effect.Effect<void, unknown, Scope.Scope>,
-  sharers?: number
+  sharing?: Sharing
 ) =>
   Effect.gen(function*() {
-    const bench = yield* Effect.scoped(Effect.tap(setUp(options, sharers), body))
+    const bench = yield* Effect.scoped(Effect.tap(setUp(options, sharing), body))
     assert.strictEqual(bench.fake.opened - bench.fake.closed, 0)
     const { pending, used } = yield* bench.pool.stats
     assert.deepStrictEqual([used, pending], [0, 0])
@@ -66,12 +67,14 @@ describe("ConnectionPool.withShared", () => {
       })))
 
   it.effect("an idle connection is taken before a shared one is joined, and then the one with the fewest sharers", () =>
-    onSharedPool({ minConnections: 2, maxConnections: 2 }, ({ enter }) =>
+    onSharedPool({ minConnections: 2, maxConnections: 2 }, ({ enter, pool }) =>
       Effect.gen(function*() {
         yield* TestClock.adjust("1 second")
         const callers = [yield* enter(), yield* enter(), yield* enter(), yield* enter()]
         const counts = Object.values(Object.groupBy(callers, (caller) => String(caller.on()))).map((all) => all!.length)
         assert.deepStrictEqual(counts, [2, 2])
+        // Nobody had to wait for a turn of the scheduler.
+        assert.strictEqual((yield* pool.stats).counts.acquiredAtOnce, 4)
         for (const caller of callers) yield* caller.leave
       })))
 
@@ -176,7 +179,10 @@ describe("ConnectionPool.withShared", () => {
         yield* TestClock.adjust("5 seconds")
         assert.strictEqual(yield* suspected, 2)
         yield* first.leave
+        const connection = Effect.map(pool.connections, ([connection]) => connection?.isLeakSuspected)
+        assert.strictEqual(yield* connection, true)
         yield* second.leave
+        assert.strictEqual(yield* connection, false)
       })))
 
   const reclaiming = { maxConnections: 1, leakTimeout: "5 seconds", reclaimTimeout: "10 seconds" } as const
@@ -236,7 +242,139 @@ describe("ConnectionPool.withShared", () => {
         assert.deepStrictEqual([first.on(), second.on()], [1, undefined])
         yield* first.leave
         yield* second.leave
-      }), 1))
+      }), { sharers: 1 }))
+})
+
+describe("ConnectionPool.withShared where sharers join the busiest connection", () => {
+  const busiest: Sharing = { joins: "busiest" }
+  const onBusiest = (options: Options, body: Parameters<typeof onSharedPool>[1]) => onSharedPool(options, body, busiest)
+
+  it.effect("they fill one before an idle one is taken", () =>
+    onBusiest({ minConnections: 2, maxConnections: 2 }, ({ enter }) =>
+      Effect.gen(function*() {
+        yield* TestClock.adjust("1 second")
+        const callers = [yield* enter(), yield* enter(), yield* enter(), yield* enter()]
+        const [first, second, third, fourth] = callers.map((caller) => caller.on())
+        assert.deepStrictEqual([second, third], [first, first])
+        assert.notStrictEqual(fourth, first)
+        for (const caller of callers) yield* caller.leave
+      })))
+
+  it.effect("of those with room the fullest is joined", () =>
+    onBusiest({ minConnections: 2, maxConnections: 2 }, ({ enter }) =>
+      Effect.gen(function*() {
+        yield* TestClock.adjust("1 second")
+        const callers = [yield* enter(), yield* enter(), yield* enter(), yield* enter()]
+        yield* callers[0]!.leave
+        const late = yield* enter()
+        assert.strictEqual(late.on(), callers[1]!.on())
+        yield* callers[1]!.leave
+        yield* callers[2]!.leave
+        const later = [yield* enter(), yield* enter()]
+        const sides = later.map((caller) => caller.on())
+        assert.strictEqual(sides[0], sides[1])
+        for (const caller of [callers[3]!, late, ...later]) yield* caller.leave
+      })))
+
+  it.effect("one more is opened only when all are full", () =>
+    onBusiest({ minConnections: 1, maxConnections: 2 }, ({ enter, pool }) =>
+      Effect.gen(function*() {
+        yield* TestClock.adjust("1 second")
+        const callers = [yield* enter(), yield* enter(), yield* enter()]
+        // Whatever makes the pool look again at what it wants.
+        yield* pool.setLimit(2)
+        assert.strictEqual((yield* pool.stats).total, 1)
+        callers.push(yield* enter())
+        assert.strictEqual(callers[3]!.on(), undefined)
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(callers[3]!.on(), 2)
+        for (const caller of callers) yield* caller.leave
+      })))
+
+  it.effect("a crowd opens as many connections as it fills, and one for each that wants its own", () =>
+    onBusiest({ maxConnections: 9 }, ({ enter, pool }) =>
+      Effect.gen(function*() {
+        const callers = []
+        for (let i = 0; i < 7; i++) callers.push(yield* enter())
+        assert.strictEqual((yield* pool.stats).opening, 3)
+        callers.push(yield* enter("withConnection"), yield* enter())
+        assert.strictEqual((yield* pool.stats).opening, 4)
+        yield* TestClock.adjust("1 second")
+        const counts = Object.groupBy(callers, (caller) => String(caller.on()))
+        assert.deepStrictEqual(Object.values(counts).map((all) => all!.length).toSorted(), [1, 2, 3, 3])
+        for (const caller of callers) yield* caller.leave
+      })))
+
+  it.effect("those behind one that wants its own open nothing while there is room where others share", () =>
+    onBusiest({ maxConnections: 9 }, ({ enter, pool }) =>
+      Effect.gen(function*() {
+        const callers = [yield* enter()]
+        yield* TestClock.adjust("1 second")
+        callers.push(yield* enter("withConnection"), yield* enter(), yield* enter())
+        assert.deepStrictEqual(callers.map((caller) => caller.on()), [1, undefined, undefined, undefined])
+        assert.strictEqual((yield* pool.stats).opening, 1)
+        yield* TestClock.adjust("1 second")
+        assert.deepStrictEqual(callers.map((caller) => caller.on()), [1, 2, 1, 1])
+        for (const caller of callers) yield* caller.leave
+      })))
+
+  // A crowd that finds several idle ones at once: they became idle while the pool was paused.
+  const crowdsOnIdle = (freshnessWindow: number, validations: number) =>
+    onBusiest(
+      { minConnections: 3, maxConnections: 3, freshnessWindow },
+      ({ enter, fake, pool }) =>
+        Effect.gen(function*() {
+          yield* TestClock.adjust("1 second")
+          const owners = [
+            yield* enter("withConnection"),
+            yield* enter("withConnection"),
+            yield* enter("withConnection")
+          ]
+          const sharers = [yield* enter(), yield* enter(), yield* enter()]
+          yield* pool.pause
+          for (const owner of owners) yield* owner.leave
+          assert.strictEqual((yield* pool.stats).idle, 3)
+          const before = fake.validated
+          yield* pool.resume
+          yield* settle
+          assert.strictEqual(fake.validated - before, validations)
+          assert.strictEqual(new Set(sharers.map((caller) => caller.on())).size, 1)
+          for (const caller of sharers) yield* caller.leave
+        })
+    )
+
+  it.effect("a crowd takes only as many idle ones as it fills", () => crowdsOnIdle(60_000, 0))
+
+  it.effect("only as many idle ones are checked as a crowd fills", () => crowdsOnIdle(0, 1))
+
+  it.effect("one that asks for a connection of its own is not overtaken", () =>
+    onBusiest({ maxConnections: 1 }, ({ enter }) =>
+      Effect.gen(function*() {
+        const [first, second] = [yield* enter(), yield* enter()]
+        yield* TestClock.adjust("1 second")
+        const owner = yield* enter("withConnection")
+        const late = yield* enter()
+        yield* first.leave
+        assert.deepStrictEqual([owner.on(), late.on()], [undefined, undefined])
+        yield* second.leave
+        assert.deepStrictEqual([owner.on(), late.on()], [1, undefined])
+        yield* owner.leave
+        assert.strictEqual(late.on(), 1)
+        yield* late.leave
+      })))
+
+  it.effect("one that is to be retired is joined by nobody", () =>
+    onBusiest({ maxConnections: 2 }, ({ enter, pool }) =>
+      Effect.gen(function*() {
+        const [first, second] = [yield* enter(), yield* enter()]
+        yield* TestClock.adjust("1 second")
+        yield* pool.retire(1)
+        const third = yield* enter()
+        yield* TestClock.adjust("1 second")
+        assert.deepStrictEqual([first.on(), second.on(), third.on()], [1, 1, 2])
+        for (const caller of [first, second, third]) yield* caller.leave
+        assert.strictEqual((yield* pool.stats).counts.retired.invalidated, 1)
+      })))
 })
 
 describe("ConnectionPool.getWith", () => {

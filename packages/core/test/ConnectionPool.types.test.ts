@@ -82,6 +82,7 @@ describe("ConnectionPool: types", () => {
       same<Effect.Services<typeof Primary.stats>, Primary>(true)
       same<Effect.Services<typeof Primary.drain>, Primary>(true)
       same<typeof Primary.events, Stream.Stream<PoolEvent.PoolEvent, never, Primary>>(true)
+      same<ReturnType<typeof Primary.eventsWith>, Stream.Stream<PoolEvent.PoolEvent, never, Primary>>(true)
       same<Effect.Error<ReturnType<typeof Primary.setLimit>>, PoolError.PoolError>(true)
       same<Effect.Success<typeof Primary>, ConnectionPool.ConnectionPool<Socket>>(true)
     }))

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { PoolConfig, PoolMetrics } from "@effect-pools/core"
+import { ConnectionPool, PoolConfig, PoolMetrics } from "@effect-pools/core"
 import { Effect, Exit, Metric, Scope } from "effect"
 import { PrometheusMetrics } from "effect/observability"
 import * as Histogram from "../src/internal/histogram.ts"
@@ -12,7 +12,7 @@ const source = (kind: PoolConfig.PoolKind, name: string) =>
     return {
       config,
       histograms: { wait: Histogram.make(), use: Histogram.make(), open: Histogram.make() },
-      stats: () => stats,
+      numbers: () => stats,
       set: (given: Given) => {
         stats = statsOf(given)
       }
@@ -64,7 +64,7 @@ const busy: Given = {
     closed: 30,
     leaksSuspected: 8,
     ended: { success: 90, failure: 10, defect: 2, interrupt: 1 },
-    retired: { idle: 1, lifetime: 2, broken: 3, invalid: 4, invalidated: 5, superseded: 6, shutdown: 7 }
+    retired: { idle: 1, lifetime: 2, ended: 8, broken: 3, invalid: 4, invalidated: 5, superseded: 6, shutdown: 7 }
   }
 }
 
@@ -107,10 +107,10 @@ describe("PoolMetrics", () => {
         [1, 2, 3, 4, 5, 6, 7]
       )
       assert.deepStrictEqual(
-        ["idle", "lifetime", "broken", "invalid", "invalidated", "superseded", "shutdown"].map((reason) =>
+        ["idle", "lifetime", "broken", "invalid", "invalidated", "superseded", "shutdown", "ended"].map((reason) =>
           labelled("connections_retired_total", "reason", reason)
         ),
-        [1, 2, 3, 4, 5, 6, 7]
+        [1, 2, 3, 4, 5, 6, 7, 8]
       )
       assert.deepStrictEqual(
         ["success", "failure", "defect", "interrupt"].map((end) => labelled("lease_ends_total", "end", end)),
@@ -213,6 +213,27 @@ describe("PoolMetrics", () => {
       yield* PoolMetrics.register(pool)
       for (const [name, value] of yield* scrape) assert.isTrue(Number.isFinite(value) && value >= 0, name)
     }).pipe(isolated))
+
+  it.effect("a scrape does not go through the distributions of a pool as its stats do", () =>
+    Effect.gen(function*() {
+      const prototype = Object.getPrototypeOf(Histogram.make()) as Histogram.Histogram
+      const { timing } = prototype
+      let timings = 0
+      const counting = function(this: Histogram.Histogram, ...zeros: Parameters<typeof timing>) {
+        timings++
+        return timing.apply(this, zeros)
+      }
+      yield* Effect.addFinalizer(() => Effect.sync(() => Object.assign(prototype, { timing })))
+      Object.assign(prototype, { timing: counting })
+      const connector = { connect: () => Effect.succeed({}) }
+      const pool = yield* ConnectionPool.make(connector, { name: "app/Db", kind: "db" })
+      yield* pool.withConnection(() => Effect.void)
+      yield* pool.stats
+      assert.strictEqual(timings, 5)
+      const found = yield* scrape
+      assert.strictEqual(timings, 5)
+      assert.strictEqual(found.get("db_pool_acquire_total{pool=\"app/Db\"}"), 1)
+    }).pipe(Effect.scoped, isolated))
 
   it.effect("times what a package wants to have timed besides", () =>
     Effect.gen(function*() {

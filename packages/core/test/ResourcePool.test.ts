@@ -137,6 +137,22 @@ describe("ResourcePool", () => {
       assert.deepStrictEqual(yield* Fiber.join(fiber), [1, 1, 1])
     })))
 
+  it.effect("joins says whether they take an idle one or the busiest", () =>
+    onServer(Effect.gen(function*() {
+      const usedBy = (joins: "idle" | "busiest") =>
+        Effect.gen(function*() {
+          const options = { ...small, maxConnections: 2, minConnections: 2, sharers: 2, joins }
+          const pool = yield* ResourcePool.make({ ...options, acquire })
+          const together = pool.withShared(() => Effect.sleep("1 second"))
+          yield* Effect.forkScoped(Effect.all([together, together], { concurrency: "unbounded" }))
+          yield* settle
+          const { used } = yield* pool.stats
+          yield* advance("1 second")
+          return used
+        })
+      assert.deepStrictEqual([yield* usedBy("idle"), yield* usedBy("busiest")], [2, 1])
+    })))
+
   it.effect("shows what inspect says", () =>
     onServer(Effect.gen(function*() {
       const pool = yield* ResourcePool.make({

@@ -152,7 +152,10 @@ export interface ManagerOptions<Pools extends ReadonlyArray<PoolKey> = ReadonlyA
    * a noticeable share of a core. Too long: short trouble is not seen.
    */
   readonly sampleInterval?: Duration.Input | undefined
-  /** How far back the samples are kept. Default 5 min. Too long: memory, about 300 bytes a pool and sample. */
+  /**
+   * How far back the samples are kept. Default 5 min, at most 10 000 times `sampleInterval`. Too long: memory, about 300
+   * bytes a pool and sample.
+   */
   readonly history?: Duration.Input | undefined
   /**
    * The time over which failures and waits are judged. Default 1 min. Too short: few leases decide. Too long: alerts

@@ -40,8 +40,8 @@
  * 3. Then, as they happen: `Happened` (an event of a pool), `AlertRaised`, `AlertCleared`, and every
  *    `sampleInterval` ms `Sampled` with one sample of each pool.
  *
- * `?leases=true` adds `Acquired` and `Released` for each lease, of which there may be very many. A client that reads
- * too slowly is disconnected.
+ * `?leases=true` adds `Acquired` and `Released` for each lease, of which there may be very many. They come beside the
+ * others: `at` tells the order. A client that reads too slowly is disconnected.
  *
  * @since 0.1.0
  */
@@ -81,6 +81,7 @@ export type Timing = typeof Timing.Type
 const RetireReason = Schema.Literals([
   "idle",
   "lifetime",
+  "ended",
   "broken",
   "invalid",
   "invalidated",
@@ -109,6 +110,7 @@ export const Counts = Schema.Struct({
   retired: Schema.Struct({
     idle: Schema.Finite,
     lifetime: Schema.Finite,
+    ended: Schema.Finite,
     broken: Schema.Finite,
     invalid: Schema.Finite,
     invalidated: Schema.Finite,
@@ -170,7 +172,8 @@ export const Warning = Schema.Struct({
     "failures",
     "validation",
     "leak",
-    "closed"
+    "closed",
+    "upstream"
   ]),
   level: Schema.Literals(["warning", "critical"]),
   value: Schema.Finite,
@@ -318,6 +321,8 @@ export const Connection = Schema.Struct({
   idleFor: Schema.Finite,
   /** 0 unless it is lent. */
   heldFor: Schema.Finite,
+  /** Whether a lease has had it longer than `leakTimeout`. */
+  isLeakSuspected: Schema.Boolean,
   uses: Schema.Finite,
   errors: Schema.Finite,
   /** The label of the lease that holds it. */

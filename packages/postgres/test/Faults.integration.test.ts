@@ -255,6 +255,29 @@ layer(EmbeddedPostgres.layer(), { excludeTestServices: true, timeout: "2 minutes
       )
     }))
 
+  it.effect("a connection lost at the end of a nested transaction is a failure of the outer one, and no defect", () =>
+    Effect.gen(function*() {
+      const server = yield* EmbeddedPostgres.EmbeddedPostgres
+      const proxy = yield* TcpProxy.make(server)
+      const runs = (statement: string) =>
+        Effect.map(Db.connections, (all) => all.some(({ activity }) => activity?.startsWith(statement) === true))
+      const cutDuring = (statement: string) =>
+        eventually(statement, runs(statement)).pipe(Effect.andThen(proxy.cut), Effect.andThen(proxy.blackhole(false)))
+      const around = (inner: Effect.Effect<unknown, string>, statement: string) =>
+        Effect.flip(Db.transaction(
+          Effect.ignore(Db.transaction(Effect.andThen(proxy.blackhole(true), inner))).pipe(
+            Effect.andThen(Db.query`SELECT 1`)
+          )
+        )).pipe(Effect.zip(cutDuring(statement), { concurrent: true }), Effect.map(([error]) => error))
+      yield* withDb(
+        { ...quick, ...parts(server), port: proxy.port },
+        Effect.gen(function*() {
+          assert.instanceOf(yield* around(Effect.void, "RELEASE SAVEPOINT"), SqlError.SqlError)
+          assert.instanceOf(yield* around(Effect.fail("mine"), "ROLLBACK TO SAVEPOINT"), SqlError.SqlError)
+        })
+      )
+    }))
+
   it.effect("silence in the network is noticed within the limits, and over when it is over", () =>
     Effect.gen(function*() {
       const server = yield* EmbeddedPostgres.EmbeddedPostgres

@@ -155,7 +155,7 @@ layer(EmbeddedPostgres.layer(), { excludeTestServices: true, timeout: "2 minutes
     const session = Effect.fnUntraced(function*(options: PostgresConfig.PostgresOptions) {
       const server = yield* EmbeddedPostgres.EmbeddedPostgres
       const connector = yield* PostgresConnector.make({ url: server.url, ...options })
-      return yield* connector.connect({ onBroken: () => {} })
+      return yield* connector.connect({ onBroken: () => {}, onEnded: () => {} })
     }, Effect.provide(Reactivity.layer))
 
     it.effect("keepAlive, and the limit of time, which is the pool's", () =>

@@ -3,7 +3,7 @@ import { FakeConnector } from "@effect-pools/testing"
 import { Cause, Deferred, Effect, Exit, Fiber, Scope } from "effect"
 import { TestClock } from "effect/testing"
 
-const silent = { onBroken: () => {} }
+const silent = { onBroken: () => {}, onEnded: () => {} }
 
 const misuseOf = (exit: Exit.Exit<unknown, unknown>): string => {
   const defect = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
@@ -96,7 +96,7 @@ describe("FakeConnector", () => {
     Effect.gen(function*() {
       const told: Array<unknown> = []
       const fake = FakeConnector.make()
-      const connection = yield* fake.connector.connect({ onBroken: (cause) => told.push(cause) })
+      const connection = yield* fake.connector.connect({ onBroken: (cause) => told.push(cause), onEnded: () => {} })
       fake.break(connection, "reset")
       assert.deepStrictEqual(told, ["reset"])
       assert.deepStrictEqual([connection.isOpen, connection.isBroken], [false, true])
@@ -109,7 +109,7 @@ describe("FakeConnector", () => {
     Effect.gen(function*() {
       const told: Array<unknown> = []
       const fake = FakeConnector.make()
-      const connection = yield* fake.connector.connect({ onBroken: (cause) => told.push(cause) })
+      const connection = yield* fake.connector.connect({ onBroken: (cause) => told.push(cause), onEnded: () => {} })
       yield* fake.connector.validate!(connection)
       fake.cutSilently(connection)
       assert.deepStrictEqual(told, [])

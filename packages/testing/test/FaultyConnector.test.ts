@@ -3,7 +3,7 @@ import { FakeConnector, FaultyConnector } from "@effect-pools/testing"
 import { Effect, Exit, Fiber, Random } from "effect"
 import { TestClock } from "effect/testing"
 
-const silent = { onBroken: () => {} }
+const silent = { onBroken: () => {}, onEnded: () => {} }
 
 describe("FaultyConnector", () => {
   it.effect("changes nothing without faults, and counts", () =>

@@ -3,7 +3,7 @@ import { GatedConnector } from "@effect-pools/testing"
 import { Cause, Effect, Exit, Fiber, Scope } from "effect"
 import { TestClock } from "effect/testing"
 
-const silent = { onBroken: () => {} }
+const silent = { onBroken: () => {}, onEnded: () => {} }
 
 describe("GatedConnector", () => {
   it.effect("passes everything at first", () =>

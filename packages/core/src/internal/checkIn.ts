@@ -13,9 +13,10 @@ import { visitIdle } from "./housekeeping.ts"
 import { labelOf, type Lease } from "./lease.ts"
 import { limited } from "./limited.ts"
 import type { Pooled } from "./pooled.ts"
-import { raiseFence, retire, whyRetire } from "./retire.ts"
-import { part } from "./share.ts"
+import { hasEnded, raiseFence, retire, whyRetire } from "./retire.ts"
+import { endSharing } from "./share.ts"
 import type { PoolState } from "./state.ts"
+import { dequeue } from "./wait.ts"
 
 /**
  * Ends a lease. Runs exactly once for each, uninterruptibly, also for a caller that never got a connection. Returns an
@@ -36,14 +37,13 @@ export const checkIn = (
   state.counts.ended[end]++
   state.counts.use.record(held)
   if (end === "failure" || end === "defect") connection.errors++
-  if (state.events.listeners > 0) {
+  if (state.events.leaseListeners > 0) {
     emit(state, { _tag: "Released", connection: connection.id, label: labelOf(lease), held, end })
   }
   if (lease.isLeakSuspected) leakEnded(state, lease, connection, held)
-  if (connection.sharers !== undefined && !part(state, connection, lease)) {
-    return partFrom(state, connection, lease, exit)
-  }
-  connection.lease = undefined
+  connection.holders.remove(lease)
+  if (connection.holders.size > 0) return partFrom(state, connection, lease, exit)
+  if (lease.isShared) endSharing(state, connection)
   // Closed under its borrower by a drain or a reclaim: there is nothing left to take back but the borrower's view.
   if (connection.state === "closing") {
     revoke(state, connection, lease)
@@ -75,7 +75,7 @@ const partFrom = (
 /** An interrupted caller that waited: it leaves the queue, and what is being opened for it goes to the next. */
 const leave = (state: PoolState, lease: Lease): undefined => {
   if (!lease.isQueued) return undefined
-  state.waiters.remove(lease)
+  dequeue(state, lease)
   state.counts.interrupted++
   state.changed()
   return undefined
@@ -108,7 +108,7 @@ const takeBack = (
 /** Asks the connector what the end of a lease says about the connection. */
 const judge = (state: PoolState, connection: Pooled, exit: Exit.Exit<unknown, unknown>): void => {
   const { isBroken } = state.connector
-  if (isBroken === undefined || connection.isBroken) return
+  if (isBroken === undefined || connection.isBroken || hasEnded(connection)) return
   if (!attempt(isBroken, connection.value, exit)) return
   connection.isBroken = true
   raiseFence(state)

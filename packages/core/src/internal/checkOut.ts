@@ -6,9 +6,9 @@ import { refusal } from "./admit.ts"
 import { emit, warn } from "./events.ts"
 import { labelOf, type Lease } from "./lease.ts"
 import type { Pooled } from "./pooled.ts"
-import { join, joinable, share } from "./share.ts"
+import { fillsUp, joinable } from "./share.ts"
 import type { PoolState } from "./state.ts"
-import { wait, wake } from "./wait.ts"
+import { dequeue, wait, wake } from "./wait.ts"
 
 /** Runs the lease's body with the connection it was handed, or gets it one. */
 export const advance = (state: PoolState, lease: Lease): Effect.Effect<any, any, any> =>
@@ -17,28 +17,15 @@ export const advance = (state: PoolState, lease: Lease): Effect.Effect<any, any,
 /** Runs the lease's body with a connection: at once if one is ready and nobody is before us, else in turn. */
 const borrow = (state: PoolState, lease: Lease): Effect.Effect<any, any, any> => {
   if (state.waiters.size === 0 && state.isLending) {
-    const connection = state.idle[state.idle.length - 1]
+    const now = state.time.now()
+    const connection = take(state, lease, now)
     if (connection !== undefined) {
-      const now = state.time.now()
-      if (isFresh(state, connection, now)) {
-        state.idle.pop()
-        state.counts.acquiredAtOnce++
-        lend(state, connection, lease, now)
-        if (state.events.listeners > 0) acquired(state, lease, connection, 0)
-        return start(state, lease, connection)
-      }
-    }
-    if (lease.isShared && connection === undefined && state.sharing.size > 0) {
-      const now = state.time.now()
-      const shared = joinable(state, now)
-      if (shared !== undefined) {
-        state.counts.acquiredAtOnce++
-        join(shared, lease, now)
-        if (state.events.listeners > 0) acquired(state, lease, shared, 0)
-        // Whoever joins would rather have a connection for itself: the pool grows as long as it may.
-        if (state.connections.size < state.limit) state.changed()
-        return start(state, lease, shared)
-      }
+      state.counts.acquiredAtOnce++
+      lend(state, connection, lease, now)
+      if (state.events.leaseListeners > 0) acquired(state, lease, connection, 0)
+      // Whoever joins would rather have a connection for itself: the pool grows as long as it may.
+      if (connection.holders.size > 1 && !fillsUp(state) && state.connections.size < state.limit) state.changed()
+      return start(state, lease, connection)
     }
   }
   const reason = refusal(state)
@@ -47,6 +34,17 @@ const borrow = (state: PoolState, lease: Lease): Effect.Effect<any, any, any> =>
     return Effect.fail(state.error(reason))
   }
   return wait(state, lease)
+}
+
+/** The warmest idle connection if it needs no proof, or one that others share; which first, the connector says. */
+const take = (state: PoolState, lease: Lease, now: number): Pooled | undefined => {
+  if (lease.isShared && fillsUp(state)) {
+    const shared = joinable(state, now)
+    if (shared !== undefined) return shared
+  }
+  const connection = state.idle[state.idle.length - 1]
+  if (connection === undefined) return lease.isShared ? joinable(state, now) : undefined
+  return isFresh(state, connection, now) ? state.idle.pop() : undefined
 }
 
 /**
@@ -62,9 +60,9 @@ export const handOver = (state: PoolState, connection: Pooled, lease: Lease, now
   const waited = now - lease.since
   state.counts.acquiredAfterWaiting++
   state.counts.wait.record(waited)
-  if (connection.sharers !== undefined) join(connection, lease, now)
-  else lend(state, connection, lease, now)
-  if (state.events.listeners > 0) acquired(state, lease, connection, waited)
+  dequeue(state, lease)
+  lend(state, connection, lease, now)
+  if (state.events.leaseListeners > 0) acquired(state, lease, connection, waited)
   if (waited > state.config.slowAcquireTimeout) acquiredSlowly(state, lease, connection, waited)
   wake(state, lease, lease)
 }
@@ -72,9 +70,10 @@ export const handOver = (state: PoolState, connection: Pooled, lease: Lease, now
 const lend = (state: PoolState, connection: Pooled, lease: Lease, now: number): void => {
   lease.connection = connection
   lease.lentAt = now
-  connection.lease = lease
-  if (lease.isShared) share(state, connection, lease)
+  connection.holders.push(lease)
+  if (connection.holders.size > 1) return
   state.move(connection, "used")
+  if (lease.isShared) state.sharing.push(connection)
 }
 
 /** Reached in the borrower's own fiber, so that whatever the connector or the body throws is the borrower's defect. */

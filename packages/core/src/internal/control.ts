@@ -13,7 +13,7 @@ import { settleWarmUps } from "./warmUp.ts"
 export const invalidate = (state: PoolState, lent: unknown): Effect.Effect<void> =>
   Effect.suspend(() => {
     for (const connection of state.connections) {
-      for (const lease of connection.leases) {
+      for (const lease of connection.holders) {
         if (lease.lent !== lent) continue
         connection.retireBecause ??= "invalidated"
         return Effect.void

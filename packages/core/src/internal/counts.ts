@@ -23,6 +23,7 @@ export class Counts {
   readonly retired: Record<RetireReason, number> = {
     idle: 0,
     lifetime: 0,
+    ended: 0,
     broken: 0,
     invalid: 0,
     invalidated: 0,

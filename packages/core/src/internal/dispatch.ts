@@ -3,9 +3,10 @@
  * still want. That it looks again after *every* change is why no waiter is ever lost.
  */
 import { handOver, isFresh } from "./checkOut.ts"
+import type { Lease } from "./lease.ts"
 import { open } from "./open.ts"
 import { retire } from "./retire.ts"
-import { joinable } from "./share.ts"
+import { fillsUp, joinable, wantedBySharers, wantedByWaiters } from "./share.ts"
 import type { PoolState } from "./state.ts"
 import { validateForWaiter } from "./validate.ts"
 
@@ -18,34 +19,32 @@ export const dispatch = (state: PoolState): void => {
 }
 
 const serve = (state: PoolState): void => {
-  const { idle, waiters } = state
-  while (waiters.head !== undefined && idle.length > 0) {
+  const { waiters } = state
+  while (waiters.head !== undefined) {
     const now = state.time.now()
-    // A health check may have left a colder one as the only one that needs no proof.
-    const fresh = idle.findLastIndex((connection) => isFresh(state, connection, now))
-    if (fresh >= 0) {
-      handOver(state, idle.splice(fresh, 1)[0]!, waiters.head, now)
-    } else if (state.connector.validate === undefined) {
-      retire(state, idle[idle.length - 1]!, "broken")
-    } else if (state.validating < waiters.size) {
-      validateForWaiter(state, idle.pop()!)
-    } else break
+    if (!(fillsUp(state) && joinFirst(state, waiters.head, now)) && !serveIdle(state, waiters.head, now)) break
   }
-  while (waiters.head?.isShared === true && state.sharing.size > 0) {
-    const now = state.time.now()
-    const shared = joinable(state, now)
-    if (shared === undefined) return
-    handOver(state, shared, waiters.head, now)
-  }
+  while (waiters.head !== undefined && joinFirst(state, waiters.head, state.time.now())) continue
 }
 
-/** Where callers share a connection, one more is opened at a time, so that a slow request holds up fewer others. */
-const forSharers = (state: PoolState): number => {
-  if (state.opening > 0 || state.idle.length > 0 || !state.isLending || state.phase !== "open") return 0
-  for (const connection of state.sharing) {
-    if (connection.state === "used" && connection.sharers!.size > 1) return 1
-  }
-  return 0
+/** Lets the first in line join those who share a connection, if it may and there is room. */
+const joinFirst = (state: PoolState, first: Lease, now: number): boolean => {
+  const shared = first.isShared ? joinable(state, now) : undefined
+  if (shared !== undefined) handOver(state, shared, first, now)
+  return shared !== undefined
+}
+
+/** Gives the first in line an idle connection, or does what must be done before; `false` if there is nothing to do. */
+const serveIdle = (state: PoolState, first: Lease, now: number): boolean => {
+  const { idle } = state
+  // A health check may have left a colder one as the only one that needs no proof.
+  const fresh = idle.findLastIndex((connection) => isFresh(state, connection, now))
+  if (fresh >= 0) handOver(state, idle.splice(fresh, 1)[0]!, first, now)
+  else if (idle.length === 0) return false
+  else if (state.connector.validate === undefined) retire(state, idle[idle.length - 1]!, "broken")
+  else if (state.validating < wantedByWaiters(state, now)) validateForWaiter(state, idle.pop()!)
+  else return false
+  return true
 }
 
 /** How many dials to begin now. */
@@ -53,9 +52,10 @@ const wanted = (state: PoolState): number => {
   if (state.dialer.isBlocked) return 0
   const room = state.limit - state.connections.size
   if (room <= 0) return 0
-  const forWaiters = state.isLending ? state.waiters.size - state.opening - state.validating : 0
+  const waiting = state.isLending ? wantedByWaiters(state, state.time.now()) : 0
+  const forWaiters = waiting - state.opening - state.validating
   const forMinimum = state.floor - (state.live - state.due) - state.opening
-  const missing = Math.min(room, Math.max(forWaiters, forMinimum, forSharers(state)))
+  const missing = Math.min(room, Math.max(forWaiters, forMinimum, wantedBySharers(state)))
   // After a failure one dial at a time finds out whether the backend is back.
   return state.dialer.failures > 0 ? Math.min(missing, 1 - state.opening) : missing
 }

@@ -95,7 +95,7 @@ const abandon = (state: PoolState): ReadonlyArray<Holder> => {
   const now = state.time.now()
   const abandoned: Array<Holder> = []
   for (const connection of Array.from(state.connections)) {
-    for (const lease of connection.leases) {
+    for (const lease of connection.holders) {
       abandoned.push({ connection: connection.id, label: labelOf(lease), held: now - lease.lentAt })
     }
     if (connection.state === "opening") discard(state, connection)

@@ -6,28 +6,26 @@ import * as Exit from "effect/Exit"
 import * as PubSub from "effect/PubSub"
 import * as Stream from "effect/Stream"
 import type * as Take from "effect/Take"
+import type { EventOptions } from "../ConnectionPool.ts"
 import type { PoolEvent } from "../PoolEvent.ts"
 import { oneLine } from "./describe.ts"
 import type { PoolState } from "./state.ts"
 
 type WithoutCommon<Event> = Event extends PoolEvent ? Omit<Event, "pool" | "at"> : never
 
-export class EventHub {
-  /** How many streams run: events of single leases are made only for them. */
-  listeners = 0
+/** One way out: what is published, for as many streams as are run. */
+class Outlet {
+  private readonly buffer: number
+  /** Made for the first reader: until then what is published costs nothing. */
+  private pubsub: PubSub.PubSub<Take.Take<PoolEvent>> | undefined = undefined
   private isEnded = false
-  private readonly pubsub: PubSub.PubSub<Take.Take<PoolEvent>>
 
-  constructor(pubsub: PubSub.PubSub<Take.Take<PoolEvent>>) {
-    this.pubsub = pubsub
-  }
-
-  static make(buffer: number): Effect.Effect<EventHub> {
-    return Effect.map(PubSub.sliding<Take.Take<PoolEvent>>(buffer), (pubsub) => new EventHub(pubsub))
+  constructor(buffer: number) {
+    this.buffer = buffer
   }
 
   publish(event: PoolEvent): void {
-    if (this.isEnded || PubSub.publishUnsafe(this.pubsub, [event])) return
+    if (this.pubsub === undefined || this.isEnded || PubSub.publishUnsafe(this.pubsub, [event])) return
     // What is published synchronously does not slide by itself, and would lose the newest instead of the oldest.
     this.pubsub.pubsub.slide()
     PubSub.publishUnsafe(this.pubsub, [event])
@@ -36,21 +34,62 @@ export class EventHub {
   /** Ends every stream, after what was published before. */
   end(): void {
     this.isEnded = true
-    PubSub.endUnsafe(this.pubsub, Exit.void)
+    if (this.pubsub !== undefined) PubSub.endUnsafe(this.pubsub, Exit.void)
   }
 
   readonly stream: Stream.Stream<PoolEvent> = Stream.unwrap(
+    Effect.suspend(() =>
+      Effect.map(
+        this.pubsub === undefined ? PubSub.sliding<Take.Take<PoolEvent>>(this.buffer) : Effect.succeed(this.pubsub),
+        (made) => {
+          this.pubsub ??= made
+          if (this.isEnded) this.end()
+          return Stream.fromPubSubTake(this.pubsub)
+        }
+      )
+    )
+  )
+}
+
+export class EventHub {
+  /** How many streams want the events of leases, which are made only for them. */
+  leaseListeners = 0
+  private readonly rare: Outlet
+  private readonly all: Outlet
+
+  /** The buffer is of each reader. */
+  constructor(buffer: number) {
+    this.rare = new Outlet(buffer)
+    this.all = new Outlet(buffer)
+  }
+
+  publish(event: PoolEvent): void {
+    this.all.publish(event)
+    if (event._tag !== "Acquired" && event._tag !== "Released") this.rare.publish(event)
+  }
+
+  end(): void {
+    this.rare.end()
+    this.all.end()
+  }
+
+  /** What happens from the moment the stream is run. */
+  stream(options?: EventOptions): Stream.Stream<PoolEvent> {
+    return options?.leases === false ? this.rare.stream : this.withLeases
+  }
+
+  private readonly withLeases: Stream.Stream<PoolEvent> = Stream.unwrap(
     Effect.as(
       Effect.acquireRelease(
         Effect.sync(() => {
-          this.listeners++
+          this.leaseListeners++
         }),
         () =>
           Effect.sync(() => {
-            this.listeners--
+            this.leaseListeners--
           })
       ),
-      Stream.suspend(() => Stream.fromPubSubTake(this.pubsub))
+      Stream.suspend(() => this.all.stream)
     )
   )
 }

@@ -77,7 +77,7 @@ const visitUsed = (state: PoolState, connection: Pooled, now: number): number =>
   let next = Infinity
   let overdue: Lease | undefined
   let isAllOverdue = true
-  for (const lease of connection.leases) {
+  for (const lease of connection.holders) {
     const held = now - lease.lentAt
     if (lease.isLongLived || held < reclaimTimeout) isAllOverdue = false
     else overdue ??= lease
@@ -106,7 +106,7 @@ const leakSuspected = (state: PoolState, connection: Pooled, lease: Lease, held:
 
 /** Takes the connection from borrowers that hold it too long; their own end is awaited by nobody. */
 const reclaim = (state: PoolState, connection: Pooled, now: number): void => {
-  const from = Array.from(connection.leases, (lease) => describe(connection, lease, now)).join(", ")
+  const from = Array.from(connection.holders, (lease) => describe(connection, lease, now)).join(", ")
   warn(state, `reclaimTimeout: the connection is taken from ${from}`)
   retire(state, connection, "invalidated")
 }

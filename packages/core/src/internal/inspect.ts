@@ -5,13 +5,26 @@ import * as Result from "effect/Result"
 import type { ConnectionInfo } from "../ConnectionPool.ts"
 import type { Inspection } from "../Connector.ts"
 import type { Holder } from "../PoolError.ts"
-import type { PoolCounts, PoolStats } from "../PoolStats.ts"
+import type { PoolCounts, PoolNumbers, PoolStats } from "../PoolStats.ts"
 import { labelOf } from "./lease.ts"
 import type { Pooled } from "./pooled.ts"
 import type { PoolState } from "./state.ts"
 
 export const stats = (state: PoolState): PoolStats => {
-  const { config, counts, limit, used, waiters } = state
+  const { counts } = state
+  return {
+    ...numbers(state),
+    wait: counts.wait.timing(counts.acquiredAtOnce),
+    use: counts.use.timing(),
+    open: counts.open.timing(),
+    validate: counts.validate.timing(),
+    lifetime: counts.lifetime.timing()
+  }
+}
+
+/** What can be told without going through the distributions. */
+export const numbers = (state: PoolState): PoolNumbers => {
+  const { config, limit, used, waiters } = state
   const now = state.time.now()
   return {
     name: config.name,
@@ -29,12 +42,7 @@ export const stats = (state: PoolState): PoolStats => {
     utilization: Math.min(100, used / limit * 100),
     oldestWaiter: waiters.head === undefined ? 0 : now - waiters.head.since,
     breaker: state.dialer.breakerUntil > now ? "open" : "closed",
-    counts: countsOf(state),
-    wait: counts.wait.timing(counts.acquiredAtOnce),
-    use: counts.use.timing(),
-    open: counts.open.timing(),
-    validate: counts.validate.timing(),
-    lifetime: counts.lifetime.timing()
+    counts: countsOf(state)
   }
 }
 
@@ -61,8 +69,8 @@ const countsOf = ({ counts }: PoolState): PoolCounts => ({
 export const holders = (state: PoolState): ReadonlyArray<Holder> => {
   const now = state.time.now()
   const held: Array<Holder> = []
-  for (const { id, leases } of state.connections) {
-    for (const lease of leases) held.push({ connection: id, label: labelOf(lease), held: now - lease.lentAt })
+  for (const { holders, id } of state.connections) {
+    for (const lease of holders) held.push({ connection: id, label: labelOf(lease), held: now - lease.lentAt })
   }
   return held.toSorted((a, b) => b.held - a.held).slice(0, 10)
 }
@@ -74,18 +82,25 @@ export const connections = (state: PoolState): ReadonlyArray<ConnectionInfo> => 
 
 const infoOf = (state: PoolState, connection: Pooled, now: number): ConnectionInfo => {
   const inspection = inspectionOf(state, connection)
+  const holder = connection.holders.head
   return {
     id: connection.id,
     state: connection.state,
     age: connection.value === undefined ? 0 : now - connection.openedAt,
     idleFor: connection.state === "idle" ? now - connection.idleSince : 0,
-    heldFor: connection.lease === undefined ? 0 : now - connection.lease.lentAt,
+    heldFor: holder === undefined ? 0 : now - holder.lentAt,
+    isLeakSuspected: isLeakSuspected(connection),
     uses: connection.uses,
     errors: connection.errors,
-    label: connection.lease === undefined ? undefined : labelOf(connection.lease),
+    label: holder === undefined ? undefined : labelOf(holder),
     tags: inspection.tags,
     activity: inspection.activity?.slice(0, 100)
   }
+}
+
+const isLeakSuspected = ({ holders }: Pooled): boolean => {
+  for (const lease of holders) if (lease.isLeakSuspected) return true
+  return false
 }
 
 const nothing: Inspection = { tags: {} }

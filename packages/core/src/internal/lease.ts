@@ -31,6 +31,7 @@ export class Lease extends Effectable.Class<any, any, any> {
   connection: Pooled | undefined = undefined
   /** Whether the body was reached: a connection nobody touched needs no reset. */
   isStarted = false
+  /** Whether it waits in the queue. */
   isQueued = false
   /** When it began to wait. */
   since = 0
@@ -43,6 +44,7 @@ export class Lease extends Effectable.Class<any, any, any> {
   /** What the waiting fiber is resumed with, once the scheduler gets to it. */
   outcome: AnyEffect | undefined = undefined
   isLeakSuspected = false
+  // Its place in the queue, and then among those that hold its connection.
   previous: Lease | undefined = undefined
   next: Lease | undefined = undefined
 

@@ -37,7 +37,7 @@ export const makeState = Effect.fnUntraced(
       connector,
       time,
       random: Context.get(context, Random.Random),
-      events: yield* EventHub.make(config.eventBuffer),
+      events: new EventHub(config.eventBuffer),
       dialer: yield* Scope.provide(Dialer.make(config), background),
       dispatcher: Context.get(context, Scheduler.Scheduler).makeDispatcher(),
       // Work begins on the scheduler's next turn and never inside the change that asked for it.

@@ -15,7 +15,7 @@ import { isRetryable, refusedFor } from "./dialer.ts"
 import { emit, warn } from "./events.ts"
 import { limited, StepMisused } from "./limited.ts"
 import { Pooled } from "./pooled.ts"
-import { broken, discard, retireDue } from "./retire.ts"
+import { broken, discard, ended, retireDue } from "./retire.ts"
 import type { PoolState } from "./state.ts"
 import { failWaiters } from "./wait.ts"
 import { failWarmUps, settleWarmUps } from "./warmUp.ts"
@@ -51,11 +51,14 @@ const giveUp = (state: PoolState, connection: Pooled): void => {
 
 const connect = (state: PoolState, connection: Pooled): Effect.Effect<unknown, unknown> => {
   const dialed = Effect.suspend(() =>
-    state.connector.connect({ onBroken: (cause) => broken(state, connection, cause) })
+    state.connector.connect({
+      onBroken: (cause) => broken(state, connection, cause),
+      onEnded: () => ended(state, connection)
+    })
   ).pipe(
     Scope.provide(connection.scope),
     Effect.flatMap((value) => {
-      const rule = connection.isBroken ? "the connection broke while it was being opened" : misuse(state, value)
+      const rule = connection.isBroken ? "the connection ended while it was being opened" : misuse(state, value)
       return rule === undefined ? Effect.succeed(value) : Effect.fail(new StepMisused({ rule }))
     })
   )

@@ -5,7 +5,7 @@ import type * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import type { ConnectionState } from "../ConnectionPool.ts"
 import type { RetireReason } from "../PoolEvent.ts"
-import type { Lease } from "./lease.ts"
+import { LeaseList } from "./leaseList.ts"
 
 export class Pooled {
   readonly id: number
@@ -24,10 +24,8 @@ export class Pooled {
   /** When it last proved that it works, and the fence that held at that moment. */
   provenAt = 0
   fence = 0
-  /** Who holds it: of several sharers, the one that has had it longest. */
-  lease: Lease | undefined = undefined
-  /** All who hold it, if it is lent by shared leases. */
-  sharers: Set<Lease> | undefined = undefined
+  /** Who holds it: one, or several that share it, with the one that has had it longest first. */
+  readonly holders = new LeaseList()
   uses = 0
   errors = 0
   /** Set when it is to be retired as soon as its borrower gives it back. */
@@ -40,10 +38,5 @@ export class Pooled {
     this.id = id
     this.generation = generation
     this.openedAt = now
-  }
-
-  /** Everybody who holds it. */
-  get leases(): Iterable<Lease> {
-    return this.sharers ?? (this.lease === undefined ? [] : [this.lease])
   }
 }

@@ -47,9 +47,9 @@ export const discard = (state: PoolState, connection: Pooled): void => {
   state.forkDetached(close(state, connection, false))
 }
 
-/** A connection reported its own end. */
+/** A connection reported that it is dead. */
 export const broken = (state: PoolState, connection: Pooled, cause: unknown): void => {
-  if (connection.isBroken || connection.state === "closing") return
+  if (connection.isBroken || hasEnded(connection) || connection.state === "closing") return
   connection.isBroken = true
   if (connection.state === "opening") return
   raiseFence(state)
@@ -58,6 +58,26 @@ export const broken = (state: PoolState, connection: Pooled, cause: unknown): vo
   retire(state, connection, "broken")
   state.changed()
 }
+
+/** A connection reported that it is over in good order: whatever becomes of it now says nothing of the others. */
+export const ended = (state: PoolState, connection: Pooled): void => {
+  switch (connection.state) {
+    case "closing":
+      return
+    // To its dial there is no good order in this: a server that ends whatever it accepts must not be dialled on and on.
+    case "opening":
+      connection.isBroken = true
+      return
+    case "idle":
+      retire(state, connection, "ended")
+      return state.changed()
+    case "checking":
+    case "used":
+      connection.retireBecause = "ended"
+  }
+}
+
+export const hasEnded = (connection: Pooled): boolean => connection.retireBecause === "ended"
 
 /** Where one connection proved dead, every other must prove itself before it is lent. */
 export const raiseFence = (state: PoolState): void => {
@@ -85,7 +105,7 @@ const close = Effect.fnUntraced(function*(state: PoolState, connection: Pooled, 
     option: "closeTimeout",
     millis: state.config.closeTimeout
   }))
-  for (const lease of connection.leases) state.bereft.add(lease)
+  for (const lease of connection.holders) state.bereft.add(lease)
   state.connections.delete(connection)
   state.closing--
   if (Exit.isFailure(exit)) closeFailed(state, connection, exit)

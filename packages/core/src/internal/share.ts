@@ -1,56 +1,66 @@
 /**
- * Shared leases: where a protocol can serve several callers on one connection, single statements need not wait for a
+ * Shared leases: where a protocol can serve several callers on one connection, single requests need not wait for a
  * connection of their own.
  *
- * An idle connection is taken first, so that load spreads; when none is idle a caller joins the connection with the
- * fewest sharers, and only when all are full does it wait. A connection that is to be retired is joined by nobody, so
- * it ends with its last sharer, however busy the pool is.
+ * The connector says what a sharer joins. `"idle"`: an idle connection is taken first, so that load spreads; when none is
+ * idle a caller joins the connection with the fewest sharers, and one more is opened. `"busiest"`: a caller joins the
+ * connection with the most sharers that is not full, so that requests leave together; another is taken, and at last
+ * opened, when all are full. Either way a caller waits only when all are full, and one that waits for a connection of its
+ * own is overtaken by nobody.
+ *
+ * A connection that is to be retired is joined by nobody, so it ends with its last sharer, however busy the pool is.
  */
-import type { Lease } from "./lease.ts"
 import type { Pooled } from "./pooled.ts"
 import { whyRetire } from "./retire.ts"
 import type { PoolState } from "./state.ts"
 
+/** Whether sharers fill a connection before they take another. */
+export const fillsUp = ({ connector }: PoolState): boolean => connector.joins === "busiest"
+
 /** The shared connection that one more caller may use, or `undefined`. */
 export const joinable = (state: PoolState, now: number): Pooled | undefined => {
+  if (state.sharing.length === 0) return undefined
   const most = state.connector.sharers ?? 1
+  const sign = fillsUp(state) ? 1 : -1
   let best: Pooled | undefined
   for (const connection of state.sharing) {
-    const { size } = connection.sharers!
-    if (size >= (best?.sharers!.size ?? most)) continue
-    if (connection.state === "used" && connection.fence === state.fence && isStaying(state, connection, now)) {
-      best = connection
-    }
+    const { size } = connection.holders
+    const isBetter = best === undefined || sign * (size - best.holders.size) > 0
+    if (size < most && isBetter && mayBeJoined(state, connection, now)) best = connection
   }
   return best
 }
 
-const isStaying = (state: PoolState, connection: Pooled, now: number): boolean =>
-  whyRetire(state, connection, now) === undefined
+const mayBeJoined = (state: PoolState, connection: Pooled, now: number): boolean =>
+  connection.state === "used" && connection.fence === state.fence && whyRetire(state, connection, now) === undefined
 
-/** Opens a connection to others: its first sharer has it already. */
-export const share = (state: PoolState, connection: Pooled, lease: Lease): void => {
-  connection.sharers = new Set([lease])
-  state.sharing.add(connection)
+/** The last sharer is gone. */
+export const endSharing = ({ sharing }: PoolState, connection: Pooled): void => {
+  // Most often there is no other, and then nothing need be allocated.
+  if (sharing[sharing.length - 1] === connection) sharing.pop()
+  else sharing.splice(sharing.indexOf(connection), 1)
 }
 
-/** Adds a caller to a shared connection. */
-export const join = (connection: Pooled, lease: Lease, now: number): void => {
-  lease.connection = connection
-  lease.lentAt = now
-  connection.sharers!.add(lease)
-}
-
-/** Takes a sharer away, and tells whether it was the last. */
-export const part = (state: PoolState, connection: Pooled, lease: Lease): boolean => {
-  const sharers = connection.sharers!
-  sharers.delete(lease)
-  // The lease a connection is known by is that of whoever has had it longest.
-  for (const first of sharers) {
-    connection.lease = first
-    return false
+/** How many connections the queue waits for. */
+export const wantedByWaiters = (state: PoolState, now: number): number => {
+  const { connector, waiters } = state
+  if (waiters.sharers === 0 || !fillsUp(state)) return waiters.size
+  const each = connector.sharers ?? 1
+  let left = waiters.sharers
+  // Those behind one that waits for a connection of its own will find room where others share.
+  for (const connection of state.sharing) {
+    if (mayBeJoined(state, connection, now)) left -= each - connection.holders.size
   }
-  connection.sharers = undefined
-  state.sharing.delete(connection)
-  return true
+  return waiters.size - waiters.sharers + Math.max(0, Math.ceil(left / each))
+}
+
+/** Where sharers spread, one more is opened at a time, so that a slow request holds up fewer others. */
+export const wantedBySharers = (state: PoolState): number => {
+  if (fillsUp(state) || state.opening > 0 || state.idle.length > 0 || !state.isLending || state.phase !== "open") {
+    return 0
+  }
+  for (const connection of state.sharing) {
+    if (connection.state === "used" && connection.holders.size > 1) return 1
+  }
+  return 0
 }

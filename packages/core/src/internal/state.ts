@@ -17,9 +17,9 @@ import { Counts } from "./counts.ts"
 import type { Dialer } from "./dialer.ts"
 import type { EventHub } from "./events.ts"
 import type { Lease } from "./lease.ts"
+import { LeaseList } from "./leaseList.ts"
 import type { Pooled } from "./pooled.ts"
 import type { PoolTime } from "./time.ts"
-import { WaitQueue } from "./waitQueue.ts"
 
 export class PoolState {
   readonly config: PoolConfig
@@ -36,7 +36,7 @@ export class PoolState {
   readonly forkDetached: (effect: Effect.Effect<unknown>) => Fiber.Fiber<unknown>
 
   readonly counts = new Counts()
-  readonly waiters = new WaitQueue()
+  readonly waiters = new LeaseList()
   /** Waiting fibers whose outcome is decided and that run on the scheduler's next turn. */
   woken: Array<Lease> = []
   /** Resumes them; one function for the life of the pool. */
@@ -48,7 +48,7 @@ export class PoolState {
   /** Idle connections by the time they became idle: the last one is the warmest and is lent first. */
   readonly idle: Array<Pooled> = []
   /** Connections lent by shared leases. */
-  readonly sharing = new Set<Pooled>()
+  readonly sharing: Array<Pooled> = []
   /** Leases whose connection was closed under them and that have not ended yet. */
   readonly bereft = new Set<Lease>()
   opening = 0

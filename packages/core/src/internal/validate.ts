@@ -13,7 +13,7 @@ import { emit, warn } from "./events.ts"
 import { visitIdle } from "./housekeeping.ts"
 import { limited } from "./limited.ts"
 import type { Pooled } from "./pooled.ts"
-import { raiseFence, retire, whyRetire } from "./retire.ts"
+import { hasEnded, raiseFence, retire, whyRetire } from "./retire.ts"
 import type { PoolState } from "./state.ts"
 
 /** Checks a connection that was idle; it is lent if it passes, and the next is tried if not. */
@@ -67,6 +67,10 @@ const prove = (state: PoolState, connection: Pooled): Effect.Effect<boolean> =>
 
 const failed = (state: PoolState, connection: Pooled, cause: unknown): false => {
   state.counts.failedToValidate++
+  if (hasEnded(connection)) {
+    retire(state, connection, "ended")
+    return false
+  }
   // One that is found dead at leisure says as much about the others as one that broke in use.
   raiseFence(state)
   emit(state, { _tag: "ValidateFailed", connection: connection.id, cause })

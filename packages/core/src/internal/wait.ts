@@ -13,16 +13,22 @@ export const wait = (state: PoolState, lease: Lease): Effect.Effect<any, any, an
   Effect.callback((resume) => {
     lease.resume = resume
     lease.since = state.time.now()
+    lease.isQueued = true
     state.waiters.push(lease)
     if (!state.isWatchingDeadlines) watchDeadlines(state)
     // With every connection lent there is nothing to do but wait.
-    if (state.used < state.limit || state.sharing.size > 0) state.changed()
+    if (state.used < state.limit || state.sharing.length > 0) state.changed()
     // No clean-up here: an interrupted caller leaves the queue when it checks in what it has not got.
   })
 
-/** Decides a waiter's outcome. Its fiber runs on the scheduler's next turn, never inside the caller of this. */
-export const wake = (state: PoolState, lease: Lease, outcome: Effect.Effect<any, any, any>): void => {
+/** Takes a waiter out of the queue, because its outcome is decided or it has given up. */
+export const dequeue = (state: PoolState, lease: Lease): void => {
+  lease.isQueued = false
   state.waiters.remove(lease)
+}
+
+/** Decides the outcome of one that has waited. Its fiber runs on the scheduler's next turn, never inside the caller of this. */
+export const wake = (state: PoolState, lease: Lease, outcome: Effect.Effect<any, any, any>): void => {
   lease.outcome = outcome
   if (state.woken.push(lease) === 1) state.dispatcher.scheduleTask(state.resumeWoken, 0)
 }
@@ -39,6 +45,7 @@ export const failWaiters = (state: PoolState, reason: (waited: number) => PoolEr
   const now = state.time.now()
   let failed = 0
   for (let lease = state.waiters.head; lease !== undefined; lease = state.waiters.head) {
+    dequeue(state, lease)
     wake(state, lease, Effect.fail(state.error(reason(now - lease.since))))
     failed++
   }
@@ -74,6 +81,7 @@ const timeOut = (state: PoolState): void => {
     state.counts.timedOut++
     state.counts.wait.record(waited)
     emit(state, { _tag: "AcquireTimedOut", label: labelOf(lease), waited })
+    dequeue(state, lease)
     wake(state, lease, Effect.fail(state.error(explain(lease, waited))))
   }
   state.changed()
@@ -105,7 +113,7 @@ const explainTimeout = (state: PoolState): (lease: Lease, waited: number) => Acq
 
 const holdsAlready = (state: PoolState, lease: Lease): boolean => {
   for (const connection of state.connections) {
-    for (const held of connection.leases) if (held.fiber === lease.fiber) return true
+    for (const held of connection.holders) if (held.fiber === lease.fiber) return true
   }
   return false
 }

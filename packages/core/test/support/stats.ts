@@ -41,7 +41,7 @@ export const statsOf = (given: Given = {}): PoolStats.PoolStats => ({
     closed: 0,
     failedToOpen: 0,
     closesTimedOut: 0,
-    retired: { idle: 0, lifetime: 0, broken: 0, invalid: 0, invalidated: 0, superseded: 0, shutdown: 0 },
+    retired: { idle: 0, lifetime: 0, ended: 0, broken: 0, invalid: 0, invalidated: 0, superseded: 0, shutdown: 0 },
     validated: 0,
     failedToValidate: 0,
     failedToReset: 0,

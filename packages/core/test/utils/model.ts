@@ -163,6 +163,23 @@ export const lease = Effect.fnUntraced(function*(world: World, command: Extract<
   return caller
 })
 
+/** A sharer that is served the moment it comes joins the connection that the setting says. */
+const joins = ({ counts, holding, pool, setting, witness }: World, joined: Connection): void => {
+  const { counts: { acquiredAtOnce }, limit, state, total } = Effect.runSync(pool.stats)
+  const isAtOnce = counts["acquiredAtOnce"] !== undefined && acquiredAtOnce > counts["acquiredAtOnce"]
+  if (!isAtOnce || state !== "open" || total > limit) return
+  const sharersOf = (id: number) => holding.filter((each) => each.isShared && each.connection!.id === id).length
+  const others = sharersOf(joined.id) - 1
+  const better = Effect.runSync(pool.connections).find(({ age, state, tags }) => {
+    const id = Number(tags["fake"])
+    const isOpen = state === "used" && age < timeouts.maxLifetime / 2 && witness.mayBeJoined(id)
+    const sharers = sharersOf(id)
+    if (id === joined.id || !isOpen || sharers === 0 || sharers >= setting.sharers) return false
+    return setting.joins === "busiest" ? sharers > others : others > 0 && sharers < others
+  })
+  if (better !== undefined) witness.broken.push(`a sharer joined ${others} others, and not those of ${better.id}`)
+}
+
 const hold = (
   world: World,
   caller: Caller,
@@ -175,6 +192,7 @@ const hold = (
     caller.uses++
     world.witness.lent(connection)
     if (caller.isLate) world.witness.broken.push("a caller was admitted after the drain began")
+    if (caller.isShared) joins(world, connection)
     if (world.waiting.some(({ number }) => number < caller.number)) {
       world.witness.broken.push(`caller ${caller.number} was served before one that came first`)
     }

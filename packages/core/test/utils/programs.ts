@@ -56,7 +56,8 @@ const Setting = Schema.Struct({
   resets: Schema.Boolean,
   stubborn: Schema.Boolean,
   /** How many callers may share a connection. */
-  sharers: Schema.Literals([1, 2, 3])
+  sharers: Schema.Literals([1, 2, 3]),
+  joins: Schema.optionalKey(Schema.Literals(["idle", "busiest"]))
 })
 export type Setting = typeof Setting.Type
 
@@ -79,7 +80,7 @@ export const sharingPrograms = (maxLength: number): Arbitrary.Arbitrary<Program>
   Arbitrary.map(programs(maxLength, true), ({ commands, setting }) => ({
     setting: {
       ...setting,
-      maxConnections: Math.min(2, setting.maxConnections),
+      maxConnections: Math.min(3, setting.maxConnections),
       sharers: setting.sharers === 3 ? 3 : 2
     },
     commands: commands.flatMap((command): ReadonlyArray<Command> => {

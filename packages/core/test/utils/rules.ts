@@ -111,14 +111,14 @@ const all: Record<string, Rule> = {
   },
 
   "an idle connection is checked for whoever waits": (moment) => {
-    const { checking, idle, pending } = moment.stats
-    return isServing(moment) && pending > 0 && idle > 0 && checking < pending ? { checking } : undefined
+    const { checking, idle } = moment.stats
+    return isServing(moment) && idle > 0 && checking < wantedBy(moment) ? { checking } : undefined
   },
 
   "nobody waits while there is room to dial": (moment) => {
     if (!isServing(moment)) return undefined
-    const { checking, limit, opening, pending, total } = moment.stats
-    return total < limit && opening + checking < pending && mayDial(moment) ? { opening, checking } : undefined
+    const { checking, limit, opening, total } = moment.stats
+    return total < limit && opening + checking < wantedBy(moment) && mayDial(moment) ? { opening, checking } : undefined
   },
 
   "the minimum is kept open": (moment) => {
@@ -163,8 +163,22 @@ const isOwn = (defect: unknown): boolean =>
   defect instanceof OwnFailure || (defect instanceof Error && defect.name === "GatedFailure")
 
 const noteFailures = ({ now, stats: { counts }, world }: Moment): void => {
+  world.witness.failedToValidate(counts.failedToValidate)
   if (counts.failedToOpen > (world.counts["failedToOpen"] ?? 0)) world.failedAt = now
   else if (counts.opened > (world.counts["opened"] ?? 0)) world.failedAt = undefined
+}
+
+/** How many connections the queue can make use of. */
+const wantedBy = ({ world: { holding, setting, waiting } }: Moment): number => {
+  if (setting.joins !== "busiest" || setting.sharers === 1) return waiting.length
+  const sharers = waiting.filter(({ isShared }) => isShared).length
+  // Whoever is behind one that wants its own may yet join others; the first in line would have joined them.
+  const shared = Object.values(Object.groupBy(holding, ({ connection }) => connection!.id))
+    .filter((callers) => callers!.every(({ isShared }) => isShared))
+  const places = waiting[0]?.isShared === true
+    ? 0
+    : shared.reduce((sum, callers) => sum + setting.sharers - callers!.length, 0)
+  return waiting.length - sharers + Math.ceil(Math.max(0, sharers - places) / setting.sharers)
 }
 
 /** No dial has failed of late, or the time for the next has come. */

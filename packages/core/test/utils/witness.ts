@@ -16,6 +16,7 @@ export interface Options {
   readonly resets: boolean
   /** How many callers may share a connection. */
   readonly sharers?: number
+  readonly joins?: "idle" | "busiest"
   /** Dials can't be interrupted. */
   readonly stubborn?: boolean
 }
@@ -30,6 +31,8 @@ export class Witness {
   /** Sockets the pool has given up although they would not close. */
   givenUp: () => number = () => 0
   readonly broken: Array<string> = []
+  /** Validations that were seen to fail. */
+  private failedValidations = 0
   /** How many borrowers use a connection. */
   private readonly uses = new Map<number, number>()
   private doubt = 0
@@ -51,6 +54,7 @@ export class Witness {
     this.connector = {
       ...connector,
       sharers: options.sharers,
+      joins: options.joins,
       reset: connector.reset && ((connection, exit) => {
         if (this.isLent(connection)) this.broken.push(`connection ${connection.id} was reset while it was lent`)
         return connector.reset!(connection, exit)
@@ -68,6 +72,13 @@ export class Witness {
   /** Something happened that casts doubt on every connection. */
   readonly doubtAll = (): void => {
     this.doubt++
+  }
+
+  /** The pool says how many validations failed: one that can't be interrupted fails at its limit, and ends later. */
+  readonly failedToValidate = (count: number): void => {
+    if (count <= this.failedValidations) return
+    this.failedValidations = count
+    this.doubtAll()
   }
 
   /** A connection has just worked. */
@@ -149,7 +160,10 @@ export class Witness {
       if (this.isLent(connection)) this.broken.push(`connection ${connection.id} was validated while it was lent`)
       return Effect.onExit(validation, (exit) =>
         Effect.map(Clock.currentTimeMillis, (at) => {
-          if (Exit.isFailure(exit)) return this.doubtAll()
+          if (Exit.isFailure(exit)) {
+            this.failedValidations++
+            return this.doubtAll()
+          }
           this.proofs.set(connection.id, { at, doubt })
           this.provedSince.set(connection.id, alarms)
         }))

@@ -79,8 +79,10 @@ export class Feed {
   private readonly clients = new Set<Client>()
   private readonly ring: Array<Frame> = []
   private sequence = 0
-  /** Listening to the pools costs each lease an event: it lasts while there is a client, and a minute longer. */
+  /** Listening lasts while there is a client, and a minute longer. */
   private listening: RcRef.RcRef<void> | undefined
+  /** Listening to leases costs each of them some microseconds: it lasts while a client wants them. */
+  private listeningToLeases: RcRef.RcRef<void> | undefined
 
   private constructor(manager: Manager, options: FeedOptions, instance: string) {
     this.manager = manager
@@ -93,6 +95,7 @@ export class Feed {
       const instance = (yield* Random.nextIntBetween(0, 2 ** 48)).toString(36)
       const feed = new Feed(manager, options, instance)
       feed.listening = yield* RcRef.make({ acquire: feed.listen, idleTimeToLive: "1 minute" })
+      feed.listeningToLeases = yield* RcRef.make({ acquire: feed.listenToLeases })
       yield* Effect.addFinalizer(() => Effect.sync(() => feed.end()))
       return feed
     })
@@ -126,6 +129,7 @@ export class Feed {
       () => Effect.sync(() => this.clients.delete(client))
     )
     if (this.listening !== undefined) yield* RcRef.get(this.listening)
+    if (this.listeningToLeases !== undefined && subscription.leases) yield* RcRef.get(this.listeningToLeases)
     for (const text of this.missed(subscription.lastEventId, yield* Clock.currentTimeMillis)) client.send(text)
     return client.stream
   })
@@ -137,35 +141,38 @@ export class Feed {
     const first = this.ring[0]?.sequence ?? this.sequence + 1
     const isKnown = instance === this.instance && Number.isInteger(since) && since >= first - 1 &&
       since <= this.sequence
-    if (!isKnown) return [frameOf({ _tag: "Gap", at })]
-    return this.ring.filter(({ sequence }) => sequence > since).map(({ text }) => text)
+    const missed = isKnown ? this.ring.filter(({ sequence }) => sequence > since).map(({ text }) => text) : []
+    // More than its buffer holds would cut it, and again each time it comes back for the same.
+    const fits = missed.reduce((size, text) => size + text.length, 0) <= this.options.streamBuffer / 2
+    return isKnown && fits ? missed : [frameOf({ _tag: "Gap", at })]
   }
 
   private readonly listen: Effect.Effect<void, never, Scope.Scope> = Effect.gen({ self: this }, function*() {
     const { alertChanges, pools, samples } = this.manager
-    const run = <A>(stream: Stream.Stream<A>, f: (value: A) => void): Effect.Effect<unknown, never, Scope.Scope> =>
-      Effect.forkScoped(
-        Stream.runForEachArray(stream, (values) => Effect.sync(() => values.forEach(f))),
-        { startImmediately: true }
-      )
     // A reader that was away meanwhile has missed what nobody listened to.
     this.ring.length = 0
     this.sequence++
     // Each by itself and not merged: so all are listened to before the client is told hello.
-    for (const { events } of pools) yield* run(events, (event) => this.happened(event))
+    for (const pool of pools) {
+      yield* run(
+        pool.eventsWith({ leases: false }),
+        (event) => this.publish({ _tag: "Happened", event: View.event(event) })
+      )
+    }
     yield* run(alertChanges, (change) => this.publish(change))
     yield* run(samples, (round) => this.broadcast(frameOf({ _tag: "Sampled", ...round })))
     yield* run(Stream.fromSchedule(Schedule.spaced(this.options.heartbeat)), () => this.broadcast(": still here\n\n"))
   })
 
-  private happened(event: PoolEvent): void {
-    const isOfLease = event._tag === "Acquired" || event._tag === "Released"
-    if (!isOfLease) return this.publish({ _tag: "Happened", event: View.event(event) })
-    // There may be very many, and mostly nobody wants them: written for the first client that does, if any.
-    let text: string | undefined
-    for (const client of this.clients) {
-      if (client.leases) client.send(text ??= frameOf({ _tag: "Happened", event: View.event(event) }))
-    }
+  private readonly listenToLeases: Effect.Effect<void, never, Scope.Scope> = Effect.gen({ self: this }, function*() {
+    for (const { events } of this.manager.pools) yield* run(events, (event) => this.leased(event))
+  })
+
+  /** There may be very many: they are sent to those who want them, and not kept. */
+  private leased(event: PoolEvent): void {
+    if (event._tag !== "Acquired" && event._tag !== "Released") return
+    const text = frameOf({ _tag: "Happened", event: View.event(event) })
+    for (const client of this.clients) if (client.leases) client.send(text)
   }
 
   private publish(message: Message): void {
@@ -185,6 +192,12 @@ export class Feed {
     this.clients.clear()
   }
 }
+
+const run = <A>(stream: Stream.Stream<A>, f: (value: A) => void): Effect.Effect<unknown, never, Scope.Scope> =>
+  Effect.forkScoped(
+    Stream.runForEachArray(stream, (values) => Effect.sync(() => values.forEach(f))),
+    { startImmediately: true }
+  )
 
 // JSON has no line breaks of its own, so a message is one line whatever is in it.
 const frameOf = (message: Message, id?: string): string =>

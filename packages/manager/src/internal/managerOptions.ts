@@ -52,6 +52,9 @@ const rules: Readonly<Record<keyof ManagerOptions<ReadonlyArray<PoolKey>>, Rule>
   healthSchedule: schedule
 }
 
+/** Of each pool: they are kept in memory, and sent in one piece. */
+const mostSamples = 10_000
+
 export const checkOptions = (
   options: ManagerOptions<ReadonlyArray<PoolKey>>
 ): Effect.Effect<CheckedOptions, PoolError> =>
@@ -60,6 +63,11 @@ export const checkOptions = (
     yield* checkOrder(options)
     const sampleInterval = millisOf(options.sampleInterval ?? "2 seconds") ?? 0
     const samples = (span: unknown): number => Math.max(1, Math.ceil((millisOf(span) ?? 0) / sampleInterval))
+    for (const option of ["history", "alertWindow"] as const) {
+      if (samples(options[option]) > mostSamples) {
+        return yield* refuse(owner, option, `must not exceed ${mostSamples} times sampleInterval`)
+      }
+    }
     return {
       pools: options.pools,
       drainOrder: options.drainOrder ?? [options.pools],

@@ -88,7 +88,7 @@ export class Sampler {
           return {
             pool,
             buckets,
-            leaks: new LeakWatch(pool, now),
+            leaks: new LeakWatch(pool),
             marks: [markOf(now, stats, buckets())],
             samples: [],
             status: PoolHealth.assess(stats, pool.config).status
@@ -129,7 +129,7 @@ export class Sampler {
     const mark = markOf(at, stats, buckets())
     const sample = sampleOf(marks, mark, stats, health.status)
     const oldest = marks[0] ?? mark
-    const evidence = { stats, health, recent: recentOf(oldest, mark), leaks: yield* leaks.count(stats, at) }
+    const evidence = { stats, health, recent: recentOf(oldest, mark), leaks: yield* leaks.count(stats) }
     push(marks, mark, this.windowSize + 1)
     push(samples, sample, this.historySize)
     return { stats, health, sample, alerts: this.board.evaluate(pool.name, evidence, at) }

@@ -95,8 +95,9 @@ export class Lease implements Connection {
 
   execute(text: string, params: Params, transformRows: TransformRows): Effect.Effect<ReadonlyArray<any>, SqlError> {
     const rows = this.transformed(this.query(text, params, true), transformRows)
-    // A dead session has rolled back already, and a rollback that fails would hide the error that the caller is owed.
-    return text.startsWith("ROLLBACK")
+    // A dead session has rolled back already, and an end that fails would be a defect in place of the error that the
+    // caller is owed. Where a savepoint can't be released any more, what follows in its transaction fails.
+    return text.startsWith("ROLLBACK") || text.startsWith("RELEASE SAVEPOINT")
       ? Effect.catchIf(rows, () => this.session.isDead, () => Effect.succeed([]))
       : rows
   }

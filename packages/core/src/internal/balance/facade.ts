@@ -6,8 +6,9 @@ import * as Exit from "effect/Exit"
 import * as Cause from "effect/Cause"
 import * as Stream from "effect/Stream"
 import type { BalancedPool, UpstreamInfo } from "../../BalancedPool.ts"
-import type { ConnectionPool } from "../../ConnectionPool.ts"
+import type { ConnectionPool, EventOptions } from "../../ConnectionPool.ts"
 import { InvalidOption, PoolError, PoolMisuse } from "../../PoolError.ts"
+import type { PoolEvent } from "../../PoolEvent.ts"
 import type { PoolStats } from "../../PoolStats.ts"
 import { apportion } from "./apportion.ts"
 import type { Balancer } from "./balancer.ts"
@@ -41,9 +42,8 @@ export const make = <Lent>(balancer: Balancer): BalancedPool<Lent> => {
       balancer.look,
       (all) => health.assess(balancer, merge.stats(config.name, all), all)
     ),
-    events: Stream.mergeAll([balancer.events.stream, ...balancer.upstreams.map(({ pool }) => pool.events)], {
-      concurrency: "unbounded"
-    }),
+    events: events(balancer, undefined),
+    eventsWith: (options) => events(balancer, options),
     warmUp: (count) => warmUp(balancer, count),
     pause: Effect.asVoid(onEach(balancer, (pool) => pool.pause)),
     // A look, so that callers need not wait for the next one.
@@ -62,6 +62,11 @@ const onEach = <A, E>(
   f: (pool: ConnectionPool<any>, index: number) => Effect.Effect<A, E>
 ): Effect.Effect<ReadonlyArray<A>, E> =>
   Effect.forEach(upstreams, ({ index, pool }) => f(pool, index), { concurrency: "unbounded" })
+
+const events = ({ events, upstreams }: Balancer, options: EventOptions | undefined): Stream.Stream<PoolEvent> =>
+  Stream.mergeAll([events.stream(options), ...upstreams.map(({ pool }) => pool.eventsWith(options))], {
+    concurrency: "unbounded"
+  })
 
 /** Rare enough to ask one after the other, so that a lease need not remember where it came from. */
 const invalidate = (balancer: Balancer, connection: unknown): Effect.Effect<void> =>

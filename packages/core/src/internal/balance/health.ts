@@ -31,7 +31,7 @@ const availability = (balancer: Balancer): ReadonlyArray<Warning> => {
   const of = `${available} of ${upstreams.length} upstreams ${available === 1 ? "is" : "are"} available`
   const ejectionIsIgnored = `, below panicThreshold (${settings.panicThreshold}): ejected ones are used as well`
   return [{
-    about: "failures",
+    about: "upstream",
     level: available === 0 ? "critical" : "warning",
     value: available,
     message: settings.ejects && isPanicking ? `${of}${ejectionIsIgnored}` : of,
@@ -42,7 +42,7 @@ const availability = (balancer: Balancer): ReadonlyArray<Warning> => {
 const ejection = ({ outlier, pool }: Upstream, now: number): ReadonlyArray<Warning> =>
   outlier.isEjected
     ? [{
-      about: "failures",
+      about: "upstream",
       level: "warning",
       value: outlier.ejections,
       message: `${pool.name}: ejected (${outlier.because}) for the ${ordinal(outlier.ejections)} time, ` +

@@ -93,6 +93,7 @@ const counts = (all: ReadonlyArray<PoolCounts>): PoolCounts => ({
   retired: {
     idle: sum(all, ({ retired }) => retired.idle),
     lifetime: sum(all, ({ retired }) => retired.lifetime),
+    ended: sum(all, ({ retired }) => retired.ended),
     broken: sum(all, ({ retired }) => retired.broken),
     invalid: sum(all, ({ retired }) => retired.invalid),
     invalidated: sum(all, ({ retired }) => retired.invalidated),

@@ -1,26 +1,28 @@
 /**
- * The callers that wait, first come first served: a list linked through the leases themselves, so that waiting costs
- * no allocation and leaving from the middle costs no search.
+ * Leases in the order in which they came: those that wait, first come first served, and those that hold one connection.
+ *
+ * The list is linked through the leases themselves, each of which is in one list at most, so that neither waiting nor
+ * sharing costs an allocation and leaving from the middle costs no search.
  */
 import type { Lease } from "./lease.ts"
 
-export class WaitQueue {
+export class LeaseList {
   head: Lease | undefined = undefined
   private tail: Lease | undefined = undefined
   size = 0
+  /** How many of them may use a connection together with others. */
+  sharers = 0
 
   push(lease: Lease): void {
-    lease.isQueued = true
     lease.previous = this.tail
     if (this.tail === undefined) this.head = lease
     else this.tail.next = lease
     this.tail = lease
     this.size++
+    if (lease.isShared) this.sharers++
   }
 
   remove(lease: Lease): void {
-    if (!lease.isQueued) return
-    lease.isQueued = false
     if (lease.previous === undefined) this.head = lease.next
     else lease.previous.next = lease.next
     if (lease.next === undefined) this.tail = lease.previous
@@ -28,5 +30,10 @@ export class WaitQueue {
     lease.previous = undefined
     lease.next = undefined
     this.size--
+    if (lease.isShared) this.sharers--
+  }
+
+  *[Symbol.iterator](): Iterator<Lease> {
+    for (let lease = this.head; lease !== undefined; lease = lease.next) yield lease
   }
 }
