@@ -4,7 +4,7 @@ import type * as Api from "../../src/MonitoringApi.ts"
 import { Series } from "./series.ts"
 
 /** What of a pool changes all the time, from whichever came last. */
-export type Now = Pick<
+type Now = Pick<
   Api.Sample,
   "at" | "state" | "status" | "breaker" | "used" | "idle" | "pending" | "opening" | "total" | "limit"
 >

@@ -180,7 +180,7 @@ const makeSession = Effect.fnUntraced(function*(
 })
 
 /** A connection to one server that has logged in, and the server's number for it. */
-export const login = Effect.fnUntraced(function*(
+const login = Effect.fnUntraced(function*(
   settings: ConnectionSettings,
   address: Address,
   onEnd: Node.OnEnd

@@ -24,7 +24,7 @@ export const answerOf = (error: unknown): { readonly code: string; readonly desc
     : { code: found[1]!, description: found[2] ?? "" }
 }
 
-export const reasonOf = (error: unknown, wasSent: boolean, args: ReadonlyArray<EncodedArg>): RedisErrorReason => {
+const reasonOf = (error: unknown, wasSent: boolean, args: ReadonlyArray<EncodedArg>): RedisErrorReason => {
   const answer = answerOf(error)
   if (answer === undefined) {
     return new ConnectionLost({ wasSent, description: error instanceof Error ? error.message : "it was closed" })

@@ -7,7 +7,7 @@
 import type { RawReply } from "../RedisCommand.ts"
 
 /** An error that the server answered. */
-export class ReplyError extends Error {
+class ReplyError extends Error {
   // The name by which errors of the server are known.
   override readonly name = "ReplyError"
 }

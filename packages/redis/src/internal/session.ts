@@ -43,9 +43,6 @@ export interface SessionOptions {
   readonly tags: Readonly<Record<string, string>>
 }
 
-/** How a request's fate is told. */
-export type OnAnswer = (request: Request, reply: RawReply, error: unknown) => void
-
 export class Session {
   readonly carrier: Carrier
   readonly options: SessionOptions

@@ -8,7 +8,7 @@ import { isDark } from "../theme.ts"
 import { Plot } from "./plot.ts"
 import { useVisible } from "./useVisible.ts"
 
-export type ColumnName = Exclude<keyof Series, "at" | "span" | "replace" | "push">
+type ColumnName = Exclude<keyof Series, "at" | "span" | "replace" | "push">
 
 export interface Line {
   readonly column: ColumnName
