@@ -9,7 +9,6 @@ import * as Dirt from "./dirt.ts"
 import { answerOf } from "./fault.ts"
 import type { Node } from "./node.ts"
 import type { Request } from "./request.ts"
-import type { RawReply } from "../RedisCommand.ts"
 
 /** Carries requests to a server, or to the right one of several. */
 export interface Carrier {
