@@ -53,7 +53,7 @@ const job = Effect.fnUntraced(function*(tally: Tally, { duration, isChaotic, peo
   yield* Fiber.join(busy)
   yield* Fiber.interrupt(ticker)
   yield* Conversation.audit(tally)
-  yield* Console.log("-- every turn that was served is stored, once; the pools are drained")
+  yield* Console.log("-- every turn that was served is stored, once")
   yield* targets(tally)
   tally.drainMillis = Math.round((yield* ConnectionManager.drain()).took)
 })

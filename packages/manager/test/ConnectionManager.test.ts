@@ -297,6 +297,18 @@ describe("the drain at the end", () => {
       return { ...backends, ...world, logs, held, closing, state }
     })
 
+  it.effect("that was asked for is logged, and the release after it has nothing to add", () =>
+    Effect.gen(function*() {
+      const { layer } = pools()
+      const logs: Array<string> = []
+      const logger = Logger.layer([Logger.make(({ message }) => void logs.push(String(message)))])
+      const world = yield* start(Layer.provideMerge(managed(layer), logger))
+      yield* Effect.provide(ConnectionManager.drain(), world.context)
+      yield* world.close
+      assert.strictEqual(logs.length, 1)
+      assert.match(logs[0]!, /^drained 2 pools in \d+ ms$/)
+    }))
+
   it.effect("gives up on a stuck pool at the deadline, names who holds it, and delays nobody", () =>
     Effect.gen(function*() {
       const { cache, closing, held, logs, state } = yield* stuckIn({ drainTimeout: "30 seconds" })

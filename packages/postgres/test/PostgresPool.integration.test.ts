@@ -188,6 +188,20 @@ layer(EmbeddedPostgres.layer(), { excludeTestServices: true, timeout: "2 minutes
       })
     ))
 
+  it.effect("listening ends with the pool's layer, and fails with PoolClosed from then on", () =>
+    Effect.gen(function*() {
+      const { url } = yield* EmbeddedPostgres.EmbeddedPostgres
+      const scope = yield* Scope.make()
+      const context = yield* Layer.buildWithScope(Db.layerPoolOnly({ url, minConnections: 1 }), scope)
+      const listen = Effect.provideContext(Stream.runDrain(Db.listen("a")), context)
+      const listener = yield* Effect.forkChild(listen)
+      yield* eventually("it listens", Effect.map(Effect.provideContext(Db.stats, context), ({ used }) => used === 1))
+      yield* Scope.close(scope, Exit.void)
+      yield* Fiber.join(listener)
+      const error = yield* Effect.flip(listen)
+      assert.isTrue(error._tag === "PoolError" && error.reason._tag === "PoolClosed")
+    }))
+
   it.effect("a listener ends when the pool drains, so that the drain does not wait for it", () =>
     withDb(
       { drainTimeout: "10 seconds" },

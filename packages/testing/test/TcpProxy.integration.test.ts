@@ -56,7 +56,23 @@ const chances = (...numbers: Array<number>): Random.Random => ({
 
 const settled = Effect.sleep("30 millis")
 
+/** Those of this process, those that wait to be closed included. */
+const sockets = (): number => process.getActiveResourcesInfo().filter((name) => name === "TCPSocketWrap").length
+
 describe("TcpProxy", () => {
+  it.live("a reset right after an end leaves no socket behind", () =>
+    Effect.gen(function*() {
+      const before = sockets()
+      yield* Effect.scoped(Effect.gen(function*() {
+        const proxy = yield* start
+        const client = yield* dial(proxy)
+        assert.strictEqual(yield* client.ask("a"), "a")
+        yield* Effect.andThen(proxy.fin, proxy.cut)
+        yield* client.end
+      }))
+      yield* eventually(() => sockets() <= before)
+    }))
+
   it.live("passes data through and counts connections", () =>
     Effect.gen(function*() {
       const proxy = yield* start

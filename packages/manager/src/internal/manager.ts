@@ -19,7 +19,7 @@ import {
   UnknownPool
 } from "../Manager.ts"
 import { AlertBoard, type AlertChange } from "./alertBoard.ts"
-import { drainAll, logDrain } from "./drain.ts"
+import { drainAll, logDrain, type ManagerDrainReport } from "./drain.ts"
 import { fleetOf, type Reading } from "./fleet.ts"
 import type { ManagedPool } from "./managedPool.ts"
 import { type CheckedOptions, checkOptions, owner } from "./managerOptions.ts"
@@ -32,7 +32,9 @@ export const make = Effect.fnUntraced(function*(
   const checked = yield* checkOptions(options)
   const members = yield* membersOf(checked.pools)
   const groups = checked.drainOrder.map((group) => group.map(({ key }) => members.byKey(key)))
-  yield* Effect.addFinalizer(() => Effect.flatMap(drainAll(groups, checked.drainTimeout), logDrain))
+  yield* Effect.addFinalizer(() =>
+    Effect.flatMap(areClosed(members.all), (closed) => closed ? Effect.void : drainAndLog(groups, checked.drainTimeout))
+  )
   const watch = yield* watchOver(members.all, checked)
   return {
     pools: members.all,
@@ -186,6 +188,18 @@ const controlsOf = (
   resume: (refs) => Effect.flatMap(select(refs), Effect.forEach((pool) => pool.resume, { discard: true })),
   drain: (refs) =>
     refs === undefined
-      ? drainAll(groups, drainTimeout)
-      : Effect.flatMap(select(refs), (pools) => drainAll([pools], drainTimeout))
+      ? drainAndLog(groups, drainTimeout)
+      : Effect.flatMap(select(refs), (pools) => drainAndLog([pools], drainTimeout))
 })
+
+const drainAndLog = (
+  groups: ReadonlyArray<ReadonlyArray<ManagedPool>>,
+  drainTimeout: number
+): Effect.Effect<ManagerDrainReport> => Effect.tap(drainAll(groups, drainTimeout), logDrain)
+
+/** Whether somebody has drained all of them already. */
+const areClosed = (pools: ReadonlyArray<ManagedPool>): Effect.Effect<boolean> =>
+  Effect.map(
+    Effect.forEach(pools, (pool) => pool.stats),
+    (all) => all.every(({ state }) => state === "closed")
+  )

@@ -75,7 +75,10 @@ export const makeWith = Effect.fnUntraced(function*<Session>(
   const timer = options.metrics === false ? undefined : QueryTimer.make(kit.pool, yield* Effect.context<never>())
   const bare = yield* ConnectionPool.make(connectorOf(kit, timer), { ...options, kind: "db" })
   const isDraining = Deferred.makeUnsafe<void>()
-  const listener = yield* RcRef.make({ acquire: bare.getWith({ label: "listen", isLongLived: true }) })
+  const forListeners = bare.getWith({ label: "listen", isLongLived: true })
+  const listener = yield* RcRef.make({ acquire: forListeners })
+  // Before the reference is closed, which would interrupt whoever asks it.
+  yield* Effect.addFinalizer(() => Deferred.succeed(isDraining, undefined))
   const pool: Pool = {
     ...bare,
     withConnection: (f, options) => joining(kit, f, () => bare.withConnection(f, options)),
@@ -90,7 +93,13 @@ export const makeWith = Effect.fnUntraced(function*<Session>(
     kit,
     client: yield* Client.make(kit, bare),
     sql: singleStatements(kit, bare),
-    listen: (channel) => Stream.interruptWhen(listen(listener, channel), Deferred.await(isDraining))
+    listen: (channel) =>
+      Stream.suspend(() =>
+        Deferred.isDoneUnsafe(isDraining)
+          // The pool says why it lends no more.
+          ? Stream.fromEffectDrain(Effect.scoped(forListeners))
+          : Stream.interruptWhen(listen(listener, channel), Deferred.await(isDraining))
+      )
   }
   runtimes.set(pool, runtime)
   return runtime

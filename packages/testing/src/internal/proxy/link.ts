@@ -11,9 +11,14 @@ export interface Link {
 
 export const finishOne = (socket: Net.Socket): void => void socket.end()
 
-/** Only an established connection can be reset. */
+/**
+ * Only an established connection can be reset, and one whose end is on its way no more: Node would leave it open for ever
+ * and the process would never end.
+ */
 export const resetOne = (socket: Net.Socket): void =>
-  void (socket.connecting ? socket.destroy() : socket.resetAndDestroy())
+  void (socket.connecting || isEnding(socket) ? socket.destroy() : socket.resetAndDestroy())
+
+const isEnding = ({ writableEnded, writableFinished }: Net.Socket): boolean => writableEnded && !writableFinished
 
 const both = (f: (socket: Net.Socket) => void) => ({ client, upstream }: Link): void => {
   f(client)
