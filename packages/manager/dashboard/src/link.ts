@@ -9,7 +9,8 @@ import { makeParser } from "./sse.ts"
 import { token } from "./token.ts"
 
 export type Link =
-  | { readonly is: "connecting" }
+  /** `because` is why the connection before was lost. */
+  | { readonly is: "connecting"; readonly because?: string | undefined }
   | { readonly is: "live" }
   /** The times are of `performance.now()`. */
   | { readonly is: "lost"; readonly because: string; readonly retryAt: number }
@@ -70,7 +71,7 @@ const stay = async (hear: (message: Api.Message) => void): Promise<never> => {
       const delay = backoff(attempt++)
       link.value = { is: "lost", because: end.because, retryAt: performance.now() + delay }
       await pause(delay)
-      link.value = { is: "connecting" }
+      link.value = { is: "connecting", because: end.because }
     }
   }
 }

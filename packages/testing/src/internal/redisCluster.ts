@@ -1,6 +1,7 @@
 /**
  * Joins nodes to a cluster, and moves its slots.
  */
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
@@ -63,11 +64,16 @@ export const join = Effect.fnUntraced(function*(
   const replicas = nodes.slice(masterCount)
   yield* Effect.forEach(nodes, (node, index) => node.command("CLUSTER", "SET-CONFIG-EPOCH", index + 1))
   yield* Effect.forEach(masters, (node, index) => node.command("CLUSTER", "ADDSLOTS", ...share(index, masterCount)))
-  yield* Effect.forEach(
+  const introduce = Effect.forEach(
     started.slice(1),
     ({ instance, ports }) => nodes[0]!.command("CLUSTER", "MEET", instance.host, ...ports)
   )
-  yield* until(Effect.map(Effect.forEach(nodes, views), (all) => all.every((known) => isComplete(known, nodes.length))))
+  const areAcquainted = Effect.map(
+    Effect.forEach(nodes, views),
+    (all) => all.every((known) => isComplete(known, nodes.length))
+  )
+  // On a busy machine a greeting may take longer than the nodes' patience, and then it is forgotten.
+  yield* Effect.retry(Effect.andThen(introduce, until(areAcquainted, "3 seconds")), { times: 9 })
   yield* Effect.forEach(
     replicas,
     (node, index) => node.command("CLUSTER", "REPLICATE", masters[index % masterCount]!.id)
@@ -103,11 +109,13 @@ const settle = (
 const isAttached = (replica: ClusterNode): Effect.Effect<boolean, EmbeddedRedisError> =>
   Effect.map(replica.command("INFO", "replication"), (info) => String(info).includes("master_link_status:up"))
 
-/** Every node that is up is content, and every slot has a holder that is up. */
+/** Every node that is up is content, and every slot has a holder that is up, as each of them sees it. */
 const allInOrder = (nodes: ReadonlyArray<ClusterNode>): Effect.Effect<boolean, EmbeddedRedisError> =>
   Effect.gen(function*() {
     for (const node of yield* running(nodes)) {
-      if (!String(yield* node.command("CLUSTER", "INFO")).includes("cluster_state:ok")) return false
+      const info = String(yield* node.command("CLUSTER", "INFO"))
+      // A node is content with the slots it knows of, however few those are.
+      if (!info.includes("cluster_state:ok") || !info.includes(`cluster_slots_assigned:${slotCount}`)) return false
       const holders = (yield* views(node)).filter(({ slots }) => slots.length > 0)
       if (holders.some(({ flags }) => flags.includes("fail") || flags.includes("fail?"))) return false
       for (const { id } of holders) {
@@ -194,9 +202,12 @@ const fail = (detail: string): Effect.Effect<never, EmbeddedRedisError> =>
 const allDown = fail("no node is up")
 
 /** Asks again and again, since gossip takes its time. A node may be about to die while it is asked. */
-const until = (condition: Effect.Effect<boolean, EmbeddedRedisError>): Effect.Effect<void, EmbeddedRedisError> =>
+const until = (
+  condition: Effect.Effect<boolean, EmbeddedRedisError>,
+  duration: Duration.Input = "30 seconds"
+): Effect.Effect<void, EmbeddedRedisError> =>
   Effect.orElseSucceed(condition, () => false).pipe(
     Effect.repeat({ schedule: Schedule.spaced("30 millis"), until: (isTrue: boolean) => isTrue }),
-    Effect.timeoutOrElse({ duration: "30 seconds", orElse: () => fail("not in order after 30 seconds") }),
+    Effect.timeoutOrElse({ duration, orElse: () => fail(`not in order after ${String(duration)}`) }),
     Effect.asVoid
   )

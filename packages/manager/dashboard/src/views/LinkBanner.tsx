@@ -15,7 +15,7 @@ export const LinkBanner = (): VNode | null => {
       <Mark tone="bad" />
       <p>
         <strong>Not connected</strong>
-        {state.is === "lost" ? `: ${state.because}. ` : ". "}
+        {state.because === undefined ? ". " : `: ${state.because}. `}
         {heard !== undefined && `What you see is ${age(Math.max(0, now - heard))} old. `}
         {state.is === "lost" ? `Next try in ${age(Math.max(0, state.retryAt - now) + 999)}.` : "Trying …"}
       </p>
