@@ -10,7 +10,8 @@ import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import { common, limits } from "./internal/poolDefaults.ts"
-import { check, millis } from "./internal/poolOptionsSchema.ts"
+import { check } from "./internal/poolOptionsSchema.ts"
+import { millisOf } from "./OptionRules.ts"
 import { InvalidOption, PoolError } from "./PoolError.ts"
 
 /**
@@ -278,24 +279,24 @@ const complete = (kind: PoolKind, name: string, given: PoolOptions): PoolConfig 
     ...connections(base, given),
     ...ages(base, given),
     ...waits(base, given),
-    connectTimeout: millis(given.connectTimeout) ?? base.connectTimeout,
-    resetTimeout: millis(given.resetTimeout) ?? base.resetTimeout,
-    closeTimeout: millis(given.closeTimeout) ?? base.closeTimeout,
-    drainTimeout: millis(given.drainTimeout) ?? base.drainTimeout,
+    connectTimeout: millisOf(given.connectTimeout) ?? base.connectTimeout,
+    resetTimeout: millisOf(given.resetTimeout) ?? base.resetTimeout,
+    closeTimeout: millisOf(given.closeTimeout) ?? base.closeTimeout,
+    drainTimeout: millisOf(given.drainTimeout) ?? base.drainTimeout,
     maxLifetimeJitter: given.maxLifetimeJitter ?? base.maxLifetimeJitter,
     maxUses: given.maxUses ?? base.maxUses,
-    freshnessWindow: millis(given.freshnessWindow) ?? base.freshnessWindow,
+    freshnessWindow: millisOf(given.freshnessWindow) ?? base.freshnessWindow,
     pendingLimit: given.pendingLimit ?? base.pendingLimit,
     connectRate: given.connectRate ?? base.connectRate,
     retry: given.retry ?? base.retry,
     breaker: Object.freeze({
       failureRate: breaker.failureRate ?? base.breaker.failureRate,
       minimumDials: breaker.minimumDials ?? base.breaker.minimumDials,
-      openDuration: millis(breaker.openDuration) ?? base.breaker.openDuration
+      openDuration: millisOf(breaker.openDuration) ?? base.breaker.openDuration
     }),
     healthCheck: given.healthCheck === undefined ? base.healthCheck : scheduleOf(given.healthCheck),
     startup: given.startup ?? base.startup,
-    startupTimeout: millis(given.startupTimeout) ?? base.startupTimeout,
+    startupTimeout: millisOf(given.startupTimeout) ?? base.startupTimeout,
     eventBuffer: given.eventBuffer ?? base.eventBuffer,
     metrics: given.metrics ?? base.metrics
   })
@@ -311,8 +312,8 @@ const connections = (base: Defaults, given: PoolOptions): Pick<PoolConfig, "minC
 }
 
 const ages = (base: Defaults, given: PoolOptions): Pick<PoolConfig, "idleTimeout" | "maxLifetime"> => {
-  const maxLifetime = millis(given.maxLifetime) ?? Math.max(base.maxLifetime, millis(given.idleTimeout) ?? 0)
-  return { idleTimeout: millis(given.idleTimeout) ?? Math.min(base.idleTimeout, maxLifetime), maxLifetime }
+  const maxLifetime = millisOf(given.maxLifetime) ?? Math.max(base.maxLifetime, millisOf(given.idleTimeout) ?? 0)
+  return { idleTimeout: millisOf(given.idleTimeout) ?? Math.min(base.idleTimeout, maxLifetime), maxLifetime }
 }
 
 const waits = (
@@ -322,13 +323,13 @@ const waits = (
   PoolConfig,
   "acquireTimeout" | "validateTimeout" | "slowAcquireTimeout" | "leakTimeout" | "reclaimTimeout"
 > => {
-  const acquireTimeout = millis(given.acquireTimeout) ?? base.acquireTimeout
-  const reclaimTimeout = millis(given.reclaimTimeout) ?? base.reclaimTimeout
+  const acquireTimeout = millisOf(given.acquireTimeout) ?? base.acquireTimeout
+  const reclaimTimeout = millisOf(given.reclaimTimeout) ?? base.reclaimTimeout
   return {
     acquireTimeout,
-    validateTimeout: millis(given.validateTimeout) ?? Math.min(base.validateTimeout, acquireTimeout),
-    slowAcquireTimeout: millis(given.slowAcquireTimeout) ?? below(base.slowAcquireTimeout, acquireTimeout),
-    leakTimeout: millis(given.leakTimeout) ?? below(base.leakTimeout, reclaimTimeout),
+    validateTimeout: millisOf(given.validateTimeout) ?? Math.min(base.validateTimeout, acquireTimeout),
+    slowAcquireTimeout: millisOf(given.slowAcquireTimeout) ?? below(base.slowAcquireTimeout, acquireTimeout),
+    leakTimeout: millisOf(given.leakTimeout) ?? below(base.leakTimeout, reclaimTimeout),
     reclaimTimeout
   }
 }

@@ -3,12 +3,12 @@
  * one another. What it refuses is told as the option's name and the rule it breaks, in words.
  */
 import * as Duration from "effect/Duration"
-import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaParser from "effect/SchemaParser"
+import * as OptionRules from "../OptionRules.ts"
 import type { PoolOptions } from "../PoolConfig.ts"
 import { common } from "./poolDefaults.ts"
 
@@ -22,22 +22,6 @@ export interface Refusal {
 export const check = (options: unknown): Result.Result<PoolOptions, Refusal> =>
   Result.mapError(decode(options), (issue) => refusalOf(issue, ""))
 
-/** Milliseconds of a duration, finite or not; `undefined` if the input is not an amount of time. */
-export const millis = (input: unknown): number | undefined =>
-  isAmount(input) ? Option.getOrUndefined(Option.map(Duration.fromInput(input), Duration.toMillis)) : undefined
-
-const units = new Set(["weeks", "days", "hours", "minutes", "seconds", "milliseconds", "microseconds", "nanoseconds"])
-
-// `Duration` reads NaN, an empty object and units it does not know as 0, which would pass for "switched off".
-const isAmount = (input: unknown): input is Duration.Input => {
-  if (typeof input === "number") return !Number.isNaN(input)
-  if (typeof input === "string" || typeof input === "bigint" || Duration.isDuration(input)) return true
-  if (Array.isArray(input)) return input.length === 2 && input.every((part) => Number.isFinite(part))
-  if (typeof input !== "object" || input === null) return false
-  const entries = Object.entries(input).filter(([, amount]) => amount !== undefined)
-  return entries.length > 0 && entries.every(([unit, amount]) => units.has(unit) && Number.isFinite(amount))
-}
-
 interface OptionSchema<A> extends Schema.optionalKey<Schema.declare<A | undefined>> {}
 
 /** An option that may be left out, or given as `undefined`. What it `expects` completes the sentence "must be ...". */
@@ -49,16 +33,13 @@ const option = <A>(expects: string, is: (value: unknown) => boolean): OptionSche
 const number = (expects: string, is: (value: number) => boolean): OptionSchema<number> =>
   option(expects, (value) => typeof value === "number" && Number.isFinite(value) && is(value))
 
-const count = (minimum: number, maximum: number): OptionSchema<number> =>
-  number(
-    maximum === Number.MAX_SAFE_INTEGER
-      ? `an integer of at least ${minimum}`
-      : `an integer from ${minimum} to ${maximum}`,
-    (n) => Number.isSafeInteger(n) && n >= minimum && n <= maximum
-  )
+const count = (minimum: number, maximum?: number): OptionSchema<number> => {
+  const { expects, is } = OptionRules.count(minimum, maximum)
+  return option(expects, is)
+}
 
 const isDuration = (value: unknown, minimum: (ms: number) => boolean): boolean => {
-  const ms = millis(value)
+  const ms = OptionRules.millisOf(value)
   return ms !== undefined && Number.isFinite(ms) && minimum(ms)
 }
 
@@ -85,17 +66,17 @@ const fields = {
   idleTimeout: duration,
   maxLifetime: duration,
   maxLifetimeJitter: number("a number from 0 to 1", (n) => n >= 0 && n <= 1),
-  maxUses: count(1, Number.MAX_SAFE_INTEGER),
+  maxUses: count(1),
   freshnessWindow: option<Duration.Input>(
     "a finite duration of at least 0, such as \"1 second\" or 0",
     (value) => isDuration(value, (ms) => ms >= 0)
   ),
-  pendingLimit: count(0, Number.MAX_SAFE_INTEGER),
+  pendingLimit: count(0),
   connectRate: number("a finite number greater than 0", isPositive),
   retry: option<Schedule.Schedule<unknown, unknown>>("a Schedule", Schedule.isSchedule),
   breaker: Schema.optional(Schema.Struct({
     failureRate: number("a number greater than 0 and at most 1", (n) => n > 0 && n <= 1),
-    minimumDials: count(1, Number.MAX_SAFE_INTEGER),
+    minimumDials: count(1),
     openDuration: duration
   })),
   healthCheck: option<Duration.Input | Schedule.Schedule<unknown>>(
@@ -125,8 +106,8 @@ const ordered = (
   fallback?: number
 ): Rule =>
 (options) => {
-  const low = millis(options[shorter])
-  const high = millis(options[longer]) ?? fallback
+  const low = OptionRules.millisOf(options[shorter])
+  const high = OptionRules.millisOf(options[longer]) ?? fallback
   if (low === undefined || high === undefined || low < high) return undefined
   if (low === high && relation === "must not exceed") return undefined
   const limit = options[longer] === undefined ? `${high} ms by default` : show(options[longer])

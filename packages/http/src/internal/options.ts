@@ -1,18 +1,17 @@
 /**
  * Checks the options of an HTTP pool, and sorts them: what the connector needs, and what the pool itself does.
  */
+import * as OptionRules from "@effect-pools/core/OptionRules"
 import type { PoolOptions } from "@effect-pools/core/PoolConfig"
-import { InvalidOption } from "@effect-pools/core/PoolError"
-import * as Duration from "effect/Duration"
+import type { InvalidOption } from "@effect-pools/core/PoolError"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type { HeaderInput, HttpOptions, UpstreamInput } from "../HttpConfig.ts"
 import type { HealthRequest, HttpSettings } from "./settings.ts"
 
 /** The options that are not the engine's. */
-type Own = Omit<HttpOptions, keyof PoolOptions>
+type Own = OptionRules.Own<HttpOptions>
 
 /** One origin and its pool. */
 export interface Member {
@@ -29,29 +28,24 @@ interface Checked {
   readonly balance: Pick<HttpOptions, "strategy" | "outlierEjection"> | undefined
 }
 
-/** What an option must be, told to whoever gave something else. */
-type Rule = readonly [expects: string, is: (value: unknown) => boolean]
-
 /** `id` is the pool's name unless the options have one. */
 export const check = (options: HttpOptions, id: string): Result.Result<Checked, InvalidOption> =>
   Result.gen(function*() {
-    const own = yield* ownOf(options)
-    const name = options.name ?? id
-    const pool = Object.fromEntries(Object.entries(options).filter(([option]) => !Object.hasOwn(rules, option)))
+    const { own, pool } = yield* OptionRules.split(rules, options, id)
     if (own.upstreams === undefined) {
-      if (own.origin === undefined) return yield* refuse("origin", "must be given, or upstreams")
+      if (own.origin === undefined) return yield* OptionRules.refuse("origin", "must be given, or upstreams")
       yield* withoutBalance(own)
       return {
-        members: [{ settings: yield* settingsOf(own, own.origin), pool: { ...pool, name }, weight: 1 }],
+        members: [{ settings: yield* settingsOf(own, own.origin), pool, weight: 1 }],
         balance: undefined
       }
     }
-    if (own.origin !== undefined) return yield* refuse("origin", "can't be given beside upstreams")
+    if (own.origin !== undefined) return yield* OptionRules.refuse("origin", "can't be given beside upstreams")
     const members: Array<Member> = []
     for (const { origin, weight = 1 } of own.upstreams) {
       const settings = yield* settingsOf(own, origin)
       // One upstream that is down must not keep the others from serving.
-      const named = { startup: "lazy" as const, ...pool, name: `${name}/${new URL(origin).host}` }
+      const named = { startup: "lazy" as const, ...pool, name: `${pool.name}/${new URL(origin).host}` }
       members.push({ settings, pool: named, weight })
     }
     return { members, balance: balanceOf(own) }
@@ -65,7 +59,7 @@ const balanceOf = ({ outlierEjection, strategy }: Own): Checked["balance"] => ({
 
 const withoutBalance = (own: Own): Result.Result<void, InvalidOption> => {
   for (const option of ["strategy", "outlierEjection"] as const) {
-    if (own[option] !== undefined) return refuse(option, "has no effect without upstreams")
+    if (own[option] !== undefined) return OptionRules.refuse(option, "has no effect without upstreams")
   }
   return Result.succeed(undefined)
 }
@@ -75,19 +69,19 @@ const settingsOf = (own: Own, given: string): Result.Result<HttpSettings, Invali
     const origin = originOf(given)!
     if (origin.startsWith("http:")) yield* withoutTls(own)
     const rule = headersRule(own.headers ?? {})
-    if (rule !== undefined) return yield* refuse("headers", rule)
+    if (rule !== undefined) return yield* OptionRules.refuse("headers", rule)
     const { allowH2 = true } = own
     if (!allowH2 && own.maxConcurrentStreams !== undefined) {
-      return yield* refuse("maxConcurrentStreams", "has no effect when allowH2 is false")
+      return yield* OptionRules.refuse("maxConcurrentStreams", "has no effect when allowH2 is false")
     }
     return {
       origin,
       basePath: (own.basePath ?? "").replace(/\/$/, ""),
       headers: headersOf(own),
       credentials: own.credentials,
-      headersTimeout: millis(own.headersTimeout) ?? 30_000,
-      bodyTimeout: millis(own.bodyTimeout) ?? 30_000,
-      keepAliveMargin: millis(own.keepAliveMargin) ?? 1000,
+      headersTimeout: OptionRules.millisOf(own.headersTimeout) ?? 30_000,
+      bodyTimeout: OptionRules.millisOf(own.bodyTimeout) ?? 30_000,
+      keepAliveMargin: OptionRules.millisOf(own.keepAliveMargin) ?? 1000,
       maxHeaderSize: own.maxHeaderSize ?? 16 * 1024,
       maxResponseSize: own.maxResponseSize ?? -1,
       maxConcurrentStreams: own.maxConcurrentStreams ?? 100,
@@ -96,13 +90,13 @@ const settingsOf = (own: Own, given: string): Result.Result<HttpSettings, Invali
       healthRequest: own.healthRequest === undefined
         ? undefined
         : { method: "HEAD", ...own.healthRequest } as HealthRequest,
-      maxRetryAfter: millis(own.maxRetryAfter) ?? 0
+      maxRetryAfter: OptionRules.millisOf(own.maxRetryAfter) ?? 0
     }
   })
 
 const withoutTls = (own: Own): Result.Result<void, InvalidOption> => {
   for (const option of ["tls", "allowH2", "maxConcurrentStreams"] as const) {
-    if (own[option] !== undefined) return refuse(option, "has no effect on an origin without TLS (http:)")
+    if (own[option] !== undefined) return OptionRules.refuse(option, "has no effect on an origin without TLS (http:)")
   }
   return Result.succeed(undefined)
 }
@@ -115,25 +109,10 @@ const headersOf = (own: Own): HttpSettings["headers"] => {
   return Redacted.make(headers)
 }
 
-const flag: Rule = ["true or false", (value) => typeof value === "boolean"]
-const object: Rule = ["an object", (value) => typeof value === "object" && value !== null]
-const atLeast = (minimum: number): Rule => [
-  `an integer of at least ${minimum}`,
-  (value) => Number.isSafeInteger(value) && (value as number) >= minimum
-]
-const duration = (minimum: number): Rule => [
-  `a finite duration of at least ${minimum} ms`,
-  (value) => {
-    const given = millis(value as Duration.Input)
-    return given !== undefined && given >= minimum && given <= 0x7fffffff
-  }
-]
-const path: Rule = ["a path that begins with /", (value) => typeof value === "string" && isPath(value)]
-const isPath = (value: string): boolean => /^\/[!-~]*$/.test(value) && !/[?#]/.test(value)
-const oneOf = (...values: ReadonlyArray<unknown>): Rule => [
-  values.map((value) => JSON.stringify(value)).join(" or "),
-  (value) => values.includes(value)
-]
+const path: OptionRules.Rule = {
+  expects: "a path that begins with /",
+  is: (value) => typeof value === "string" && /^\/[!-~]*$/.test(value) && !/[?#]/.test(value)
+}
 
 /** undici writes these itself, or has no place for them in a pool. */
 const reserved = new Set([
@@ -169,37 +148,43 @@ export const originOf = (value: unknown): string | undefined => {
   return isPlain ? url.origin : undefined
 }
 
-const origin: Rule = ["http:// or https:// with host and port only", (value) => originOf(value) !== undefined]
+const origin: OptionRules.Rule = {
+  expects: "http:// or https:// with host and port only",
+  is: (value) => originOf(value) !== undefined
+}
 
-export const originRule: string = `must be ${origin[0]}`
+export const originRule: string = `must be ${origin.expects}`
 
 /** What each option must be. The table is also the list of the options that are not the engine's. */
-const rules: Readonly<Record<keyof Own, Rule>> = {
+const rules: OptionRules.Rules<Own> = {
   origin,
-  upstreams: ["a list of at least one { origin, weight? }, each origin once", (value) => isUpstreams(value)],
-  strategy: oneOf("roundRobin", "leastUsed", "powerOfTwoChoices"),
-  outlierEjection: ["an object or false", (value) => value === false || object[1](value)],
+  upstreams: {
+    expects: "a list of at least one { origin, weight? }, each origin once",
+    is: (value) => isUpstreams(value)
+  },
+  strategy: OptionRules.oneOf("roundRobin", "leastUsed", "powerOfTwoChoices"),
+  outlierEjection: { expects: "an object or false", is: (value) => value === false || OptionRules.object.is(value) },
   basePath: path,
-  headers: object,
-  credentials: ["an Effect that yields headers", (value) => Effect.isEffect(value)],
-  userAgent: ["a text", (value) => value !== "" && isHeaderValue(value)],
-  headersTimeout: duration(1),
-  bodyTimeout: duration(1),
-  keepAliveMargin: duration(0),
-  maxHeaderSize: atLeast(1024),
-  maxResponseSize: atLeast(0),
-  allowH2: flag,
-  maxConcurrentStreams: atLeast(1),
-  tls: object,
-  healthRequest: [
-    "{ path, method? } with a path that begins with / and the method HEAD or GET",
-    (value) => isProbe(value)
-  ],
-  maxRetryAfter: duration(0)
+  headers: OptionRules.object,
+  credentials: { expects: "an Effect that yields headers", is: Effect.isEffect },
+  userAgent: { expects: "a text", is: (value) => value !== "" && isHeaderValue(value) },
+  headersTimeout: OptionRules.duration(1),
+  bodyTimeout: OptionRules.duration(1),
+  keepAliveMargin: OptionRules.duration(0),
+  maxHeaderSize: OptionRules.count(1024),
+  maxResponseSize: OptionRules.count(0),
+  allowH2: OptionRules.flag,
+  maxConcurrentStreams: OptionRules.count(1),
+  tls: OptionRules.object,
+  healthRequest: {
+    expects: "{ path, method? } with a path that begins with / and the method HEAD or GET",
+    is: (value) => isProbe(value)
+  },
+  maxRetryAfter: OptionRules.duration(0)
 }
 
 const isProbe = (value: unknown): boolean => {
-  if (!object[1](value)) return false
+  if (!OptionRules.object.is(value)) return false
   const { method = "HEAD", path, ...rest } = value as { readonly method?: unknown; readonly path?: unknown }
   return typeof path === "string" && /^\/[!-~]*$/.test(path) && (method === "HEAD" || method === "GET") &&
     Object.keys(rest).length === 0
@@ -214,21 +199,3 @@ const isUpstreams = (value: unknown): boolean => {
       return originOf(origin) !== undefined && Number.isFinite(weight) && weight > 0 && Object.keys(rest).length === 0
     })
 }
-
-const ownOf = (options: HttpOptions): Result.Result<Own, InvalidOption> => {
-  const own: Record<string, unknown> = {}
-  for (const [option, value] of Object.entries(options)) {
-    if (!Object.hasOwn(rules, option)) continue
-    const [expects, is] = rules[option as keyof Own]
-    own[option] = value
-    // The value is not shown: it may be a secret given to the wrong option.
-    if (value !== undefined && !is(value)) return refuse(option, `must be ${expects}`)
-  }
-  return Result.succeed(own)
-}
-
-const refuse = (option: string, rule: string): Result.Result<never, InvalidOption> =>
-  Result.fail(new InvalidOption({ option, rule }))
-
-const millis = (input: Duration.Input | undefined): number | undefined =>
-  input === undefined ? undefined : Option.getOrUndefined(Option.map(Duration.fromInput(input), Duration.toMillis))

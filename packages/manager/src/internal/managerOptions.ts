@@ -1,12 +1,13 @@
 /**
  * The manager's options, checked and complete.
  */
+import * as OptionRules from "@effect-pools/core/OptionRules"
 import type { PoolError } from "@effect-pools/core/PoolError"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type { ManagerOptions, PoolKey } from "../Manager.ts"
-import { check, duration, millisOf, refuse, type Rule } from "./optionRules.ts"
+import { check, refuse } from "./optionRules.ts"
 
 export const owner = "ConnectionManager"
 
@@ -29,25 +30,27 @@ const isKey = (value: unknown): value is PoolKey => Context.isKey(value)
 
 const isKeys = (value: unknown): boolean => Array.isArray(value) && value.length > 0 && value.every(isKey)
 
-const interval = duration("10 millis")
+const longest = "24 hours"
 
-const schedule: Rule = [
-  `${interval[0]}, or a Schedule`,
-  (value) => Schedule.isSchedule(value) || interval[1](value)
-]
+const interval = OptionRules.duration(10, longest)
 
-const rules: Readonly<Record<keyof ManagerOptions<ReadonlyArray<PoolKey>>, Rule>> = {
-  pools: ["a list of at least one pool class", isKeys],
-  drainOrder: [
-    "a list of groups, each a list of at least one pool class",
-    (value) => Array.isArray(value) && value.every(isKeys)
-  ],
-  drainTimeout: duration("1 milli"),
-  sampleInterval: duration("100 millis", "1 hour"),
-  history: duration("1 second"),
-  alertWindow: duration("1 second"),
-  alertAfter: duration(0),
-  clearAfter: duration(0),
+const schedule: OptionRules.Rule = {
+  expects: `${interval.expects}, or a Schedule`,
+  is: (value) => Schedule.isSchedule(value) || interval.is(value)
+}
+
+const rules: OptionRules.Rules<ManagerOptions<ReadonlyArray<PoolKey>>> = {
+  pools: { expects: "a list of at least one pool class", is: isKeys },
+  drainOrder: {
+    expects: "a list of groups, each a list of at least one pool class",
+    is: (value) => Array.isArray(value) && value.every(isKeys)
+  },
+  drainTimeout: OptionRules.duration(1, longest),
+  sampleInterval: OptionRules.duration(100, "1 hour"),
+  history: OptionRules.duration("1 second", longest),
+  alertWindow: OptionRules.duration("1 second", longest),
+  alertAfter: OptionRules.duration(0, longest),
+  clearAfter: OptionRules.duration(0, longest),
   metricsSchedule: schedule,
   healthSchedule: schedule
 }
@@ -61,8 +64,9 @@ export const checkOptions = (
   Effect.gen(function*() {
     yield* check(owner, rules, options)
     yield* checkOrder(options)
-    const sampleInterval = millisOf(options.sampleInterval ?? "2 seconds") ?? 0
-    const samples = (span: unknown): number => Math.max(1, Math.ceil((millisOf(span) ?? 0) / sampleInterval))
+    const sampleInterval = OptionRules.millisOf(options.sampleInterval) ?? 2000
+    const samples = (span: unknown): number =>
+      Math.max(1, Math.ceil((OptionRules.millisOf(span) ?? 0) / sampleInterval))
     for (const option of ["history", "alertWindow"] as const) {
       if (samples(options[option]) > mostSamples) {
         return yield* refuse(owner, option, `must not exceed ${mostSamples} times sampleInterval`)
@@ -71,12 +75,12 @@ export const checkOptions = (
     return {
       pools: options.pools,
       drainOrder: options.drainOrder ?? [options.pools],
-      drainTimeout: millisOf(options.drainTimeout ?? "20 seconds") ?? 0,
+      drainTimeout: OptionRules.millisOf(options.drainTimeout) ?? 20_000,
       sampleInterval,
       history: samples(options.history ?? "5 minutes"),
       alertWindow: samples(options.alertWindow ?? "1 minute"),
-      alertAfter: millisOf(options.alertAfter ?? "4 seconds") ?? 0,
-      clearAfter: millisOf(options.clearAfter ?? "10 seconds") ?? 0,
+      alertAfter: OptionRules.millisOf(options.alertAfter) ?? 4000,
+      clearAfter: OptionRules.millisOf(options.clearAfter) ?? 10_000,
       metricsSchedule: scheduleOf(options.metricsSchedule ?? "30 seconds"),
       healthSchedule: scheduleOf(options.healthSchedule ?? "60 seconds")
     }

@@ -1,43 +1,44 @@
 /**
  * The options of the monitoring routes and server, checked and complete.
  */
+import * as OptionRules from "@effect-pools/core/OptionRules"
 import type { PoolError } from "@effect-pools/core/PoolError"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { isIP } from "node:net"
 import type { RoutesOptions, ServerOptions } from "../Monitoring.ts"
-import { check, count, duration, flag, millisOf, oneOf, refuse, type Rule } from "./optionRules.ts"
+import { check, refuse } from "./optionRules.ts"
 
 const owner = "Monitoring"
 
-const routeRules: Readonly<Record<keyof RoutesOptions, Rule>> = {
-  prefix: [
-    "a path such as /monitoring, without : and *",
-    (value) => typeof value === "string" && /^(\/|(\/[\w.~-]+)+)$/.test(value)
-  ],
-  token: [
-    "a Redacted text of at least 16 printable characters without spaces",
-    (value) => Redacted.isRedacted(value) && /^[\x21-\x7e]{16,}$/.test(String(Redacted.value(value)))
-  ],
-  reading: oneOf("open", "token"),
-  hosts: [
-    "a list of host names without ports",
-    (value) => Array.isArray(value) && value.every((host) => typeof host === "string" && /^[\w.-]+$/.test(host))
-  ],
-  dashboard: flag,
-  heartbeat: duration("100 millis", "10 minutes"),
-  streams: count(1, 10_000),
-  streamBuffer: count(1024, 1024 * 1024 * 1024)
+const routeRules: OptionRules.Rules<RoutesOptions> = {
+  prefix: {
+    expects: "a path such as /monitoring, without : and *",
+    is: (value) => typeof value === "string" && /^(\/|(\/[\w.~-]+)+)$/.test(value)
+  },
+  token: {
+    expects: "a Redacted text of at least 16 printable characters without spaces",
+    is: (value) => Redacted.isRedacted(value) && /^[\x21-\x7e]{16,}$/.test(String(Redacted.value(value)))
+  },
+  reading: OptionRules.oneOf("open", "token"),
+  hosts: {
+    expects: "a list of host names without ports",
+    is: (value) => Array.isArray(value) && value.every((host) => typeof host === "string" && /^[\w.-]+$/.test(host))
+  },
+  dashboard: OptionRules.flag,
+  heartbeat: OptionRules.duration(100, "10 minutes"),
+  streams: OptionRules.count(1, 10_000),
+  streamBuffer: OptionRules.count(1024, 1024 * 1024 * 1024)
 }
 
-const serverRules: Readonly<Record<keyof ServerOptions, Rule>> = {
+const serverRules: OptionRules.Rules<ServerOptions> = {
   ...routeRules,
-  host: ["an IP address or localhost", (value) => value === "localhost" || isIP(String(value)) !== 0],
-  port: count(0, 65_535),
-  isExposed: flag,
-  headersTimeout: duration("100 millis", "10 minutes"),
-  requestTimeout: duration("100 millis", "10 minutes"),
-  maxSockets: count(1, 1_000_000)
+  host: { expects: "an IP address or localhost", is: (value) => value === "localhost" || isIP(String(value)) !== 0 },
+  port: OptionRules.count(0, 65_535),
+  isExposed: OptionRules.flag,
+  headersTimeout: OptionRules.duration(100, "10 minutes"),
+  requestTimeout: OptionRules.duration(100, "10 minutes"),
+  maxSockets: OptionRules.count(1, 1_000_000)
 }
 
 export interface CheckedRoutes {
@@ -73,7 +74,7 @@ export const checkRoutes = (options: RoutesOptions): Effect.Effect<CheckedRoutes
       reading: options.reading ?? "open",
       hosts: options.hosts ?? [],
       dashboard: options.dashboard ?? true,
-      heartbeat: millisOf(options.heartbeat ?? "15 seconds") ?? 0,
+      heartbeat: OptionRules.millisOf(options.heartbeat) ?? 15_000,
       streams: options.streams ?? 50,
       streamBuffer: options.streamBuffer ?? 1024 * 1024
     }
@@ -94,8 +95,8 @@ export const checkServer = (options: ServerOptions): Effect.Effect<CheckedServer
     return {
       host,
       port: port ?? 9191,
-      headersTimeout: millisOf(headersTimeout ?? "10 seconds") ?? 0,
-      requestTimeout: millisOf(requestTimeout ?? "15 seconds") ?? 0,
+      headersTimeout: OptionRules.millisOf(headersTimeout) ?? 10_000,
+      requestTimeout: OptionRules.millisOf(requestTimeout) ?? 15_000,
       maxSockets: maxSockets ?? 1000,
       routes: yield* checkRoutes({ ...routes, reading })
     }

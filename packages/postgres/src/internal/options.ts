@@ -1,11 +1,10 @@
 /**
  * Checks the options of a PostgreSQL pool, and sorts them: what the connector needs, and what the pool itself does.
  */
-import { InvalidOption } from "@effect-pools/core/PoolError"
+import * as OptionRules from "@effect-pools/core/OptionRules"
 import type { PoolOptions } from "@effect-pools/core/PoolConfig"
-import * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
+import { InvalidOption } from "@effect-pools/core/PoolError"
+import type * as Duration from "effect/Duration"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type { PostgresOptions } from "../PostgresConfig.ts"
@@ -13,7 +12,7 @@ import * as ConnectionUrl from "./connectionUrl.ts"
 import type { ConnectionSettings } from "./settings.ts"
 
 /** The options that are not the pool's. */
-type Own = Omit<PostgresOptions, keyof PoolOptions>
+type Own = OptionRules.Own<PostgresOptions>
 
 export interface Checked {
   readonly connection: ConnectionSettings
@@ -24,19 +23,17 @@ export interface Checked {
 /** `name` is the pool's unless the options have one. */
 export const check = (options: PostgresOptions, name: string): Result.Result<Checked, InvalidOption> =>
   Result.gen(function*() {
-    const own = yield* ownOf(options)
+    const { own, pool } = yield* OptionRules.split(rules, options, name)
     const url: ConnectionUrl.UrlParts = own.url === undefined ? {} : yield* Result.mapError(
       ConnectionUrl.parse(Redacted.value(own.url)),
       (rule) => new InvalidOption({ option: "url", rule })
     )
     yield* noContradiction(options, url)
     const startupParameters = yield* startupParametersOf(own)
-    const pool: Record<string, unknown> = Object.fromEntries(
-      Object.entries(options).filter(([option]) => !Object.hasOwn(own, option))
-    )
-    if (url.connectTimeout !== undefined) pool["connectTimeout"] = url.connectTimeout
-    pool["name"] = options.name ?? name
-    return { connection: settingsOf(own, url, startupParameters, options.name ?? name), pool }
+    return {
+      connection: settingsOf(own, url, startupParameters, pool.name),
+      pool: url.connectTimeout === undefined ? pool : { ...pool, connectTimeout: url.connectTimeout }
+    }
   })
 
 const settingsOf = (
@@ -70,94 +67,64 @@ const settingsOf = (
   transformJson: own.transformJson
 })
 
-type Rule = readonly [expects: string, is: (value: unknown) => boolean]
-
-const text: Rule = ["a text without NUL", (value) => typeof value === "string" && value !== "" && !value.includes("\0")]
-const flag: Rule = ["true or false", (value) => typeof value === "boolean"]
-const object: Rule = ["an object", (value) => typeof value === "object" && value !== null]
-const rename: Rule = ["a function", (value) => typeof value === "function"]
-const count = (minimum: number, maximum: number): Rule => [
-  `an integer from ${minimum} to ${maximum}`,
-  (value) => Number.isInteger(value) && (value as number) >= minimum && (value as number) <= maximum
-]
-const duration = (minimum: string): Rule => [
-  `a finite duration of at least ${minimum}`,
-  (value) => {
-    const millis = millisOf(value)
-    return millis !== undefined && Number.isFinite(millis) &&
-      millis >= Duration.toMillis(Duration.fromInputUnsafe(minimum as Duration.Input)) && millis <= 0x7fffffff
-  }
-]
-const oneOf = (...values: ReadonlyArray<unknown>): Rule => [
-  values.map((value) => JSON.stringify(value)).join(" or "),
-  (value) => values.includes(value)
-]
-
 /** What each option must be. The table is also the list of the options that are not the pool's. */
-const rules: Readonly<Record<keyof Own, Rule>> = {
-  url: ["a Redacted text", (value) => Redacted.isRedacted(value) && typeof Redacted.value(value) === "string"],
-  host: text,
-  port: count(1, 65_535),
-  database: text,
-  username: text,
-  password: [
-    "a Redacted text or an Effect that yields one",
-    (value) => Effect.isEffect(value) || (Redacted.isRedacted(value) && typeof Redacted.value(value) === "string")
-  ],
-  ssl: ["true, false or options of node:tls", (value) => flag[1](value) || object[1](value)],
-  applicationName: text,
-  statementTimeout: duration("1 millis"),
-  idleInTransactionTimeout: duration("1 millis"),
-  searchPath: ["a list of schema names", (value) => Array.isArray(value) && value.length > 0 && value.every(text[1])],
-  settings: ["an object of texts", (value) => object[1](value) && Object.values(value as object).every(isSetting)],
-  role: oneOf("any", "primary", "standby"),
-  sessionReset: oneOf("whenNeeded", "always"),
-  sharing: count(1, 128),
-  keepAlive: duration("1 second"),
-  prepare: flag,
-  preparedStatementCacheSize: count(1, 1_000_000),
-  maxMessageSize: count(1024, 0x7fffffff),
-  types: object,
-  spanAttributes: object,
-  transformResultNames: rename,
-  transformQueryNames: rename,
-  transformJson: flag
+const rules: OptionRules.Rules<Own> = {
+  url: OptionRules.secret,
+  host: OptionRules.text,
+  port: OptionRules.count(1, 65_535),
+  database: OptionRules.text,
+  username: OptionRules.text,
+  password: OptionRules.secretOrEffect,
+  ssl: {
+    expects: "true, false or options of node:tls",
+    is: (value) => OptionRules.flag.is(value) || OptionRules.object.is(value)
+  },
+  applicationName: OptionRules.text,
+  statementTimeout: OptionRules.duration(1),
+  idleInTransactionTimeout: OptionRules.duration(1),
+  searchPath: {
+    expects: "a list of schema names",
+    is: (value) => Array.isArray(value) && value.length > 0 && value.every(OptionRules.text.is)
+  },
+  settings: {
+    expects: "an object of texts",
+    is: (value) => OptionRules.object.is(value) && Object.values(value as object).every(isSetting)
+  },
+  role: OptionRules.oneOf("any", "primary", "standby"),
+  sessionReset: OptionRules.oneOf("whenNeeded", "always"),
+  sharing: OptionRules.count(1, 128),
+  keepAlive: OptionRules.duration("1 second"),
+  prepare: OptionRules.flag,
+  preparedStatementCacheSize: OptionRules.count(1, 1_000_000),
+  maxMessageSize: OptionRules.count(1024, 0x7fffffff),
+  types: OptionRules.object,
+  spanAttributes: OptionRules.object,
+  transformResultNames: OptionRules.callable,
+  transformQueryNames: OptionRules.callable,
+  transformJson: OptionRules.flag
 }
 
 const isSetting = (value: unknown): boolean => typeof value === "string" && !value.includes("\0")
 
-const ownOf = (options: PostgresOptions): Result.Result<Own, InvalidOption> => {
-  const own: Record<string, unknown> = {}
-  for (const [option, value] of Object.entries(options)) {
-    if (!Object.hasOwn(rules, option)) continue
-    const [expects, is] = rules[option as keyof Own]
-    own[option] = value
-    // The value is not shown: it may be a secret given to the wrong option.
-    if (value !== undefined && !is(value)) return refuse(option, `must be ${expects}`)
-  }
-  return Result.succeed(own)
-}
-
-const refuse = (option: string, rule: string): Result.Result<never, InvalidOption> =>
-  Result.fail(new InvalidOption({ option, rule }))
-
 const noContradiction = (options: PostgresOptions, url: ConnectionUrl.UrlParts): Result.Result<void, InvalidOption> => {
   if (options.url !== undefined) {
     for (const option of ["host", "port", "database", "username"] as const) {
-      if (options[option] !== undefined) return refuse(option, "can't be given beside url, which names the server")
+      if (options[option] !== undefined) {
+        return OptionRules.refuse(option, "can't be given beside url, which names the server")
+      }
     }
     for (const option of ["password", "ssl", "applicationName", "connectTimeout", "role"] as const) {
       if (options[option] !== undefined && url[option] !== undefined) {
-        return refuse(option, "is said by url already: leave one of them out")
+        return OptionRules.refuse(option, "is said by url already: leave one of them out")
       }
     }
   }
   if (options.prepare === false && options.preparedStatementCacheSize !== undefined) {
-    return refuse("preparedStatementCacheSize", "has no effect when prepare is false")
+    return OptionRules.refuse("preparedStatementCacheSize", "has no effect when prepare is false")
   }
   const renames = options.transformQueryNames !== undefined || options.transformResultNames !== undefined
   if (options.transformJson !== undefined && !renames) {
-    return refuse("transformJson", "has no effect without transformQueryNames or transformResultNames")
+    return OptionRules.refuse("transformJson", "has no effect without transformQueryNames or transformResultNames")
   }
   return Result.succeed(undefined)
 }
@@ -177,19 +144,16 @@ const startupParametersOf = (own: Own): Result.Result<Record<string, string>, In
   for (const [given, value] of Object.entries(own.settings ?? {})) {
     const parameter = given.toLowerCase()
     if (!/^[a-z_][a-z0-9_.$]*$/.test(parameter) || reserved.has(parameter)) {
-      return refuse("settings", `can't set ${JSON.stringify(given.slice(0, 60))}`)
+      return OptionRules.refuse("settings", `can't set ${JSON.stringify(given.slice(0, 60))}`)
     }
     const twice = named.find(([, name, value]) => name === parameter && value !== undefined)
-    if (twice !== undefined) return refuse("settings", `${parameter} is said by ${twice[0]} already`)
+    if (twice !== undefined) return OptionRules.refuse("settings", `${parameter} is said by ${twice[0]} already`)
     parameters[parameter] = value
   }
   return Result.succeed(parameters)
 }
 
 const millisText = (input: Duration.Input | undefined): string | undefined => {
-  const millis = input === undefined ? undefined : millisOf(input)
+  const millis = OptionRules.millisOf(input)
   return millis === undefined ? undefined : String(Math.max(1, Math.round(millis)))
 }
-
-const millisOf = (input: unknown): number | undefined =>
-  Option.getOrUndefined(Option.map(Duration.fromInput(input as Duration.Input), Duration.toMillis))

@@ -5,13 +5,13 @@ import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import type { Classify, Options, OutlierEjection, Upstream } from "../../BalancedPool.ts"
-import { InvalidOption } from "../../PoolError.ts"
-import { millis } from "../poolOptionsSchema.ts"
-import type { Rules } from "./outlier.ts"
+import { callable, count, millisOf, object, refuse, type Rule, type Rules } from "../../OptionRules.ts"
+import type { InvalidOption } from "../../PoolError.ts"
+import type { Rules as EjectionRules } from "./outlier.ts"
 import { type Choose, strategies } from "./strategies.ts"
 
 /** The options, checked and complete. Durations are in milliseconds. */
-export interface Settings extends Rules {
+export interface Settings extends EjectionRules {
   readonly choose: Choose
   readonly classify: Classify
   /** Whether upstreams are ejected at all. */
@@ -44,8 +44,8 @@ const classify: Classify = (exit) =>
     : "ignore"
 
 const completed = (options: Options, ejection: OutlierEjection): Result.Result<Settings, InvalidOption> => {
-  const baseEjectionTime = millis(ejection.baseEjectionTime) ?? 30_000
-  const maxEjectionTime = millis(ejection.maxEjectionTime) ?? Math.max(300_000, baseEjectionTime)
+  const baseEjectionTime = millisOf(ejection.baseEjectionTime) ?? 30_000
+  const maxEjectionTime = millisOf(ejection.maxEjectionTime) ?? Math.max(300_000, baseEjectionTime)
   if (maxEjectionTime < baseEjectionTime) {
     const rule = `must not be less than baseEjectionTime (${baseEjectionTime} ms), got ${maxEjectionTime} ms`
     return refuse("outlierEjection.maxEjectionTime", rule)
@@ -57,12 +57,12 @@ const completed = (options: Options, ejection: OutlierEjection): Result.Result<S
     consecutiveFailures: ejection.consecutiveFailures ?? 5,
     failureRate: ejection.failureRate ?? 0.5,
     minimumLeases: ejection.minimumLeases ?? 50,
-    interval: millis(ejection.interval) ?? 10_000,
+    interval: millisOf(ejection.interval) ?? 10_000,
     baseEjectionTime,
     maxEjectionTime,
     maxEjectedShare: ejection.maxEjectedShare ?? 0.5,
     panicThreshold: options.panicThreshold ?? 0.5,
-    slowStart: millis(options.slowStart) ?? 30_000
+    slowStart: millisOf(options.slowStart) ?? 30_000
   })
 }
 
@@ -89,47 +89,44 @@ const hasEffectWithoutEjection = (options: Options): Result.Result<void, Invalid
   return Result.succeed(undefined)
 }
 
-type Rule = readonly [expects: string, is: (value: unknown) => boolean]
-
 const isPositive = (value: unknown): boolean => typeof value === "number" && Number.isFinite(value) && value > 0
 
 const isDuration = (value: unknown, minimum: (ms: number) => boolean): boolean => {
-  const ms = millis(value)
+  const ms = millisOf(value)
   return ms !== undefined && Number.isFinite(ms) && minimum(ms)
 }
 
-const count: Rule = ["an integer of at least 1", (value) => Number.isSafeInteger(value) && (value as number) >= 1]
-const duration: Rule = [
-  "a finite duration greater than 0, such as \"30 seconds\"",
-  (value) => isDuration(value, (ms) => ms > 0)
-]
-const share: Rule = [
-  "a number greater than 0 and at most 1",
-  (value) => isPositive(value) && (value as number) <= 1
-]
-
-const own: Readonly<Record<keyof Options, Rule>> = {
-  name: [
-    "a text of 1 to 200 characters without control characters",
-    (value) => typeof value === "string" && /^[^\p{Cc}]{1,200}$/u.test(value) && value.trim() !== ""
-  ],
-  strategy: [
-    Object.keys(strategies).map(show).join(" or "),
-    (value) => typeof value === "string" && Object.hasOwn(strategies, value)
-  ],
-  outlierEjection: ["false or an object", (value) => value === false || (typeof value === "object" && value !== null)],
-  classify: ["a function", (value) => typeof value === "function"],
-  panicThreshold: ["a number from 0 to 1", (value) => value === 0 || share[1](value)],
-  slowStart: [
-    "a finite duration of at least 0, such as \"30 seconds\" or 0",
-    (value) => isDuration(value, (ms) => ms >= 0)
-  ]
+const duration: Rule = {
+  expects: "a finite duration greater than 0, such as \"30 seconds\"",
+  is: (value) => isDuration(value, (ms) => ms > 0)
+}
+const share: Rule = {
+  expects: "a number greater than 0 and at most 1",
+  is: (value) => isPositive(value) && (value as number) <= 1
 }
 
-const ofEjection: Readonly<Record<keyof OutlierEjection, Rule>> = {
-  consecutiveFailures: count,
+const own: Rules<Options> = {
+  name: {
+    expects: "a text of 1 to 200 characters without control characters",
+    is: (value) => typeof value === "string" && /^[^\p{Cc}]{1,200}$/u.test(value) && value.trim() !== ""
+  },
+  strategy: {
+    expects: Object.keys(strategies).map(show).join(" or "),
+    is: (value) => typeof value === "string" && Object.hasOwn(strategies, value)
+  },
+  outlierEjection: { expects: "false or an object", is: (value) => value === false || object.is(value) },
+  classify: callable,
+  panicThreshold: { expects: "a number from 0 to 1", is: (value) => value === 0 || share.is(value) },
+  slowStart: {
+    expects: "a finite duration of at least 0, such as \"30 seconds\" or 0",
+    is: (value) => isDuration(value, (ms) => ms >= 0)
+  }
+}
+
+const ofEjection: Rules<OutlierEjection> = {
+  consecutiveFailures: count(1),
   failureRate: share,
-  minimumLeases: count,
+  minimumLeases: count(1),
   interval: duration,
   baseEjectionTime: duration,
   maxEjectionTime: duration,
@@ -144,14 +141,12 @@ const checkRules = (
   for (const [option, value] of Object.entries(options)) {
     const rule = Object.hasOwn(rules, option) ? rules[option] : undefined
     if (rule === undefined) return refuse(`${path}${option}`, "is not an option of a balanced pool")
-    const [expects, is] = rule
-    if (value !== undefined && !is(value)) return refuse(`${path}${option}`, `must be ${expects}, got ${show(value)}`)
+    if (value !== undefined && !rule.is(value)) {
+      return refuse(`${path}${option}`, `must be ${rule.expects}, got ${show(value)}`)
+    }
   }
   return Result.succeed(undefined)
 }
-
-const refuse = (option: string, rule: string): Result.Result<never, InvalidOption> =>
-  Result.fail(new InvalidOption({ option, rule }))
 
 /** A value on one line. Of objects and functions only the kind is told: they may hold anything. */
 function show(value: unknown): string {

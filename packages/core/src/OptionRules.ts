@@ -1,0 +1,185 @@
+/**
+ * For authors of backend packages: checks the options that a backend adds to those of every pool.
+ *
+ * A package writes one table, with a rule for each of its own options. The table is also the list of them: what is not in
+ * it is left to the pool, which checks its own options and refuses what neither knows. A broken rule becomes the reason
+ * `InvalidOption`, which names the option and the rule but never shows the value, since it may be a secret given to the
+ * wrong option.
+ *
+ * @since 0.1.0
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import type { PoolOptions } from "./PoolConfig.ts"
+import { InvalidOption } from "./PoolError.ts"
+
+/** What an option must be. @category models @since 0.1.0 */
+export interface Rule {
+  /** Completes the sentence "must be ...". */
+  readonly expects: string
+  readonly is: (value: unknown) => boolean
+}
+
+/**
+ * A rule for each option, so that none can be forgotten. `undefined` is allowed for all: it is an option not given.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Rules<Options> = Readonly<Record<keyof Options, Rule>>
+
+/** Of a backend's options those that are not every pool's. @category models @since 0.1.0 */
+export type Own<Options> = Omit<Options, keyof PoolOptions>
+
+/** A backend's options, taken apart. @category models @since 0.1.0 */
+export interface Split<Options> {
+  /** Each keeps its rule. */
+  readonly own: Own<Options>
+  /** Not checked yet: the pool does that, and refuses what is unknown to both. */
+  readonly pool: PoolOptions & { readonly name: string }
+}
+
+/**
+ * Checks the options of something that is not a pool: each must have a rule, and keep it.
+ *
+ * @category operations
+ * @since 0.1.0
+ */
+export const check = <Options extends object>(
+  rules: Rules<Options>,
+  options: Options
+): Result.Result<void, InvalidOption> => {
+  for (const [option, value] of Object.entries(options)) {
+    const rule = Object.hasOwn(rules, option) ? rules[option as keyof Options] : undefined
+    if (rule === undefined) return refuse(option, "is not an option")
+    if (value !== undefined && !rule.is(value)) return refuse(option, `must be ${rule.expects}`)
+  }
+  return Result.succeed(undefined)
+}
+
+/**
+ * Checks a backend's own options, and parts them from the pool's. `name` is the pool's unless the options have one.
+ *
+ * @category operations
+ * @since 0.1.0
+ */
+export const split = <Options extends PoolOptions>(
+  rules: Rules<Own<Options>>,
+  options: Options,
+  name: string
+): Result.Result<Split<Options>, InvalidOption> => {
+  const part = (isOwn: boolean): object =>
+    Object.fromEntries(Object.entries(options).filter(([option]) => Object.hasOwn(rules, option) === isOwn))
+  const own = part(true) as Own<Options>
+  const pool = { ...part(false), name: options.name ?? name }
+  return Result.map(check(rules, own), () => ({ own, pool }))
+}
+
+/**
+ * Refuses an option for what no rule of its own tells, such as one that contradicts another. `rule` completes the
+ * sentence that begins with the option's name.
+ *
+ * @category operations
+ * @since 0.1.0
+ */
+export const refuse = (option: string, rule: string): Result.Result<never, InvalidOption> =>
+  Result.fail(new InvalidOption({ option, rule }))
+
+/** Milliseconds of a duration, finite or not; `undefined` if the input is none. @category conversions @since 0.1.0 */
+export const millisOf = (input: unknown): number | undefined =>
+  isAmount(input) ? Option.getOrUndefined(Option.map(Duration.fromInput(input), Duration.toMillis)) : undefined
+
+const units = new Set(["weeks", "days", "hours", "minutes", "seconds", "milliseconds", "microseconds", "nanoseconds"])
+
+// `Duration` reads NaN, an empty object and units it does not know as 0, which would pass for "switched off".
+const isAmount = (input: unknown): input is Duration.Input => {
+  if (typeof input === "number") return !Number.isNaN(input)
+  if (typeof input === "string" || typeof input === "bigint" || Duration.isDuration(input)) return true
+  if (Array.isArray(input)) return input.length === 2 && input.every((part) => Number.isFinite(part))
+  if (typeof input !== "object" || input === null) return false
+  const entries = Object.entries(input).filter(([, amount]) => amount !== undefined)
+  return entries.length > 0 && entries.every(([unit, amount]) => units.has(unit) && Number.isFinite(amount))
+}
+
+/** `true` or `false`. @category rules @since 0.1.0 */
+export const flag: Rule = { expects: "true or false", is: (value) => typeof value === "boolean" }
+
+/**
+ * A text that is not empty, and without NUL, which protocols written in C take for its end.
+ *
+ * @category rules
+ * @since 0.1.0
+ */
+export const text: Rule = {
+  expects: "a text without NUL",
+  is: (value) => typeof value === "string" && value !== "" && !value.includes("\0")
+}
+
+/** A text in a `Redacted`. @category rules @since 0.1.0 */
+export const secret: Rule = {
+  expects: "a Redacted text",
+  is: (value) => Redacted.isRedacted(value) && typeof Redacted.value(value) === "string"
+}
+
+/**
+ * A text in a `Redacted`, or an `Effect` that yields one, for passwords that change while the pool runs.
+ *
+ * @category rules
+ * @since 0.1.0
+ */
+export const secretOrEffect: Rule = {
+  expects: "a Redacted text or an Effect that yields one",
+  is: (value) => Effect.isEffect(value) || secret.is(value)
+}
+
+/** An object of any kind, functions excepted. @category rules @since 0.1.0 */
+export const object: Rule = { expects: "an object", is: (value) => typeof value === "object" && value !== null }
+
+/** A function. @category rules @since 0.1.0 */
+export const callable: Rule = { expects: "a function", is: (value) => typeof value === "function" }
+
+/** One of a few values. @category rules @since 0.1.0 */
+export const oneOf = (...values: ReadonlyArray<unknown>): Rule => ({
+  expects: values.map((value) => JSON.stringify(value)).join(" or "),
+  is: (value) => values.includes(value)
+})
+
+/** An integer from `minimum` to `maximum`, which may be left out. @category rules @since 0.1.0 */
+export const count = (minimum: number, maximum: number = Number.MAX_SAFE_INTEGER): Rule => ({
+  expects: maximum === Number.MAX_SAFE_INTEGER
+    ? `an integer of at least ${minimum}`
+    : `an integer from ${minimum} to ${maximum}`,
+  is: (value) => Number.isSafeInteger(value) && Number(value) >= minimum && Number(value) <= maximum
+})
+
+/**
+ * A bound of a duration, which messages repeat as it is written: a number is in milliseconds.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Bound = Extract<Duration.Input, number | string>
+
+/** The longest time that a timer of Node can wait. */
+const longest = 0x7fffffff
+
+/**
+ * A duration from `minimum` to `maximum`, which is the longest that a timer of Node can wait unless it is given.
+ *
+ * @category rules
+ * @since 0.1.0
+ */
+export const duration = (minimum: Bound, maximum: Bound = longest): Rule => ({
+  expects: maximum === longest
+    ? `a finite duration of at least ${told(minimum)}`
+    : `a duration from ${told(minimum)} to ${told(maximum)}`,
+  is: (value) => {
+    const millis = millisOf(value)
+    return millis !== undefined && millis >= Duration.toMillis(minimum) && millis <= Duration.toMillis(maximum)
+  }
+})
+
+const told = (bound: Bound): string => typeof bound === "number" ? `${bound} ms` : bound

@@ -1,0 +1,75 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect, Redacted, Result } from "effect"
+import * as OptionRules from "../src/OptionRules.ts"
+import type { PoolOptions } from "../src/PoolConfig.ts"
+
+interface Options extends PoolOptions {
+  readonly host?: string | undefined
+  readonly port?: number | undefined
+}
+
+const rules: OptionRules.Rules<OptionRules.Own<Options>> = {
+  host: OptionRules.text,
+  port: OptionRules.count(1, 65_535)
+}
+
+const refusal = (result: Result.Result<unknown, { readonly message: string }>): string =>
+  Result.isFailure(result) ? result.failure.message : assert.fail("it was accepted")
+
+describe("OptionRules", () => {
+  it("parts a backend's options from the pool's, and names the pool", () => {
+    const given: object = { host: "db", maxConnections: 3, unknown: 1 }
+    const { own, pool } = Result.getOrThrow(OptionRules.split(rules, given as Options, "app/Db"))
+    assert.deepStrictEqual(own, { host: "db" })
+    assert.deepStrictEqual<object>(pool, { maxConnections: 3, unknown: 1, name: "app/Db" })
+    assert.strictEqual(Result.getOrThrow(OptionRules.split(rules, { name: "mine" }, "app/Db")).pool.name, "mine")
+  })
+
+  it("an option called __proto__ is left to the pool, which refuses it", () => {
+    const given = JSON.parse("{\"__proto__\":{}}") as Options
+    assert.include(Object.keys(Result.getOrThrow(OptionRules.split(rules, given, "db")).pool), "__proto__")
+  })
+
+  it("a broken rule is told without the value", () => {
+    const given: Options = { host: "\0secret" }
+    assert.strictEqual(refusal(OptionRules.split(rules, given, "db")), "option host: must be a text without NUL")
+  })
+
+  it("an option without a rule is refused where there is no pool to know it", () => {
+    const given: object = { toString: 1 }
+    assert.strictEqual(refusal(OptionRules.check(rules, given)), "option toString: is not an option")
+  })
+
+  it.each<readonly [OptionRules.Rule, expects: string, good: ReadonlyArray<unknown>, bad: ReadonlyArray<unknown>]>([
+    [OptionRules.flag, "true or false", [true, false], [0, "true"]],
+    [OptionRules.text, "a text without NUL", ["a"], ["", "a\0", 1]],
+    [OptionRules.secret, "a Redacted text", [Redacted.make("a")], ["a", Redacted.make(1)]],
+    [
+      OptionRules.secretOrEffect,
+      "a Redacted text or an Effect that yields one",
+      [Redacted.make("a"), Effect.succeed(Redacted.make("a"))],
+      ["a"]
+    ],
+    [OptionRules.object, "an object", [{}], [null, "a"]],
+    [OptionRules.callable, "a function", [() => 1], [{}]],
+    [OptionRules.oneOf("a", 1), "\"a\" or 1", ["a", 1], ["1", "b"]],
+    [OptionRules.count(0), "an integer of at least 0", [0, Number.MAX_SAFE_INTEGER], [-1, 0.5, Infinity, "1"]],
+    [OptionRules.count(1, 2), "an integer from 1 to 2", [1, 2], [0, 3]],
+    [
+      OptionRules.duration(0),
+      "a finite duration of at least 0 ms",
+      [0, "1 day", Duration.seconds(1), { seconds: 1 }],
+      [-1, Number.NaN, "Infinity", "soon", {}, { years: 1 }, "30 days", null]
+    ],
+    [
+      OptionRules.duration("1 second", "24 hours"),
+      "a duration from 1 second to 24 hours",
+      ["1 second", "1 day"],
+      [999, "2 days"]
+    ]
+  ])("rule %#", ({ expects: said, is }, expects, good, bad) => {
+    assert.strictEqual(said, expects)
+    for (const value of good) assert.isTrue(is(value), String(value))
+    for (const value of bad) assert.isFalse(is(value), String(value))
+  })
+})
