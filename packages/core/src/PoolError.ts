@@ -11,7 +11,7 @@
  * @since 0.1.0
  */
 import * as Data from "effect/Data"
-import { describeCause, describeHolder } from "./internal/describe.ts"
+import { describeCause, describeHolder } from "./Describe.ts"
 import type { PoolStats } from "./PoolStats.ts"
 
 /**

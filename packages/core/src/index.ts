@@ -6,6 +6,7 @@
 export * as BalancedPool from "./BalancedPool.ts"
 export * as ConnectionPool from "./ConnectionPool.ts"
 export * as Connector from "./Connector.ts"
+export * as Describe from "./Describe.ts"
 export * as OptionRules from "./OptionRules.ts"
 export * as PoolConfig from "./PoolConfig.ts"
 export * as PoolError from "./PoolError.ts"

@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect"
 import type { DrainReport } from "../ConnectionPool.ts"
 import { type Holder, PoolClosed } from "../PoolError.ts"
-import { describeHolder } from "./describe.ts"
+import { describeHolder } from "../Describe.ts"
 import { emit, warn } from "./events.ts"
 import { labelOf } from "./lease.ts"
 import { discard, retire } from "./retire.ts"

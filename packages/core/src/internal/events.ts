@@ -8,7 +8,7 @@ import * as Stream from "effect/Stream"
 import type * as Take from "effect/Take"
 import type { EventOptions } from "../ConnectionPool.ts"
 import type { PoolEvent } from "../PoolEvent.ts"
-import { oneLine } from "./describe.ts"
+import { oneLine } from "../Describe.ts"
 import type { PoolState } from "./state.ts"
 
 type WithoutCommon<Event> = Event extends PoolEvent ? Omit<Event, "pool" | "at"> : never

@@ -5,7 +5,7 @@
  * while it sleeps is due no earlier than one full time-out from then, and it never sleeps longer than the shortest.
  */
 import * as Effect from "effect/Effect"
-import { describeHolder } from "./describe.ts"
+import { describeHolder } from "../Describe.ts"
 import { emit, warn } from "./events.ts"
 import { labelOf, type Lease, takenAt } from "./lease.ts"
 import type { Pooled } from "./pooled.ts"

@@ -6,12 +6,12 @@
  * again at the end.
  */
 import type { DrainReport } from "@effect-pools/core/ConnectionPool"
+import { describeHolder } from "@effect-pools/core/Describe"
 import type { Holder } from "@effect-pools/core/PoolError"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type { ManagedPool } from "./managedPool.ts"
-import { oneLine } from "./text.ts"
 
 /** What became of one pool. */
 export interface DrainedPool {
@@ -90,9 +90,7 @@ export const logDrain = ({ isComplete, pools, took }: ManagerDrainReport): Effec
 }
 
 const describe = ({ held, pool, report }: DrainedPool): string => {
-  const holders = held.map(({ connection, held, label }) =>
-    `${label === undefined ? "an unlabelled lease" : oneLine(label)} (connection ${connection}, ${Math.round(held)} ms)`
-  )
+  const holders = held.map((holder) => describeHolder({ ...holder, label: holder.label?.slice(0, 300) }))
   const who = holders.length === 0 ? "nobody held a connection" : `held by ${holders.slice(0, 10).join(", ")}`
   return `${pool}: ${report === undefined ? "not done at drainTimeout, " : ""}${who};`
 }

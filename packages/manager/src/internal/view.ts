@@ -3,12 +3,13 @@
  * told by their message alone.
  */
 import type { ConnectionInfo, DrainReport } from "@effect-pools/core/ConnectionPool"
+import { describeCause } from "@effect-pools/core/Describe"
 import type { PoolConfig } from "@effect-pools/core/PoolConfig"
 import type { PoolEvent } from "@effect-pools/core/PoolEvent"
 import type { PoolHealth } from "@effect-pools/core/PoolHealth"
 import type * as Api from "../MonitoringApi.ts"
 import { scoreOf } from "./fleet.ts"
-import { describeCause, oneLine } from "./text.ts"
+import { oneLine } from "./text.ts"
 
 export const health = ({ name, warnings, ...health }: PoolHealth): Api.PoolHealth => ({
   ...health,

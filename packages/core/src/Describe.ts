@@ -1,14 +1,19 @@
 /**
- * How causes and holders read in errors and logs.
+ * How causes and holders read in errors and logs: for authors of backend packages and of what watches pools.
+ *
+ * @since 0.1.0
  */
 import * as Result from "effect/Result"
-import type { Holder } from "../PoolError.ts"
+import type { Holder } from "./PoolError.ts"
 
 /**
  * The message of a cause on one line, at most 300 characters, without control characters.
  *
  * Messages of a backend go into errors and logs only in this form: the message and never the object, since drivers hang
  * configurations with secrets onto their errors, and no character that could forge a line of a log.
+ *
+ * @category conversions
+ * @since 0.1.0
  */
 export const describeCause = (cause: unknown): string => oneLine(textOf(cause).slice(0, 300))
 
@@ -19,7 +24,7 @@ const textOf = (cause: unknown): string =>
     () => "an error that can't be read"
   )
 
-/** A text without what could forge a line of a log or paint on a terminal. */
+/** A text without what could forge a line of a log or paint on a terminal. @category conversions @since 0.1.0 */
 export const oneLine = (text: string): string =>
   Array.from(text, (character) => isControl(character) ? " " : character).join("")
 
@@ -27,6 +32,6 @@ const isControl = (character: string): boolean =>
   character < " " || (character >= "\u007f" && character <= "\u009f") || character === "\u2028" ||
   character === "\u2029"
 
-/** Who holds which connection, and for how long. */
+/** Who holds which connection, and for how long. @category conversions @since 0.1.0 */
 export const describeHolder = (holder: Holder): string =>
   `${oneLine(holder.label ?? "an unlabelled lease")} (connection ${holder.connection}, ${Math.round(holder.held)} ms)`
