@@ -6,6 +6,8 @@ import { RateLimiter } from "effect/persistence"
 import { ChildProcess } from "effect/process"
 import { fileURLToPath } from "node:url"
 
+export { eventually } from "@effect-pools/testing/Eventually"
+
 export const limits = Layer.provide(RateLimiter.layer, RateLimiter.layerStoreMemory)
 
 /** Limits short enough for a test to see them reached, long enough for a busy machine. */
@@ -15,16 +17,6 @@ export const quick: PoolConfig.PoolOptions = {
   retry: Schedule.spaced("50 millis").pipe(Schedule.upTo({ times: 2 })),
   breaker: { minimumDials: 3, openDuration: "2 seconds" }
 }
-
-/** Asks again until the answer is `true`, for 5 seconds. */
-export const eventually = <E, R>(what: string, ask: Effect.Effect<boolean, E, R>): Effect.Effect<void, E, R> =>
-  ask.pipe(
-    Effect.repeat({ until: (answer) => answer, schedule: Schedule.spaced("20 millis") }),
-    Effect.timeoutOrElse({
-      duration: "5 seconds",
-      orElse: () => Effect.sync(() => assert.fail(`never came true: ${what}`))
-    })
-  )
 
 /** Runs an example, and gives what it printed. */
 export const run = (name: string) =>

@@ -1,8 +1,9 @@
+import * as Eventually from "@effect-pools/testing/Eventually"
 import type { PoolError } from "@effect-pools/core/PoolError"
 import { type HttpConfig, HttpPool } from "@effect-pools/http"
 import { certificate } from "@effect-pools/testing/TestCertificate"
 import { assert } from "@effect/vitest"
-import { Context, Effect, Exit, Layer, Schedule, Scope } from "effect"
+import { Context, Effect, Exit, Layer, Scope } from "effect"
 import type { HttpClient } from "effect/http"
 
 /** The pool of the tests. */
@@ -30,12 +31,5 @@ export const withApi = <A, E, R>(
     return yield* exit
   }) as Effect.Effect<A, E | PoolError, Exclude<R, Services>>
 
-/** Asks again until the answer is `true`, for 10 seconds. */
 export const eventually = <E, R>(what: string, ask: Effect.Effect<boolean, E, R>): Effect.Effect<void, E, R> =>
-  ask.pipe(
-    Effect.repeat({ until: (answer) => answer, schedule: Schedule.spaced("10 millis") }),
-    Effect.timeoutOrElse({
-      duration: "10 seconds",
-      orElse: () => Effect.sync(() => assert.fail(`never came true: ${what}`))
-    })
-  )
+  Eventually.eventually(what, ask, "10 seconds")

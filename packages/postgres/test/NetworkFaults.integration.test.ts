@@ -384,7 +384,7 @@ const serve = (talk: (socket: Net.Socket) => void): Effect.Effect<number, never,
   ).pipe(Effect.map(([server]) => (server.address() as Net.AddressInfo).port))
 
 layer(EmbeddedPostgres.layer(), { excludeTestServices: true, timeout: "2 minutes" })("a process that", (it) => {
-  it.effect.skipIf(process.platform === "win32")(
+  it.effect(
     "may open no more files fails with a typed error, and goes on when it may again",
     () =>
       Effect.gen(function*() {

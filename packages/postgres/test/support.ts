@@ -3,8 +3,10 @@ import type { PoolError } from "@effect-pools/core/PoolError"
 import * as EmbeddedPostgres from "@effect-pools/testing/EmbeddedPostgres"
 import { type PostgresConfig, PostgresPool } from "@effect-pools/postgres"
 import { assert } from "@effect/vitest"
-import { Context, Duration, Effect, Exit, Layer, Schedule, Scope } from "effect"
+import { Context, Duration, Effect, Exit, Layer, Scope } from "effect"
 import type { SqlClient } from "effect/sql"
+
+export { eventually } from "@effect-pools/testing/Eventually"
 
 /** The pool of the tests. */
 export class Db extends PostgresPool.Service<Db>()("app/Db") {}
@@ -27,16 +29,6 @@ export const withDb = <A, E, R>(
     if (Exit.isSuccess(exit)) assert.strictEqual(counts.opened - counts.closed, 0, "opened - closed")
     return yield* exit
   }) as Effect.Effect<A, E | PoolError, Exclude<R, Services> | EmbeddedPostgres.EmbeddedPostgres>
-
-/** Asks again until the answer is `true`, for 5 seconds. */
-export const eventually = <E, R>(what: string, ask: Effect.Effect<boolean, E, R>): Effect.Effect<void, E, R> =>
-  ask.pipe(
-    Effect.repeat({ until: (answer) => answer, schedule: Schedule.spaced("20 millis") }),
-    Effect.timeoutOrElse({
-      duration: "5 seconds",
-      orElse: () => Effect.sync(() => assert.fail(`never came true: ${what}`))
-    })
-  )
 
 /** How long an effect took, in milliseconds, beside its result. */
 export const timed = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<readonly [number, A], E, R> =>

@@ -2,8 +2,10 @@ import type { PoolError } from "@effect-pools/core/PoolError"
 import * as EmbeddedRedis from "@effect-pools/testing/EmbeddedRedis"
 import { type RedisConfig, RedisPool } from "@effect-pools/redis"
 import { assert } from "@effect/vitest"
-import { Cause, Context, Effect, Exit, Layer, Schedule, Scope } from "effect"
+import { Cause, Context, Effect, Exit, Layer, Scope } from "effect"
 import { PoolMisuse } from "@effect-pools/core/PoolError"
+
+export { eventually } from "@effect-pools/testing/Eventually"
 
 /** The pool of the tests. */
 export class Cache extends RedisPool.Service<Cache>()("app/Cache") {}
@@ -25,16 +27,6 @@ export const withCache = <A, E, R>(
     if (Exit.isSuccess(exit)) assert.strictEqual(counts.opened - counts.closed, 0, "opened - closed")
     return yield* exit
   }) as Effect.Effect<A, E | PoolError, Exclude<R, Cache> | EmbeddedRedis.EmbeddedRedis>
-
-/** Asks again until the answer is `true`, for 5 seconds. */
-export const eventually = <E, R>(what: string, ask: Effect.Effect<boolean, E, R>): Effect.Effect<void, E, R> =>
-  ask.pipe(
-    Effect.repeat({ until: (answer) => answer, schedule: Schedule.spaced("20 millis") }),
-    Effect.timeoutOrElse({
-      duration: "5 seconds",
-      orElse: () => Effect.sync(() => assert.fail(`never came true: ${what}`))
-    })
-  )
 
 /** The rule of the misuse that an effect died of. */
 export const misuseOf = <A, E>(exit: Exit.Exit<A, E>): string | undefined => {

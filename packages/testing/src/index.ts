@@ -11,6 +11,9 @@ export * as EmbeddedPostgres from "./EmbeddedPostgres.ts"
 export * as EmbeddedRedis from "./EmbeddedRedis.ts"
 
 /** @since 0.1.0 */
+export * as Eventually from "./Eventually.ts"
+
+/** @since 0.1.0 */
 export * as FakeConnector from "./FakeConnector.ts"
 
 /** @since 0.1.0 */

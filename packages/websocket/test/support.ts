@@ -5,6 +5,8 @@ import { Context, Effect, Exit, Fiber, Layer, References, Schedule, Schema, Scop
 import type { Socket } from "effect/socket"
 import { TestClock } from "effect/testing"
 
+export { eventually } from "@effect-pools/testing/Eventually"
+
 /** The pool of most tests: messages are texts. */
 export class Chat extends WebSocketPool.Service<Chat>()("app/Chat") {}
 
@@ -80,16 +82,6 @@ export const watch = <A, R>(stream: Stream.Stream<A, unknown, R>) =>
     yield* settled
     return { fiber, seen }
   })
-
-/** Asks again until the answer is `true`, for 5 seconds. */
-export const eventually = <E, R>(what: string, ask: Effect.Effect<boolean, E, R>): Effect.Effect<void, E, R> =>
-  ask.pipe(
-    Effect.repeat({ until: (answer) => answer, schedule: Schedule.spaced("10 millis") }),
-    Effect.timeoutOrElse({
-      duration: "5 seconds",
-      orElse: () => Effect.sync(() => assert.fail(`never came true: ${what}`))
-    })
-  )
 
 /** The reason of an error that a test expects. */
 export const reasonOf = <A, E extends { readonly reason: unknown }, R>(

@@ -11,9 +11,9 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as References from "effect/References"
-import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import type { Subject } from "../../ConnectionPoolContract.ts"
+import { eventually } from "../../Eventually.ts"
 
 export interface Bench<Lent, R> {
   readonly subject: Subject<Lent, R>
@@ -60,9 +60,12 @@ const isGone = <Lent, R>(pool: ConnectionPool<Lent>, subject: Subject<Lent, R>):
     assert.strictEqual(counts.opened - counts.closed, 0, "opened - closed")
     assert.deepStrictEqual({ pending, state, total }, { pending: 0, state: "closed", total: 0 })
     if (subject.live !== undefined) {
-      yield* eventually("the backend counts no connection", Effect.map(subject.live, isZero))
+      yield* eventually("the backend counts no connection", Effect.map(subject.live, isZero), patience)
     }
   })
+
+/** How long what happens beside a test may take. */
+export const patience = "2 seconds"
 
 const isZero = (n: number): boolean => n === 0
 
@@ -119,16 +122,8 @@ export const refusal = <Tag extends PoolErrorReason["_tag"], R>(
 const hasTag = <Tag extends PoolErrorReason["_tag"]>(reason: PoolErrorReason, tag: Tag): reason is Reason<Tag> =>
   reason._tag === tag
 
-/** Waits for what happens beside the test, such as a close. */
-export const eventually = <E, R>(what: string, check: Effect.Effect<boolean, E, R>): Effect.Effect<void, E, R> =>
-  check.pipe(
-    Effect.repeat({ schedule: Schedule.spaced("2 millis"), until: (holds: boolean) => holds }),
-    Effect.timeoutOrElse({ duration: "2 seconds", orElse: () => Effect.die(new Error(`did not happen: ${what}`)) }),
-    Effect.asVoid
-  )
-
 export const eventuallyStats = <Lent>(
   pool: ConnectionPool<Lent>,
   what: string,
   check: (stats: PoolStats) => boolean
-): Effect.Effect<void> => eventually(what, Effect.map(pool.stats, check))
+): Effect.Effect<void> => eventually(what, Effect.map(pool.stats, check), patience)

@@ -5,7 +5,8 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { type Bench, borrow, eventually, queueUp, refusal } from "./bench.ts"
+import { eventually } from "../../Eventually.ts"
+import { type Bench, borrow, patience, queueUp, refusal } from "./bench.ts"
 
 /** What a pool tells of itself. */
 export const observing = <Lent, R>(bench: Bench<Lent, R>): void => {
@@ -75,7 +76,11 @@ const events = <Lent, R>({ subject: { use }, test }: Bench<Lent, R>): void => {
           label: "the borrower"
         })
         yield* pool.drain
-        yield* eventually("the drain is told", Effect.sync(() => seen.some((event) => event._tag === "Drained")))
+        yield* eventually(
+          "the drain is told",
+          Effect.sync(() => seen.some((event) => event._tag === "Drained")),
+          patience
+        )
         const tags = seen.map((event) => event._tag)
         const expected = ["Opened", "Acquired", "Released", "Retired", "Closed", "DrainStarted", "Drained"] as const
         assert.deepStrictEqual(expected.filter((tag) => !tags.includes(tag)), [], `not among ${tags.join(", ")}`)
@@ -100,7 +105,7 @@ const listen = <Lent>(pool: ConnectionPool<Lent>): Effect.Effect<ReadonlyArray<P
     const seen: Array<PoolEvent> = []
     yield* Effect.forkScoped(Stream.runForEach(pool.events, (event) => Effect.sync(() => seen.push(event))))
     const tell = Effect.andThen(pool.pause, pool.resume)
-    yield* eventually("the listener hears", Effect.map(tell, () => seen.length > 0))
+    yield* eventually("the listener hears", Effect.map(tell, () => seen.length > 0), patience)
     return seen
   })
 
