@@ -38,6 +38,7 @@ import { make as makeStatics, type Statics } from "./internal/statics.ts"
 import { subscriberOf } from "./internal/subscribe.ts"
 import type { RedisConnection } from "./RedisConnector.ts"
 import type { RedisError } from "./RedisError.ts"
+import type { Element } from "./RedisSubscription.ts"
 
 /**
  * Makes the `Redis` of `effect/persistence` over a pool.
@@ -140,21 +141,29 @@ const subscribe = (
   Effect.gen(function*() {
     const queue = yield* Effect.acquireRelease(Queue.bounded<Redis.RedisMessage, Redis.RedisError>(16), Queue.shutdown)
     const inbox = yield* subscriberOf(pool).join([{ kind: "channel", name: channel }], bufferSize)
-    const begun = yield* Effect.exit(pass(inbox, queue))
-    if (Exit.isSuccess(begun)) yield* Effect.forkScoped(fail(queue, Effect.forever(pass(inbox, queue))))
+    const begun = yield* Effect.exit(inbox.take)
+    // Not waited for: nobody reads the queue before it is given, and more may have come by now than it holds.
+    if (Exit.isSuccess(begun)) yield* Effect.forkScoped(fail(queue, passAll(inbox, queue, begun.value)))
     else yield* fail(queue, begun)
     return queue
   })
 
-const pass = (inbox: Inbox, queue: Queue.Queue<Redis.RedisMessage, Redis.RedisError>) =>
-  Effect.flatMap(inbox.take, (elements) =>
-    Queue.offerAll(
-      queue,
-      elements.filter((element) => element._tag === "Message").map(({ channel, message }) => ({ channel, message }))
-    ))
+type Sink = Queue.Queue<Redis.RedisMessage, Redis.RedisError>
+
+const passAll = (inbox: Inbox, queue: Sink, first: ReadonlyArray<Element>) =>
+  Effect.andThen(
+    pass(queue, first),
+    Effect.forever(Effect.flatMap(inbox.take, (elements) => pass(queue, elements)))
+  )
+
+const pass = (queue: Sink, elements: ReadonlyArray<Element>) =>
+  Queue.offerAll(
+    queue,
+    elements.filter((element) => element._tag === "Message").map(({ channel, message }) => ({ channel, message }))
+  )
 
 const fail = (
-  queue: Queue.Queue<Redis.RedisMessage, Redis.RedisError>,
+  queue: Sink,
   effect: Effect.Effect<unknown, RedisError | PoolError>
 ): Effect.Effect<unknown> =>
   Effect.catchCause(Effect.mapError(effect, toRedisError), (cause) => Queue.failCause(queue, cause))

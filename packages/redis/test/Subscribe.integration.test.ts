@@ -162,8 +162,8 @@ describe("subscriptions", () => {
           yield* subscribed(staying)
           yield* subscribed(leaving)
           yield* Scope.close(scope, Exit.void)
+          yield* until(redis.command(first.publish, "leaving", "nobody"), (count) => count === 0)
           for (const text of ["1", "2"]) {
-            yield* redis.command(first.publish, "leaving", "nobody")
             yield* redis.command(second.publish, "staying", text)
             assert.deepStrictEqual(yield* texts(staying, 1), [`staying ${text}`])
           }

@@ -79,34 +79,15 @@ const unsubscribeBy: Record<TopicKind, string> = {
 
 const unsubscribe = (state: LineState, topic: Topic): Effect.Effect<void, RedisError> =>
   Effect.suspend(() => {
-    const place = state.places.get(keyOf(topic))
-    if (place === undefined || place.node.ended !== undefined || isLastOfItsSort(state, place)) return Effect.void
+    const node = state.places.get(keyOf(topic))?.node
+    if (node === undefined || node.ended !== undefined) return Effect.void
     state.places.delete(keyOf(topic))
     const verb = unsubscribeBy[topic.kind]
-    return Effect.mapBoth(place.node.call(verb, topic.name), {
+    return Effect.mapBoth(node.call(verb, topic.name), {
       onFailure: (error) => Fault.make(verb, [topic.name], error, true),
       onSuccess: () => {}
     })
   })
-
-/**
- * The server counts sharded topics and others by themselves, and ioredis takes the end of one sort for the end of both.
- * So the last of a sort is kept as long as there are others, and its messages go to nobody.
- */
-const isLastOfItsSort = (state: LineState, { node, topic }: Place): boolean => {
-  const isSharded = topic.kind === "shard"
-  const left = sortsAt(state, node, topic)
-  return left.has(!isSharded) && !left.has(isSharded)
-}
-
-/** Whether there are sharded ones and others at a node, but for one topic. */
-const sortsAt = (state: LineState, node: Node, except?: Topic): ReadonlySet<boolean> => {
-  const sorts = new Set<boolean>()
-  for (const place of state.places.values()) {
-    if (place.node === node && place.topic !== except) sorts.add(place.topic.kind === "shard")
-  }
-  return sorts
-}
 
 const inTime = (
   { options: { commandTimeout } }: Session,
@@ -154,13 +135,10 @@ const attach = (state: LineState, node: Node): () => void => {
 
 const lose = ({ lost }: LineState): void => void Deferred.doneUnsafe(lost, Effect.void)
 
-const deliver = (listener: Listener, topic: Topic, channel: string, bytes: Buffer): void => {
-  // The messages of client-side caching are no texts.
-  if (!Buffer.isBuffer(bytes)) return
+const deliver = (listener: Listener, topic: Topic, channel: string, bytes: Buffer): void =>
   listener.onMessage(topic, new Message(channel, topic.kind === "pattern" ? topic.name : undefined, bytes))
-}
 
-/** A slot has left the node, and with it the sharded channels that ioredis no longer counts. */
+/** A slot has left the node, and with it the sharded channels that the reader no longer counts. */
 const dropFrom = (state: LineState, node: Node): void => {
   const left = shardedAt(node)
   for (const [key, { node: where, topic }] of state.places) {
@@ -168,8 +146,6 @@ const dropFrom = (state: LineState, node: Node): void => {
     state.places.delete(key)
     state.listener.onDropped(topic)
   }
-  // The end of the sharded ones, which ioredis has taken for the end of all.
-  if (left.size === 0 && sortsAt(state, node).has(false)) lose(state)
 }
 
 const shardedAt = ({ redis }: Node): ReadonlySet<string> => {
