@@ -6,8 +6,8 @@ import { check, type Price, type Question, quote } from "./prices.ts"
 /** What it has seen so far, and what it says of itself. */
 export interface Log {
   quotes: number
-  /** Quotes whose caller left, or whose deadline came, before they were answered. */
-  cancelled: number
+  /** Quotes it thinks about, until their caller leaves or their deadline comes. */
+  thinking: number
   /** Health checks. */
   checks: number
   isServing: boolean
@@ -17,9 +17,10 @@ const handlers = (log: Log) => ({
   quote: (call: ServerUnaryCall<Question, Price>, done: sendUnaryData<Price>) => {
     log.quotes++
     const { item } = call.request
-    call.on("cancelled", () => log.cancelled++)
-    if (item === "apple") done(null, { item, cents: 35 })
-    else if (item !== "plum") done({ code: status.NOT_FOUND, details: `nobody sells ${item}` })
+    if (item === "apple") return done(null, { item, cents: 35 })
+    if (item !== "plum") return done({ code: status.NOT_FOUND, details: `nobody sells ${item}` })
+    log.thinking++
+    call.on("cancelled", () => log.thinking--)
   },
   check: (_call: ServerUnaryCall<object, boolean>, done: sendUnaryData<boolean>) => {
     log.checks++
@@ -29,7 +30,7 @@ const handlers = (log: Log) => ({
 
 export const make = Effect.acquireRelease(
   Effect.callback<{ readonly server: Server; readonly port: number; readonly log: Log }>((resume) => {
-    const log: Log = { quotes: 0, cancelled: 0, checks: 0, isServing: true }
+    const log: Log = { quotes: 0, thinking: 0, checks: 0, isServing: true }
     const server = new Server()
     server.addService({ quote, check }, handlers(log))
     server.bindAsync(
