@@ -40,9 +40,7 @@ export const fromSqlError = (
   const said = cause instanceof Error ? cause.message || code : undefined
   const isRetryable = error.reason._tag === "AuthenticationError"
     ? options.hasFreshCredentials
-    : code === undefined
-    ? !deadEnd.test(said ?? "")
-    : !permanent.some((start) => code.startsWith(start))
+    : !(deadEnd.test(said ?? "") || permanent.some((start) => code?.startsWith(start)))
   const message = said === undefined ? error.message : `${error.message}: ${said}`
   return new DialError({ address: options.address, message: `${options.address}: ${message}`, code, isRetryable })
 }
@@ -68,4 +66,5 @@ const permanent: ReadonlyArray<string> = [
   "ERR_SSL_"
 ]
 
-const deadEnd = /does not support TLS|No username|is not supported/
+// The last one is PgBouncer's, which has one code for all its errors, those that pass included.
+const deadEnd = /does not support TLS|No username|is not supported|unsupported startup parameter/
