@@ -17,7 +17,8 @@ export interface Contender {
   /**
    * `bare`: async functions around the pool. `inEffect`: the same pool as an Effect program uses it. `poolUse`: Effect's
    * own `Pool`, which does less. `floor`: no pool at all, which tells what the loop and the body cost by themselves.
+   * `queue`: nothing but a list and a queue, which tells what a wait in Effect costs by itself.
    */
-  readonly way: "ours" | "bare" | "inEffect" | "poolUse" | "floor"
+  readonly way: "ours" | "bare" | "inEffect" | "poolUse" | "floor" | "queue"
   setUp(connections: Connections): Promise<Running>
 }

@@ -21,7 +21,7 @@ export interface Result {
   readonly ratioInEffect: number
   /** The same beside Effect's own `Pool.use`. */
   readonly ratioToPoolUse: number
-  /** What the loop and the body cost without any pool. */
+  /** What the loop and the body cost without any pool, and with nothing but a list and a queue. */
   readonly floor: Readonly<Record<string, number>>
   readonly raw: Readonly<Record<string, Summary>>
 }
@@ -54,7 +54,7 @@ export const makeResult = (scenario: Scenario, measured: ReadonlyArray<Measured>
     fastestInEffect: inEffect.fastest,
     ratioInEffect: round(inEffect.ratio),
     ratioToPoolUse: round(poolUse.ratio),
-    floor: medians(of("floor")),
+    floor: medians([...of("floor"), ...of("queue")]),
     raw: Object.fromEntries(measured.map(({ name, time }) => [name, rounded(time)]))
   }
 }
@@ -103,7 +103,8 @@ The last number of a name: callers at once. empty: the body does nothing. hop: i
 x bare, x in Effect: leases of ours in the time of one of the fastest rival of that sort; above 1 ours is faster.
 Pool.use is Effect's own pool, which has no queue with limits, no dials of its own, no validation and no counts.
 Each contender runs in a process of its own, so that none is compiled for the others' sake.
-no pool: the same loop and body with no pool around it.`
+no pool: the same loop and body with no pool around it.
+bare queue*: a list and a queue in Effect without limits, counts or clocks, the least that a pool in Effect can be.`
 
 export const renderResults = (results: ReadonlyArray<Result>): string =>
   [mediansTable(results), legend, spreadTable(results), leftOut].join("\n\n")

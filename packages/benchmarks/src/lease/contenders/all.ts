@@ -1,5 +1,6 @@
 /** Everybody in the race. */
 import type { Contender } from "../contender.ts"
+import { bareQueue } from "./bareQueue.ts"
 import { effectPool } from "./effectPool.ts"
 import { effectPools } from "./effectPools.ts"
 import { floorBare, floorInEffect } from "./floor.ts"
@@ -17,5 +18,6 @@ export const contenders: ReadonlyArray<Contender> = [
   tarnInEffect,
   lightningPoolInEffect,
   floorBare,
-  floorInEffect
+  floorInEffect,
+  bareQueue
 ]

@@ -1,0 +1,58 @@
+/**
+ * The least that a pool in Effect can be: a list of connections and a queue. Not a rival, since it keeps no limit, no
+ * count and no clock, but the part of a wait that belongs to Effect.
+ */
+import * as Effect from "effect/Effect"
+import * as Scheduler from "effect/Scheduler"
+import type { Body } from "../bodies.ts"
+import type { Connection } from "../connections.ts"
+import { type Contender, poolSize } from "../contender.ts"
+import { driveEffect } from "../../drive.ts"
+
+interface Turn {
+  connection: Connection | undefined
+  resume: () => void
+}
+
+/** Lends connections, first come first served. */
+const makeLend = (idle: Array<Connection>) => {
+  const waiting: Array<Turn> = []
+  const dispatcher = new Scheduler.MixedScheduler().makeDispatcher()
+
+  const end = ({ connection }: Turn): undefined => {
+    const next = waiting.shift()
+    if (next === undefined) idle.push(connection!)
+    else {
+      next.connection = connection
+      dispatcher.scheduleTask(next.resume, 0)
+    }
+  }
+
+  return (body: Body["effect"]): ReturnType<Body["effect"]> =>
+    Effect.suspend(() => {
+      const turn: Turn = { connection: undefined, resume: () => {} }
+      const run = Effect.suspend(() => body(turn.connection!))
+      const begin = Effect.suspend(() => {
+        turn.connection = idle.pop()
+        if (turn.connection !== undefined) return run
+        return Effect.callback<number, Effect.Error<typeof run>>((resume) => {
+          turn.resume = () => resume(run)
+          waiting.push(turn)
+        })
+      })
+      return Effect.onExitPrimitive(begin, () => end(turn))
+    })
+}
+
+export const bareQueue: Contender = {
+  name: "bare queue in Effect",
+  way: "queue",
+  async setUp(connections) {
+    const all = Array.from({ length: poolSize }, connections.open)
+    const lend = makeLend([...all])
+    return {
+      run: (callers, total, body) => driveEffect(callers, total, () => lend(body.effect)),
+      close: async () => all.forEach(connections.close)
+    }
+  }
+}
