@@ -1,7 +1,6 @@
 /**
  * The routes that tell something and change nothing.
  */
-import * as PoolHealth from "@effect-pools/core/PoolHealth"
 import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -11,6 +10,7 @@ import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
 import type { Manager } from "../Manager.ts"
 import type * as Api from "../MonitoringApi.ts"
 import type { Feed } from "./feed.ts"
+import { readingOf } from "./fleet.ts"
 import type { ManagedPool } from "./managedPool.ts"
 import { failure, json, securityHeaders, text } from "./reply.ts"
 import { type Handler, type Route, route, withPool } from "./route.ts"
@@ -105,9 +105,8 @@ const prometheus = "text/plain; version=0.0.4; charset=utf-8"
 const readPool = (pool: ManagedPool): Effect.Effect<Api.Pool> =>
   Effect.gen(function*() {
     const { config, name } = pool
-    const stats = yield* pool.stats
-    const health = View.health(PoolHealth.assess(stats, config))
-    return { name, kind: config.kind, stats, health, config: View.config(config) }
+    const { health, stats } = yield* readingOf(pool)
+    return { name, kind: config.kind, stats, health: View.health(health), config: View.config(config) }
   })
 
 const readPools = ({ pools }: Manager): Effect.Effect<ReadonlyArray<Api.Pool>> => Effect.forEach(pools, readPool)
