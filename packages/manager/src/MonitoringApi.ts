@@ -17,7 +17,7 @@
  * | `GET /pools/:name/connections` | `Connections` | 200, 404 |
  * | `GET /history` | `History`: the samples of the last minutes, for charts | 200 |
  * | `GET /alerts` | `Alerts`: raised now, and cleared lately | 200 |
- * | `GET /events` | a stream of `Message`s, see below | 200, 503 too many streams |
+ * | `GET /events` | a stream of `Message`s, see below | 200, 400, 503 too many streams |
  * | `POST /pools/:name/warm-up` | `WarmedUp`; takes `WarmUp` as JSON or no body | 200, 400, 404, 409 |
  * | `POST /pools/:name/drain` | `Drained`, once it is; the drain goes on if the client leaves | 200, 404 |
  * | `POST /pools/:name/pause`, `/resume`, `/retire-all` | `Done` | 200, 404 |
@@ -36,7 +36,8 @@
  * where reading needs the token use `fetch` and read the body.
  *
  * 1. `Hello` comes first. Another `instance` than before says that the server is a new one: its counts begin anew.
- * 2. If the request had `Last-Event-ID`, what was missed comes next, or a `Gap` if that is no longer known.
+ * 2. If the request had `Last-Event-ID`, what was missed comes next, or a `Gap` if that is no longer known. Without it
+ *    `?last=100` brings the last 100 events and changes of alerts that are still known, of 1000 at most.
  * 3. Then, as they happen: `Happened` (an event of a pool), `AlertRaised`, `AlertCleared`, and every
  *    `sampleInterval` ms `Sampled` with one sample of each pool.
  *

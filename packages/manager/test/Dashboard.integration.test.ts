@@ -388,6 +388,22 @@ describe("filters", () => {
       }), { path: "#/events" }).pipe(Effect.provide(layer))
   })
 
+  it.live("what happened before the page was opened is in its log", () => {
+    const { layer } = twoPools()
+    return Effect.gen(function*() {
+      yield* Db.pause
+      yield* Db.resume
+      yield* browse((page) =>
+        Effect.gen(function*() {
+          yield* isLive(page)
+          yield* eventually(
+            Effect.map(textsOf(page, ".log tbody tr"), (rows) => rows.map((row) => row.split("\t").at(-1)?.trim())),
+            ["resumed", "paused: nobody is admitted"]
+          )
+        }), { path: "#/events" })
+    }).pipe(Effect.provide(layer))
+  })
+
   it.live("leases are in the log only where asked for", () => {
     const { layer } = twoPools()
     return browse((page) =>
@@ -396,7 +412,7 @@ describe("filters", () => {
         yield* Cache.withConnection(() => Effect.void, { label: "unseen" })
         yield* seen(page, "connection 1 opened")
         assert.strictEqual(yield* countOf(page, ".log tr:has-text('unseen')"), 0)
-        const again = page.waitForResponse((response) => response.url().endsWith("events?leases=true"))
+        const again = page.waitForResponse((response) => response.url().endsWith("&leases=true"))
         yield* $(() => page.getByLabel("Each lease").check())
         yield* $(() => again)
         yield* eventually(

@@ -56,6 +56,7 @@ export const poolNamed = (name: string): PoolModel | undefined => pools.value.fi
 export const reset = (): void => {
   pools.value = []
   fleet.value = undefined
+  sampled = undefined
   fleetRates.value = undefined
   fleetSeries.replace([])
   currentAlerts.value = []
@@ -121,10 +122,14 @@ export const keepSampled = ({ at, fleet: next, pools }: Extract<Api.Message, { r
     if (at >= model.now.peek().at) model.now.value = sample
   }
   fleetSeries.push(sum(pools.map(({ sample }) => sample), at))
-  fleetRates.value = ratesOf(pools.map(({ sample }) => sample), fleet.peek(), next)
+  fleetRates.value = ratesOf(pools.map(({ sample }) => sample), sampled, next)
+  sampled = next
   fleet.value = next
   drawn.value++
 }
+
+/** The fleet as of the last sample: what is read in between would make the time of the rates shorter. */
+let sampled: Api.Fleet | undefined
 
 const ratesOf = (samples: ReadonlyArray<Api.Sample>, before: Api.Fleet | undefined, next: Api.Fleet) => {
   const acquired = samples.reduce((sum, { acquireRate }) => sum + acquireRate, 0)

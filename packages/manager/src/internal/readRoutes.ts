@@ -9,7 +9,7 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
 import type { Manager } from "../Manager.ts"
 import type * as Api from "../MonitoringApi.ts"
-import type { Feed } from "./feed.ts"
+import { type Feed, kept } from "./feed.ts"
 import { readingOf } from "./fleet.ts"
 import type { ManagedPool } from "./managedPool.ts"
 import { failure, json, securityHeaders, text } from "./reply.ts"
@@ -115,8 +115,15 @@ const events = (feed: Feed): Handler =>
   Effect.gen(function*() {
     if (feed.isFull) return failure("too-many-streams", "as many streams as are allowed are open already")
     const { headers } = yield* HttpServerRequest.HttpServerRequest
-    const { leases } = yield* HttpServerRequest.ParsedSearchParams
-    const body = yield* feed.join({ lastEventId: headers["last-event-id"], leases: leases === "true" })
+    const { last = "0", leases } = yield* HttpServerRequest.ParsedSearchParams
+    if (!(/^\d{1,4}$/.test(String(last)) && Number(last) <= kept)) {
+      return failure("bad-request", `last must be an integer from 0 to ${kept}`)
+    }
+    const body = yield* feed.join({
+      lastEventId: headers["last-event-id"],
+      last: Number(last),
+      leases: leases === "true"
+    })
     return HttpServerResponse.stream(body, {
       contentType: "text/event-stream",
       // Proxies must neither keep nor collect it.
