@@ -1,12 +1,12 @@
 import { ConnectionPool } from "@effect-pools/core"
 import * as FakeConnector from "@effect-pools/testing/FakeConnector"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Scheduler } from "effect"
+import { Deferred, Effect, Exit, type Fiber, Scheduler } from "effect"
 import { advance, captureLogs, isGone, settle } from "./utils/bench.ts"
 
 type Pool = ConnectionPool.ConnectionPool<FakeConnector.FakeConnection>
 
-/** Fibers give way once armed, before the operation with this number, to something that runs before they go on. */
+/** Fibers give way once armed, before the operation with this number, to something and all that comes of it. */
 const givingWay = (parent: Scheduler.Scheduler, before: number, to: () => void) => {
   let operations = 0
   let isArmed = false
@@ -21,9 +21,12 @@ const givingWay = (parent: Scheduler.Scheduler, before: number, to: () => void) 
     makeDispatcher: () => {
       const dispatcher = parent.makeDispatcher()
       const scheduleTask: typeof dispatcher.scheduleTask = (task, priority) => {
-        if (isGivingWay) dispatcher.scheduleTask(to, priority)
+        if (!isGivingWay) return dispatcher.scheduleTask(task, priority)
         isGivingWay = false
-        dispatcher.scheduleTask(task, priority)
+        let turns = 30
+        const next = (): void => dispatcher.scheduleTask(turns-- > 0 ? next : task, priority)
+        dispatcher.scheduleTask(to, priority)
+        next()
       }
       return { scheduleTask, flush: () => dispatcher.flush() }
     }
@@ -90,5 +93,50 @@ describe("ConnectionPool: a health check that gives way before any of its operat
   it.effect("keeps none that breaks", () =>
     beforeEachOperation((_, fake) => {
       for (const connection of fake.connections) fake.break(connection)
+    }))
+})
+
+describe("ConnectionPool: a warm-up that gives way before any of its operations", () => {
+  /** As many as a fiber is held up, and some more. */
+  const turns = Effect.repeat(Effect.yieldNow, { times: 100 })
+
+  const warmUpThatGivesWay = (before: number, to: (pool: Pool, arrive: () => void) => void) =>
+    Effect.gen(function*() {
+      const fake = FakeConnector.make()
+      const gate = Deferred.makeUnsafe<void>()
+      const connect: typeof fake.connector.connect = (signals) =>
+        Effect.andThen(Deferred.await(gate), fake.connector.connect(signals))
+      const pool = yield* ConnectionPool.make({ ...fake.connector, connect }, { minConnections: 1, startup: "lazy" })
+      const way = givingWay(
+        yield* Scheduler.Scheduler,
+        before,
+        () => to(pool, () => Deferred.doneUnsafe(gate, Exit.void))
+      )
+      yield* settle
+      way.arm()
+      const warmUp = yield* Effect.forkScoped(
+        Effect.provideService(Effect.exit(pool.warmUp(1)), Scheduler.Scheduler, way.scheduler)
+      )
+      yield* turns
+      const wasReached = way.disarm()
+      Deferred.doneUnsafe(gate, Exit.void)
+      yield* turns
+      assert.isDefined(warmUp.pollUnsafe(), `before operation ${before}`)
+      return wasReached
+    }).pipe(Effect.scoped)
+
+  const beforeEachOperation = (to: (pool: Pool, arrive: () => void) => void) =>
+    Effect.gen(function*() {
+      let before = 1
+      while (yield* warmUpThatGivesWay(before, to)) before++
+      assert.isAbove(before, 3)
+    })
+
+  it.effect("ends when the connection has arrived meanwhile", () => beforeEachOperation((_, arrive) => arrive()))
+
+  it.effect("ends when the pool has closed meanwhile", () =>
+    Effect.gen(function*() {
+      const context = yield* Effect.context<never>()
+      yield* beforeEachOperation((pool) => void Effect.runForkWith(context)(pool.drain))
     }))
 })
