@@ -1,7 +1,7 @@
 /** What the page knows: filled by the stream and by reading, shown by the views. */
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals"
 import type * as Api from "../../src/MonitoringApi.ts"
-import { Series } from "./series.ts"
+import { isOvertaken, Series } from "./series.ts"
 
 /** What of a pool changes all the time, from whichever came last. */
 type Now = Pick<
@@ -85,7 +85,7 @@ const made = (pool: Api.Pool, at: number): PoolModel => ({
 
 const update = (model: PoolModel, pool: Api.Pool, at: number): PoolModel => {
   model.read.value = pool
-  if (at >= model.now.peek().at) model.now.value = nowOf(pool, at)
+  if (!isOvertaken(at, model.now.peek().at)) model.now.value = nowOf(pool, at)
   return model
 }
 
@@ -119,7 +119,7 @@ export const keepSampled = ({ at, fleet: next, pools }: Extract<Api.Message, { r
     if (model === undefined) continue
     model.series.push(sample)
     model.sample.value = sample
-    if (at >= model.now.peek().at) model.now.value = sample
+    if (!isOvertaken(at, model.now.peek().at)) model.now.value = sample
   }
   fleetSeries.push(sum(pools.map(({ sample }) => sample), at))
   fleetRates.value = ratesOf(pools.map(({ sample }) => sample), sampled, next)
