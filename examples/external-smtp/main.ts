@@ -62,7 +62,7 @@ const program = Effect.gen(function*() {
     yield* outage(proxy)
     const { closed } = yield* Mailer.drain
     const { counts } = yield* Mailer.stats
-    yield* Console.log(`drained: ${closed} sessions closed, ${counts.opened - counts.closed} left open`)
+    yield* Console.log(`drained: ${closed} closed, ${counts.opened - counts.closed} left open`)
   }).pipe(Effect.provide(mailer))
 }).pipe(
   Effect.scoped,

@@ -33,7 +33,7 @@ const program = Effect.gen(function*() {
     yield* Console.log("b fails:", ...tallied(yield* Effect.replicateEffect(ask, 30)))
     yield* Console.log("left out:", ...tallied(yield* Effect.replicateEffect(ask, 30)))
     const { status, warnings } = yield* Api.health
-    yield* Console.log(`health: ${status}, ${warnings.length} warning`)
+    yield* Console.log(`health: ${status}, warnings: ${warnings.length}`)
   }).pipe(Effect.provide(live))
 })
 

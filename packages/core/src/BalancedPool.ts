@@ -63,7 +63,7 @@ import type { PoolStats } from "./PoolStats.ts"
  */
 export interface Upstream<in out Lent> {
   readonly pool: ConnectionPool.ConnectionPool<Lent>
-  /** Its share of the leases beside the other weights, greater than 0. Default 1. */
+  /** Its share of the leases beside the other weights, from 0.000001 to 1000000. Default 1. */
   readonly weight?: number | undefined
 }
 

@@ -34,6 +34,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Connector } from "./Connector.ts"
@@ -47,8 +48,9 @@ import { makeDrain, makeState } from "./internal/make.ts"
 import type { PoolState } from "./internal/state.ts"
 import { startUp, warmUp } from "./internal/warmUp.ts"
 import { WithLease } from "./internal/withLease.ts"
+import * as OptionRules from "./OptionRules.ts"
 import * as PoolConfig from "./PoolConfig.ts"
-import type { Holder, PoolError } from "./PoolError.ts"
+import { type Holder, PoolError } from "./PoolError.ts"
 import type { PoolEvent } from "./PoolEvent.ts"
 import * as PoolHealth from "./PoolHealth.ts"
 import * as PoolMetrics from "./PoolMetrics.ts"
@@ -283,7 +285,7 @@ export interface ConnectorPoolClass<in out Self, in out Id extends string, in ou
 /**
  * Makes a pool that lives until the scope closes, when it is drained without serving its queue.
  *
- * Fails with `PoolError`: `InvalidOption` for a bad option, and with `startup: "failFast"` (the default)
+ * Fails with `PoolError`: `InvalidOption` for a bad option, or a bad `sharers` or `joins` of the connector, and with `startup: "failFast"` (the default)
  * `ConnectFailed`, `BreakerOpen` or `AcquireTimeout` if `minConnections` can't be opened within `startupTimeout`.
  *
  * @category constructors
@@ -295,6 +297,10 @@ export const make = Effect.fnUntraced(
     { kind = "service", ...options }: MakeOptions = {}
   ): Effect.fn.Return<ConnectionPool<Lent>, PoolError, Scope.Scope> {
     const config = yield* PoolConfig.make(kind, options.name ?? "pool", options)
+    yield* Result.match(OptionRules.check(sharing, { joins: connector.joins, sharers: connector.sharers }), {
+      onFailure: (reason) => Effect.fail(new PoolError({ pool: config.name, reason })),
+      onSuccess: Effect.succeed
+    })
     const background = Scope.makeUnsafe()
     const state = yield* makeState(config, connector, background)
     const drain = makeDrain(state, background)
@@ -306,6 +312,11 @@ export const make = Effect.fnUntraced(
     return makePool<Lent>(state, drain("serve"))
   }
 )
+
+const sharing: OptionRules.Rules<Pick<Connector<unknown>, "joins" | "sharers">> = {
+  joins: OptionRules.oneOf("idle", "busiest"),
+  sharers: OptionRules.count(1)
+}
 
 const makePool = <Lent>(state: PoolState, drain: Effect.Effect<DrainReport>): ConnectionPool<Lent> => ({
   name: state.config.name,

@@ -99,7 +99,7 @@ export interface Connector<Connection, Lent = Connection> {
   readonly revoke?: ((lent: Lent) => void) | undefined
   /**
    * How many callers may use one connection at once through `withShared`, for a protocol that keeps their requests
-   * apart. Default 1.
+   * apart: an integer of at least 1. Default 1.
    */
   readonly sharers?: number | undefined
   /**

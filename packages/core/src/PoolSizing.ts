@@ -155,7 +155,8 @@ export interface Advice {
  * smaller of this and `recommend`. Where its expectation for the present size is far from what was measured, the
  * caveats say so.
  *
- * Throws a `RangeError` when `over` or `targetWait` is not finite or not greater than 0.
+ * Throws a `RangeError` when `over` or `targetWait` is not finite or not greater than 0, when `since` is no earlier
+ * reading of the same pool, and when `over` is so short that no pool could have been that busy.
  *
  * @category operations
  * @since 0.1.0
@@ -165,7 +166,7 @@ export const advise = (measured: Measured): Advice => {
   const target = positive("targetWait", Duration.toMillis(measured.targetWait ?? "10 millis"))
   const seen = seenOf(measured)
   const arrivalRate = seen.arrivals / seconds
-  const load = arrivalRate * seen.useTime / 1000
+  const load = plausible(arrivalRate * seen.useTime / 1000)
   const forecasts: Array<Forecast> = []
   let advised = Infinity
   let blocked = blockedOf(load, Math.floor(load))
@@ -207,6 +208,7 @@ const seenOf = ({ since, stats }: Measured): Seen => {
   }
   const leases = between(({ counts }) => counts.acquiredAtOnce + counts.acquiredAfterWaiting)
   const turnedAway = between(({ counts }) => counts.timedOut + counts.refused + counts.failed + counts.interrupted)
+  if (leases < 0 || turnedAway < 0) throw new RangeError("since must be an earlier reading of the same pool")
   return {
     arrivals: leases + turnedAway,
     leases,
@@ -274,6 +276,14 @@ const caveats: ReadonlyArray<Caveat> = [
           wait > expected ? "low" : "high"
         }.`
 ]
+
+/** No pool is as large, and to go through so many sizes would take for ever. */
+const mostBusy = 1_000_000
+
+const plausible = (load: number): number => {
+  if (load <= mostBusy) return load
+  throw new RangeError(`over is too short: ${Math.round(load)} connections would have been busy in the mean`)
+}
 
 /** The share of the connections that may be busy in the mean. */
 const usableShare = 0.7

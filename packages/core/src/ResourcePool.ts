@@ -65,7 +65,7 @@ export interface ResourceOptions<A, R = never> extends PoolOptions {
     | undefined
   /** Says from its state and the lease's exit whether it can no longer be used. */
   readonly isBroken?: ((resource: A, exit: Exit.Exit<unknown, unknown>) => boolean) | undefined
-  /** How many callers may use one resource at once through `withShared`. Default 1. */
+  /** How many callers may use one resource at once through `withShared`, at least 1. Default 1. */
   readonly sharers?: number | undefined
   /** Which resource a caller of `withShared` is given, one that nobody uses or the busiest. Default `"idle"`. */
   readonly joins?: Connector<A>["joins"]

@@ -87,11 +87,11 @@ describe("BalancedPool: options", () => {
       assert.include(yield* refusal({ name: "b" }), `${rule}, "b" is there twice`)
     }))
 
-  it.effect.each([0, -1, NaN, Infinity])("the weight %f is refused", (weight) =>
+  it.effect.each([0, -1, NaN, Infinity, 5e-324, 1e308])("the weight %f is refused", (weight) =>
     Effect.gen(function*() {
       assert.strictEqual(
         yield* refusal({}, ["a"], weight),
-        `weight must be a finite number greater than 0, got ${weight} for "a"`
+        `weight must be a number from 0.000001 to 1000000, got ${weight} for "a"`
       )
     }))
 

@@ -360,6 +360,16 @@ describe("BalancedPool: what it does", () => {
       assert.strictEqual((yield* pool.stats).state, "closed")
     }))
 
+  it.effect("its events end as well when the caller of its drain is interrupted", () =>
+    onFleet(inTurn(), function*({ pool }) {
+      const reading = yield* Effect.forkScoped(Stream.runDrain(pool.events))
+      yield* settle
+      const draining = yield* Effect.forkChild(pool.drain, { startImmediately: true })
+      yield* Fiber.interrupt(draining)
+      yield* settle
+      assert.deepStrictEqual(reading.pollUnsafe(), Exit.void)
+    }))
+
   it.effect("the end of its scope closes no upstream, and leases go on", () =>
     Effect.gen(function*() {
       const upstreams = yield* Effect.forEach(["a", "b"], (name) =>

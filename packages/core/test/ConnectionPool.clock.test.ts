@@ -1,7 +1,7 @@
 import { ConnectionPool } from "@effect-pools/core"
 import * as GatedConnector from "@effect-pools/testing/GatedConnector"
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, Fiber, Random, Struct } from "effect"
+import { Clock, Effect, Exit, Fiber, Random, Schedule, Struct } from "effect"
 import { vi } from "vitest"
 import {
   advance,
@@ -13,6 +13,7 @@ import {
   listenTo,
   type Log,
   only,
+  reason,
   settle,
   type Setup
 } from "./utils/bench.ts"
@@ -130,6 +131,35 @@ describe("ConnectionPool: the clock", () => {
       assert.deepStrictEqual([pending, counts.timedOut, counts.leaksSuspected, oldestWaiter], [1, 0, 0, 1000])
       yield* borrower.giveBack
       assert.strictEqual(yield* Fiber.join(waiter), 1)
+      yield* ended(pool as never, gates)
+    }))
+
+  it.effect("a breaker that is open ends in its time when the wall clock is set back", () =>
+    Effect.gen(function*() {
+      const { gates, offset, pool } = yield* warpedPool({
+        retry: Schedule.recurs(0),
+        breaker: { minimumDials: 1, openDuration: "5 seconds" }
+      })
+      gates.set("connect", "fail", "ok")
+      yield* reason(pool.withConnection(id), "BreakerOpen")
+      offset.wall = -3_600_000
+      yield* advance("6 seconds")
+      assert.strictEqual(yield* pool.withConnection(id), 1)
+      yield* ended(pool as never, gates)
+    }))
+
+  it.effect("dials keep their pace when the wall clock is set back", () =>
+    Effect.gen(function*() {
+      const { gates, offset, pool } = yield* warpedPool({ maxConnections: 2, connectRate: 1 })
+      yield* pool.withConnection(id)
+      offset.wall = -3_600_000
+      for (let dial = 2; dial < 6; dial++) {
+        yield* pool.retireAll
+        const caller = yield* Effect.forkScoped(pool.withConnection(id))
+        yield* settle
+        yield* advance("1 second")
+        assert.deepStrictEqual(caller.pollUnsafe(), Exit.succeed(dial))
+      }
       yield* ended(pool as never, gates)
     }))
 

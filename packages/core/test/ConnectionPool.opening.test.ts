@@ -698,6 +698,21 @@ describe("ConnectionPool: a breaker's store that can't be asked", () => {
           }).pipe(Effect.provideService(CircuitBreaker.CircuitBreakerStore, store))
         }))
     }
+    it.effect(`lets dials go on when it throws on ${question}`, () =>
+      Effect.gen(function*() {
+        const store: Store = {
+          ...(yield* memory),
+          [question]: () => {
+            throw new Error("the store is broken")
+          }
+        }
+        yield* onPool({ retry: attempts(3, 10) }, function*({ gates, pool }) {
+          gates.set("connect", "fail", "ok")
+          const caller = yield* call(pool)
+          yield* advance("3 seconds")
+          assert.deepStrictEqual(caller.exit(), Exit.succeed(1))
+        }).pipe(Effect.provideService(CircuitBreaker.CircuitBreakerStore, store))
+      }))
   }
 })
 

@@ -234,6 +234,18 @@ describe("ConnectionPool.withShared", () => {
         yield* stuck.leave
       })))
 
+  it.effect.each<readonly [Sharing, string]>([
+    [{ sharers: Infinity }, "option sharers: must be an integer of at least 1"],
+    [{ sharers: 0 }, "option sharers: must be an integer of at least 1"],
+    [{ sharers: 1.5 }, "option sharers: must be an integer of at least 1"],
+    [{ joins: "fullest" as "busiest" }, "option joins: must be \"idle\" or \"busiest\""]
+  ])("a connector with %o is refused", ([sharing, message]) =>
+    Effect.gen(function*() {
+      const { connector } = FakeConnector.make()
+      const error = yield* Effect.flip(ConnectionPool.make({ ...connector, ...sharing }))
+      assert.strictEqual(error.message, `pool: ${message}`)
+    }))
+
   it.effect("the lease is exclusive where the connector shares nothing", () =>
     onSharedPool({ maxConnections: 1 }, ({ enter }) =>
       Effect.gen(function*() {

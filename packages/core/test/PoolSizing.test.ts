@@ -165,6 +165,22 @@ describe("PoolSizing.advise", () => {
     assert.match(caveats[0]!, expected)
   })
 
+  it("refuses a since that is no earlier reading of the same pool, such as one from before a restart", () => {
+    const [stats, since] = [busy(10, 2, 0), busy(10_000, 2, 0)]
+    assert.throws(() => PoolSizing.advise({ stats, since, over: "1 minute" }), RangeError, /^since must be an earlier/)
+    const turnedAway = statsOf({ counts: { timedOut: 1 } })
+    assert.throws(() => PoolSizing.advise({ stats, since: turnedAway, over: "1 minute" }), RangeError, /^since must/)
+  })
+
+  it("refuses an over so short that no pool could have been that busy, instead of going through all sizes", () => {
+    const stats = busy(10_000, 2, 0)
+    assert.throws(
+      () => PoolSizing.advise({ stats, over: "1 nano" }),
+      RangeError,
+      /^over is too short: 20000000000 conn/
+    )
+  })
+
   it.each([["over", 0], ["over", Infinity], ["targetWait", 0]])("refuses %s of %s", (name, value) => {
     assert.throws(
       () => PoolSizing.advise({ stats: statsOf(), over: 1000, [name]: value }),

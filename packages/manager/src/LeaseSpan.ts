@@ -58,7 +58,7 @@ const traced = <Self, Lent, A, E, R>(
     const outer = Option.getOrUndefined(yield* Effect.option(Effect.currentSpan))
     // Otherwise the lease would be called after its own span, which says nothing of who borrows.
     const label = options?.label ?? outer?.name
-    const asked = yield* Clock.currentTimeNanos
+    const asked = yield* Clock.monotonicTimeNanos
     const body = (lent: Lent) => Effect.andThen(acquired(asked), Effect.suspend(() => f(lent)))
     return yield* Effect.withSpan(pool[how](body, { ...options, label }), `${pool.name} lease`, {
       attributes: {
@@ -71,8 +71,8 @@ const traced = <Self, Lent, A, E, R>(
 
 const acquired = (asked: bigint): Effect.Effect<void> =>
   Effect.gen(function*() {
-    const now = yield* Clock.currentTimeNanos
+    const waited = (yield* Clock.monotonicTimeNanos) - asked
     const span = Option.getOrUndefined(yield* Effect.option(Effect.currentSpan))
-    span?.attribute("pool.wait", Number(now - asked) / 1e6)
-    span?.event("acquired", now)
+    span?.attribute("pool.wait", Number(waited) / 1e6)
+    span?.event("acquired", yield* Clock.currentTimeNanos)
   })

@@ -3,6 +3,8 @@ import { ConnectionManager, type MonitoringApi } from "@effect-pools/manager"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, type Duration, Effect, Exit, Layer, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
+import { AlertBoard } from "../src/internal/alertBoard.ts"
+import type { Evidence } from "../src/internal/alertRules.ts"
 import { Cache, Db, isolated, managed, pools } from "./support.ts"
 
 type ManagerOptions = Parameters<typeof managed>[1]
@@ -258,6 +260,27 @@ describe("what is alerted", () => {
         yield* giveBack(2)
         yield* leaked(1)
       })))
+})
+
+describe("an alert when the clock is set back", () => {
+  const evidence = (status: "healthy" | "unhealthy") => {
+    const stats = { utilization: 0, pending: 0, limit: 1 }
+    const recent = { attempts: 0, failureRate: 0, waits: 0, wait: 0 }
+    return { stats, health: { status, warnings: [] }, recent, leaks: 0 } as unknown as Evidence
+  }
+  const hour = 3_600_000
+
+  it("is raised and cleared in its time all the same", () => {
+    const board = new AlertBoard(4000, 10_000)
+    const changesAt = (at: number, status: "healthy" | "unhealthy") =>
+      board.evaluate("app/Db", evidence(status), at).map(({ _tag }) => _tag)
+    assert.deepStrictEqual(changesAt(2 * hour, "unhealthy"), [])
+    assert.deepStrictEqual(changesAt(hour, "unhealthy"), [])
+    assert.deepStrictEqual(changesAt(hour + 4000, "unhealthy"), ["AlertRaised"])
+    assert.deepStrictEqual(changesAt(hour + 5000, "healthy"), [])
+    assert.deepStrictEqual(changesAt(0, "healthy"), [])
+    assert.deepStrictEqual(changesAt(10_000, "healthy"), ["AlertCleared"])
+  })
 })
 
 describe("the watch", () => {

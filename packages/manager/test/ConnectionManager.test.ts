@@ -1,6 +1,6 @@
-import { ConnectionPool, PoolError } from "@effect-pools/core"
+import { BalancedPool, ConnectionPool, PoolError } from "@effect-pools/core"
 import { ConnectionManager, type Manager } from "@effect-pools/manager"
-import type { FakeConnector } from "@effect-pools/testing"
+import { FakeConnector } from "@effect-pools/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Layer, Logger, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
@@ -183,6 +183,30 @@ describe("looking", () => {
     Effect.gen(function*() {
       assert.strictEqual((yield* emissions(ConnectionManager.healthStream)).length, 14)
     }).pipe(Effect.provide(managed(pools().layer, { healthSchedule: "10 seconds" }))))
+
+  it.effect("health is what each pool says of itself: one that balances tells of its upstreams", () => {
+    class Replicas extends BalancedPool.Service<Replicas, FakeConnector.FakeConnection>()("app/Replicas") {}
+    const upstreams = Effect.forEach(
+      ["a", "b"],
+      (name) => Effect.map(ConnectionPool.make(FakeConnector.make().connector, { name }), (pool) => ({ pool }))
+    )
+    return Effect.gen(function*() {
+      const [one] = yield* upstreams
+      assert(one !== undefined)
+      const layer = ConnectionManager.layer({ pools: [Replicas], sampleInterval: "1 second" }).pipe(
+        Layer.provideMerge(Replicas.layer(Effect.map(upstreams, (all) => [one, all[1]!])))
+      )
+      yield* Effect.gen(function*() {
+        assert.strictEqual((yield* ConnectionManager.health).status, "healthy")
+        yield* one.pool.pause
+        const { pools, status, warnings } = yield* ConnectionManager.health
+        assert.deepStrictEqual([status, pools[0]?.status], ["degraded", "degraded"])
+        assert.include(warnings[0], { about: "upstream", pool: "app/Replicas" })
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual((yield* ConnectionManager.history)[0]?.samples.at(-1)?.status, "degraded")
+      }).pipe(Effect.provide(layer))
+    }).pipe(Effect.scoped, Effect.provide(isolated))
+  })
 
   it.effect("a change of health is told once", () =>
     Effect.gen(function*() {

@@ -1,7 +1,7 @@
 import { Monitoring } from "@effect-pools/manager"
 import { TcpProxy } from "@effect-pools/testing"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
-import { Context, Effect, Layer, Scope } from "effect"
+import { Clock, Context, Effect, Layer, Scope } from "effect"
 import type { Browser, Page } from "playwright-core"
 import { $, cardOf, eventually, factsOf, launch, visit, type VisitOptions } from "./fixtures/dashboardBrowser.ts"
 import { buildDashboard } from "./fixtures/dashboardBuild.ts"
@@ -74,6 +74,32 @@ describe("what the page shows", () => {
         })
       )
     }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+
+  it.live("follows the pools as well when the clock of the server is set back", () => {
+    let setBack = 0
+    const clock = Effect.map(Clock.Clock, (clock): Clock.Clock => {
+      const millis = () => clock.currentTimeMillisUnsafe() - setBack
+      return {
+        currentTimeMillisUnsafe: millis,
+        currentTimeMillis: Effect.sync(millis),
+        currentTimeNanosUnsafe: () => clock.currentTimeNanosUnsafe() - BigInt(setBack) * 1_000_000n,
+        currentTimeNanos: clock.currentTimeNanos,
+        monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe(),
+        monotonicTimeNanos: clock.monotonicTimeNanos,
+        sleep: (duration) => clock.sleep(duration)
+      }
+    })
+    const layer = Layer.provideMerge(twoPools().layer, Layer.effect(Clock.Clock, clock))
+    return browse((page) =>
+      Effect.gen(function*() {
+        yield* isLive(page)
+        yield* eventually(Effect.map(factsOf(page, db), ({ used }) => used), "0/2")
+        setBack = 3_600_000
+        yield* Db.get
+        yield* eventually(Effect.map(factsOf(page, db), ({ used }) => used), "1/2")
+      })
+    ).pipe(Effect.scoped, Effect.provide(layer))
   })
 
   it.live("tells all of a pool: options, reasons, timings and each connection", () => {
@@ -388,6 +414,22 @@ describe("filters", () => {
       }), { path: "#/events" }).pipe(Effect.provide(layer))
   })
 
+  it.live("what happened before the page was opened is in its log", () => {
+    const { layer } = twoPools()
+    return Effect.gen(function*() {
+      yield* Db.pause
+      yield* Db.resume
+      yield* browse((page) =>
+        Effect.gen(function*() {
+          yield* isLive(page)
+          yield* eventually(
+            Effect.map(textsOf(page, ".log tbody tr"), (rows) => rows.map((row) => row.split("\t").at(-1)?.trim())),
+            ["resumed", "paused: nobody is admitted"]
+          )
+        }), { path: "#/events" })
+    }).pipe(Effect.provide(layer))
+  })
+
   it.live("leases are in the log only where asked for", () => {
     const { layer } = twoPools()
     return browse((page) =>
@@ -396,7 +438,7 @@ describe("filters", () => {
         yield* Cache.withConnection(() => Effect.void, { label: "unseen" })
         yield* seen(page, "connection 1 opened")
         assert.strictEqual(yield* countOf(page, ".log tr:has-text('unseen')"), 0)
-        const again = page.waitForResponse((response) => response.url().endsWith("events?leases=true"))
+        const again = page.waitForResponse((response) => response.url().endsWith("&leases=true"))
         yield* $(() => page.getByLabel("Each lease").check())
         yield* $(() => again)
         yield* eventually(

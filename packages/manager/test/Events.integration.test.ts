@@ -156,6 +156,19 @@ describe("/events", () => {
       assert.deepStrictEqual(tags(back), ["Hello", "Resumed", "AllRetired"])
     }).pipe(Effect.scoped, Effect.provide(world({}, never))))
 
+  it.live("a client that comes late is given the last events that it asks for", () =>
+    Effect.gen(function*() {
+      yield* Db.pause
+      yield* Db.resume
+      yield* Db.retireAll
+      const client = yield* open("events?last=2")
+      yield* until(() => client.messages.length >= 3)
+      assert.deepStrictEqual(tags(client), ["Hello", "Resumed", "AllRetired"])
+      for (const last of ["-1", "1001", "x", "1&last=2"]) {
+        assert.strictEqual((yield* ask(`events?last=${last}`)).status, 400)
+      }
+    }).pipe(Effect.scoped, Effect.provide(world({}, never))))
+
   it.live.each(["other.1", "1", "", ".", "nonsense\u00e9", "x.1e3"])(
     "a client that was with another server (%o) is told of the gap",
     (id) =>

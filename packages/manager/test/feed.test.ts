@@ -2,7 +2,7 @@ import { ConnectionManager } from "@effect-pools/manager"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { Feed, type FeedOptions } from "../src/internal/feed.ts"
+import { Feed, type FeedOptions, type Subscription } from "../src/internal/feed.ts"
 import { Db, isolated, managed, pools } from "./support.ts"
 
 const options: FeedOptions = { heartbeat: 15_000, streams: 10, streamBuffer: 1024 * 1024, actions: false }
@@ -13,7 +13,7 @@ const settle = Effect.repeat(TestClock.adjust(0), { times: 4 })
 const idleClient = (feed: Feed) =>
   Effect.gen(function*() {
     const fiber = yield* Effect.forkScoped(
-      Effect.scoped(Effect.andThen(feed.join({ lastEventId: undefined, leases: false }), Effect.never)),
+      Effect.scoped(Effect.andThen(feed.join({ lastEventId: undefined, last: 0, leases: false }), Effect.never)),
       { startImmediately: true }
     )
     yield* settle
@@ -23,7 +23,10 @@ const idleClient = (feed: Feed) =>
 /** A hundred events, 6 kB of text. */
 const burst = Effect.andThen(Effect.repeat(Effect.andThen(Db.pause, Db.resume), { times: 49 }), settle)
 
-const world = managed(pools().layer, { sampleInterval: "1 hour" }).pipe(Layer.provideMerge(isolated))
+/** Nothing happens by itself. */
+const world = managed(pools({ db: { healthCheck: "1 day" }, cache: { healthCheck: "1 day" } }).layer, {
+  sampleInterval: "1 hour"
+}).pipe(Layer.provideMerge(isolated))
 
 describe("the feed", () => {
   it.effect("cuts who lags behind by more than the buffer, and nobody else", () =>
@@ -40,9 +43,9 @@ describe("the feed", () => {
   it.effect("tells of a gap where a client has missed more than its buffer holds, and does not cut it", () =>
     Effect.gen(function*() {
       const feed = yield* Feed.make(yield* ConnectionManager, { ...options, streamBuffer: 4096 })
-      yield* Effect.scoped(Effect.asVoid(feed.join({ lastEventId: undefined, leases: false })))
+      yield* Effect.scoped(Effect.asVoid(feed.join({ lastEventId: undefined, last: 0, leases: false })))
       yield* burst
-      const stream = yield* feed.join({ lastEventId: `${feed.instance}.1`, leases: false })
+      const stream = yield* feed.join({ lastEventId: `${feed.instance}.1`, last: 0, leases: false })
       const text = yield* Stream.runCollect(Stream.take(Stream.decodeText(stream), 2))
       assert.match(text.join(""), /event: Hello.*event: Gap/s)
     }).pipe(Effect.scoped, Effect.provide(world)))
@@ -56,30 +59,47 @@ describe("the feed", () => {
       assert.isFalse(feed.isFull)
     }).pipe(Effect.scoped, Effect.provide(world)))
 
-  it.effect("listens to the pools while there is a client, and a minute longer", () =>
+  /** What a client is sent that stays for a moment, in the words of the events. */
+  const read = (feed: Feed, subscription: Partial<Subscription>) =>
+    Effect.gen(function*() {
+      const texts: Array<string> = []
+      const stream = yield* feed.join({ lastEventId: undefined, last: 0, leases: false, ...subscription })
+      yield* Effect.forkScoped(
+        Stream.runForEach(Stream.decodeText(stream), (text) => Effect.sync(() => texts.push(text)))
+      )
+      yield* settle
+      const text = texts.join("")
+      return {
+        ids: Array.from(text.matchAll(/^id: (.*)$/gm), ([, id]) => id),
+        tags: text.match(/Hello|Gap|Paused|Resumed/g)
+      }
+    }).pipe(Effect.scoped)
+
+  it.effect("keeps what happens while there is no client, for who comes back or comes late", () =>
     Effect.gen(function*() {
       const feed = yield* Feed.make(yield* ConnectionManager, options)
-      const read = (lastEventId: string | undefined) =>
-        Effect.gen(function*() {
-          const texts: Array<string> = []
-          const stream = yield* feed.join({ lastEventId, leases: false })
-          yield* Effect.forkScoped(
-            Stream.runForEach(Stream.decodeText(stream), (text) => Effect.sync(() => texts.push(text))),
-            { startImmediately: true }
-          )
-          yield* Db.pause
-          yield* Db.resume
-          yield* settle
-          return texts.join("")
-        }).pipe(Effect.scoped)
-      const first = yield* read(undefined)
-      const id = /^id: (.*)$/m.exec(first)?.[1]
-      assert.include(first, "event: Hello")
-      yield* TestClock.adjust("59 seconds")
-      const again = yield* read(id)
-      // The end of the first pause, and then the second.
-      assert.deepStrictEqual(again.match(/"(Paused|Resumed)"/g), ["\"Resumed\"", "\"Paused\"", "\"Resumed\""])
-      yield* TestClock.adjust("61 seconds")
-      assert.include(yield* read(id), "event: Gap")
+      yield* settle
+      yield* Db.pause
+      yield* Db.resume
+      yield* TestClock.adjust("2 minutes")
+      yield* Db.pause
+      yield* settle
+      const late = yield* read(feed, { last: 2 })
+      assert.deepStrictEqual(late.tags, ["Hello", "Hello", "Resumed", "Paused"])
+      assert.deepStrictEqual((yield* read(feed, { last: 1000 })).ids.length, 3)
+      assert.deepStrictEqual((yield* read(feed, {})).ids, [])
+      const back = yield* read(feed, { lastEventId: late.ids[0], last: 1000 })
+      assert.deepStrictEqual(back.ids, late.ids.slice(1))
+    }).pipe(Effect.scoped, Effect.provide(world)))
+
+  it.effect("sends of the latest events no more than the buffer of a client bears", () =>
+    Effect.gen(function*() {
+      const feed = yield* Feed.make(yield* ConnectionManager, { ...options, streamBuffer: 4096 })
+      yield* settle
+      yield* burst
+      const { ids } = yield* read(feed, { last: 1000 })
+      assert.isAbove(ids.length, 10)
+      assert.isBelow(ids.length, 100)
+      assert.strictEqual(ids.at(-1), `${feed.instance}.100`)
     }).pipe(Effect.scoped, Effect.provide(world)))
 })

@@ -1,11 +1,14 @@
 /**
  * What a pool's breaker may ask of the store that keeps its state.
  */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as CircuitBreaker from "effect/persistence/CircuitBreaker"
 import * as Scope from "effect/Scope"
 import { limited } from "./limited.ts"
-import { steadyMillis } from "./time.ts"
+import { steadied, steadyMillis } from "./time.ts"
 
 export type Store = CircuitBreaker.CircuitBreakerStore["Service"]
 
@@ -28,12 +31,13 @@ const unknown: CircuitBreaker.Admission = {
 export const tolerant = (store: Store, leaveAloneFor: number, onFailed: (cause: unknown) => void): Store => {
   let leftAloneUntil = -Infinity
   const ask = <A>(
-    question: Effect.Effect<A, CircuitBreaker.CircuitBreakerError>,
+    question: () => Effect.Effect<A, CircuitBreaker.CircuitBreakerError>,
     otherwise: A
   ): Effect.Effect<A, CircuitBreaker.CircuitBreakerError> =>
     Effect.clockWith((clock) => {
       if (steadyMillis(clock) < leftAloneUntil) return Effect.succeed(otherwise)
-      return Effect.catch(limited(question, limit), (cause) => {
+      // Suspended, so that a store that throws has failed like any other.
+      return Effect.catch(limited(Effect.suspend(question), limit), (cause) => {
         if (isRefusal(cause)) return Effect.fail(cause)
         leftAloneUntil = steadyMillis(clock) + leaveAloneFor
         onFailed(cause)
@@ -41,12 +45,24 @@ export const tolerant = (store: Store, leaveAloneFor: number, onFailed: (cause: 
       })
     })
   return {
-    admit: (key) => Effect.flatMap(Effect.scope, (scope) => ask(Scope.provide(store.admit(key), scope), unknown)),
+    admit: (key) => Effect.flatMap(Effect.scope, (scope) => ask(() => Scope.provide(store.admit(key), scope), unknown)),
     record: (outcome) =>
-      outcome.generation === unknown.generation ? Effect.undefined : ask(store.record(outcome), undefined),
-    state: (key) => ask(store.state(key), { _tag: "Closed", key })
+      outcome.generation === unknown.generation ? Effect.undefined : ask(() => store.record(outcome), undefined),
+    state: (key) => ask(() => store.state(key), { _tag: "Closed", key })
   }
 }
+
+/** The store of a pool of its own. A breaker that is open stays so by the steady clock, whatever becomes of the wall's. */
+export const own: Effect.Effect<Store, never, Scope.Scope> = Effect.gen(function*() {
+  const context = yield* Layer.build(Layer.fresh(CircuitBreaker.layerStoreMemory()))
+  const store = Context.get(context, CircuitBreaker.CircuitBreakerStore)
+  const steadily = Effect.provideService(Clock.Clock, steadied(yield* Clock.Clock))
+  return {
+    admit: (key) => steadily(store.admit(key)),
+    record: (outcome) => steadily(store.record(outcome)),
+    state: (key) => steadily(store.state(key))
+  }
+})
 
 /**
  * A store in which only a failure opens the breaker. By itself it would also be opened by the success that makes the

@@ -5,20 +5,20 @@
  * neither on how many wait nor on how long it lasts. When the schedule ends, a round is over: callers that nobody can
  * serve are told, and the next round begins after the last delay.
  */
-import * as Context from "effect/Context"
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as CircuitBreaker from "effect/persistence/CircuitBreaker"
 import * as RateLimiter from "effect/persistence/RateLimiter"
-import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type { PoolConfig } from "../PoolConfig.ts"
-import { openedByFailure, type Store, tolerant } from "./breakerStore.ts"
+import * as BreakerStore from "./breakerStore.ts"
+import { steadied } from "./time.ts"
 
 type Step = (now: number, input: unknown) => Effect.Effect<[unknown, Duration.Duration], unknown>
 
@@ -155,17 +155,18 @@ export const isRetryable = (cause: unknown): boolean =>
 const makePace = (config: PoolConfig): Effect.Effect<Effect.Effect<void>> => {
   const limit = Math.max(1, Math.round(config.connectRate))
   const window = Duration.seconds(limit / config.connectRate)
-  return RateLimiter.make.pipe(
-    Effect.provide(RateLimiter.layerStoreMemory, { local: true }),
-    Effect.map((limiter) =>
-      Effect.flatMap(
-        Effect.orDie(
-          limiter.consume({ algorithm: "token-bucket", onExceeded: "delay", key: config.name, limit, window })
-        ),
-        ({ delay }) => Duration.isZero(delay) ? Effect.void : Effect.sleep(delay)
-      )
-    )
-  )
+  return Effect.gen(function*() {
+    const limiter = yield* Effect.provide(RateLimiter.make, RateLimiter.layerStoreMemory, { local: true })
+    const consumed = limiter.consume({
+      algorithm: "token-bucket",
+      onExceeded: "delay",
+      key: config.name,
+      limit,
+      window
+    })
+    const paced = Effect.provideService(Effect.orDie(consumed), Clock.Clock, steadied(yield* Clock.Clock))
+    return Effect.flatMap(paced, ({ delay }) => Duration.isZero(delay) ? Effect.void : Effect.sleep(delay))
+  })
 }
 
 const makeBreaker = Effect.fnUntraced(
@@ -175,15 +176,12 @@ const makeBreaker = Effect.fnUntraced(
   ): Effect.fn.Return<CircuitBreaker.CircuitBreaker, never, Scope.Scope> {
     const shared = yield* Effect.serviceOption(CircuitBreaker.CircuitBreakerStore)
     const { failureRate, minimumDials, openDuration } = config.breaker
-    const store = Option.isSome(shared) ? tolerant(shared.value, openDuration, onStoreFailed) : yield* ownStore
+    const store = Option.isSome(shared)
+      ? BreakerStore.tolerant(shared.value, openDuration, onStoreFailed)
+      : yield* BreakerStore.own
     return yield* CircuitBreaker.make({
       tripPolicy: CircuitBreaker.rate({ threshold: failureRate, minimumCalls: minimumDials, size: 2 * minimumDials }),
       openDuration
-    }).pipe(Effect.provideService(CircuitBreaker.CircuitBreakerStore, openedByFailure(store)))
+    }).pipe(Effect.provideService(CircuitBreaker.CircuitBreakerStore, BreakerStore.openedByFailure(store)))
   }
-)
-
-const ownStore: Effect.Effect<Store, never, Scope.Scope> = Effect.map(
-  Layer.build(Layer.fresh(CircuitBreaker.layerStoreMemory())),
-  (context) => Context.get(context, CircuitBreaker.CircuitBreakerStore)
 )

@@ -7,6 +7,7 @@
  * `onLeap`, so that idle connections prove themselves before they are lent.
  */
 import type * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
 
 const suspicious = 1000
 const tolerated = 500
@@ -60,3 +61,18 @@ export class PoolTime {
 }
 
 export const steadyMillis = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
+
+/** A clock whose wall is never set, for those who reckon with the wall alone: set back, it would hold them up as long. */
+export const steadied = (clock: Clock.Clock): Clock.Clock => {
+  const currentTimeMillisUnsafe = (): number => Math.floor(steadyMillis(clock))
+  const currentTimeNanosUnsafe = (): bigint => clock.monotonicTimeNanosUnsafe()
+  return {
+    currentTimeMillisUnsafe,
+    currentTimeMillis: Effect.sync(currentTimeMillisUnsafe),
+    currentTimeNanosUnsafe,
+    currentTimeNanos: clock.monotonicTimeNanos,
+    monotonicTimeNanosUnsafe: currentTimeNanosUnsafe,
+    monotonicTimeNanos: clock.monotonicTimeNanos,
+    sleep: (duration) => clock.sleep(duration)
+  }
+}

@@ -27,24 +27,27 @@ export const validateForWaiter = (state: PoolState, connection: Pooled): void =>
   }))
 }
 
-/** Checks a connection that was idle and puts it back where it was: a probe is no use and makes nothing younger. */
-export const probe = (state: PoolState, connection: Pooled): Effect.Effect<boolean> =>
-  Effect.suspend(() => {
-    state.idle.splice(state.idle.indexOf(connection), 1)
-    state.move(connection, "checking")
-    return Effect.map(prove(state, connection), (isProven) => {
-      if (isProven) {
-        const now = state.time.now()
-        const because = whyRetire(state, connection, now)
-        if (because === undefined) {
-          toIdle(state, connection)
-          visitIdle(state, connection, now)
-        } else retire(state, connection, because)
-      }
-      state.changed()
-      return isProven
-    })
+/**
+ * Checks a connection that is idle and puts it back where it was: a probe is no use and makes nothing younger.
+ *
+ * The connection is taken at once and not when the effect is run: in between the fiber may give way to one that borrows it.
+ */
+export const probe = (state: PoolState, connection: Pooled): Effect.Effect<boolean> => {
+  state.idle.splice(state.idle.indexOf(connection), 1)
+  state.move(connection, "checking")
+  return Effect.map(prove(state, connection), (isProven) => {
+    if (isProven) {
+      const now = state.time.now()
+      const because = whyRetire(state, connection, now)
+      if (because === undefined) {
+        toIdle(state, connection)
+        visitIdle(state, connection, now)
+      } else retire(state, connection, because)
+    }
+    state.changed()
+    return isProven
   })
+}
 
 /** Runs the connector's validation; what fails is retired. `false` also if the connection was closed meanwhile. */
 const prove = (state: PoolState, connection: Pooled): Effect.Effect<boolean> =>

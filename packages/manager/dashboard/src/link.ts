@@ -89,12 +89,15 @@ const pause = (delay: number | undefined): Promise<void> => {
   })
 }
 
+/** How many events from before it the page begins with. */
+const shownAtFirst = 200
+
 type End = "replaced" | "locked" | { readonly because: string }
 
 const read = async (control: AbortController, hear: (message: Api.Message) => void): Promise<End> => {
   const watch = watchSilence(control)
   try {
-    const response = await fetch(withLeases.value ? "events?leases=true" : "events", {
+    const response = await fetch(`events?last=${shownAtFirst}${withLeases.value ? "&leases=true" : ""}`, {
       headers: { ...authorization(), ...(lastEventId === undefined ? {} : { "last-event-id": lastEventId }) },
       cache: "no-store",
       credentials: "omit",

@@ -7,6 +7,12 @@ type Column = Array<number | null>
 const shortest = 5 * 60_000
 const longest = 60 * 60_000
 
+/**
+ * Whether what was read at one time comes after what was read at another. Answers overtake one another by a moment; where
+ * it seems to be more, the server's clock was set back.
+ */
+export const isOvertaken = (at: number, by: number): boolean => at < by && by - at < 10_000
+
 export class Series {
   /** Seconds since the epoch. */
   readonly at: Array<number> = []
@@ -23,7 +29,7 @@ export class Series {
   span = shortest
 
   replace(samples: ReadonlyArray<Api.Sample>): void {
-    for (const column of this.#columns) column.length = 0
+    this.#clear()
     const first = samples[0]?.at ?? 0
     this.span = Math.min(longest, Math.max(shortest, (samples.at(-1)?.at ?? first) - first))
     for (const sample of samples) this.push(sample)
@@ -31,7 +37,9 @@ export class Series {
 
   push(sample: Api.Sample): void {
     const at = sample.at / 1000
-    if (at <= (this.at.at(-1) ?? 0)) return
+    const last = this.at.at(-1) ?? 0
+    if (at === last || isOvertaken(sample.at, last * 1000)) return
+    if (at < last) this.#clear()
     this.at.push(at)
     this.used.push(sample.used)
     this.idle.push(sample.idle)
@@ -43,6 +51,10 @@ export class Series {
     this.p95.push(sample.wait?.p95 ?? null)
     this.p99.push(sample.wait?.p99 ?? null)
     this.#forget(at - this.span / 1000)
+  }
+
+  #clear(): void {
+    for (const column of this.#columns) column.length = 0
   }
 
   /** Many at once: cutting the front of a column for each sample would cost more than the samples. */

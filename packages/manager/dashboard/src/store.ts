@@ -1,7 +1,7 @@
 /** What the page knows: filled by the stream and by reading, shown by the views. */
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals"
 import type * as Api from "../../src/MonitoringApi.ts"
-import { Series } from "./series.ts"
+import { isOvertaken, Series } from "./series.ts"
 
 /** What of a pool changes all the time, from whichever came last. */
 type Now = Pick<
@@ -56,6 +56,7 @@ export const poolNamed = (name: string): PoolModel | undefined => pools.value.fi
 export const reset = (): void => {
   pools.value = []
   fleet.value = undefined
+  sampled = undefined
   fleetRates.value = undefined
   fleetSeries.replace([])
   currentAlerts.value = []
@@ -84,7 +85,7 @@ const made = (pool: Api.Pool, at: number): PoolModel => ({
 
 const update = (model: PoolModel, pool: Api.Pool, at: number): PoolModel => {
   model.read.value = pool
-  if (at >= model.now.peek().at) model.now.value = nowOf(pool, at)
+  if (!isOvertaken(at, model.now.peek().at)) model.now.value = nowOf(pool, at)
   return model
 }
 
@@ -118,13 +119,17 @@ export const keepSampled = ({ at, fleet: next, pools }: Extract<Api.Message, { r
     if (model === undefined) continue
     model.series.push(sample)
     model.sample.value = sample
-    if (at >= model.now.peek().at) model.now.value = sample
+    if (!isOvertaken(at, model.now.peek().at)) model.now.value = sample
   }
   fleetSeries.push(sum(pools.map(({ sample }) => sample), at))
-  fleetRates.value = ratesOf(pools.map(({ sample }) => sample), fleet.peek(), next)
+  fleetRates.value = ratesOf(pools.map(({ sample }) => sample), sampled, next)
+  sampled = next
   fleet.value = next
   drawn.value++
 }
+
+/** The fleet as of the last sample: what is read in between would make the time of the rates shorter. */
+let sampled: Api.Fleet | undefined
 
 const ratesOf = (samples: ReadonlyArray<Api.Sample>, before: Api.Fleet | undefined, next: Api.Fleet) => {
   const acquired = samples.reduce((sum, { acquireRate }) => sum + acquireRate, 0)

@@ -66,7 +66,7 @@ export class AlertBoard {
       watch.since = undefined
       return undefined
     }
-    watch.since ??= now
+    watch.since = sinceOf(watch, now)
     if (now - watch.since < this.raiseAfter) return undefined
     watch.since = undefined
     watch.alert = {
@@ -94,7 +94,7 @@ export class AlertBoard {
       watch.since = undefined
       return undefined
     }
-    watch.since ??= now
+    watch.since = sinceOf(watch, now)
     if (now - watch.since < this.clearAfter) return undefined
     watch.since = undefined
     watch.alert = undefined
@@ -104,6 +104,9 @@ export class AlertBoard {
     return { _tag: "AlertCleared", alert: cleared }
   }
 }
+
+/** A clock that is set back begins the wait anew; otherwise it would last as long as the clock was set back by. */
+const sinceOf = ({ since }: Watch, now: number): number => Math.min(since ?? now, now)
 
 const rank = ({ level }: Alert): number => level === "critical" ? 0 : 1
 

@@ -1,6 +1,6 @@
 /**
  * The stream of server-sent events: written once for all clients, each with a buffer of its own that is bounded in
- * bytes. Nobody waits for a client: one that does not read is cut.
+ * bytes. Nobody waits for a client: one that does not read is cut. The latest events are kept for who comes later.
  */
 import type { PoolEvent } from "@effect-pools/core/PoolEvent"
 import type * as Cause from "effect/Cause"
@@ -28,11 +28,13 @@ export interface FeedOptions {
 
 export interface Subscription {
   readonly lastEventId: string | undefined
+  /** How many of the latest events are sent to a client without a `lastEventId`. */
+  readonly last: number
   readonly leases: boolean
 }
 
-/** How many events a client that comes back can be given. */
-const ringSize = 1000
+/** How many events are kept for clients that come back, or come late. */
+export const kept = 1000
 
 interface Frame {
   readonly sequence: number
@@ -79,8 +81,6 @@ export class Feed {
   private readonly clients = new Set<Client>()
   private readonly ring: Array<Frame> = []
   private sequence = 0
-  /** Listening lasts while there is a client, and a minute longer. */
-  private listening: RcRef.RcRef<void> | undefined
   /** Listening to leases costs each of them some microseconds: it lasts while a client wants them. */
   private listeningToLeases: RcRef.RcRef<void> | undefined
 
@@ -94,7 +94,7 @@ export class Feed {
     return Effect.gen(function*() {
       const instance = (yield* Random.nextIntBetween(0, 2 ** 48)).toString(36)
       const feed = new Feed(manager, options, instance)
-      feed.listening = yield* RcRef.make({ acquire: feed.listen, idleTimeToLive: "1 minute" })
+      yield* feed.listen
       feed.listeningToLeases = yield* RcRef.make({ acquire: feed.listenToLeases })
       yield* Effect.addFinalizer(() => Effect.sync(() => feed.end()))
       return feed
@@ -124,18 +124,31 @@ export class Feed {
       heartbeat,
       sampleInterval: this.manager.sampleInterval
     }))
-    yield* Effect.acquireRelease(
-      Effect.sync(() => this.clients.add(client)),
-      () => Effect.sync(() => this.clients.delete(client))
-    )
-    if (this.listening !== undefined) yield* RcRef.get(this.listening)
     if (this.listeningToLeases !== undefined && subscription.leases) yield* RcRef.get(this.listeningToLeases)
-    for (const text of this.missed(subscription.lastEventId, yield* Clock.currentTimeMillis)) client.send(text)
+    const at = yield* Clock.currentTimeMillis
+    // In one step, so that nothing is sent twice or left out.
+    const enter = Effect.sync(() => {
+      for (const text of this.before(subscription, at)) client.send(text)
+      this.clients.add(client)
+    })
+    yield* Effect.acquireRelease(enter, () => Effect.sync(() => this.clients.delete(client)))
     return client.stream
   })
 
-  private missed(lastEventId: string | undefined, at: number): ReadonlyArray<string> {
-    if (lastEventId === undefined) return []
+  /** What a client is sent of the time before it came. */
+  private before({ last, lastEventId }: Subscription, at: number): ReadonlyArray<string> {
+    return lastEventId === undefined ? this.latest(last) : this.missed(lastEventId, at)
+  }
+
+  /** As many as its buffer bears. */
+  private latest(count: number): ReadonlyArray<string> {
+    let room = this.options.streamBuffer / 2
+    const texts = this.ring.slice(Math.max(0, this.ring.length - count)).map(({ text }) => text)
+    const tooOld = texts.findLastIndex((text) => (room -= text.length) < 0)
+    return texts.slice(tooOld + 1)
+  }
+
+  private missed(lastEventId: string, at: number): ReadonlyArray<string> {
     const [instance, last] = lastEventId.split(".")
     const since = Number(last)
     const first = this.ring[0]?.sequence ?? this.sequence + 1
@@ -149,10 +162,6 @@ export class Feed {
 
   private readonly listen: Effect.Effect<void, never, Scope.Scope> = Effect.gen({ self: this }, function*() {
     const { alertChanges, pools, samples } = this.manager
-    // A reader that was away meanwhile has missed what nobody listened to.
-    this.ring.length = 0
-    this.sequence++
-    // Each by itself and not merged: so all are listened to before the client is told hello.
     for (const pool of pools) {
       yield* run(
         pool.eventsWith({ leases: false }),
@@ -160,7 +169,9 @@ export class Feed {
       )
     }
     yield* run(alertChanges, (change) => this.publish(change))
-    yield* run(samples, (round) => this.broadcast(frameOf({ _tag: "Sampled", ...round })))
+    yield* run(samples, (round) => {
+      if (this.clients.size > 0) this.broadcast(frameOf({ _tag: "Sampled", ...round }))
+    })
     yield* run(Stream.fromSchedule(Schedule.spaced(this.options.heartbeat)), () => this.broadcast(": still here\n\n"))
   })
 
@@ -178,7 +189,7 @@ export class Feed {
   private publish(message: Message): void {
     const text = frameOf(message, `${this.instance}.${++this.sequence}`)
     this.ring.push({ sequence: this.sequence, text })
-    if (this.ring.length > ringSize) this.ring.shift()
+    if (this.ring.length > kept) this.ring.shift()
     this.broadcast(text)
   }
 

@@ -3,12 +3,17 @@
  */
 import type { PoolHealth } from "@effect-pools/core/PoolHealth"
 import type { PoolStats } from "@effect-pools/core/PoolStats"
+import * as Effect from "effect/Effect"
 import type { Fleet } from "../MonitoringApi.ts"
+import type { ManagedPool } from "./managedPool.ts"
 
 export interface Reading {
   readonly stats: PoolStats
   readonly health: PoolHealth
 }
+
+/** The health is the pool's own word: one that balances over others knows more than its numbers tell. */
+export const readingOf = ({ health, stats }: ManagedPool): Effect.Effect<Reading> => Effect.all({ stats, health })
 
 /** 100 for a pool that is well, 10 less for each warning but not below 50, and 0 for one that is not. */
 export const scoreOf = (status: PoolHealth["status"], warnings: number): number =>

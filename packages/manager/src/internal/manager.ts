@@ -2,7 +2,6 @@
  * Puts the manager together: who is managed, the readings at an interval, the drain at the end.
  */
 import type { PoolError } from "@effect-pools/core/PoolError"
-import * as PoolHealth from "@effect-pools/core/PoolHealth"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as PubSub from "effect/PubSub"
@@ -20,7 +19,7 @@ import {
 } from "../Manager.ts"
 import { AlertBoard, type AlertChange } from "./alertBoard.ts"
 import { drainAll, logDrain, type ManagerDrainReport } from "./drain.ts"
-import { fleetOf, type Reading } from "./fleet.ts"
+import { fleetOf, readingOf } from "./fleet.ts"
 import type { ManagedPool } from "./managedPool.ts"
 import { type CheckedOptions, checkOptions, owner } from "./managerOptions.ts"
 import { refuse } from "./optionRules.ts"
@@ -82,23 +81,17 @@ const membersOf = Effect.fnUntraced(function*(keys: ReadonlyArray<PoolKey>) {
   return members
 })
 
-const readAll = (pools: ReadonlyArray<ManagedPool>): Effect.Effect<ReadonlyArray<Reading>> =>
-  Effect.forEach(
-    pools,
-    (pool) => Effect.map(pool.stats, (stats) => ({ stats, health: PoolHealth.assess(stats, pool.config) }))
-  )
-
 const readingsOf = (
   pools: ReadonlyArray<ManagedPool>,
   options: CheckedOptions
 ): Pick<Manager, "stats" | "health" | "metrics" | "healthStream" | "events"> => {
   const stats = Effect.gen(function*(): Effect.fn.Return<ManagerStats> {
-    const readings = yield* readAll(pools)
+    const readings = yield* Effect.forEach(pools, readingOf)
     const at = yield* Clock.currentTimeMillis
     return { at, fleet: fleetOf(readings), pools: readings.map(({ stats }) => stats) }
   })
   const health = Effect.gen(function*(): Effect.fn.Return<ManagerHealth> {
-    const readings = yield* readAll(pools)
+    const readings = yield* Effect.forEach(pools, readingOf)
     const at = yield* Clock.currentTimeMillis
     const fleet = fleetOf(readings)
     return {

@@ -1,7 +1,6 @@
 /**
  * The routes that tell something and change nothing.
  */
-import * as PoolHealth from "@effect-pools/core/PoolHealth"
 import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -10,7 +9,8 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
 import type { Manager } from "../Manager.ts"
 import type * as Api from "../MonitoringApi.ts"
-import type { Feed } from "./feed.ts"
+import { type Feed, kept } from "./feed.ts"
+import { readingOf } from "./fleet.ts"
 import type { ManagedPool } from "./managedPool.ts"
 import { failure, json, securityHeaders, text } from "./reply.ts"
 import { type Handler, type Route, route, withPool } from "./route.ts"
@@ -105,9 +105,8 @@ const prometheus = "text/plain; version=0.0.4; charset=utf-8"
 const readPool = (pool: ManagedPool): Effect.Effect<Api.Pool> =>
   Effect.gen(function*() {
     const { config, name } = pool
-    const stats = yield* pool.stats
-    const health = View.health(PoolHealth.assess(stats, config))
-    return { name, kind: config.kind, stats, health, config: View.config(config) }
+    const { health, stats } = yield* readingOf(pool)
+    return { name, kind: config.kind, stats, health: View.health(health), config: View.config(config) }
   })
 
 const readPools = ({ pools }: Manager): Effect.Effect<ReadonlyArray<Api.Pool>> => Effect.forEach(pools, readPool)
@@ -116,8 +115,15 @@ const events = (feed: Feed): Handler =>
   Effect.gen(function*() {
     if (feed.isFull) return failure("too-many-streams", "as many streams as are allowed are open already")
     const { headers } = yield* HttpServerRequest.HttpServerRequest
-    const { leases } = yield* HttpServerRequest.ParsedSearchParams
-    const body = yield* feed.join({ lastEventId: headers["last-event-id"], leases: leases === "true" })
+    const { last = "0", leases } = yield* HttpServerRequest.ParsedSearchParams
+    if (!(/^\d{1,4}$/.test(String(last)) && Number(last) <= kept)) {
+      return failure("bad-request", `last must be an integer from 0 to ${kept}`)
+    }
+    const body = yield* feed.join({
+      lastEventId: headers["last-event-id"],
+      last: Number(last),
+      leases: leases === "true"
+    })
     return HttpServerResponse.stream(body, {
       contentType: "text/event-stream",
       // Proxies must neither keep nor collect it.

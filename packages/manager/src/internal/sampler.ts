@@ -2,12 +2,11 @@
  * Reads every pool at an interval: for the charts, the alerts and the changes of health. It asks nothing of a backend
  * and adds nothing to a lease.
  */
-import * as PoolHealth from "@effect-pools/core/PoolHealth"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { Fleet, Sample, Status } from "../MonitoringApi.ts"
 import type { AlertBoard, AlertChange } from "./alertBoard.ts"
-import { fleetOf, type Reading } from "./fleet.ts"
+import { fleetOf, type Reading, readingOf } from "./fleet.ts"
 import { LeakWatch } from "./leakWatch.ts"
 import type { ManagedPool } from "./managedPool.ts"
 import {
@@ -82,18 +81,21 @@ export class Sampler {
     return Effect.gen(function*() {
       const bucketsOf = waitBucketsIn(yield* Effect.context<never>())
       const now = yield* Clock.currentTimeMillis
-      const subjects = yield* Effect.forEach(pools, (pool) =>
-        Effect.map(pool.stats, (stats): Subject => {
-          const buckets = bucketsOf(pool)
-          return {
-            pool,
-            buckets,
-            leaks: new LeakWatch(pool),
-            marks: [markOf(now, stats, buckets())],
-            samples: [],
-            status: PoolHealth.assess(stats, pool.config).status
-          }
-        }))
+      const subjects = yield* Effect.forEach(
+        pools,
+        (pool) =>
+          Effect.map(readingOf(pool), ({ health, stats }): Subject => {
+            const buckets = bucketsOf(pool)
+            return {
+              pool,
+              buckets,
+              leaks: new LeakWatch(pool),
+              marks: [markOf(now, stats, buckets())],
+              samples: [],
+              status: health.status
+            }
+          })
+      )
       return new Sampler(subjects, board, sizes)
     })
   }
@@ -124,8 +126,7 @@ export class Sampler {
 
   private readonly read = Effect.fnUntraced({ self: this }, function*(subject: Subject, at: number) {
     const { buckets, leaks, marks, pool, samples } = subject
-    const stats = yield* pool.stats
-    const health = PoolHealth.assess(stats, pool.config)
+    const { health, stats } = yield* readingOf(pool)
     const mark = markOf(at, stats, buckets())
     const sample = sampleOf(marks, mark, stats, health.status)
     const oldest = marks[0] ?? mark

@@ -3,10 +3,11 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Cause from "effect/Cause"
 import * as Stream from "effect/Stream"
 import type { BalancedPool, UpstreamInfo } from "../../BalancedPool.ts"
-import type { ConnectionPool, EventOptions } from "../../ConnectionPool.ts"
+import type { ConnectionPool, DrainReport, EventOptions } from "../../ConnectionPool.ts"
 import { InvalidOption, PoolError, PoolMisuse } from "../../PoolError.ts"
 import type { PoolEvent } from "../../PoolEvent.ts"
 import type { PoolStats } from "../../PoolStats.ts"
@@ -118,11 +119,14 @@ const setLimit = (balancer: Balancer, limit: number): Effect.Effect<void, PoolEr
 const invalid = ({ config }: Balancer, option: string, rule: string): Effect.Effect<never, PoolError> =>
   Effect.fail(new PoolError({ pool: config.name, reason: new InvalidOption({ option, rule }) }))
 
-const drain = (balancer: Balancer) =>
-  Effect.map(onEach(balancer, (pool) => pool.drain), (all) => {
+const drain = (balancer: Balancer): Effect.Effect<DrainReport> => {
+  const drained = Effect.map(onEach(balancer, (pool) => pool.drain), (all) => {
     balancer.events.end()
     return merge.drains(all)
   })
+  // In a fiber of its own it goes on to its end, whoever is interrupted.
+  return Effect.flatMap(Effect.forkDetach(drained, { startImmediately: true }), Fiber.join)
+}
 
 const infoOf = (balancer: Balancer, upstream: Upstream, stats: PoolStats): UpstreamInfo => {
   const { isAvailable, isFailing, isShut, outlier, weight } = upstream

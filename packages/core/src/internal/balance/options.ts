@@ -75,8 +75,9 @@ const checkUpstreams = (name: string, upstreams: ReadonlyArray<Upstream<any>>): 
       return refuse("upstreams", rule)
     }
     names.add(pool.name)
-    if (weight !== undefined && !isPositive(weight)) {
-      return refuse("weight", `must be a finite number greater than 0, got ${show(weight)} for ${show(pool.name)}`)
+    if (weight !== undefined && !isWeight(weight)) {
+      const rule = `must be a number from ${lightest} to ${heaviest}, got ${show(weight)} for ${show(pool.name)}`
+      return refuse("weight", rule)
     }
   }
   return Result.succeed(undefined)
@@ -88,6 +89,12 @@ const hasEffectWithoutEjection = (options: Options): Result.Result<void, Invalid
   }
   return Result.succeed(undefined)
 }
+
+// Beyond these, sums and shares of weights would round to 0 or overflow, and somebody would never be chosen.
+const lightest = 0.000_001
+const heaviest = 1_000_000
+
+const isWeight = (value: unknown): boolean => typeof value === "number" && value >= lightest && value <= heaviest
 
 const isPositive = (value: unknown): boolean => typeof value === "number" && Number.isFinite(value) && value > 0
 

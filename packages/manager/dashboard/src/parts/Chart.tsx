@@ -1,6 +1,6 @@
 /** Lines over the last minutes. The chart itself exists only while it is on the screen. */
-import { useSignal, useSignalEffect } from "@preact/signals"
-import type { VNode } from "preact"
+import { type Signal, useSignal, useSignalEffect } from "@preact/signals"
+import type { RefObject, VNode } from "preact"
 import { useEffect, useRef } from "preact/hooks"
 import type { Series } from "../series.ts"
 import { drawn } from "../store.ts"
@@ -36,26 +36,9 @@ const redraw = 250
 
 export const Chart = (props: ChartProps): VNode => {
   const box = useRef<HTMLDivElement>(null)
-  const plot = useRef<Plot>(undefined)
-  const isVisible = useVisible(box)
-  const cursor = useSignal<number | null>(null)
+  const cursor = usePlot(box, props)
   const { format, height, isQuiet = false, lines, series, title } = props
-  useEffect(() => {
-    const element = box.current
-    if (!isVisible.value || element === null) return
-    const made = new Plot(element, props, (index) => {
-      cursor.value = index
-    })
-    plot.current = made
-    return () => {
-      made.destroy()
-      plot.current = undefined
-    }
-  }, [isVisible.value, isDark.value, series, height])
-  useSignalEffect(() => {
-    void drawn.value
-    plot.current?.draw(redraw)
-  })
+  // Read, so that the values beside the names follow.
   void drawn.value
   const index = cursor.value ?? series.at.length - 1
   const valueOf = ({ column }: Line): string => {
@@ -83,4 +66,28 @@ export const Chart = (props: ChartProps): VNode => {
       />
     </figure>
   )
+}
+
+/** Draws while the box is on the screen, and gives the index of the sample that one points at. */
+const usePlot = (box: RefObject<HTMLDivElement | null>, props: ChartProps): Signal<number | null> => {
+  const plot = useRef<Plot>(undefined)
+  const isVisible = useVisible(box)
+  const cursor = useSignal<number | null>(null)
+  useEffect(() => {
+    const element = box.current
+    if (!isVisible.value || element === null) return
+    const made = new Plot(element, props, (index) => {
+      cursor.value = index
+    })
+    plot.current = made
+    return () => {
+      made.destroy()
+      plot.current = undefined
+    }
+  }, [isVisible.value, isDark.value, props.series, props.height])
+  useSignalEffect(() => {
+    void drawn.value
+    plot.current?.draw(redraw)
+  })
+  return cursor
 }

@@ -19,7 +19,7 @@ export const Mark = ({ tone }: { readonly tone: Tone }): VNode => (
   </svg>
 )
 
-const toneOf = (status: Api.Status): Tone => status === "healthy" ? "ok" : status === "degraded" ? "warn" : "bad"
+export const toneOf = (status: Api.Status): Tone => status === "healthy" ? "ok" : status === "degraded" ? "warn" : "bad"
 
 export const toneOfLevel = (level: Level | "critical"): Tone =>
   level === "good" ? "ok" : level === "warning" ? "warn" : level === "info" ? "info" : "bad"

@@ -6,8 +6,8 @@ import { Mark, toneOfLevel } from "./StatusMark.tsx"
 export const Warnings = ({ warnings }: { readonly warnings: ReadonlyArray<Api.Warning> }): VNode | null =>
   warnings.length === 0 ? null : (
     <ul class="warnings" aria-label="Warnings">
-      {warnings.map(({ about, level, message, remedy }) => (
-        <li key={about} class={level === "critical" ? "bad" : "warn"}>
+      {warnings.map(({ level, message, remedy }, index) => (
+        <li key={index} class={level === "critical" ? "bad" : "warn"}>
           <Mark tone={toneOfLevel(level)} />
           <div>
             <strong>{message}</strong>

@@ -5,6 +5,7 @@ import { useRef } from "preact/hooks"
 import type { Row, Sort, SortKey } from "../connections.ts"
 import { canAct, retire } from "../deeds.ts"
 import { age, count, millis } from "../format.ts"
+import { Gap } from "../parts/Gap.tsx"
 import { useRows } from "../parts/useRows.ts"
 import { linkTo } from "../route.ts"
 
@@ -56,13 +57,11 @@ export const ConnectionRows = ({ isRead, rows, sort, withPool }: Props): VNode =
           </tr>
         </thead>
         <tbody>
-          {from > 0 && <tr class="gap" aria-hidden="true" style={{ height: `${from * rowHeight}px` }} />}
+          <Gap height={from * rowHeight} />
           {rows.slice(from, to).map((row, index) => (
             <Line key={row.key} row={row} index={from + index + 2} withPool={withPool} />
           ))}
-          {to < rows.length && (
-            <tr class="gap" aria-hidden="true" style={{ height: `${(rows.length - to) * rowHeight}px` }} />
-          )}
+          <Gap height={(rows.length - to) * rowHeight} />
         </tbody>
       </table>
       {rows.length === 0 && <p class="empty">{isRead ? "No connection." : "Reading …"}</p>}

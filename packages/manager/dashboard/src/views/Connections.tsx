@@ -1,5 +1,5 @@
 /** The table of connections, of one pool or of all. */
-import { useComputed, useSignal } from "@preact/signals"
+import { type Signal, useComputed, useSignal } from "@preact/signals"
 import type { VNode } from "preact"
 import { useEffect, useRef } from "preact/hooks"
 import { matches, type Row, type Sort, sorted, watchConnections } from "../connections.ts"
@@ -17,18 +17,10 @@ const states = ["used", "idle", "checking", "opening", "closing"] as const
 
 export const Connections = ({ pool }: Props): VNode => {
   const section = useRef<HTMLElement>(null)
-  const isVisible = useVisible(section)
-  const rows = useSignal<ReadonlyArray<Row> | undefined>(undefined)
+  const rows = useConnections(pool, useVisible(section))
   const text = useSignal("")
   const state = useSignal("")
   const sort = useSignal<Sort>({ by: pool === undefined ? "pool" : "id", isDescending: false })
-  const names = pool === undefined ? pools.value.map(({ name }) => name) : [pool]
-  useEffect(() => {
-    if (!isVisible.value) return
-    return watchConnections(names, (read) => {
-      rows.value = read
-    })
-  }, [isVisible.value, names.join("\n")])
   const shown = useComputed(() => {
     const wanted = text.value.trim().toLowerCase()
     const matching = (rows.value ?? []).filter((row) =>
@@ -61,4 +53,20 @@ export const Connections = ({ pool }: Props): VNode => {
       <ConnectionRows rows={shown.value} sort={sort} withPool={pool === undefined} isRead={rows.value !== undefined} />
     </section>
   )
+}
+
+/** The connections of one pool or of all, read as long as somebody sees them; `undefined` before the first time. */
+const useConnections = (
+  pool: string | undefined,
+  isVisible: Signal<boolean>
+): Signal<ReadonlyArray<Row> | undefined> => {
+  const rows = useSignal<ReadonlyArray<Row> | undefined>(undefined)
+  const names = pool === undefined ? pools.value.map(({ name }) => name) : [pool]
+  useEffect(() => {
+    if (!isVisible.value) return
+    return watchConnections(names, (read) => {
+      rows.value = read
+    })
+  }, [isVisible.value, names.join("\n")])
+  return rows
 }

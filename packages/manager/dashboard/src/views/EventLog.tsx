@@ -2,27 +2,21 @@
 import { type Signal, useComputed, useSignal } from "@preact/signals"
 import type { VNode } from "preact"
 import { useRef } from "preact/hooks"
-import { tags, wordsOf } from "../eventText.ts"
+import { type Filter, makeFilter } from "../eventFilter.ts"
 import { count, plural, time } from "../format.ts"
-import { withLeases } from "../link.ts"
 import { type Entry, log, logChanged } from "../log.ts"
 import { Mark, toneOfLevel } from "../parts/StatusMark.tsx"
 import { isNarrow } from "../parts/isNarrow.ts"
+import { Gap } from "../parts/Gap.tsx"
 import { useRows } from "../parts/useRows.ts"
-import { pools } from "../store.ts"
 import { EventDetail } from "./EventDetail.tsx"
+import { EventFilters } from "./EventFilters.tsx"
 
 interface Props {
   /** Only those of this pool. */
   readonly pool?: string
   /** With fewer filters, beside other things. */
   readonly isBrief?: boolean
-}
-
-interface Filter {
-  readonly pool: string
-  readonly kind: string
-  readonly text: string
 }
 
 /** px, as in the style sheet */
@@ -56,7 +50,7 @@ export const EventLog = ({ isBrief = false, pool }: Props): VNode => {
           {pausedAt.value === undefined ? "Hold" : missed === 0 ? "Go on" : `Go on (${plural(missed, "new", "new")})`}
         </button>
       </div>
-      <Filters filter={filter} isBrief={isBrief} hasPool={pool === undefined} />
+      <EventFilters filter={filter} isBrief={isBrief} hasPool={pool === undefined} />
       <List
         entries={matching.value}
         selected={selected}
@@ -64,81 +58,6 @@ export const EventLog = ({ isBrief = false, pool }: Props): VNode => {
       />
       {selected.value !== undefined && <EventDetail entry={selected.value} close={() => selected.value = undefined} />}
     </section>
-  )
-}
-
-const makeFilter = ({ kind, pool, text }: Filter): (entry: Entry) => boolean => {
-  const wanted = text.trim().toLowerCase()
-  return (entry) => {
-    const { event } = entry
-    if (pool !== "" && "pool" in event && event.pool !== pool) return false
-    if (kind === "problems" && !isProblem(entry)) return false
-    if (kind === "notable" && (entry.text.level === "info" && routine.has(event._tag))) return false
-    if (kind !== "" && kind !== "problems" && kind !== "notable" && event._tag !== kind) return false
-    return wanted === "" || textOf(entry).includes(wanted)
-  }
-}
-
-/** What happens all day in a pool that is well. */
-const routine: ReadonlySet<string> = new Set(["Acquired", "Released", "Opened", "Retired", "Closed", "HealthChecked"])
-
-const isProblem = ({ text: { level } }: Entry): boolean => level === "warning" || level === "bad"
-
-const textOf = ({ event, text }: Entry): string =>
-  `${"pool" in event ? event.pool : ""} ${wordsOf(event._tag)} ${text.text}`.toLowerCase()
-
-interface FiltersProps {
-  readonly filter: Signal<Filter>
-  readonly isBrief: boolean
-  readonly hasPool: boolean
-}
-
-const Filters = ({ filter, hasPool, isBrief }: FiltersProps): VNode => {
-  const set = (change: Partial<Filter>): void => {
-    filter.value = { ...filter.value, ...change }
-  }
-  return (
-    <div class="filters">
-      {hasPool && !isBrief && (
-        <select
-          aria-label="Events of pool"
-          value={filter.value.pool}
-          onChange={(e) => set({ pool: e.currentTarget.value })}
-        >
-          <option value="">All pools</option>
-          {pools.value.map(({ name }) => <option key={name} value={name}>{name}</option>)}
-        </select>
-      )}
-      <select
-        aria-label="Kind of events"
-        value={filter.value.kind}
-        onChange={(e) => set({ kind: e.currentTarget.value })}
-      >
-        <option value="">All kinds</option>
-        <option value="notable">All but routine</option>
-        <option value="problems">Problems</option>
-        {tags.map((tag) => <option key={tag} value={tag}>{wordsOf(tag)}</option>)}
-      </select>
-      <input
-        type="search"
-        aria-label="Find in events"
-        placeholder="Find"
-        value={filter.value.text}
-        onInput={(e) => set({ text: e.currentTarget.value })}
-      />
-      {!isBrief && (
-        <label class="check" title="There may be very many of them">
-          <input
-            type="checkbox"
-            checked={withLeases.value}
-            onChange={(e) => {
-              withLeases.value = e.currentTarget.checked
-            }}
-          />
-          Each lease
-        </label>
-      )}
-    </div>
   )
 }
 
@@ -171,13 +90,11 @@ const List = ({ entries, pool, selected }: ListProps): VNode => {
           </tr>
         </thead>
         <tbody>
-          {from > 0 && <tr class="gap" aria-hidden="true" style={{ height: `${from * rowHeight}px` }} />}
+          <Gap height={from * rowHeight} />
           {entries.slice(from, to).map((entry, index) => (
             <Row key={entry.key} entry={entry} index={from + index + 2} selected={selected} pool={pool} />
           ))}
-          {to < entries.length && (
-            <tr class="gap" aria-hidden="true" style={{ height: `${(entries.length - to) * rowHeight}px` }} />
-          )}
+          <Gap height={(entries.length - to) * rowHeight} />
         </tbody>
       </table>
       {entries.length === 0 && <p class="empty">{log.length === 0 ? "Nothing yet." : "No event matches."}</p>}

@@ -1,5 +1,6 @@
 /** One pool of many. */
 import type { VNode } from "preact"
+import type * as Api from "../../../src/MonitoringApi.ts"
 import { compact, count, millis, percent } from "../format.ts"
 import { Actions } from "../parts/Actions.tsx"
 import { ConnectionsChart, WaitChart } from "../parts/charts.tsx"
@@ -13,8 +14,7 @@ import type { PoolModel } from "../store.ts"
 export const PoolCard = ({ pool }: { readonly pool: PoolModel }): VNode => {
   const { kind, name, series } = pool
   const now = pool.now.value
-  const { health, stats } = pool.read.value
-  const { counts, wait } = stats
+  const { health, stats: { wait } } = pool.read.value
   return (
     <article class={`card panel ${now.status}`} data-pool={name} aria-label={name}>
       <header>
@@ -39,24 +39,27 @@ export const PoolCard = ({ pool }: { readonly pool: PoolModel }): VNode => {
       <Warnings warnings={health.warnings} />
       <ConnectionsChart series={series} height={84} />
       <WaitChart series={series} height={70} />
-      <dl class="facts small">
-        <Fact name="leases">{compact(counts.acquiredAtOnce + counts.acquiredAfterWaiting)}</Fact>
-        <Fact name="waited" hint="Leases that had to wait">{compact(counts.acquiredAfterWaiting)}</Fact>
-        <Fact name="timed out" tone={counts.timedOut > 0 ? "warn" : undefined}>{compact(counts.timedOut)}</Fact>
-        <Fact name="refused" tone={counts.refused > 0 ? "warn" : undefined}>{compact(counts.refused)}</Fact>
-        <Fact name="retired">{compact(Object.values(counts.retired).reduce((sum, n) => sum + n, 0))}</Fact>
-        <Fact name="opened">{compact(counts.opened)}</Fact>
-        <Fact name="dials failed" tone={counts.failedToOpen > 0 ? "warn" : undefined}>
-          {compact(counts.failedToOpen)}
-        </Fact>
-        <Fact name="failed" hint="Share of failed acquisitions and dials since the start">
-          {percent(health.errorRate)}
-        </Fact>
-      </dl>
+      <Totals {...pool.read.value} />
       <Actions pool={pool} />
     </article>
   )
 }
+
+/** What was counted since the start. */
+const Totals = ({ health, stats: { counts } }: Api.Pool): VNode => (
+  <dl class="facts small">
+    <Fact name="leases">{compact(counts.acquiredAtOnce + counts.acquiredAfterWaiting)}</Fact>
+    <Fact name="waited" hint="Leases that had to wait">{compact(counts.acquiredAfterWaiting)}</Fact>
+    <Fact name="timed out" tone={counts.timedOut > 0 ? "warn" : undefined}>{compact(counts.timedOut)}</Fact>
+    <Fact name="refused" tone={counts.refused > 0 ? "warn" : undefined}>{compact(counts.refused)}</Fact>
+    <Fact name="retired">{compact(Object.values(counts.retired).reduce((sum, n) => sum + n, 0))}</Fact>
+    <Fact name="opened">{compact(counts.opened)}</Fact>
+    <Fact name="dials failed" tone={counts.failedToOpen > 0 ? "warn" : undefined}>{compact(counts.failedToOpen)}</Fact>
+    <Fact name="failed" hint="Share of failed acquisitions and dials since the start">
+      {percent(health.errorRate)}
+    </Fact>
+  </dl>
+)
 
 const Of = ({ part, whole }: { readonly part: number; readonly whole: number }): VNode => (
   <>

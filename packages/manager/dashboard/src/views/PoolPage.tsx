@@ -29,52 +29,26 @@ export const PoolPage = ({ name }: { readonly name: string }): VNode => {
   )
 }
 
-const Page = ({ pool }: { readonly pool: PoolModel }): VNode => {
-  const { kind, name, series } = pool
-  const now = pool.now.value
-  const { config, health, stats } = pool.read.value
+interface Props {
+  readonly pool: PoolModel
+}
+
+const Page = ({ pool }: Props): VNode => {
+  const { kind, name } = pool
+  const { state, status } = pool.now.value
+  const { config, stats } = pool.read.value
   return (
     <div class="page">
       <header class="title">
         <h1>{name}</h1>
         <span class="kind">{kind}</span>
-        <StateMark state={now.state} />
-        <StatusMark status={now.status} />
+        <StateMark state={state} />
+        <StatusMark status={status} />
         <span class="space" />
         <Actions pool={pool} />
       </header>
-      <section class="panel" aria-label="Now">
-        <LimitBar {...now} label={`Used connections of ${name}`} />
-        <dl class="facts lead">
-          <Fact name="used">
-            {count(now.used)}
-            <small>/{count(now.limit)}</small>
-          </Fact>
-          <Fact name="idle">{count(now.idle)}</Fact>
-          <Fact name="pending" tone={now.pending > 0 ? "warn" : undefined}>{count(now.pending)}</Fact>
-          <Fact name="opening">{count(now.opening)}</Fact>
-          <Fact name="closing">{count(stats.closing)}</Fact>
-          <Fact name="oldest waiter">{millis(stats.oldestWaiter)}</Fact>
-          <Fact name="leases/s">{pool.sample.value === undefined ? "–" : rate(pool.sample.value.acquireRate)}</Fact>
-          <Fact name="breaker" tone={now.breaker === "open" ? "bad" : undefined}>{now.breaker}</Fact>
-          <Fact name="score">{health.score}</Fact>
-        </dl>
-        <Warnings warnings={health.warnings} />
-      </section>
-      <section class="charts" aria-label="The last minutes">
-        <div class="panel">
-          <ConnectionsChart series={series} height={190} />
-        </div>
-        <div class="panel">
-          <WaitChart series={series} height={190} />
-        </div>
-        <div class="panel">
-          <RateChart series={series} height={130} />
-        </div>
-        <div class="panel">
-          <FailureChart series={series} height={130} />
-        </div>
-      </section>
+      <Now pool={pool} />
+      <Charts pool={pool} />
       <Connections pool={name} />
       <div class="tables">
         <TimingsTable stats={stats} />
@@ -89,3 +63,46 @@ const Page = ({ pool }: { readonly pool: PoolModel }): VNode => {
     </div>
   )
 }
+
+const Now = ({ pool }: Props): VNode => {
+  const now = pool.now.value
+  const sample = pool.sample.value
+  const { health, stats } = pool.read.value
+  return (
+    <section class="panel" aria-label="Now">
+      <LimitBar {...now} label={`Used connections of ${pool.name}`} />
+      <dl class="facts lead">
+        <Fact name="used">
+          {count(now.used)}
+          <small>/{count(now.limit)}</small>
+        </Fact>
+        <Fact name="idle">{count(now.idle)}</Fact>
+        <Fact name="pending" tone={now.pending > 0 ? "warn" : undefined}>{count(now.pending)}</Fact>
+        <Fact name="opening">{count(now.opening)}</Fact>
+        <Fact name="closing">{count(stats.closing)}</Fact>
+        <Fact name="oldest waiter">{millis(stats.oldestWaiter)}</Fact>
+        <Fact name="leases/s">{sample === undefined ? "–" : rate(sample.acquireRate)}</Fact>
+        <Fact name="breaker" tone={now.breaker === "open" ? "bad" : undefined}>{now.breaker}</Fact>
+        <Fact name="score">{health.score}</Fact>
+      </dl>
+      <Warnings warnings={health.warnings} />
+    </section>
+  )
+}
+
+const Charts = ({ pool: { series } }: Props): VNode => (
+  <section class="charts" aria-label="The last minutes">
+    <div class="panel">
+      <ConnectionsChart series={series} height={190} />
+    </div>
+    <div class="panel">
+      <WaitChart series={series} height={190} />
+    </div>
+    <div class="panel">
+      <RateChart series={series} height={130} />
+    </div>
+    <div class="panel">
+      <FailureChart series={series} height={130} />
+    </div>
+  </section>
+)

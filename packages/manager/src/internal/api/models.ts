@@ -1,0 +1,251 @@
+/**
+ * What the monitoring routes tell of one pool: its numbers, health, options and connections.
+ */
+import * as Schema from "effect/Schema"
+import { Limit, Text } from "./parts.ts"
+
+/** @category models @since 0.1.0 */
+export const Status = Schema.Literals(["healthy", "degraded", "unhealthy"])
+/** @category models @since 0.1.0 */
+export type Status = typeof Status.Type
+
+/** @category models @since 0.1.0 */
+export const PoolState = Schema.Literals(["open", "paused", "draining", "closed"])
+/** @category models @since 0.1.0 */
+export type PoolState = typeof PoolState.Type
+
+/** What a pool is for: it names the metrics. @category models @since 0.1.0 */
+export const Kind = Schema.Literals(["db", "redis", "http", "websocket", "service"])
+/** @category models @since 0.1.0 */
+export type Kind = typeof Kind.Type
+
+/** A distribution of durations since the pool was made. @category models @since 0.1.0 */
+export const Timing = Schema.Struct({
+  count: Schema.Finite,
+  mean: Schema.Finite,
+  p50: Schema.Finite,
+  p95: Schema.Finite,
+  p99: Schema.Finite,
+  max: Schema.Finite
+})
+/** @category models @since 0.1.0 */
+export type Timing = typeof Timing.Type
+
+/** Counts since the pool was made; none of them ever falls. @category models @since 0.1.0 */
+export const Counts = Schema.Struct({
+  acquiredAtOnce: Schema.Finite,
+  acquiredAfterWaiting: Schema.Finite,
+  timedOut: Schema.Finite,
+  refused: Schema.Finite,
+  interrupted: Schema.Finite,
+  failed: Schema.Finite,
+  ended: Schema.Struct({
+    success: Schema.Finite,
+    failure: Schema.Finite,
+    defect: Schema.Finite,
+    interrupt: Schema.Finite
+  }),
+  opened: Schema.Finite,
+  closed: Schema.Finite,
+  failedToOpen: Schema.Finite,
+  closesTimedOut: Schema.Finite,
+  retired: Schema.Struct({
+    idle: Schema.Finite,
+    lifetime: Schema.Finite,
+    ended: Schema.Finite,
+    broken: Schema.Finite,
+    invalid: Schema.Finite,
+    invalidated: Schema.Finite,
+    superseded: Schema.Finite,
+    shutdown: Schema.Finite
+  }),
+  validated: Schema.Finite,
+  failedToValidate: Schema.Finite,
+  failedToReset: Schema.Finite,
+  leaksSuspected: Schema.Finite
+})
+/** @category models @since 0.1.0 */
+export type Counts = typeof Counts.Type
+
+/** The numbers of a pool at one moment. @category models @since 0.1.0 */
+export const Stats = Schema.Struct({
+  name: Schema.String,
+  state: PoolState,
+  /** `opening + idle + checking + used + closing`: what counts against the limit. */
+  total: Schema.Finite,
+  used: Schema.Finite,
+  idle: Schema.Finite,
+  /** Callers that wait. */
+  pending: Schema.Finite,
+  opening: Schema.Finite,
+  checking: Schema.Finite,
+  closing: Schema.Finite,
+  minConnections: Schema.Finite,
+  maxConnections: Schema.Finite,
+  /** The live limit, at most `maxConnections`. */
+  limit: Schema.Finite,
+  /** `used` as a share of `limit`, 0 to 100. */
+  utilization: Schema.Finite,
+  oldestWaiter: Schema.Finite,
+  breaker: Schema.Literals(["closed", "open"]),
+  counts: Counts,
+  /** How long callers waited for a connection. */
+  wait: Timing,
+  /** How long borrowers held a connection. */
+  use: Timing,
+  /** How long dials took. */
+  open: Timing,
+  validate: Timing,
+  /** How long closed connections had lived. */
+  lifetime: Timing
+})
+/** @category models @since 0.1.0 */
+export type Stats = typeof Stats.Type
+
+/** One thing that is not well with a pool: the number, the rule and the remedy. @category models @since 0.1.0 */
+export const Warning = Schema.Struct({
+  pool: Schema.String,
+  about: Schema.Literals([
+    "utilization",
+    "queue",
+    "wait",
+    "connect",
+    "breaker",
+    "failures",
+    "validation",
+    "leak",
+    "closed",
+    "upstream"
+  ]),
+  level: Schema.Literals(["warning", "critical"]),
+  value: Schema.Finite,
+  message: Schema.String,
+  remedy: Schema.String
+})
+/** @category models @since 0.1.0 */
+export type Warning = typeof Warning.Type
+
+/** The health of one pool. @category models @since 0.1.0 */
+export const PoolHealth = Schema.Struct({
+  status: Status,
+  /** 0 (unhealthy) to 100 (nothing to say). */
+  score: Schema.Finite,
+  utilization: Schema.Finite,
+  /** Mean wait for a connection since the pool was made, ms. */
+  responseTime: Schema.Finite,
+  /** Share of failed acquisitions and dials since the pool was made, 0 to 1. */
+  errorRate: Schema.Finite,
+  warnings: Schema.Array(Warning)
+})
+/** @category models @since 0.1.0 */
+export type PoolHealth = typeof PoolHealth.Type
+
+/** The options of a pool as they are in force. Durations in ms. @category models @since 0.1.0 */
+export const Config = Schema.Struct({
+  minConnections: Schema.Finite,
+  maxConnections: Schema.Finite,
+  acquireTimeout: Schema.Finite,
+  connectTimeout: Schema.Finite,
+  validateTimeout: Schema.Finite,
+  resetTimeout: Schema.Finite,
+  closeTimeout: Schema.Finite,
+  drainTimeout: Schema.Finite,
+  idleTimeout: Schema.Finite,
+  maxLifetime: Schema.Finite,
+  maxLifetimeJitter: Schema.Finite,
+  maxUses: Limit,
+  freshnessWindow: Schema.Finite,
+  pendingLimit: Schema.Finite,
+  connectRate: Schema.Finite,
+  breaker: Schema.Struct({
+    failureRate: Schema.Finite,
+    minimumDials: Schema.Finite,
+    openDuration: Schema.Finite
+  }),
+  leakTimeout: Schema.Finite,
+  reclaimTimeout: Limit,
+  slowAcquireTimeout: Schema.Finite,
+  startup: Schema.Literals(["failFast", "lazy"]),
+  startupTimeout: Schema.Finite,
+  eventBuffer: Schema.Finite,
+  metrics: Schema.Boolean
+})
+/** @category models @since 0.1.0 */
+export type Config = typeof Config.Type
+
+/** What happened around one moment, for a chart. @category models @since 0.1.0 */
+export const Sample = Schema.Struct({
+  at: Schema.Finite,
+  state: PoolState,
+  status: Status,
+  breaker: Schema.Literals(["closed", "open"]),
+  used: Schema.Finite,
+  idle: Schema.Finite,
+  pending: Schema.Finite,
+  opening: Schema.Finite,
+  total: Schema.Finite,
+  limit: Schema.Finite,
+  /** Leases begun per second since the sample before. */
+  acquireRate: Schema.Finite,
+  /** Share of failed acquisitions and dials since the sample before, 0 to 1. */
+  failureRate: Schema.Finite,
+  /**
+   * Waits for a connection over the last samples, ms, read from the buckets of the pool's metrics; `null` while nobody
+   * asked for one, and where a pool has its metrics switched off.
+   */
+  wait: Schema.NullOr(Schema.Struct({ p50: Schema.Finite, p95: Schema.Finite, p99: Schema.Finite }))
+})
+/** @category models @since 0.1.0 */
+export type Sample = typeof Sample.Type
+
+/** Everything about a pool. @category models @since 0.1.0 */
+export const Pool = Schema.Struct({
+  name: Schema.String,
+  kind: Kind,
+  stats: Stats,
+  health: PoolHealth,
+  config: Config
+})
+/** @category models @since 0.1.0 */
+export type Pool = typeof Pool.Type
+
+/** One connection. @category models @since 0.1.0 */
+export const Connection = Schema.Struct({
+  id: Schema.Finite,
+  state: Schema.Literals(["opening", "idle", "checking", "used", "closing"]),
+  age: Schema.Finite,
+  /** 0 unless it is idle. */
+  idleFor: Schema.Finite,
+  /** 0 unless it is lent. */
+  heldFor: Schema.Finite,
+  /** Whether a lease has had it longer than `leakTimeout`. */
+  isLeakSuspected: Schema.Boolean,
+  uses: Schema.Finite,
+  errors: Schema.Finite,
+  /** The label of the lease that holds it. */
+  label: Text,
+  /** What the connector says of it, such as `pid`. */
+  tags: Schema.Record(Schema.String, Schema.String),
+  /** What it runs, cut to 100 characters. */
+  activity: Text
+})
+/** @category models @since 0.1.0 */
+export type Connection = typeof Connection.Type
+
+/** Who holds a connection. @category models @since 0.1.0 */
+export const Holder = Schema.Struct({ connection: Schema.Finite, label: Text, held: Schema.Finite })
+/** @category models @since 0.1.0 */
+export type Holder = typeof Holder.Type
+
+/** What a drain did. @category models @since 0.1.0 */
+export const DrainReport = Schema.Struct({
+  took: Schema.Finite,
+  served: Schema.Finite,
+  refused: Schema.Finite,
+  returned: Schema.Finite,
+  abandoned: Schema.Array(Holder),
+  closed: Schema.Finite,
+  closesTimedOut: Schema.Finite
+})
+/** @category models @since 0.1.0 */
+export type DrainReport = typeof DrainReport.Type

@@ -1,0 +1,108 @@
+/**
+ * What the stream of the monitoring routes sends.
+ */
+import * as Schema from "effect/Schema"
+import { Alert, Fleet } from "./answers.ts"
+import { DrainReport, Sample } from "./models.ts"
+import { Text } from "./parts.ts"
+
+const RetireReason = Schema.Literals([
+  "idle",
+  "lifetime",
+  "ended",
+  "broken",
+  "invalid",
+  "invalidated",
+  "superseded",
+  "shutdown"
+])
+
+const common = { pool: Schema.String, at: Schema.Finite }
+const ofConnection = { ...common, connection: Schema.Finite }
+const failed = { ...ofConnection, cause: Schema.String }
+
+/**
+ * Everything that can happen in a pool. A `cause` is the message of an error, on one line and cut.
+ *
+ * @category events
+ * @since 0.1.0
+ */
+export const PoolEvent = Schema.Union([
+  Schema.TaggedStruct("Opened", { ...ofConnection, took: Schema.Finite }),
+  Schema.TaggedStruct("OpenFailed", { ...failed, attempt: Schema.Finite, retryIn: Schema.Finite }),
+  Schema.TaggedStruct("Acquired", { ...ofConnection, label: Text, waited: Schema.Finite }),
+  Schema.TaggedStruct("Released", {
+    ...ofConnection,
+    label: Text,
+    held: Schema.Finite,
+    end: Schema.Literals(["success", "failure", "defect", "interrupt"])
+  }),
+  Schema.TaggedStruct("AcquiredSlowly", { ...ofConnection, label: Text, waited: Schema.Finite }),
+  Schema.TaggedStruct("AcquireTimedOut", { ...common, label: Text, waited: Schema.Finite }),
+  Schema.TaggedStruct("ValidateFailed", failed),
+  Schema.TaggedStruct("ResetFailed", failed),
+  Schema.TaggedStruct("Retired", { ...ofConnection, because: RetireReason }),
+  Schema.TaggedStruct("Closed", { ...ofConnection, lived: Schema.Finite }),
+  Schema.TaggedStruct("CloseFailed", failed),
+  Schema.TaggedStruct("LeakSuspected", {
+    ...ofConnection,
+    label: Text,
+    held: Schema.Finite,
+    takenAt: Schema.Array(Schema.String)
+  }),
+  Schema.TaggedStruct("LeakEnded", { ...ofConnection, label: Text, held: Schema.Finite }),
+  Schema.TaggedStruct("BreakerOpened", { ...common, retryAfter: Schema.Finite }),
+  Schema.TaggedStruct("BreakerClosed", common),
+  /** The breaker that pools share could not be read or written; dials go on without it. */
+  Schema.TaggedStruct("BreakerStoreFailed", { ...common, cause: Schema.String }),
+  Schema.TaggedStruct("HealthChecked", { ...common, checked: Schema.Finite, failed: Schema.Finite }),
+  Schema.TaggedStruct("Paused", common),
+  Schema.TaggedStruct("Resumed", common),
+  Schema.TaggedStruct("AllRetired", { ...common, generation: Schema.Finite }),
+  Schema.TaggedStruct("LimitChanged", { ...common, limit: Schema.Finite }),
+  Schema.TaggedStruct("DrainStarted", common),
+  Schema.TaggedStruct("Drained", { ...common, report: DrainReport }),
+  Schema.TaggedStruct("ClockLeapt", { ...common, by: Schema.Finite }),
+  /** Only of a pool that balances over others; `upstream` is the name of one of those. */
+  Schema.TaggedStruct("UpstreamEjected", {
+    ...common,
+    upstream: Schema.String,
+    because: Schema.Literals(["consecutiveFailures", "failureRate"]),
+    forMillis: Schema.Finite
+  }),
+  Schema.TaggedStruct("UpstreamReturned", { ...common, upstream: Schema.String })
+])
+/** @category events @since 0.1.0 */
+export type PoolEvent = typeof PoolEvent.Type
+
+/**
+ * What the stream sends. `_tag` is the field `event` of the server-sent event.
+ *
+ * @category events
+ * @since 0.1.0
+ */
+export const Message = Schema.Union([
+  /** Always the first. */
+  Schema.TaggedStruct("Hello", {
+    at: Schema.Finite,
+    /** Changes with each start of the server. */
+    instance: Schema.String,
+    /** Whether the routes that change something exist. */
+    actions: Schema.Boolean,
+    heartbeat: Schema.Finite,
+    sampleInterval: Schema.Finite
+  }),
+  /** What happened between `Last-Event-ID` and now is not known any more: read `/pools` and `/alerts` again. */
+  Schema.TaggedStruct("Gap", { at: Schema.Finite }),
+  Schema.TaggedStruct("Happened", { event: PoolEvent }),
+  Schema.TaggedStruct("AlertRaised", { alert: Alert }),
+  Schema.TaggedStruct("AlertCleared", { alert: Alert }),
+  /** Has no `id`: the next one makes up for a lost one. */
+  Schema.TaggedStruct("Sampled", {
+    at: Schema.Finite,
+    fleet: Fleet,
+    pools: Schema.Array(Schema.Struct({ name: Schema.String, sample: Sample }))
+  })
+])
+/** @category events @since 0.1.0 */
+export type Message = typeof Message.Type
