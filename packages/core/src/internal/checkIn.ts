@@ -66,7 +66,7 @@ const partFrom = (
 ): undefined => {
   if (lease.isStarted) {
     revoke(state, connection, lease)
-    judge(state, connection, exit)
+    if (connection.state !== "closing") judge(state, connection, exit)
   }
   if (state.waiters.head?.isShared === true) state.changed()
   return undefined
@@ -131,7 +131,8 @@ const resetBy = (state: PoolState, connection: Pooled, reset: Effect.Effect<unkn
   return Effect.map(Effect.exit(limited(reset, limit)), (exit) => {
     if (connection.state === "closing") return
     const now = state.time.now()
-    if (Exit.isFailure(exit)) {
+    if (Exit.isFailure(exit) && hasEnded(connection)) retire(state, connection, "ended")
+    else if (Exit.isFailure(exit)) {
       const cause = Cause.squash(exit.cause)
       state.counts.failedToReset++
       emit(state, { _tag: "ResetFailed", connection: connection.id, cause })

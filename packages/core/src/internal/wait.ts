@@ -2,7 +2,7 @@
  * Waiting in turn: the callers' queue, its deadline, and the ways out of it.
  */
 import * as Effect from "effect/Effect"
-import { AcquireTimeout, type Holder, type PoolErrorReason } from "../PoolError.ts"
+import { AcquireTimeout, type Holder, PoolClosed, type PoolErrorReason } from "../PoolError.ts"
 import { emit } from "./events.ts"
 import { holders, stats } from "./inspect.ts"
 import { labelOf, type Lease } from "./lease.ts"
@@ -11,6 +11,8 @@ import type { PoolState } from "./state.ts"
 /** Puts a caller in the queue and suspends it until its outcome is known. */
 export const wait = (state: PoolState, lease: Lease): Effect.Effect<any, any, any> =>
   Effect.callback((resume) => {
+    // It may have given way after it was admitted: the queue of a closed pool is served by nobody.
+    if (state.phase === "closed") return resume(Effect.fail(state.error(new PoolClosed({ state: state.phase }))))
     lease.resume = resume
     lease.since = state.time.now()
     lease.isQueued = true
