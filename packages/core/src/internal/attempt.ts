@@ -13,9 +13,10 @@ export class Threw {
   }
 }
 
-export const attempt = <A, B, C>(hook: (a: A, b: B) => C, a: A, b: B): C | Threw => {
+/** `self` is whose hook it is: a connector may be an object of a class. */
+export const attempt = <A, B, C>(self: object, hook: (a: A, b: B) => C, a: A, b: B): C | Threw => {
   try {
-    return hook(a, b)
+    return hook.call(self, a, b)
   } catch (cause) {
     return new Threw(cause)
   }

@@ -66,6 +66,7 @@ const partFrom = (
 ): undefined => {
   if (lease.isStarted) {
     revoke(state, connection, lease)
+    // Closed under its borrowers: that their leases failed says nothing of the other connections.
     if (connection.state !== "closing") judge(state, connection, exit)
   }
   if (state.waiters.head?.isShared === true) state.changed()
@@ -96,7 +97,7 @@ const takeBack = (
     // Nobody can tell what an interrupted borrower was in the middle of, unless the protocol keeps sharers apart.
     if (end === "interrupt" && !lease.isShared) connection.retireBecause ??= "broken"
   } else if (whyRetire(state, connection, now) === undefined) {
-    const reset = attempt(connector.reset, connection.value, exit)
+    const reset = attempt(connector, connector.reset, connection.value, exit)
     if (reset instanceof Threw) return resetBy(state, connection, Effect.fail(reset.cause))
     if (reset !== undefined) return resetBy(state, connection, reset)
   }
@@ -107,17 +108,19 @@ const takeBack = (
 
 /** Asks the connector what the end of a lease says about the connection. */
 const judge = (state: PoolState, connection: Pooled, exit: Exit.Exit<unknown, unknown>): void => {
-  const { isBroken } = state.connector
+  const { connector } = state
+  const { isBroken } = connector
   if (isBroken === undefined || connection.isBroken || hasEnded(connection)) return
-  if (!attempt(isBroken, connection.value, exit)) return
+  if (!attempt(connector, isBroken, connection.value, exit)) return
   connection.isBroken = true
   raiseFence(state)
 }
 
 const revoke = (state: PoolState, connection: Pooled, { lent }: Lease): void => {
-  const { revoke } = state.connector
+  const { connector } = state
+  const { revoke } = connector
   if (revoke === undefined || lent === undefined) return
-  if (attempt(revoke, lent, undefined) instanceof Threw) connection.isBroken = true
+  if (attempt(connector, revoke, lent, undefined) instanceof Threw) connection.isBroken = true
 }
 
 /** A lease that ended well proves the connection, unless a doubt arose after it was lent. */
@@ -130,20 +133,23 @@ const resetBy = (state: PoolState, connection: Pooled, reset: Effect.Effect<unkn
   const limit = { step: "reset", option: "resetTimeout", millis: state.config.resetTimeout }
   return Effect.map(Effect.exit(limited(reset, limit)), (exit) => {
     if (connection.state === "closing") return
-    const now = state.time.now()
-    if (Exit.isFailure(exit) && hasEnded(connection)) retire(state, connection, "ended")
-    else if (Exit.isFailure(exit)) {
-      const cause = Cause.squash(exit.cause)
-      state.counts.failedToReset++
-      emit(state, { _tag: "ResetFailed", connection: connection.id, cause })
-      warn(state, `connection ${connection.id} could not be reset after its lease: ${describeCause(cause)}`)
-      retire(state, connection, "broken")
-    } else {
+    if (Exit.isFailure(exit)) failedToReset(state, connection, Cause.squash(exit.cause))
+    else {
+      const now = state.time.now()
       prove(state, connection, now)
       giveBack(state, connection, now)
     }
     state.changed()
   })
+}
+
+const failedToReset = (state: PoolState, connection: Pooled, cause: unknown): void => {
+  // A reset that meets the end of its connection has failed at nothing.
+  if (hasEnded(connection)) return retire(state, connection, "ended")
+  state.counts.failedToReset++
+  emit(state, { _tag: "ResetFailed", connection: connection.id, cause })
+  warn(state, `connection ${connection.id} could not be reset after its lease: ${describeCause(cause)}`)
+  retire(state, connection, "broken")
 }
 
 /**

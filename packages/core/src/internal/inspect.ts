@@ -107,7 +107,7 @@ const nothing: Inspection = { tags: {} }
 
 /** A connector that fails to describe a connection must not take the whole view down. */
 const inspectionOf = (state: PoolState, connection: Pooled): Inspection => {
-  const { inspect } = state.connector
-  if (inspect === undefined || connection.value === undefined) return nothing
-  return Result.getOrElse(Result.try(() => inspect(connection.value)), () => nothing)
+  const { connector } = state
+  if (connector.inspect === undefined || connection.value === undefined) return nothing
+  return Result.getOrElse(Result.try(() => connector.inspect!(connection.value)), () => nothing)
 }

@@ -130,8 +130,8 @@ const end = (balancer: Balancer, trip: Trip, exit: Exit.Exit<unknown, unknown>):
   return undefined
 }
 
-const judge = ({ settings: { classify } }: Balancer, exit: Exit.Exit<unknown, unknown>): Outcome => {
-  const outcome = attempt(classify, exit, undefined)
+const judge = ({ settings }: Balancer, exit: Exit.Exit<unknown, unknown>): Outcome => {
+  const outcome = attempt(settings, settings.classify, exit, undefined)
   // Whoever can't judge a lease has nothing against the upstream.
   return outcome instanceof Threw ? "ignore" : outcome
 }

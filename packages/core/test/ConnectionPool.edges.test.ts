@@ -6,7 +6,7 @@ import { advance, captureLogs, type Log, settle } from "./utils/bench.ts"
 
 const id = ({ id }: { readonly id: number }) => Effect.succeed(id)
 
-describe("ConnectionPool: found in the path of a lease", () => {
+describe("ConnectionPool: at the edges of a lease", () => {
   it.effect("a connection that ends in good order while it is reset alarms nobody", () =>
     Effect.gen(function*() {
       const fake = FakeConnector.make()
