@@ -14,6 +14,9 @@ import type { Session } from "./session.ts"
 export const make = (kit: Kit, timer: QueryTimer | undefined): Connector<Session, Lease> => ({
   connect: (signals) => dial(kit.settings, signals),
   sharers: kit.settings.sharing,
+  // The server runs the statements of a connection one after the other. Filling one before the next is taken would save
+  // writes, but keep all others waiting for a slow statement while there are idle connections.
+  joins: "idle",
   ...lending(kit, timer),
   ...care
 })
