@@ -11,7 +11,7 @@ import type { Connector } from "@effect-pools/core/Connector"
 import { InvalidOption } from "@effect-pools/core/PoolError"
 import * as Effect from "effect/Effect"
 import type * as Reactivity from "effect/reactivity/Reactivity"
-import { make as makeConnector } from "./internal/connector.ts"
+import { makeLendingClients } from "./internal/connector.ts"
 import * as Kit from "./internal/kit.ts"
 import * as Options from "./internal/options.ts"
 import type { Session } from "./internal/session.ts"
@@ -55,5 +55,5 @@ export const make = Effect.fnUntraced(function*(
   const name = options.name ?? "postgres"
   const { connection } = yield* Effect.fromResult(Options.check(options, name))
   const kit = yield* Kit.make(name, connection)
-  return makeConnector(kit, undefined)
+  return makeLendingClients(kit)
 })

@@ -197,31 +197,22 @@ type Operations<Self> = Pick<PostgresPoolClass<Self, string>, "query" | "stream"
 type AnyEffect = Effect.Effect<unknown, unknown, unknown>
 
 const operations = <Self>(tag: Context.Service<Self, Runtime.Pool>): Operations<Self> => {
-  const runtime = Effect.flatMap(tag, Runtime.of)
+  const use = <A, E, R>(f: (runtime: Runtime.Runtime) => Effect.Effect<A, E, R>) =>
+    Effect.flatMap(tag, (pool) => Runtime.use(pool, f))
   return {
     query:
       ((first: TemplateStringsArray | ((sql: Statement.Constructor) => AnyEffect), ...args: Array<unknown>) =>
-        Effect.flatMap(
-          runtime,
-          ({ sql }) => typeof first === "function" ? first(sql) : sql(first, ...args)
-        )) as Operations<
-          Self
-        >["query"],
+        use(({ sql }) => typeof first === "function" ? first(sql) : sql(first, ...args))) as Operations<Self>["query"],
     stream: <A, E, R>(f: (sql: PostgresConnection) => Stream.Stream<A, E, R>) =>
       // `Self` is no scope, but the compiler can't know that of a type parameter.
       Stream.unwrap(
-        Effect.map(Effect.flatMap(runtime, ({ bare, kit }) => Runtime.held(kit, bare)), f)
+        use(({ bare, kit }) => Effect.map(Runtime.held(kit, bare), (lease) => f(lease.lent)))
       ) as Stream.Stream<A, E | PoolError, R | Self>,
     transaction: <A, E, R>(
       body: Effect.Effect<A, E, R> | ((sql: PostgresConnection) => Effect.Effect<A, E, R>),
       options: TransactionOptions = {}
-    ) =>
-      Effect.flatMap(
-        runtime,
-        ({ bare, kit }) => Transaction.run(kit, bare, Effect.isEffect(body) ? () => body : body, options)
-      ),
-    listen: (channel) => Stream.unwrap(Effect.map(runtime, ({ listen }) => listen(channel))),
-    notify: (channel, payload) =>
-      Effect.flatMap(runtime, ({ sql }) => Effect.asVoid(sql`SELECT pg_notify(${channel}, ${payload})`))
+    ) => use(({ bare, kit }) => Transaction.run(kit, bare, Effect.isEffect(body) ? () => body : body, options)),
+    listen: (channel) => Stream.unwrap(use(({ listen }) => Effect.succeed(listen(channel)))),
+    notify: (channel, payload) => use(({ sql }) => Effect.asVoid(sql`SELECT pg_notify(${channel}, ${payload})`))
   }
 }

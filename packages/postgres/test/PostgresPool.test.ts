@@ -233,6 +233,31 @@ describe("PostgresPool", () => {
       assert.isTrue(isMisuse(exit))
     }).pipe(Effect.provide(Db.layerTest(() => []))))
 
+  it.effect("a borrower invalidates its connection by what it was lent, and nothing else", () =>
+    Effect.gen(function*() {
+      let kept: PostgresConnector.PostgresConnection | undefined
+      yield* Db.withConnection((sql) => {
+        kept = sql
+        return Db.invalidate(sql)
+      })
+      yield* Effect.scoped(Effect.flatMap(Db.get, Db.invalidate))
+      yield* Db.withConnection((sql) => Db.withConnection((other) => Db.invalidate(sql === other ? kept! : other)))
+      const { counts } = yield* Db.stats
+      assert.strictEqual(counts.retired.invalidated, 3)
+      const foreign = { ...kept! } as PostgresConnector.PostgresConnection
+      for (const sql of [kept!, foreign]) assert.isTrue(isMisuse(yield* Effect.exit(Db.invalidate(sql))))
+    }).pipe(Effect.provide(Db.layerTest(() => []))))
+
+  it.effect("a lease has one client, however often it is asked for", () =>
+    Effect.gen(function*() {
+      yield* Db.transaction((sql) =>
+        Effect.gen(function*() {
+          assert.strictEqual(yield* Db.withConnection(Effect.succeed), sql)
+          assert.strictEqual(yield* Db.withConnection(Effect.succeed), sql)
+        })
+      )
+    }).pipe(Effect.provide(Db.layerTest(() => []))))
+
   it.effect("what it lends is a PgClient like any other", () =>
     Effect.gen(function*() {
       const client = yield* PgClient.PgClient

@@ -42,6 +42,21 @@ layer(EmbeddedPostgres.layer(), { excludeTestServices: true, timeout: "2 minutes
       })
     ))
 
+  it.effect("a slow statement holds up nobody as long as another connection is idle", () =>
+    withDb(
+      { minConnections: 2, maxConnections: 2, sharing: 8 },
+      Effect.gen(function*() {
+        const slow = yield* Effect.forkChild(Db.query`SELECT pg_sleep(30)`)
+        yield* eventually("it sleeps", Effect.map(active, (n) => n === 1))
+        const [took, rows] = yield* timed(
+          Effect.forEach(Array.from({ length: 20 }, (_, i) => i), (i) => Db.query`SELECT ${i}::int AS i`)
+        )
+        assert.deepStrictEqual(rows.flat(), Array.from({ length: 20 }, (_, i) => ({ i })))
+        assert.isBelow(took, 10_000)
+        yield* Fiber.interrupt(slow)
+      })
+    ))
+
   it.effect("an error of one is not that of the others", () =>
     withDb(
       one,

@@ -8,19 +8,17 @@ import type * as Scope from "effect/Scope"
 import type { Connection } from "effect/sql/SqlConnection"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Stream from "effect/Stream"
-import type { PostgresConnection } from "../PostgresConnector.ts"
-import * as Dirt from "./dirt.ts"
 import type { Lease } from "./lease.ts"
-import { leaseOf } from "./lent.ts"
+import * as Verdict from "./verdict.ts"
 
-type Pool = ConnectionPool<PostgresConnection>
+type Pool = ConnectionPool<Lease>
 
 export type Borrower = <A, E, R>(
   f: (connection: Connection) => Effect.Effect<A, E, R>
 ) => Effect.Effect<A, E | PoolError, R>
 
 export const make = (pool: Pool, sharing: number): Borrower => {
-  if (sharing === 1) return (f) => pool.withConnection((lent) => f(leaseOf(lent)))
+  if (sharing === 1) return pool.withConnection
   const connection = new SharingConnection(pool)
   return (f) => f(connection)
 }
@@ -28,12 +26,12 @@ export const make = (pool: Pool, sharing: number): Borrower => {
 /** A lease that others may have beside, and that therefore refuses what would be in their way. */
 export const withShared = <A, E, R>(
   pool: Pool,
-  f: (sql: PostgresConnection) => Effect.Effect<A, E, R>,
+  f: (lease: Lease) => Effect.Effect<A, E, R>,
   options?: LeaseOptions
 ): Effect.Effect<A, E | PoolError, R> =>
-  pool.withShared((lent) => {
-    leaseOf(lent).isShared = true
-    return f(lent)
+  pool.withShared((lease) => {
+    lease.isShared = true
+    return f(lease)
   }, options)
 
 /**
@@ -49,9 +47,7 @@ class SharingConnection implements Connection {
 
   // The type of a connection has no place for the pool's error; that of the borrower has, and it comes out there.
   private on<A>(text: string, f: (lease: Lease) => Effect.Effect<A, SqlError>): Effect.Effect<A, any> {
-    return Dirt.isShareable(text)
-      ? withShared(this.pool, (lent) => f(leaseOf(lent)))
-      : this.pool.withConnection((lent) => f(leaseOf(lent)))
+    return Verdict.of(text).isShareable ? withShared(this.pool, f) : this.pool.withConnection(f)
   }
 
   execute(...args: Parameters<Connection["execute"]>): ReturnType<Connection["execute"]> {
@@ -78,7 +74,7 @@ class SharingConnection implements Connection {
 
   // A stream holds a connection in its own scope, through the acquirer, and never comes here.
   executeStream(...args: Parameters<Connection["executeStream"]>): ReturnType<Connection["executeStream"]> {
-    const held: Effect.Effect<PostgresConnection, any, Scope.Scope> = this.pool.get
-    return Stream.unwrap(Effect.map(held, (lent) => leaseOf(lent).executeStream(...args)))
+    const held: Effect.Effect<Lease, any, Scope.Scope> = this.pool.get
+    return Stream.unwrap(Effect.map(held, (lease) => lease.executeStream(...args)))
   }
 }

@@ -12,16 +12,16 @@ import type * as Reactivity from "effect/reactivity/Reactivity"
 import * as SqlClient from "effect/sql/SqlClient"
 import type { Acquirer, Borrower } from "effect/sql/SqlConnection"
 import { AuthenticationError, ConnectionError, SqlError, UnknownError } from "effect/sql/SqlError"
-import type { PostgresConnection } from "../PostgresConnector.ts"
 import { make as makeBorrower } from "./borrower.ts"
 import type { Kit } from "./kit.ts"
-import { extras, leaseOf } from "./lent.ts"
+import type { Lease } from "./lease.ts"
+import { extras } from "./lent.ts"
 
 export const make = Effect.fnUntraced(function*(
   kit: Kit,
-  pool: ConnectionPool<PostgresConnection>
+  pool: ConnectionPool<Lease>
 ): Effect.fn.Return<PgClient.PgClient, never, Reactivity.Reactivity> {
-  const acquirer: Acquirer = Effect.mapError(Effect.map(pool.get, leaseOf), toSqlError)
+  const acquirer: Acquirer = Effect.mapError(pool.get, toSqlError)
   const borrow = makeBorrower(pool, kit.settings.sharing)
   const borrower: Borrower = (f) =>
     Effect.mapError(borrow(f), (error) => isPoolError(error) ? toSqlError(error) : error)
@@ -31,7 +31,7 @@ export const make = Effect.fnUntraced(function*(
     listen: (channel: string) =>
       Effect.flatMap(
         Effect.mapError(pool.getWith({ label: `listen ${channel}`, isLongLived: true }), toSqlError),
-        (lent) => lent.listen(channel)
+        (lease) => lease.listen(channel)
       ),
     notify: (channel: string, payload: string) => Effect.asVoid(client`SELECT pg_notify(${channel}, ${payload})`)
   })

@@ -5,16 +5,50 @@ import type { Connector } from "@effect-pools/core/Connector"
 import type { PostgresConnection } from "../PostgresConnector.ts"
 import { dial } from "./dial.ts"
 import type { Kit } from "./kit.ts"
+import { Lease, type Terms } from "./lease.ts"
 import * as Lent from "./lent.ts"
 import type { QueryTimer } from "./queryTimer.ts"
 import type { Session } from "./session.ts"
 
-export const make = (kit: Kit, timer: QueryTimer | undefined): Connector<Session, PostgresConnection> => ({
+/** Lends leases: a single statement needs no more. */
+export const make = (kit: Kit, timer: QueryTimer | undefined): Connector<Session, Lease> => ({
   connect: (signals) => dial(kit.settings, signals),
   sharers: kit.settings.sharing,
-  ...Lent.make(kit, timer),
+  // The server runs the statements of a connection one after the other. Filling one before the next is taken would save
+  // writes, but keep all others waiting for a slow statement while there are idle connections.
+  joins: "idle",
+  ...lending(kit, timer),
   ...care
 })
+
+/** Lends clients, for a pool that is not made here. */
+export const makeLendingClients = (kit: Kit): Connector<Session, PostgresConnection> => {
+  const { lend, revoke } = lending(kit, undefined)
+  return {
+    ...make(kit, undefined),
+    lend: (session) => lend(session).lent,
+    revoke: (lent) => {
+      const lease = Lent.leaseOf(lent)
+      if (lease !== undefined) revoke(lease)
+    }
+  }
+}
+
+interface Lending {
+  readonly lend: (session: Session) => Lease
+  readonly revoke: (lease: Lease) => void
+}
+
+/** The members that lend. */
+export const lending = (kit: Kit, timer: QueryTimer | undefined): Lending => {
+  const terms: Terms = { pool: kit.pool, timer, clientOf: Lent.make(kit) }
+  return {
+    lend: (session) => new Lease(session, terms),
+    revoke: (lease) => {
+      lease.isActive = false
+    }
+  }
+}
 
 /** The members that need nothing but the session. */
 export const care = {
@@ -22,9 +56,6 @@ export const care = {
   validate: (session) => session.own.query("", [], false),
   reset: (session) => session.reset(),
   isBroken: (session, exit) => session.isBroken(exit),
-  revoke: (lent) => {
-    Lent.leaseOf(lent).isActive = false
-  },
   inspect: (session) => ({
     tags: { processId: String(session.own.processId), address: session.options.address },
     activity: session.running[0] === undefined ? undefined : withoutLiterals(session.running[0])

@@ -80,8 +80,8 @@ export const ofText = (text: string): Dirt => {
 
 const plain = /^\s*(?:SELECT|INSERT|UPDATE|DELETE|MERGE|VALUES|TABLE|WITH)\b/i
 
-/** Whether a statement may run beside those of others: it begins no transaction and leaves nothing behind. */
-export const isShareable = (text: string): boolean => plain.test(text) && ofText(text) === none
+/** Whether a statement is one that begins no transaction. */
+export const isPlain = (text: string): boolean => plain.test(text)
 
 /**
  * The statements that take the dirt away, in order; `undefined` if none can. Without prepared statements of the driver

@@ -14,8 +14,9 @@ import * as SqlClient from "effect/sql/SqlClient"
 import type { Acquirer, Connection } from "effect/sql/SqlConnection"
 import { SerializationError, SqlError, type SqlErrorReason, UnknownError } from "effect/sql/SqlError"
 import * as Statement from "effect/sql/Statement"
-import type { ConnectionSettings } from "./settings.ts"
+import * as Compiler from "./compiler.ts"
 import { Lease } from "./lease.ts"
+import type { ConnectionSettings } from "./settings.ts"
 
 type TransformRows = (<A extends object>(rows: ReadonlyArray<A>) => ReadonlyArray<A>) | undefined
 
@@ -92,7 +93,7 @@ const leaseOf = (transaction: SqlClient.TransactionConnection.Service | undefine
   transaction !== undefined && transaction[0] instanceof Lease ? transaction[0] : undefined
 
 const dialectOf = (settings: ConnectionSettings): Dialect => ({
-  compiler: PgClient.makeCompiler(settings.transformQueryNames, settings.transformJson),
+  compiler: Compiler.make(PgClient.makeCompiler(settings.transformQueryNames, settings.transformJson)),
   transformRows: settings.transformResultNames === undefined
     ? undefined
     : Statement.defaultTransforms(settings.transformResultNames, settings.transformJson).array

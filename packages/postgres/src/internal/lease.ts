@@ -4,7 +4,7 @@
  * Every statement of a borrower passes through `run`, so it is here that a use after the lease is refused and that the
  * session learns what runs in it.
  */
-import type { Notification, PgConnection, Row } from "@effect/sql-pg/PgConnection"
+import type { Notification, PgConnection, Result, Row } from "@effect/sql-pg/PgConnection"
 import { PoolMisuse } from "@effect-pools/core/PoolError"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Effect from "effect/Effect"
@@ -15,63 +15,77 @@ import type { Connection } from "effect/sql/SqlConnection"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Stream from "effect/Stream"
 import type { PostgresConnection } from "../PostgresConnector.ts"
-import * as Dirt from "./dirt.ts"
 import type { QueryTimer } from "./queryTimer.ts"
 import type { Session } from "./session.ts"
+import * as Verdict from "./verdict.ts"
 
 type Params = ReadonlyArray<unknown>
 type TransformRows = (<A extends object>(rows: ReadonlyArray<A>) => ReadonlyArray<A>) | undefined
 
+/** What all leases of a pool have in common. */
+export interface Terms {
+  readonly pool: string
+  readonly timer: QueryTimer | undefined
+  /** Makes the client that a borrower is given. */
+  readonly clientOf: (lease: Lease) => PostgresConnection
+}
+
 export class Lease implements Connection {
   readonly session: Session
-  /** What the borrower was given. */
-  readonly lent: PostgresConnection
   isActive = true
   /** Whether others may have a lease of the same session. Then it is for one statement that leaves nothing behind. */
   isShared = false
   /** How the open transaction was begun, if by `transaction`. */
   transaction: { readonly isolation: string; readonly isReadOnly: boolean } | undefined = undefined
-  private readonly pool: string
-  private readonly timer: QueryTimer | undefined
+  private readonly terms: Terms
+  private client: PostgresConnection | undefined = undefined
 
-  constructor(session: Session, lent: PostgresConnection, pool: string, timer: QueryTimer | undefined) {
+  constructor(session: Session, terms: Terms) {
     this.session = session
-    this.lent = lent
-    this.pool = pool
-    this.timer = timer
+    this.terms = terms
+  }
+
+  /** What the borrower is given. A single statement does without, so it is made when it is asked for. */
+  get lent(): PostgresConnection {
+    return this.client ??= this.terms.clientOf(this)
   }
 
   private run<A>(text: string, f: (pg: PgConnection) => Effect.Effect<A, SqlError>): Effect.Effect<A, SqlError> {
+    const { session, terms: { timer } } = this
+    const verdict = Verdict.of(text)
     let isRunning = false
+    let startedAt = 0
     const checked = Effect.suspend(() => {
-      const rule = this.refusal(text)
+      const rule = this.refusal(verdict)
       if (rule !== undefined) return this.misused(rule)
       isRunning = true
-      this.session.begin(text)
-      return f(this.isShared ? this.session.own : this.session.pg)
+      if (timer !== undefined) startedAt = timer.now()
+      session.begin(text, verdict)
+      return f(this.isShared ? session.own : session.pg)
     })
-    const run = Effect.onExitPrimitive(checked, (exit) => {
+    return Effect.onExitPrimitive(checked, (exit) => {
       if (!isRunning) return undefined
-      this.session.finish(text)
+      isRunning = false
+      session.finish(text)
       // Alone, the driver stops an interrupted statement and waits for its end; in company it just goes on.
-      if (this.isShared && Exit.hasInterrupts(exit)) this.session.isAbandoned = true
+      if (this.isShared && Exit.hasInterrupts(exit)) session.isAbandoned = true
+      timer?.record(verdict.kind, startedAt)
       return undefined
     })
-    return this.timer === undefined ? run : this.timer.time(text, run)
   }
 
-  /** The rule that a statement of the borrower would break; without a text, that a stream or a listener would. */
-  private refusal(text: string | undefined): string | undefined {
+  /** The rule that a statement of the borrower would break; without a verdict, that a stream or a listener would. */
+  private refusal(verdict: Verdict.Verdict | undefined): string | undefined {
     if (!this.isActive) {
       return "a connection was used after its lease ended: keep all work inside withConnection or the scope of get"
     }
-    return this.isShared && (text === undefined || !Dirt.isShareable(text))
+    return this.isShared && verdict?.isShareable !== true
       ? "a shared connection is for single statements that leave nothing behind: use withConnection"
       : undefined
   }
 
   private misused(rule: string): Effect.Effect<never> {
-    return Effect.die(new PoolMisuse({ pool: this.pool, rule }))
+    return Effect.die(new PoolMisuse({ pool: this.terms.pool, rule }))
   }
 
   /** Begins something that needs the session for longer than a statement. */
@@ -83,7 +97,7 @@ export class Lease implements Connection {
   }
 
   private query(text: string, params: Params, prepare: boolean): Effect.Effect<ReadonlyArray<Row>, SqlError> {
-    return Effect.map(this.run(text, (pg) => pg.query(text, params, prepare)), (result) => result.rows)
+    return Effect.map(this.run(text, (pg) => pg.query(text, params, prepare)), rowsOf)
   }
 
   private transformed(
@@ -127,7 +141,7 @@ export class Lease implements Connection {
 
   executeStream(text: string, params: Params, transformRows: TransformRows): Stream.Stream<any, SqlError> {
     const open = Effect.acquireRelease(
-      this.hold(() => this.session.begin(text)),
+      this.hold(() => this.session.begin(text, Verdict.of(text))),
       () => Effect.sync(() => this.session.finish(text))
     )
     const rows = Stream.unwrap(Effect.map(open, () => this.session.pg.stream(text, params)))
@@ -145,3 +159,5 @@ export class Lease implements Connection {
     return Effect.flatMap(count, () => this.session.pg.listen(channel))
   }
 }
+
+const rowsOf = ({ rows }: Result): ReadonlyArray<Row> => rows

@@ -1,8 +1,9 @@
 /**
  * The SQL client that a borrower is given, bound to one lease.
  *
- * One is made for each lease, since a client kept too long must not reach the next lease of the same connection. It is
- * a template tag, and so a function; its members are getters on one shared prototype, so that making it costs little.
+ * One is made for each lease whose borrower gets to see one, since a client kept too long must not reach the next lease
+ * of the same connection. It is a template tag, and so a function; its members are getters on one shared prototype, so
+ * that making it costs little.
  */
 import * as PgClient from "@effect/sql-pg/PgClient"
 import * as Effect from "effect/Effect"
@@ -11,13 +12,7 @@ import type { SqlError } from "effect/sql/SqlError"
 import * as Statement from "effect/sql/Statement"
 import type { PostgresConnection } from "../PostgresConnector.ts"
 import type { Dialect, Kit } from "./kit.ts"
-import { Lease } from "./lease.ts"
-import type { QueryTimer } from "./queryTimer.ts"
-import type { Session } from "./session.ts"
-
-export interface Lender {
-  readonly lend: (session: Session) => PostgresConnection
-}
+import type { Lease } from "./lease.ts"
 
 const bindingKey = Symbol("@effect-pools/postgres/binding")
 
@@ -28,23 +23,19 @@ interface Binding {
   readonly borrower: Borrower
 }
 
-export const leaseOf = (lent: PostgresConnection): Lease => bindingOf(lent).lease
+/** The lease of a client, or of whatever somebody takes for one. */
+export const leaseOf = (lent: PostgresConnection): Lease | undefined => (bindingOf(lent) as Binding | undefined)?.lease
 
 const bindingOf = (lent: PostgresConnection): Binding =>
   (lent as unknown as { readonly [bindingKey]: Binding })[bindingKey]
 
-export const make = (kit: Kit, timer: QueryTimer | undefined): Lender => {
-  const view = (binding: Binding | undefined, dialect: Dialect, prototype: object): PostgresConnection => {
+/** Makes the clients of a pool's leases. */
+export const make = (kit: Kit): (lease: Lease) => PostgresConnection => {
+  const view = (binding: Binding, dialect: Dialect, prototype: object): PostgresConnection => {
     const sql = (strings: unknown, ...args: Array<unknown>): unknown =>
       typeof strings === "string"
         ? Statement.identifier(strings)
-        : statement(
-          kit,
-          bindingOf(sql as unknown as PostgresConnection),
-          dialect,
-          strings as TemplateStringsArray,
-          args
-        )
+        : statement(kit, binding, dialect, strings as TemplateStringsArray, args)
     Object.setPrototypeOf(sql, prototype)
     Object.assign(sql, { [bindingKey]: binding })
     return sql as unknown as PostgresConnection
@@ -55,15 +46,8 @@ export const make = (kit: Kit, timer: QueryTimer | undefined): Lender => {
     kit.transformed,
     (lent) => kit.transformed.transformRows === undefined ? lent : view(bindingOf(lent), kit.plain, plain)
   )
-  return {
-    lend: (session) => {
-      const lent = view(undefined, kit.transformed, transformed)
-      const lease = new Lease(session, lent, kit.pool, timer)
-      const binding: Binding = { lease, acquirer: Effect.succeed(lease), borrower: (f) => f(lease) }
-      Object.assign(lent, { [bindingKey]: binding })
-      return lent
-    }
-  }
+  return (lease) =>
+    view({ lease, acquirer: Effect.succeed(lease), borrower: (f) => f(lease) }, kit.transformed, transformed)
 }
 
 const statement = (
@@ -91,9 +75,9 @@ const prototypeOf = (
       statement(kit, bindingOf(lent), dialect, emptyTemplate, [Statement.fragment([Statement.literal(sql, params)])]),
     reserve: (lent) => bindingOf(lent).acquirer,
     withTransaction: (lent) => (effect) => withTransaction(kit, bindingOf(lent), effect),
-    listen: (lent) => (channel) => leaseOf(lent).listen(channel),
+    listen: (lent) => (channel) => bindingOf(lent).lease.listen(channel),
     notify: (lent) => (channel, payload) => Effect.asVoid(lent`SELECT pg_notify(${channel}, ${payload})`),
-    processId: (lent) => leaseOf(lent).session.own.processId
+    processId: (lent) => bindingOf(lent).lease.session.own.processId
   }
   const prototype = Object.create(Function.prototype)
   Object.assign(prototype, kit.client, extras(kit))

@@ -48,12 +48,21 @@ export const find = (connection: PgConnection): PgInternals => {
 // The driver hands each chunk to `pushEach` of its one parser. Messages cut across chunks are put together before, so
 // an observer never sees half a message, and TLS is off already.
 const observeParser = (parser: Parser<unknown>, observer: (message: BackendMessage<unknown>) => void): void => {
+  type OnMessage = Parameters<Parser<unknown>["pushEach"]>[1]
   const pushEach = parser.pushEach
-  const observed: Parser<unknown>["pushEach"] = (chunk, onMessage) =>
-    pushEach.call(parser, chunk, (message) => {
-      observer(message)
-      onMessage(message)
-    })
+  // The driver gives the same function each time, so most chunks need no new one.
+  let given: OnMessage | undefined
+  let both: OnMessage
+  const observed: Parser<unknown>["pushEach"] = (chunk, onMessage) => {
+    if (given !== onMessage) {
+      given = onMessage
+      both = (message) => {
+        observer(message)
+        onMessage(message)
+      }
+    }
+    pushEach.call(parser, chunk, both)
+  }
   Object.assign(parser, { pushEach: observed })
 }
 

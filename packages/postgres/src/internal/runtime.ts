@@ -26,15 +26,16 @@ import * as Kit from "./kit.ts"
 import type { Lease } from "./lease.ts"
 import { leaseOf } from "./lent.ts"
 import * as Options from "./options.ts"
-import * as QueryTimer from "./queryTimer.ts"
+import { QueryTimer } from "./queryTimer.ts"
 
 export type Pool = ConnectionPool.ConnectionPool<PostgresConnection>
+type Bare = ConnectionPool.ConnectionPool<Lease>
 
 export interface Runtime {
   /** What the service is: `withConnection` joins an open transaction. */
   readonly pool: Pool
-  /** The pool itself. */
-  readonly bare: Pool
+  /** The pool itself, which lends leases. */
+  readonly bare: Bare
   readonly kit: Kit.Kit
   readonly client: PgClient
   /** Makes single statements, which get a connection each, or that of the open transaction. */
@@ -45,12 +46,12 @@ export interface Runtime {
 // The service is the plain pool, so that everything that knows pools knows it. What is more is found by it.
 const runtimes = new WeakMap<Pool, Runtime>()
 
-/** The rest of a pool that `PostgresPool` made. */
-export const of = (pool: Pool): Effect.Effect<Runtime> => {
+/** Runs `f` with the rest of a pool that `PostgresPool` made. */
+export const use = <A, E, R>(pool: Pool, f: (runtime: Runtime) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
   const runtime = runtimes.get(pool)
   return runtime === undefined
     ? Effect.die(new PoolMisuse({ pool: pool.name, rule: "the pool was not made by a layer of its service class" }))
-    : Effect.succeed(runtime)
+    : f(runtime)
 }
 
 type Make = Effect.Effect<Runtime, PoolError, Scope.Scope | Reactivity.Reactivity>
@@ -69,10 +70,10 @@ export const makeWith = Effect.fnUntraced(function*<Session>(
   id: string,
   settings: Kit.Kit["settings"],
   options: PoolOptions,
-  connectorOf: (kit: Kit.Kit, timer: QueryTimer.QueryTimer | undefined) => Connector<Session, PostgresConnection>
+  connectorOf: (kit: Kit.Kit, timer: QueryTimer | undefined) => Connector<Session, Lease>
 ): Effect.fn.Return<Runtime, PoolError, Scope.Scope | Reactivity.Reactivity> {
   const kit = yield* Kit.make(options.name ?? id, settings)
-  const timer = options.metrics === false ? undefined : QueryTimer.make(kit.pool, yield* Effect.context<never>())
+  const timer = options.metrics === false ? undefined : new QueryTimer(kit.pool, yield* Effect.context<never>())
   const bare = yield* ConnectionPool.make(connectorOf(kit, timer), { ...options, kind: "db" })
   const isDraining = Deferred.makeUnsafe<void>()
   const forListeners = bare.getWith({ label: "listen", isLongLived: true })
@@ -80,10 +81,13 @@ export const makeWith = Effect.fnUntraced(function*<Session>(
   // Before the reference is closed, which would interrupt whoever asks it.
   yield* Effect.addFinalizer(() => Deferred.succeed(isDraining, undefined))
   const pool: Pool = {
-    ...bare,
-    withConnection: (f, options) => joining(kit, f, () => bare.withConnection(f, options)),
+    ...lendingClients(bare),
+    withConnection: (f, options) => joining(kit, f, () => bare.withConnection((lease) => f(lease.lent), options)),
     withShared: (f, options) =>
-      joining(kit, f, () => settings.sharing === 1 ? bare.withConnection(f, options) : withShared(bare, f, options)),
+      joining(kit, f, () =>
+        settings.sharing === 1
+          ? bare.withConnection((lease) => f(lease.lent), options)
+          : withShared(bare, (lease) => f(lease.lent), options)),
     // Listeners would hold their connection until the drain runs out of time.
     drain: Effect.andThen(Deferred.succeed(isDraining, undefined), bare.drain)
   }
@@ -105,6 +109,16 @@ export const makeWith = Effect.fnUntraced(function*<Session>(
   return runtime
 })
 
+/** The pool as others see it, apart from what joins an open transaction: it lends the clients of its leases. */
+const lendingClients = (bare: Bare) => ({
+  ...bare,
+  get: Effect.map(bare.get, clientOf),
+  getWith: (options?: ConnectionPool.LeaseOptions) => Effect.map(bare.getWith(options), clientOf),
+  invalidate: (sql: PostgresConnection) => Effect.suspend(() => bare.invalidate(leaseOf(sql)!))
+})
+
+const clientOf = (lease: Lease): PostgresConnection => lease.lent
+
 /**
  * Inside a transaction of the pool its connection is used: another one would neither see the transaction's changes nor
  * be part of it, and waiting for it could wait for oneself.
@@ -120,13 +134,13 @@ const joining = <A, E, R>(
   })
 
 /** A connection until the scope closes: that of the open transaction, or one of its own. */
-export const held = (kit: Kit.Kit, pool: Pool): Effect.Effect<PostgresConnection, PoolError, Scope.Scope> =>
+export const held = (kit: Kit.Kit, pool: Bare): Effect.Effect<Lease, PoolError, Scope.Scope> =>
   Effect.withFiber((fiber) => {
     const current = kit.currentLease(fiber.context)
-    return current === undefined ? pool.get : Effect.succeed(current.lent)
+    return current === undefined ? pool.get : Effect.succeed(current)
   })
 
-const singleStatements = (kit: Kit.Kit, pool: Pool): Statement.Constructor => {
+const singleStatements = (kit: Kit.Kit, pool: Bare): Statement.Constructor => {
   const borrow = makeBorrower(pool, kit.settings.sharing)
   const joined: Borrower = (f) =>
     Effect.withFiber((fiber) => {
@@ -134,7 +148,7 @@ const singleStatements = (kit: Kit.Kit, pool: Pool): Statement.Constructor => {
       return current === undefined ? borrow(f) : f(current)
     })
   // The type of a statement has no place for the pool's error; that of `query`, which runs it, has.
-  const acquirer: Effect.Effect<Lease, any, Scope.Scope> = Effect.map(held(kit, pool), leaseOf)
+  const acquirer: Effect.Effect<Lease, any, Scope.Scope> = held(kit, pool)
   const borrower = joined as SqlBorrower
   const { compiler, transformRows } = kit.transformed
   return Statement.make(acquirer, compiler, kit.spanAttributes, transformRows, borrower)
@@ -142,19 +156,19 @@ const singleStatements = (kit: Kit.Kit, pool: Pool): Statement.Constructor => {
 
 /** All listeners of a pool share one connection, lent as long as there is any. */
 const listen = (
-  listener: RcRef.RcRef<PostgresConnection, PoolError>,
+  listener: RcRef.RcRef<Lease, PoolError>,
   channel: string
 ): Stream.Stream<Notification, SqlError | PoolError> =>
   Stream.unwrap(Effect.gen(function*() {
-    const lent = yield* listening(listener)
-    return Stream.fromQueue(yield* lent.listen(channel))
+    const lease = yield* listening(listener)
+    return Stream.fromQueue(yield* lease.listen(channel))
   }))
 
 /** The listeners' connection. One that died is left to the listeners that have not ended yet, and given back by them. */
-const listening = Effect.fnUntraced(function*(listener: RcRef.RcRef<PostgresConnection, PoolError>) {
+const listening = Effect.fnUntraced(function*(listener: RcRef.RcRef<Lease, PoolError>) {
   const scope = yield* Scope.fork(yield* Effect.scope)
-  const lent = yield* Scope.provide(RcRef.get(listener), scope)
-  if (!leaseOf(lent).session.isDead) return lent
+  const lease = yield* Scope.provide(RcRef.get(listener), scope)
+  if (!lease.session.isDead) return lease
   yield* RcRef.invalidate(listener)
   yield* Scope.close(scope, Exit.void)
   return yield* RcRef.get(listener)

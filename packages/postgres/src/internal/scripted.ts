@@ -12,10 +12,9 @@ import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import * as Stream from "effect/Stream"
-import type { PostgresConnection } from "../PostgresConnector.ts"
 import * as PostgresScript from "../PostgresScript.ts"
-import { care } from "./connector.ts"
-import * as Lent from "./lent.ts"
+import { care, lending } from "./connector.ts"
+import type { Lease } from "./lease.ts"
 import * as Options from "./options.ts"
 import * as Runtime from "./runtime.ts"
 import { Session } from "./session.ts"
@@ -29,9 +28,9 @@ export const make = (
 ): Effect.Effect<Runtime.Runtime, never, Scope.Scope | Reactivity.Reactivity> => {
   const { connection } = Result.getOrThrow(Options.check({ database: "scripted" }, id))
   const server = makeServer(typeof script === "object" && "statements" in script ? script : PostgresScript.make(script))
-  const connectorOf = (kit: Runtime.Runtime["kit"]): Connector<Session, PostgresConnection> => ({
+  const connectorOf = (kit: Runtime.Runtime["kit"]): Connector<Session, Lease> => ({
     connect: () => Effect.sync(server.connect),
-    ...Lent.make(kit, undefined),
+    ...lending(kit, undefined),
     ...care,
     validate: () => Effect.void
   })

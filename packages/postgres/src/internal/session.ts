@@ -11,6 +11,7 @@ import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import * as FatalSqlState from "../FatalSqlState.ts"
 import * as Dirt from "./dirt.ts"
 import type { PgInternals } from "./pgInternals.ts"
+import type { Verdict } from "./verdict.ts"
 import { WireState } from "./wireState.ts"
 
 export interface SessionOptions {
@@ -75,13 +76,14 @@ export class Session {
     this.pinned = undefined
   }
 
-  begin(text: string): void {
+  begin(text: string, { dirt }: Verdict): void {
     this.running.push(text)
-    this.wire.dirt |= Dirt.ofText(text)
+    this.wire.dirt |= dirt
   }
 
   finish(text: string): void {
-    this.running.splice(this.running.indexOf(text), 1)
+    if (this.running.length === 1) this.running.pop()
+    else this.running.splice(this.running.indexOf(text), 1)
   }
 
   /** What ended the session, as long as it lives `undefined`. */

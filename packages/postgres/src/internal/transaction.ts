@@ -11,12 +11,11 @@ import type { Isolation, TransactionOptions } from "../PostgresPool.ts"
 import { toSqlError } from "./client.ts"
 import type { Kit } from "./kit.ts"
 import type { Lease } from "./lease.ts"
-import { leaseOf } from "./lent.ts"
 
 /** Runs `f` in a new transaction, or in a savepoint if the fiber is in one of this pool. */
 export const run = <A, E, R>(
   kit: Kit,
-  pool: ConnectionPool<PostgresConnection>,
+  pool: ConnectionPool<Lease>,
   f: (sql: PostgresConnection) => Effect.Effect<A, E, R>,
   options: TransactionOptions
 ): Effect.Effect<A, E | SqlError | PoolError, R> =>
@@ -35,7 +34,7 @@ export const run = <A, E, R>(
  */
 const begun = <A, E, R>(
   kit: Kit,
-  pool: ConnectionPool<PostgresConnection>,
+  pool: ConnectionPool<Lease>,
   f: (sql: PostgresConnection) => Effect.Effect<A, E, R>,
   options: TransactionOptions,
   inherited: string | undefined
@@ -43,16 +42,16 @@ const begun = <A, E, R>(
   Effect.suspend(() => {
     // The pool's error passes through the transaction as a `SqlError` and is itself again outside.
     let refusal: { readonly by: PoolError; readonly as: SqlError } | undefined
-    let lent: PostgresConnection
+    let borrowed: Lease
     const source = Effect.mapBoth(pool.getWith({ label: options.label }), {
       onFailure: (by) => (refusal = { by, as: toSqlError(by) }).as,
-      onSuccess: (sql) => {
-        lent = sql
-        return declare(leaseOf(sql), options)
+      onSuccess: (lease) => {
+        borrowed = lease
+        return declare(lease, options)
       }
     })
     // The statement is for this transaction alone, not for those of other pools inside it.
-    const body = Effect.provideService(Effect.suspend(() => f(lent)), SqlClient.BeginTransaction, inherited)
+    const body = Effect.provideService(Effect.suspend(() => f(borrowed.lent)), SqlClient.BeginTransaction, inherited)
     return Effect.provideService(kit.transact(source, body), SqlClient.BeginTransaction, begin(options)).pipe(
       Effect.mapError((error) => refusal !== undefined && error === refusal.as ? refusal.by : error)
     )

@@ -52,24 +52,6 @@ describe("dirt", () => {
     it(`the text ${text} leaves ${dirt}`, () => assert.strictEqual(Dirt.ofText(text), dirt))
   }
 
-  it("only plain statements that leave nothing may run beside those of others", () => {
-    const shareable = ["SELECT 1", "\n  insert into t values (1)", "WITH a AS (SELECT 1) SELECT * FROM a", "TABLE t"]
-    const others = [
-      "BEGIN",
-      "COMMIT",
-      "SET a = 1",
-      "LISTEN a",
-      "CREATE TABLE t (id int)",
-      "SELECT set_config('a.b', 'c', false)",
-      "SELECT 1 INTO TEMP t",
-      "/* SELECT */ BEGIN",
-      "SELECTED",
-      ""
-    ]
-    for (const text of shareable) assert.isTrue(Dirt.isShareable(text), text)
-    for (const text of others) assert.isFalse(Dirt.isShareable(text), text)
-  })
-
   it("each kind is taken away by its own statement, the identity first", () => {
     assert.deepStrictEqual(Dirt.cleaning(Dirt.none, true), [])
     assert.deepStrictEqual(Dirt.cleaning(Dirt.settings, true), ["RESET ALL"])

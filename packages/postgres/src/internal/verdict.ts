@@ -1,0 +1,66 @@
+/**
+ * What the text of a statement tells of it.
+ *
+ * It takes several regular expressions to find out, and a program runs the same few texts over and over: so each text is
+ * judged once, and the verdict is kept.
+ */
+import * as Dirt from "./dirt.ts"
+
+/** The first word, as far as it is worth a series of its own in the metrics. */
+export type Kind = typeof kinds[number]
+
+export const kinds = ["select", "insert", "update", "delete", "other"] as const
+
+export interface Verdict {
+  /** What it leaves behind, where its command tag doesn't tell. */
+  readonly dirt: Dirt.Dirt
+  /** Whether it may run beside those of others. */
+  readonly isShareable: boolean
+  readonly kind: Kind
+}
+
+export const judge = (text: string): Verdict => {
+  const dirt = Dirt.ofText(text)
+  return { dirt, isShareable: dirt === Dirt.none && Dirt.isPlain(text), kind: kindOf(text) }
+}
+
+const kindOf = (text: string): Kind => {
+  const word = /^\s*(select|insert|update|delete)\b/i.exec(text)?.[1]
+  return word === undefined ? "other" : word.toLowerCase() as Kind
+}
+
+/**
+ * Keeps the verdicts, up to a bound: a program that writes values into its texts never runs the same one twice, and must
+ * not pay for that with memory. When it is full all are forgotten, which costs the texts in use one judgement each.
+ */
+export class Verdicts {
+  private readonly known = new Map<string, Verdict>()
+  private readonly most: number
+  private readonly longest: number
+
+  constructor(most: number, longest: number) {
+    this.most = most
+    this.longest = longest
+  }
+
+  get size(): number {
+    return this.known.size
+  }
+
+  of(text: string): Verdict {
+    return this.known.get(text) ?? this.learn(text)
+  }
+
+  private learn(text: string): Verdict {
+    const verdict = judge(text)
+    if (text.length > this.longest) return verdict
+    if (this.known.size >= this.most) this.known.clear()
+    this.known.set(text, verdict)
+    return verdict
+  }
+}
+
+// At most 2 MB, and that only if all are as long as may be.
+const verdicts = new Verdicts(500, 2000)
+
+export const of = (text: string): Verdict => verdicts.of(text)

@@ -1,0 +1,112 @@
+import { PgConnection } from "@effect/sql-pg"
+import { PoolError } from "@effect-pools/core"
+import { PostgresScript } from "@effect-pools/postgres"
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Effect, Exit, Fiber, Metric, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import { Lease } from "../../src/internal/lease.ts"
+import { QueryTimer } from "../../src/internal/queryTimer.ts"
+import { Session } from "../../src/internal/session.ts"
+
+const nothing: PgConnection.Result = { command: "", rowCount: 0, oid: null, rows: [], fields: [] }
+
+/** Answers each statement after 30 ms; those that contain "fail" with an error. */
+const slow: PgConnection.PgConnection = {
+  [PgConnection.TypeId]: PgConnection.TypeId,
+  config: {},
+  processId: 1,
+  pin: Effect.suspend(() => Effect.succeed(slow)),
+  query: (text) =>
+    Effect.andThen(
+      Effect.sleep("30 millis"),
+      text.includes("fail") ? Effect.fail(PostgresScript.failure("42601")) : Effect.succeed(nothing)
+    ),
+  queryValues: () => Effect.succeed([]),
+  stream: () => Stream.empty,
+  listen: () => Effect.never,
+  interrupt: Effect.void
+}
+
+const session = () =>
+  new Session(slow, {
+    deadError: undefined,
+    onRetire: undefined,
+    observe: undefined,
+    cancel: undefined,
+    socket: undefined
+  }, {
+    address: "fake",
+    expectsPrimary: false,
+    prepares: true,
+    alwaysResets: false,
+    isShareable: false
+  })
+
+const leaseOf = Effect.map(Effect.context<never>(), (context) =>
+  new Lease(session(), {
+    pool: "p",
+    timer: new QueryTimer("p", context),
+    clientOf: () => {
+      throw new Error("a statement needs no client")
+    }
+  }))
+
+/** Runs it while 100 ms go by. */
+const meanwhile = <A, E>(effect: Effect.Effect<A, E>) =>
+  Effect.gen(function*() {
+    const fiber = yield* Effect.forkChild(Effect.exit(effect), { startImmediately: true })
+    yield* TestClock.adjust("100 millis")
+    return yield* Fiber.join(fiber)
+  })
+
+/** How many statements of a kind were timed, and for how many seconds. */
+const timed = (kind: string) =>
+  Effect.map(Metric.snapshot, (series) => {
+    const found = series.find(({ attributes }) => attributes?.["query_type"] === kind)
+    return found?.type === "Histogram" ? [found.state.count, Math.round(found.state.sum * 1000)] : [0, 0]
+  })
+
+const withMetrics = <A, E>(test: Effect.Effect<A, E>) => Effect.provideService(test, Metric.MetricRegistry, new Map())
+
+describe("Lease", () => {
+  it.effect("times statements by their kind, however they end", () =>
+    withMetrics(Effect.gen(function*() {
+      const lease = yield* leaseOf
+      assert.isTrue(Exit.isSuccess(yield* meanwhile(lease.execute("SELECT 1", [], undefined))))
+      assert.isTrue(Exit.isFailure(yield* meanwhile(lease.execute("SELECT fail", [], undefined))))
+      const interrupted = yield* meanwhile(Effect.timeout(lease.executeRaw("UPDATE t SET a = 1", []), "10 millis"))
+      assert.isTrue(Exit.isFailure(interrupted))
+      assert.deepStrictEqual(yield* timed("select"), [2, 60])
+      assert.deepStrictEqual(yield* timed("update"), [1, 10])
+      assert.deepStrictEqual(lease.session.running, [])
+    })))
+
+  it.effect("times each of the statements that run at the same time, and forgets none that still runs", () =>
+    withMetrics(Effect.gen(function*() {
+      const lease = yield* leaseOf
+      const first = yield* Effect.forkChild(lease.executeRaw("SELECT 1", []), { startImmediately: true })
+      yield* TestClock.adjust("20 millis")
+      const second = yield* Effect.forkChild(lease.executeRaw("SELECT 2", []), { startImmediately: true })
+      assert.deepStrictEqual(lease.session.running, ["SELECT 1", "SELECT 2"])
+      yield* TestClock.adjust("10 millis")
+      yield* Fiber.join(first)
+      assert.deepStrictEqual(lease.session.running, ["SELECT 2"])
+      yield* TestClock.adjust("20 millis")
+      yield* Fiber.join(second)
+      assert.deepStrictEqual(lease.session.running, [])
+      assert.deepStrictEqual(yield* timed("select"), [2, 60])
+    })))
+
+  it.effect("neither runs nor times what it refuses, also when the same effect ran before", () =>
+    withMetrics(Effect.gen(function*() {
+      const lease = yield* leaseOf
+      const statement = lease.executeRaw("SELECT 1", [])
+      yield* meanwhile(statement)
+      lease.isActive = false
+      lease.session.begin("of another lease", { dirt: 0, isShareable: false, kind: "other" })
+      const refused = yield* meanwhile(statement)
+      assert.isTrue(Exit.isFailure(refused) && Cause.squash(refused.cause) instanceof PoolError.PoolMisuse)
+      assert.deepStrictEqual(lease.session.running, ["of another lease"])
+      assert.deepStrictEqual(yield* timed("select"), [1, 30])
+    })))
+})
