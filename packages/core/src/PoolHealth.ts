@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type { PoolConfig } from "./PoolConfig.ts"
-import type { PoolStats } from "./PoolStats.ts"
+import type { PoolStats, Recent } from "./PoolStats.ts"
 
 /**
  * One thing that is not well: the number, the rule it breaks and the remedy.
@@ -43,9 +43,9 @@ export interface PoolHealth {
   readonly status: "healthy" | "degraded" | "unhealthy"
   /** 0 to 100. */
   readonly utilization: number
-  /** Mean wait for a connection since the pool was made, in milliseconds. */
+  /** Mean wait for a connection in the last one to two minutes, in milliseconds. */
   readonly responseTime: number
-  /** Share of failed acquisitions and dials among all since the pool was made, 0 to 1. */
+  /** Share of failed acquisitions and dials among all in the last one to two minutes, 0 to 1. */
   readonly errorRate: number
   readonly warnings: ReadonlyArray<HealthWarning>
 }
@@ -69,8 +69,8 @@ export const assess = (stats: PoolStats, config: PoolConfig): PoolHealth => {
     name: stats.name,
     status: isCritical ? "unhealthy" : warnings.length > 0 ? "degraded" : "healthy",
     utilization: stats.utilization,
-    responseTime: stats.wait.mean,
-    errorRate: share(failures(stats), attempts(stats)),
+    responseTime: stats.recent.wait.mean,
+    errorRate: share(stats.recent.failures, stats.recent.attempts),
     warnings
   }
 }
@@ -82,12 +82,6 @@ const waitLimit = 100
 const failureLimit = 0.05
 /** With fewer leases the one that waited for the first dial would pass for the rule. */
 const leasesToJudgeWaits = 20
-
-const failures = ({ counts }: PoolStats): number =>
-  counts.timedOut + counts.refused + counts.failed + counts.failedToOpen
-
-const attempts = (stats: PoolStats): number =>
-  failures(stats) + stats.counts.acquiredAtOnce + stats.counts.acquiredAfterWaiting + stats.counts.opened
 
 const share = (part: number, whole: number): number => whole > 0 ? part / whole : 0
 
@@ -184,50 +178,51 @@ const queue: Rule = ({ limit, oldestWaiter, pending }) =>
     remedy: "Raise maxConnections, or lower pendingLimit so that callers are refused early."
   }
 
-const wait: Rule = (stats) => {
-  const { count, mean, p95 } = stats.wait
+const wait: Rule = ({ recent }) => {
+  const { count, mean, p95 } = recent.wait
   if (count < leasesToJudgeWaits || (mean <= waitLimit && p95 <= waitLimit)) return undefined
   const [value, what] = mean > waitLimit ? [mean, "the mean wait"] : [p95, "the 95th percentile of waits"]
   return {
     about: "wait",
     level: "warning",
     value,
-    message: `${what} for a connection is ${Math.round(value)} ms, above ${waitLimit} ms, over ${count} leases`,
+    message: `${what} for a connection is ${Math.round(value)} ms, above ${waitLimit} ms, over ${count} leases of ${
+      lately(recent)
+    }`,
     remedy: "Raise maxConnections, or minConnections if callers wait for dials, or hold connections for a shorter time."
   }
 }
 
-const failed: Rule = (stats) => {
-  const rate = share(failures(stats), attempts(stats))
+const failed: Rule = ({ recent }) => {
+  const rate = share(recent.failures, recent.attempts)
   return rate <= failureLimit ? undefined : {
     about: "failures",
     level: "warning",
     value: rate,
-    message: `${percent(rate)} of ${attempts(stats)} acquisitions and dials failed, above ${percent(failureLimit)}`,
+    message: `${percent(rate)} of ${recent.attempts} acquisitions and dials of ${lately(recent)} failed, above ` +
+      percent(failureLimit),
     remedy: "See which grow in the counts: timedOut and refused ask for more connections, failedToOpen for the backend."
   }
 }
 
-const validation: Rule = ({ counts }) => {
-  const rate = share(counts.failedToValidate, counts.validated)
+const validation: Rule = ({ recent }) => {
+  const rate = share(recent.failedToValidate, recent.validated)
   return rate <= failureLimit ? undefined : {
     about: "validation",
     level: "warning",
     value: rate,
-    message: `${percent(rate)} of ${counts.validated} validations failed, above ${percent(failureLimit)}`,
+    message: `${percent(rate)} of ${recent.validated} validations of ${lately(recent)} failed, above ` +
+      percent(failureLimit),
     remedy: "Something closes idle connections before the pool does: lower idleTimeout and maxLifetime below its limit."
   }
 }
 
-// The count never falls; but where nothing is lent, nothing is leaked.
-const leak: Rule = ({ counts, used }, config) =>
-  counts.leaksSuspected === 0 || used === 0 ? undefined : {
+const leak: Rule = ({ overdue }, config) =>
+  overdue === 0 ? undefined : {
     about: "leak",
     level: "warning",
-    value: counts.leaksSuspected,
-    message: `${
-      count(counts.leaksSuspected, "lease was", "leases were")
-    } held longer than leakTimeout (${config.leakTimeout} ms) since the pool was made`,
+    value: overdue,
+    message: `${count(overdue, "lease is", "leases are")} held for longer than leakTimeout (${config.leakTimeout} ms)`,
     remedy:
       "See who holds connections longest in connections, and borrow for single statements instead of whole requests."
   }
@@ -245,5 +240,7 @@ const rules: ReadonlyArray<Rule> = [
 ]
 
 const count = (n: number, one: string, many: string): string => `${n} ${n === 1 ? one : many}`
+
+const lately = ({ span }: Recent): string => `the last ${Math.max(1, Math.round(span / 1000))} s`
 
 const percent = (rate: number): string => `${Math.round(rate * 1000) / 10} %`

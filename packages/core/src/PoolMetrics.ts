@@ -12,7 +12,7 @@
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import type * as Scope from "effect/Scope"
-import * as Histogram from "./internal/histogram.ts"
+import { Histogram } from "./internal/histogram.ts"
 import type { PoolConfig } from "./PoolConfig.ts"
 import type { PoolNumbers } from "./PoolStats.ts"
 
@@ -113,7 +113,7 @@ export const register = (source: Source): Effect.Effect<void, never, Scope.Scope
  */
 export const makeTimer = (series: Series): Effect.Effect<(ms: number) => void, never, Scope.Scope> =>
   Effect.suspend(() => {
-    const histogram = Histogram.make()
+    const histogram = new Histogram()
     return Effect.as(publishHistogram(series, histogram, () => 0), (ms: number) => histogram.record(ms))
   })
 

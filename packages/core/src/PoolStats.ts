@@ -1,7 +1,8 @@
 /**
  * The numbers of a pool, read at one moment.
  *
- * Numbers of *now* and numbers *since the pool was made* are kept apart: a current number may fall, a count never does.
+ * Numbers of *now*, numbers *since the pool was made* and *recent* ones are kept apart: a current number may fall, a
+ * count never does, and what is recent is forgotten.
  *
  * @since 0.1.0
  */
@@ -70,6 +71,26 @@ export interface PoolCounts {
 }
 
 /**
+ * What happened in the last one to two minutes, or since the pool was made if that is less. `health` judges by it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Recent {
+  /** How long that is, in milliseconds. */
+  readonly span: number
+  /** Acquisitions and dials, those that failed included. */
+  readonly attempts: number
+  /** Those that failed: callers that timed out, were refused, or failed in the queue, and dials. */
+  readonly failures: number
+  /** Validations made and those that failed, health checks included. */
+  readonly validated: number
+  readonly failedToValidate: number
+  /** How long callers waited for a connection; one that did not have to wait counts as 0. */
+  readonly wait: Timing
+}
+
+/**
  * The numbers of a pool at one moment that cost next to nothing to read.
  *
  * @category models
@@ -104,6 +125,8 @@ export interface PoolNumbers {
   readonly utilization: number
   /** How long the first caller in the queue has waited, in milliseconds; 0 without a queue. */
   readonly oldestWaiter: number
+  /** Leases that are held for longer than `leakTimeout`. */
+  readonly overdue: number
   /** The state of the breaker around dials. */
   readonly breaker: "closed" | "open"
   /** Counts since the pool was made. */
@@ -117,6 +140,7 @@ export interface PoolNumbers {
  * @since 0.1.0
  */
 export interface PoolStats extends PoolNumbers {
+  readonly recent: Recent
   /** How long callers waited for a connection; one that did not have to wait counts as 0. */
   readonly wait: Timing
   /** How long borrowers held a connection. */

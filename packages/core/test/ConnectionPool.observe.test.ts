@@ -519,6 +519,36 @@ describe("ConnectionPool: health", () => {
       assert.deepStrictEqual(health, PoolHealth.assess(yield* pool.stats, pool.config))
     }))
 
+  it.effect("forgets what is over: two minutes after an outage the pool is well again", () =>
+    onPool(
+      { retry: Schedule.spaced("1 second"), backend: { initial: { connect: "fail" } } },
+      function*({ gates, pool }) {
+        yield* call(pool)
+        yield* advance("10 seconds")
+        gates.set("connect", "ok")
+        yield* advance("5 seconds")
+        const { errorRate, status } = yield* pool.health
+        assert.strictEqual(status, "degraded")
+        assert.isAbove(errorRate, 0.5)
+        yield* advance("2 minutes")
+        assert.deepInclude(yield* pool.health, { status: "healthy", errorRate: 0, responseTime: 0, warnings: [] })
+        assert.isAbove((yield* pool.stats).counts.failedToOpen, 0)
+      }
+    ))
+
+  it.effect("warns of a lease held too long until it ends, however busy the pool is", () =>
+    onPool({ maxConnections: 4, leakTimeout: "10 seconds" }, function*({ pool }) {
+      const held = yield* borrow(pool)
+      yield* advance("9 seconds")
+      yield* borrow(pool)
+      yield* advance("2 seconds")
+      assert.deepStrictEqual((yield* pool.health).warnings.map(({ about }) => about), ["leak"])
+      assert.strictEqual((yield* pool.stats).overdue, 1)
+      yield* held.giveBack
+      assert.strictEqual((yield* pool.stats).overdue, 0)
+      assert.strictEqual((yield* pool.health).status, "healthy")
+    }))
+
   it.effect("is unhealthy while callers wait for dials that fail", () =>
     onPool({ retry: Schedule.spaced("1 second"), backend: { initial: { connect: "fail" } } }, function*({ pool }) {
       yield* call(pool)

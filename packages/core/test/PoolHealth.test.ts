@@ -28,7 +28,7 @@ describe("a pool is healthy", () => {
     ["a few leases waited long for the first dial", { wait: { ...wait, count: 19, mean: 500, p95: 500 } }],
     ["5 % failed", { counts: { acquiredAtOnce: 93, timedOut: 5, opened: 2 } }],
     ["5 % of the validations failed", { counts: { validated: 100, failedToValidate: 5 } }],
-    ["the lease suspected to leak has ended", { counts: { leaksSuspected: 1 } }],
+    ["the lease suspected to leak has ended", { used: 1, counts: { leaksSuspected: 1 } }],
     ["callers were interrupted", { counts: { interrupted: 100 } }],
     ["the first connections are being opened", { idle: 0, opening: 2, pending: 5, counts: { opened: 0 } }],
     ["it is empty on purpose and dials once failed", {
@@ -58,13 +58,13 @@ const cases: ReadonlyArray<readonly [string, Given, Omit<PoolHealth.HealthWarnin
     about: "wait",
     level: "warning",
     value: 101,
-    message: "the mean wait for a connection is 101 ms, above 100 ms, over 20 leases"
+    message: "the mean wait for a connection is 101 ms, above 100 ms, over 20 leases of the last 60 s"
   }],
   ["some waits are long", { wait: { ...wait, mean: 20, p95: 101 } }, {
     about: "wait",
     level: "warning",
     value: 101,
-    message: "the 95th percentile of waits for a connection is 101 ms, above 100 ms, over 20 leases"
+    message: "the 95th percentile of waits for a connection is 101 ms, above 100 ms, over 20 leases of the last 60 s"
   }],
   ["more than 5 % failed", {
     counts: { acquiredAtOnce: 42, acquiredAfterWaiting: 50, opened: 2, timedOut: 1, refused: 2, failed: 3 }
@@ -72,19 +72,19 @@ const cases: ReadonlyArray<readonly [string, Given, Omit<PoolHealth.HealthWarnin
     about: "failures",
     level: "warning",
     value: 0.06,
-    message: "6 % of 100 acquisitions and dials failed, above 5 %"
+    message: "6 % of 100 acquisitions and dials of the last 60 s failed, above 5 %"
   }],
   ["more than 5 % of the validations failed", { counts: { validated: 1000, failedToValidate: 51 } }, {
     about: "validation",
     level: "warning",
     value: 0.051,
-    message: "5.1 % of 1000 validations failed, above 5 %"
+    message: "5.1 % of 1000 validations of the last 60 s failed, above 5 %"
   }],
-  ["a lent connection may be leaked", { used: 1, counts: { leaksSuspected: 1 } }, {
+  ["a lent connection may be leaked", { used: 1, overdue: 1 }, {
     about: "leak",
     level: "warning",
     value: 1,
-    message: "1 lease was held longer than leakTimeout (60000 ms) since the pool was made"
+    message: "1 lease is held for longer than leakTimeout (60000 ms)"
   }],
   ["the breaker is open while connections serve", {
     breaker: "open",

@@ -2,7 +2,7 @@
  * What a pool has counted since it was made: plain numbers and histograms, written on the way and read when asked for.
  */
 import type { LeaseEnd, RetireReason } from "../PoolEvent.ts"
-import * as Histogram from "./histogram.ts"
+import { Histogram } from "./histogram.ts"
 
 export class Counts {
   acquiredAtOnce = 0
@@ -30,9 +30,9 @@ export class Counts {
     superseded: 0,
     shutdown: 0
   }
-  readonly wait: Histogram.Histogram = Histogram.make()
-  readonly use: Histogram.Histogram = Histogram.make()
-  readonly open: Histogram.Histogram = Histogram.make()
-  readonly validate: Histogram.Histogram = Histogram.make()
-  readonly lifetime: Histogram.Histogram = Histogram.make()
+  readonly wait: Histogram = new Histogram()
+  readonly use: Histogram = new Histogram()
+  readonly open: Histogram = new Histogram()
+  readonly validate: Histogram = new Histogram()
+  readonly lifetime: Histogram = new Histogram()
 }

@@ -8,30 +8,6 @@
  */
 import type { Timing } from "../PoolStats.ts"
 
-/** A fixed log-linear histogram of milliseconds. */
-export interface Histogram {
-  /** How many durations were recorded. */
-  readonly count: number
-  /** The sum of all durations recorded. */
-  readonly sum: number
-  /** The shortest duration recorded; 0 without any. */
-  readonly min: number
-  /** The longest duration recorded; 0 without any. */
-  readonly max: number
-  /** Records a duration. One below 0, or none at all, counts as 0; one above 99 days as 99 days. */
-  readonly record: (ms: number) => void
-  /** The distribution, together with `zeros` durations of exactly 0 that were counted without being recorded. */
-  readonly timing: (zeros?: number) => Timing
-  /**
-   * How many durations did not exceed each of the boundaries, which must ascend. A boundary inside a bucket leaves out
-   * that whole bucket.
-   */
-  readonly cumulative: (boundaries: ReadonlyArray<number>, zeros?: number) => ReadonlyArray<number>
-}
-
-/** Makes an empty histogram. */
-export const make = (): Histogram => new BitHistogram()
-
 /** Everything up to this, about a microsecond, shares the first bucket. */
 const smallest = 2 ** -10
 /** 99 days: longer durations are cut to this. */
@@ -59,14 +35,19 @@ const upperEdge = (index: number): number => {
   return 2 ** ((code >> 3) - 1023) * (1 + (code & 7) / 8)
 }
 
-class BitHistogram implements Histogram {
+/** A fixed log-linear histogram of milliseconds. */
+export class Histogram {
+  /** How many durations were recorded. */
   count = 0
+  /** The sum of all durations recorded. */
   sum = 0
+  /** The longest duration recorded; 0 without any. */
   max = 0
   private shortest = Infinity
   // Not 32-bit integers: those overflow within the hour at a million leases a second.
   private readonly buckets = new Float64Array(size)
 
+  /** Records a duration. One below 0, or none at all, counts as 0; one above 99 days as 99 days. */
   record(ms: number): void {
     // NaN is not greater than 0 either.
     const value = ms > 0 ? Math.min(ms, largest) : 0
@@ -78,10 +59,12 @@ class BitHistogram implements Histogram {
     if (value < this.shortest) this.shortest = value
   }
 
+  /** The shortest duration recorded; 0 without any. */
   get min(): number {
     return this.count === 0 ? 0 : this.shortest
   }
 
+  /** The distribution, together with `zeros` durations of exactly 0 that were counted without being recorded. */
   timing(zeros = 0): Timing {
     const count = this.count + zeros
     if (count === 0) return { count: 0, mean: 0, p50: 0, p95: 0, p99: 0, max: 0 }
@@ -95,6 +78,28 @@ class BitHistogram implements Histogram {
     }
   }
 
+  copy(): Histogram {
+    return this.since(new Histogram())
+  }
+
+  /** What was recorded after `before` was copied from this. Of its longest duration only the bucket is known. */
+  since(before: Histogram): Histogram {
+    const after = new Histogram()
+    after.count = this.count - before.count
+    after.sum = this.sum - before.sum
+    for (let index = 0; index < size; index++) {
+      const more = this.buckets[index]! - before.buckets[index]!
+      after.buckets[index] = more
+      if (more > 0) after.max = Math.min(upperEdge(index), this.max)
+    }
+    after.shortest = this.shortest
+    return after
+  }
+
+  /**
+   * How many durations did not exceed each of the boundaries, which must ascend. A boundary inside a bucket leaves out
+   * that whole bucket.
+   */
   cumulative(boundaries: ReadonlyArray<number>, zeros = 0): ReadonlyArray<number> {
     const counts: Array<number> = []
     let index = 0

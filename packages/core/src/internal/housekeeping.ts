@@ -2,13 +2,15 @@
  * Housekeeping: retires what is past its time, refills the minimum, and watches for leases that do not end.
  *
  * It sleeps until the next connection is due instead of sweeping: a connection that becomes idle, opens or is lent
- * while it sleeps is due no earlier than one full time-out from then, and it never sleeps longer than the shortest.
+ * while it sleeps is due no earlier than one full time-out from then, and it never sleeps longer than the shortest. Once
+ * a minute it writes the counts down, so that what is recent can be told from what is not.
  */
 import * as Effect from "effect/Effect"
 import { describeHolder } from "../Describe.ts"
 import { emit, warn } from "./events.ts"
 import { labelOf, type Lease, takenAt } from "./lease.ts"
 import type { Pooled } from "./pooled.ts"
+import { recentSpan } from "./recent.ts"
 import { retire, retireDue } from "./retire.ts"
 import type { PoolState } from "./state.ts"
 
@@ -16,6 +18,7 @@ export const keepHouse = (state: PoolState): Effect.Effect<never> =>
   Effect.forever(Effect.suspend(() => {
     const now = state.time.now()
     state.time.settle()
+    state.recent.turn(now)
     let next = now + shortestTimeout(state)
     for (const connection of Array.from(state.connections)) next = Math.min(next, visit(state, connection, now))
     retireDue(state)
@@ -29,7 +32,8 @@ const shortestTimeout = ({ config }: PoolState): number =>
     // At a jitter of 1 a lifetime may be next to nothing, which must not keep the house awake.
     config.maxLifetime * Math.max(0.01, 1 - config.maxLifetimeJitter),
     config.leakTimeout,
-    config.reclaimTimeout
+    config.reclaimTimeout,
+    recentSpan
   )
 
 /** Does what is due for one connection, and tells when it must be visited again. */
@@ -96,6 +100,7 @@ const visitUsed = (state: PoolState, connection: Pooled, now: number): number =>
 const leakSuspected = (state: PoolState, connection: Pooled, lease: Lease, held: number): void => {
   if (lease.isLeakSuspected) return
   lease.isLeakSuspected = true
+  state.overdue++
   state.counts.leaksSuspected++
   const label = labelOf(lease)
   const places = takenAt(lease)

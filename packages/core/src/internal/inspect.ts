@@ -14,6 +14,7 @@ export const stats = (state: PoolState): PoolStats => {
   const { counts } = state
   return {
     ...numbers(state),
+    recent: state.recent.read(state.time.now()),
     wait: counts.wait.timing(counts.acquiredAtOnce),
     use: counts.use.timing(),
     open: counts.open.timing(),
@@ -41,6 +42,7 @@ export const numbers = (state: PoolState): PoolNumbers => {
     limit,
     utilization: Math.min(100, used / limit * 100),
     oldestWaiter: waiters.head === undefined ? 0 : now - waiters.head.since,
+    overdue: state.overdue,
     breaker: state.dialer.breakerUntil > now ? "open" : "closed",
     counts: countsOf(state)
   }

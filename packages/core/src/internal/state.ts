@@ -19,6 +19,7 @@ import type { EventHub } from "./events.ts"
 import type { Lease } from "./lease.ts"
 import { LeaseList } from "./leaseList.ts"
 import type { Pooled } from "./pooled.ts"
+import { RecentCounts } from "./recent.ts"
 import type { PoolTime } from "./time.ts"
 
 export class PoolState {
@@ -36,6 +37,7 @@ export class PoolState {
   readonly forkDetached: (effect: Effect.Effect<unknown>) => Fiber.Fiber<unknown>
 
   readonly counts = new Counts()
+  readonly recent: RecentCounts
   readonly waiters = new LeaseList()
   /** Waiting fibers whose outcome is decided and that run on the scheduler's next turn. */
   woken: Array<Lease> = []
@@ -51,6 +53,8 @@ export class PoolState {
   readonly sharing: Array<Pooled> = []
   /** Leases whose connection was closed under them and that have not ended yet. */
   readonly bereft = new Set<Lease>()
+  /** Leases suspected of a leak that have not ended. */
+  overdue = 0
   opening = 0
   used = 0
   checking = 0
@@ -97,6 +101,7 @@ export class PoolState {
     this.fork = options.fork
     this.forkDetached = options.forkDetached
     this.limit = options.config.maxConnections
+    this.recent = new RecentCounts(this.counts, options.time.now())
   }
 
   /** Connections that are open and not on their way out. */

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Schema } from "effect"
-import * as Histogram from "../../src/internal/histogram.ts"
+import { Histogram } from "../../src/internal/histogram.ts"
 
 const largest = 2 ** 33
 
@@ -16,7 +16,7 @@ const durations = Arbitrary.array(
 const zeros = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 200 }))
 
 const recorded = (values: ReadonlyArray<number>) => {
-  const histogram = Histogram.make()
+  const histogram = new Histogram()
   for (const value of values) histogram.record(value)
   return histogram
 }
@@ -26,6 +26,27 @@ const exact = (sorted: ReadonlyArray<number>, percent: number): number =>
   sorted[Math.ceil(sorted.length * percent / 100) - 1] ?? 0
 
 describe("histogram", () => {
+  it.prop(
+    "what was recorded after a copy is told from what was before",
+    { before: durations, after: durations },
+    (given) => {
+      const histogram = recorded(given.before)
+      const copy = histogram.copy()
+      for (const value of given.after) histogram.record(value)
+      const found = histogram.since(copy).timing()
+      const alone = recorded(given.after).timing()
+      assert.strictEqual(found.count, alone.count)
+      assert.closeTo(found.mean, alone.mean, 1e-6 * (1 + histogram.sum))
+      for (const p of ["p50", "p95", "p99", "max"] as const) {
+        // Of the longest only the bucket is known.
+        assert.isAtLeast(found[p], alone[p])
+        assert.isAtMost(found[p], Math.max(alone[p] * 1.125, 0.001))
+      }
+      assert.deepStrictEqual(copy.timing(), recorded(given.before).timing())
+    },
+    { arbitrary: { runs: 300 } }
+  )
+
   it.prop("percentiles are at most 12.5 % above the exact ones and never below", { durations, zeros }, (given) => {
     const histogram = recorded(given.durations)
     const sorted = [...Array.from({ length: given.zeros }, () => 0), ...given.durations].toSorted((a, b) => a - b)
@@ -59,8 +80,8 @@ describe("histogram", () => {
   })
 
   it("is all zeros while empty", () => {
-    assert.deepStrictEqual(Histogram.make().timing(), { count: 0, mean: 0, p50: 0, p95: 0, p99: 0, max: 0 })
-    assert.deepStrictEqual(Histogram.make().cumulative([1, 2]), [0, 0])
+    assert.deepStrictEqual(new Histogram().timing(), { count: 0, mean: 0, p50: 0, p95: 0, p99: 0, max: 0 })
+    assert.deepStrictEqual(new Histogram().cumulative([1, 2]), [0, 0])
   })
 
   it("counts durations that were not recorded as 0", () => {

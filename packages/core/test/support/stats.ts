@@ -22,7 +22,9 @@ export const statsOf = (given: Given = {}): PoolStats.PoolStats => ({
   limit: 20,
   utilization: 0,
   oldestWaiter: 0,
+  overdue: 0,
   breaker: "closed",
+  recent: recentOf(given),
   wait: timing,
   use: timing,
   open: timing,
@@ -49,3 +51,12 @@ export const statsOf = (given: Given = {}): PoolStats.PoolStats => ({
     ...given.counts
   }
 })
+
+/** As if all it has done were recent. */
+const recentOf = ({ counts = {}, wait = timing }: Given): PoolStats.Recent => {
+  const { acquiredAfterWaiting = 0, acquiredAtOnce = 0, failed = 0, failedToOpen = 0, opened = 2 } = counts
+  const { failedToValidate = 0, refused = 0, timedOut = 0, validated = 0 } = counts
+  const failures = failed + failedToOpen + refused + timedOut
+  const attempts = failures + acquiredAfterWaiting + acquiredAtOnce + opened
+  return { span: 60_000, attempts, failures, validated, failedToValidate, wait }
+}

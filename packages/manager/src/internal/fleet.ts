@@ -50,8 +50,11 @@ export const fleetOf = (readings: ReadonlyArray<Reading>): Fleet => {
     utilization: Math.min(100, share(used, limit) * 100),
     acquired,
     failures,
-    responseTime: share(sum(({ stats }) => stats.wait.mean * stats.wait.count), sum(({ stats }) => stats.wait.count)),
-    errorRate: share(failures, sum(({ stats }) => attemptsOf(stats)))
+    responseTime: share(
+      sum(({ stats: { recent } }) => recent.wait.mean * recent.wait.count),
+      sum(({ stats: { recent } }) => recent.wait.count)
+    ),
+    errorRate: share(sum(({ stats }) => stats.recent.failures), sum(({ stats }) => stats.recent.attempts))
   }
 }
 

@@ -3,7 +3,7 @@
  */
 import type { ConnectionInfo, DrainReport } from "../../ConnectionPool.ts"
 import type { PoolConfig } from "../../PoolConfig.ts"
-import type { PoolCounts, PoolStats, Timing } from "../../PoolStats.ts"
+import type { PoolCounts, PoolStats, Recent, Timing } from "../../PoolStats.ts"
 
 /** What several pools may do together. */
 const added = ["minConnections", "maxConnections", "pendingLimit", "connectRate"] as const
@@ -60,7 +60,9 @@ export const stats = (name: string, all: ReadonlyArray<PoolStats>): PoolStats =>
     limit,
     utilization: Math.min(100, used / limit * 100),
     oldestWaiter: max(all, (stats) => stats.oldestWaiter),
+    overdue: sum(all, (stats) => stats.overdue),
     breaker: all.every(({ breaker }) => breaker === "open") ? "open" : "closed",
+    recent: recent(all.map((stats) => stats.recent)),
     counts: counts(all.map((stats) => stats.counts)),
     wait: timing(all.map((stats) => stats.wait)),
     use: timing(all.map((stats) => stats.use)),
@@ -104,6 +106,15 @@ const counts = (all: ReadonlyArray<PoolCounts>): PoolCounts => ({
   failedToValidate: sum(all, (counts) => counts.failedToValidate),
   failedToReset: sum(all, (counts) => counts.failedToReset),
   leaksSuspected: sum(all, (counts) => counts.leaksSuspected)
+})
+
+const recent = (all: ReadonlyArray<Recent>): Recent => ({
+  span: max(all, (recent) => recent.span),
+  attempts: sum(all, (recent) => recent.attempts),
+  failures: sum(all, (recent) => recent.failures),
+  validated: sum(all, (recent) => recent.validated),
+  failedToValidate: sum(all, (recent) => recent.failedToValidate),
+  wait: timing(all.map((recent) => recent.wait))
 })
 
 /** The mean is exact. What a share of the durations does not exceed in any pool, it does not exceed in all of them. */

@@ -63,10 +63,10 @@ const Sums = ({ now }: Props): VNode => {
         >
           {rates === undefined ? "–" : percent(rates.failureRate)}
         </Fact>
-        <Fact name="failed ever" hint="Share of failed acquisitions and dials since the start">
+        <Fact name="failed" hint="Share of failed acquisitions and dials in the last one to two minutes">
           {percent(now.errorRate)}
         </Fact>
-        <Fact name="mean wait" hint="Over all leases since the start">{millis(now.responseTime)}</Fact>
+        <Fact name="mean wait" hint="Over the leases of the last one to two minutes">{millis(now.responseTime)}</Fact>
         <Fact name="leases" hint="Since the start">{compact(now.acquired)}</Fact>
       </dl>
     </div>

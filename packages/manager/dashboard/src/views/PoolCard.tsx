@@ -55,7 +55,7 @@ const Totals = ({ health, stats: { counts } }: Api.Pool): VNode => (
     <Fact name="retired">{compact(Object.values(counts.retired).reduce((sum, n) => sum + n, 0))}</Fact>
     <Fact name="opened">{compact(counts.opened)}</Fact>
     <Fact name="dials failed" tone={counts.failedToOpen > 0 ? "warn" : undefined}>{compact(counts.failedToOpen)}</Fact>
-    <Fact name="failed" hint="Share of failed acquisitions and dials since the start">
+    <Fact name="failed" hint="Share of failed acquisitions and dials in the last one to two minutes">
       {percent(health.errorRate)}
     </Fact>
   </dl>

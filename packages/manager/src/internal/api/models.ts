@@ -67,6 +67,21 @@ export const Counts = Schema.Struct({
 /** @category models @since 0.1.0 */
 export type Counts = typeof Counts.Type
 
+/** What happened in the last one to two minutes. @category models @since 0.1.0 */
+export const Recent = Schema.Struct({
+  /** How long that is, ms. */
+  span: Schema.Finite,
+  /** Acquisitions and dials, those that failed included. */
+  attempts: Schema.Finite,
+  failures: Schema.Finite,
+  validated: Schema.Finite,
+  failedToValidate: Schema.Finite,
+  /** How long callers waited for a connection. */
+  wait: Timing
+})
+/** @category models @since 0.1.0 */
+export type Recent = typeof Recent.Type
+
 /** The numbers of a pool at one moment. @category models @since 0.1.0 */
 export const Stats = Schema.Struct({
   name: Schema.String,
@@ -87,8 +102,12 @@ export const Stats = Schema.Struct({
   /** `used` as a share of `limit`, 0 to 100. */
   utilization: Schema.Finite,
   oldestWaiter: Schema.Finite,
+  /** Leases that are held for longer than `leakTimeout`. */
+  overdue: Schema.Finite,
   breaker: Schema.Literals(["closed", "open"]),
+  /** Counts since the pool was made. */
   counts: Counts,
+  recent: Recent,
   /** How long callers waited for a connection. */
   wait: Timing,
   /** How long borrowers held a connection. */
@@ -131,9 +150,9 @@ export const PoolHealth = Schema.Struct({
   /** 0 (unhealthy) to 100 (nothing to say). */
   score: Schema.Finite,
   utilization: Schema.Finite,
-  /** Mean wait for a connection since the pool was made, ms. */
+  /** Mean wait for a connection in the last one to two minutes, ms. */
   responseTime: Schema.Finite,
-  /** Share of failed acquisitions and dials since the pool was made, 0 to 1. */
+  /** Share of failed acquisitions and dials in the last one to two minutes, 0 to 1. */
   errorRate: Schema.Finite,
   warnings: Schema.Array(Warning)
 })

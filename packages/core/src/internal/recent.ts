@@ -1,0 +1,66 @@
+/**
+ * What happened lately: the counts of now without those of one to two minutes ago. A pool is judged by this, since what
+ * is long over says nothing of how it is.
+ */
+import type { Recent } from "../PoolStats.ts"
+import type { Counts } from "./counts.ts"
+import type { Histogram } from "./histogram.ts"
+
+/** How often the numbers are written down, in milliseconds. */
+export const recentSpan = 60_000
+
+interface Mark {
+  readonly at: number
+  readonly attempts: number
+  readonly failures: number
+  readonly validated: number
+  readonly failedToValidate: number
+  readonly atOnce: number
+  readonly wait: Histogram
+}
+
+export class RecentCounts {
+  private readonly counts: Counts
+  private older: Mark
+  private newer: Mark
+
+  constructor(counts: Counts, now: number) {
+    this.counts = counts
+    this.older = this.newer = markOf(counts, now)
+  }
+
+  /** Writes the numbers down if it is time; to be called at least every `recentSpan`. */
+  turn(now: number): void {
+    if (now - this.newer.at < recentSpan) return
+    this.older = this.newer
+    this.newer = markOf(this.counts, now)
+  }
+
+  read(now: number): Recent {
+    const { counts, older } = this
+    return {
+      span: now - older.at,
+      attempts: attempts(counts) - older.attempts,
+      failures: failures(counts) - older.failures,
+      validated: counts.validated - older.validated,
+      failedToValidate: counts.failedToValidate - older.failedToValidate,
+      wait: counts.wait.since(older.wait).timing(counts.acquiredAtOnce - older.atOnce)
+    }
+  }
+}
+
+const markOf = (counts: Counts, at: number): Mark => ({
+  at,
+  attempts: attempts(counts),
+  failures: failures(counts),
+  validated: counts.validated,
+  failedToValidate: counts.failedToValidate,
+  atOnce: counts.acquiredAtOnce,
+  wait: counts.wait.copy()
+})
+
+const failures = ({ failed, failedToOpen, refused, timedOut }: Counts): number =>
+  timedOut + refused + failed + failedToOpen
+
+const attempts = (counts: Counts): number =>
+  failures(counts) + counts.acquiredAtOnce + counts.acquiredAfterWaiting + counts.opened
