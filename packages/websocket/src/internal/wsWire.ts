@@ -70,7 +70,10 @@ const wireOf = (ws: WebSocket, socket: Socket): Wire => {
     bytesRead: () => socket.bytesRead,
     gather: () => turn.gather(),
     atEndOfTurn: (f) => turn.atEnd(f),
-    send: (frame, onWritten) => ws.send(frame, onWritten),
+    send: (frame, onWritten) => {
+      if (typeof frame === "string" && frame.length <= mostInOnePiece) ws.send(Buffer.from(frame), asText, onWritten)
+      else ws.send(frame, onWritten)
+    },
     ping: (payload) => ws.ping(payload, undefined, ignore),
     pause: () => ws.pause(),
     resume: () => ws.resume(),
@@ -78,6 +81,13 @@ const wireOf = (ws: WebSocket, socket: Socket): Wire => {
     terminate: () => ws.terminate()
   }
 }
+
+/**
+ * `ws` puts bytes that it must not change into one buffer with their header, but for a text it makes two. One takes less
+ * time to write, as long as there is not much to copy.
+ */
+const asText = { binary: false }
+const mostInOnePiece = 16_384
 
 /** Gathers what is sent in one turn of the event loop into one call of the system, which costs more than all else. */
 class Turn {
@@ -93,7 +103,8 @@ class Turn {
     if (this.isGathering) return
     this.isGathering = true
     this.socket.cork()
-    queueMicrotask(this.end)
+    // A microtask by way of a promise costs less than `queueMicrotask`.
+    void resolved.then(this.end)
   }
 
   atEnd(f: () => void): void {
@@ -110,6 +121,8 @@ class Turn {
     for (const f of waiting) f()
   }
 }
+
+const resolved = Promise.resolve()
 
 const ignore = (): void => {}
 
