@@ -131,8 +131,8 @@ class Peer implements Wire {
   readonly buffered = (): number => 0
   readonly bytesRead = (): number => this.received
 
-  readonly gather = (): void => {}
-  readonly atEndOfTurn = (f: () => void): void => f()
+  readonly cork = (): void => {}
+  readonly uncork = (): void => {}
 
   readonly send: Wire["send"] = (frame, onWritten) => {
     onWritten()

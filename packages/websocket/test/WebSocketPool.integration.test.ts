@@ -391,6 +391,22 @@ describe("messages", () => {
       )
     }))
 
+  it.live.each([0, 1, 125, 126, 16_384, 16_385, 65_536])(
+    "of %d characters arrive as the texts they were",
+    (length) =>
+      Effect.gen(function*() {
+        const server = yield* make()
+        yield* withChat(
+          { url: server.url },
+          Effect.gen(function*() {
+            const texts = ["x".repeat(length), "\u20ac".repeat(length)]
+            for (const text of texts) assert.strictEqual(yield* Chat.request(text), text)
+            assert.deepStrictEqual(server.messages, texts)
+          })
+        )
+      })
+  )
+
   it.live("typed by a schema travel as JSON", () =>
     Effect.gen(function*() {
       const server = yield* make()

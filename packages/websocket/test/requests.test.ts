@@ -1,8 +1,10 @@
 import { WebSocketScript } from "@effect-pools/websocket"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Clock, Effect, Fiber, FiberSet, Scheduler } from "effect"
 import { TestClock } from "effect/testing"
-import { Chat, reasonOf, settled, watch, withScript } from "./support.ts"
+import { Requests } from "../src/internal/requests.ts"
+import { Turn } from "../src/internal/turn.ts"
+import { Chat, eventually, reasonOf, settled, watch, withScript } from "./support.ts"
 
 describe("a request without an id that was given up", () => {
   it.effect("does not leave its late reply to the next one of the same lease", () => {
@@ -71,4 +73,50 @@ describe("a request without an id that was given up", () => {
         assert.strictEqual((yield* Chat.stats).counts.retired.broken, 1)
       })
     ))
+})
+
+describe("the requests under way", () => {
+  it.effect("are counted on all connections, however they end", () =>
+    Effect.gen(function*() {
+      const hub = { clock: yield* Clock.Clock, underWay: 0 }
+      const fork = yield* FiberSet.makeRuntime<never, void, never>()
+      const of = () => new Requests<string>({ hub, fork, onTimeout: () => Effect.succeed("too late") })
+      const [one, other] = [of(), of()]
+      const add = (requests: Requests<string>, id?: string) => requests.add(id, 1000, () => {})
+      const first = add(one, "1")
+      const second = add(one)
+      for (const id of ["2", "3", "4", undefined]) add(other, id)
+      assert.strictEqual(hub.underWay, 6)
+      one.answered("unknown")
+      one.remove(first)
+      one.remove(first)
+      one.remove(second)
+      assert.strictEqual(hub.underWay, 4)
+      other.answered("2")
+      other.answered(undefined)
+      other.answered(undefined)
+      assert.strictEqual(hub.underWay, 2)
+      yield* settled
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(hub.underWay, 0)
+      add(other, "5")
+      other.failAll(undefined as never)
+      assert.strictEqual(hub.underWay, 0)
+    }))
+})
+
+describe("the end of a turn", () => {
+  it.live("comes once for all that asked, in their order, and again for those who ask then", () =>
+    Effect.gen(function*() {
+      const seen: Array<string> = []
+      const turn = new Turn(yield* Scheduler.Scheduler)
+      turn.atEnd(() => {
+        seen.push("a")
+        turn.atEnd(() => void seen.push("c"))
+      })
+      turn.atEnd(() => void seen.push("b"))
+      assert.deepStrictEqual(seen, [])
+      yield* eventually("all were called", Effect.sync(() => seen.length === 3))
+      assert.deepStrictEqual(seen, ["a", "b", "c"])
+    }))
 })

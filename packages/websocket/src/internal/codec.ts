@@ -7,6 +7,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type * as SchemaIssue from "effect/SchemaIssue"
 import type { MessageSchema, RawMessage } from "../WebSocketConfig.ts"
+import { shortWay } from "./plainJson.ts"
 
 export interface Codec<Message> {
   /** Fails with what does not fit, without the message itself. */
@@ -20,9 +21,11 @@ export const make = <Message>(schema: MessageSchema<Message> | undefined): Codec
   if (schema === undefined) return identity as unknown as Codec<Message>
   const encode = Schema.encodeUnknownExit(schema as Schema.Codec<Message, RawMessage>)
   const decode = Schema.decodeUnknownExit(schema as Schema.Codec<Message, RawMessage>)
+  const short = shortWay(schema)
   return {
-    encode: (message) => Result.filterOrFail(resultOf(encode(message)), isFrame, () => notOnTheWire),
-    decode: (frame) => resultOf(decode(frame)),
+    encode: (message) =>
+      short?.encode(message) ?? Result.filterOrFail(resultOf(encode(message)), isFrame, () => notOnTheWire),
+    decode: (frame) => short?.decode(frame) ?? resultOf(decode(frame)),
     isIdentity: false
   }
 }

@@ -6,12 +6,14 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Scheduler from "effect/Scheduler"
 import type { Inbound, Traffic } from "../WebSocketInbound.ts"
 import * as Codec from "./codec.ts"
 import { Inbox } from "./inbox.ts"
 import type { Session } from "./session.ts"
 import type { Settings } from "./settings.ts"
 import { Stability } from "./stability.ts"
+import { Turn } from "./turn.ts"
 
 const done = Exit.fail(Cause.Done())
 
@@ -28,10 +30,13 @@ export class Hub<Message> {
   readonly codec: Codec.Codec<Message>
   readonly stability: Stability
   readonly clock: Clock.Clock
+  readonly turn: Turn
   readonly counts = { sent: 0, received: 0, undecodable: 0, dropped: 0, unread: 0 }
   /** The connections that are open and can be used. */
   readonly sessions = new Set<Session<Message>>()
   readonly subscribers = new Set<Subscriber<Message>>()
+  /** Requests that wait for their replies, on all connections. */
+  underWay = 0
   isDraining = false
   private readonly context: Context.Context<never>
   /** Keeps what comes before the first reader, who takes it over. */
@@ -46,6 +51,7 @@ export class Hub<Message> {
     this.settings = settings
     this.context = context
     this.clock = Context.get(context, Clock.Clock)
+    this.turn = new Turn(Context.get(context, Scheduler.Scheduler))
     this.codec = Codec.make(settings.schema)
     this.stability = new Stability(settings.stableAfter)
   }

@@ -19,6 +19,12 @@ export interface Pending<Message> {
   strays: number
 }
 
+interface Owner {
+  readonly clock: Clock.Clock
+  /** The requests on all connections. */
+  underWay: number
+}
+
 export class Requests<Message> {
   /** Those whose reply carries their id. */
   private readonly byId = new Map<string, Pending<Message>>()
@@ -27,18 +33,20 @@ export class Requests<Message> {
   /** The `strays` of the next request. */
   private strays = 0
   private hasStrayed = false
-  private readonly clock: Clock.Clock
+  private readonly hub: Owner
   private readonly fork: (effect: Effect.Effect<void>) => void
   private readonly onTimeout: (waited: number) => Reply<Message>
   /** The deadline that the running timer is for. */
   private watched = Infinity
+  /** How many of `underWay` are its own. */
+  private counted = 0
 
   constructor(options: {
-    readonly clock: Clock.Clock
+    readonly hub: Owner
     readonly fork: (effect: Effect.Effect<void>) => void
     readonly onTimeout: (waited: number) => Reply<Message>
   }) {
-    this.clock = options.clock
+    this.hub = options.hub
     this.fork = options.fork
     this.onTimeout = options.onTimeout
   }
@@ -65,12 +73,37 @@ export class Requests<Message> {
       this.strays = 0
       this.inOrder.push(pending)
     } else this.byId.set(id, pending)
+    this.count()
     if (pending.deadline < this.watched) this.watch(pending.deadline, timeout)
     return pending
   }
 
   /** Takes the request that a message answers: that with its id or, if it has none, the one whose turn it is. */
   answered(id: string | undefined): Pending<Message> | undefined {
+    const pending = this.take(id)
+    this.count()
+    return pending
+  }
+
+  /**
+   * Forgets a request whose caller has gone; `false` if it was answered before. The reply of one without an id may still
+   * come: in its turn, and it must not be taken for that of the request after it.
+   */
+  remove(pending: Pending<Message>): boolean {
+    const isRemoved = this.forget(pending)
+    this.count()
+    return isRemoved
+  }
+
+  failAll(error: WebSocketError): void {
+    const failed = [...this.byId.values(), ...this.inOrder]
+    this.byId.clear()
+    this.inOrder.length = 0
+    this.count()
+    for (const { resume } of failed) resume(Effect.fail(error))
+  }
+
+  private take(id: string | undefined): Pending<Message> | undefined {
     if (id !== undefined) {
       const pending = this.byId.get(id)
       if (pending !== undefined) this.byId.delete(id)
@@ -86,11 +119,7 @@ export class Requests<Message> {
     return undefined
   }
 
-  /**
-   * Forgets a request whose caller has gone; `false` if it was answered before. The reply of one without an id may still
-   * come: in its turn, and it must not be taken for that of the request after it.
-   */
-  remove(pending: Pending<Message>): boolean {
+  private forget(pending: Pending<Message>): boolean {
     if (pending.id !== undefined) return this.byId.delete(pending.id)
     const place = this.inOrder.indexOf(pending)
     if (place < 0) return false
@@ -103,15 +132,15 @@ export class Requests<Message> {
     return true
   }
 
-  failAll(error: WebSocketError): void {
-    const failed = [...this.byId.values(), ...this.inOrder]
-    this.byId.clear()
-    this.inOrder.length = 0
-    for (const { resume } of failed) resume(Effect.fail(error))
+  /** Tells the pool what has changed. */
+  private count(): void {
+    const { size } = this
+    this.hub.underWay += size - this.counted
+    this.counted = size
   }
 
   private now(): number {
-    return Number(this.clock.monotonicTimeNanosUnsafe()) / 1_000_000
+    return Number(this.hub.clock.monotonicTimeNanosUnsafe()) / 1_000_000
   }
 
   private watch(deadline: number, millis: number): void {

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import type { RawMessage } from "../WebSocketConfig.ts"
 import { BufferFull, type Delivery, SendTimeout, type WebSocketError } from "../WebSocketError.ts"
 import type { Settings } from "./settings.ts"
+import type { Turn } from "./turn.ts"
 import type { Wire } from "./wire.ts"
 
 interface Owner {
@@ -15,6 +16,8 @@ interface Owner {
     readonly counts: { sent: number }
     readonly settings: Pick<Settings<never>, "sendBufferLimit" | "sendPolicy" | "sendTimeout">
     readonly now: () => number
+    readonly turn: Pick<Turn, "atEnd">
+    readonly underWay: number
   }
   readonly wire: Wire | undefined
   readonly refusal: () => WebSocketError | undefined
@@ -30,6 +33,7 @@ interface Waiter {
 export class Sender {
   private readonly owner: Owner
   private readonly waiters: Array<Waiter> = []
+  private isCorked = false
 
   constructor(owner: Owner) {
     this.owner = owner
@@ -52,6 +56,13 @@ export class Sender {
   }
 
   hasRoom(frame: RawMessage): boolean {
+    if (this.fits(frame)) return true
+    // What only waits for the end of the turn is in nobody's way.
+    this.uncork()
+    return this.fits(frame)
+  }
+
+  private fits(frame: RawMessage): boolean {
     const buffered = this.owner.wire?.buffered() ?? 0
     return this.waiters.length === 0 &&
       (buffered === 0 || buffered + sizeOf(frame) <= this.owner.hub.settings.sendBufferLimit)
@@ -62,12 +73,25 @@ export class Sender {
     return this.owner.hub.settings.sendPolicy === "fail" ? this.full() : this.limited(this.turn(frame), () => "none")
   }
 
-  /** Gives a frame to the wire, whatever becomes of it. Where more are expected in this turn, they go together. */
-  post(frame: RawMessage, expectsMore: boolean): void {
-    const wire = this.owner.wire!
-    this.owner.hub.counts.sent++
-    if (expectsMore) wire.gather()
-    wire.send(frame, this.onWritten)
+  /** Gives a request to the wire, whatever becomes of it. With others under way more is expected in this turn. */
+  post(frame: RawMessage): void {
+    const { hub, wire } = this.owner
+    hub.counts.sent++
+    if (hub.underWay > 1 && !this.isCorked) this.cork(wire!)
+    wire!.send(frame, this.onWritten)
+  }
+
+  /** From here to the end of the turn messages are gathered, to be sent together. */
+  private cork(wire: Wire): void {
+    this.isCorked = true
+    wire.cork()
+    this.owner.hub.turn.atEnd(this.uncork)
+  }
+
+  private readonly uncork = (): void => {
+    if (!this.isCorked) return
+    this.isCorked = false
+    this.owner.wire?.uncork()
   }
 
   /** Gives a frame to the wire, and waits until the network has it, for `sendTimeout` at most. */
@@ -90,9 +114,8 @@ export class Sender {
       if (outcome === undefined) settle = resume
       else resume(outcome)
     })
-    return Effect.callback((resume) =>
-      wire!.atEndOfTurn(() => resume(isTaken() ? Effect.void : this.limited(written, () => "unknown")))
-    )
+    const accepted = Effect.suspend(() => isTaken() ? Effect.void : this.limited(written, () => "unknown"))
+    return this.isCorked ? Effect.callback((resume) => hub.turn.atEnd(() => resume(accepted))) : accepted
   }
 
   private readonly onWritten = (): void => {

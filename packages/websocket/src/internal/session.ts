@@ -60,7 +60,7 @@ export class Session<Message> implements Listener {
     this.sender = new Sender(this)
     this.heartbeat = new Heartbeat(this)
     this.requests = new Requests<Message>({
-      clock: hub.clock,
+      hub,
       fork,
       onTimeout: (waited) => this.fail(new RequestTimeout({ waited, wasSuspended: this.isSuspended }))
     })
@@ -213,7 +213,7 @@ export class Session<Message> implements Listener {
       const refusal = this.refusal()
       if (refusal !== undefined) return resume(Effect.fail(refusal))
       const pending = this.requests.add(id, timeout, resume)
-      this.sender.post(frame, this.requests.size > 1)
+      this.sender.post(frame)
       return Effect.sync(() => this.requests.remove(pending))
     })
   }

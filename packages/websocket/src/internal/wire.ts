@@ -18,10 +18,9 @@ export interface Wire {
   readonly bytesRead: () => number
   /** Calls back once, when the network has taken the message or never will. */
   readonly send: (frame: RawMessage, onWritten: (error?: unknown) => void) => void
-  /** From here to the end of the turn messages are gathered, to be sent together. */
-  readonly gather: () => void
-  /** Calls back when what was sent in this turn has been offered to the network: at once if nothing is gathered. */
-  readonly atEndOfTurn: (f: () => void) => void
+  /** Holds what is sent from here on, to offer it to the network together. */
+  readonly cork: () => void
+  readonly uncork: () => void
   readonly ping: (payload: string) => void
   readonly pause: () => void
   readonly resume: () => void
