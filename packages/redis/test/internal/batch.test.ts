@@ -46,6 +46,7 @@ it("what is sent while it is held leaves when it is released, and the next by it
   batch.hold()
   batch.write("a")
   batch.write("b")
+  await Promise.resolve()
   assert.deepStrictEqual(writes, [])
   batch.release()
   assert.deepStrictEqual(writes, ["ab"])
