@@ -134,7 +134,9 @@ export const Service = <Self>() => <const Id extends string>(id: Id): HttpPoolCl
     Effect.flatMap(tag, (pool) => Runtime.executeOf(pool)(request))
   const send = (method: HttpMethod): Send<Self> => {
     const make = HttpClientRequest.make(method)
-    return (url, options) => request(make(url, options))
+    // Most requests are no more than a URL, which needs only one step from here.
+    const blank = make("")
+    return (url, options) => request(options === undefined ? HttpClientRequest.setUrl(blank, url) : make(url, options))
   }
   const statics: Omit<
     HttpPoolClass<Self, Id>,

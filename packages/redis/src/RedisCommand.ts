@@ -143,7 +143,7 @@ export const flag: Decoder<boolean> = (reply) =>
  * @category decoders
  * @since 0.1.0
  */
-export const ok: Decoder<void> = (reply) => text(reply) === "OK" ? undefined : notOk
+export const ok: Decoder<void> = (reply) => isOk(reply) ? undefined : notOk
 
 /**
  * Whatever another decoder reads, as something else.
@@ -245,6 +245,13 @@ export const any: Decoder<Reply> = (reply) => {
  * @since 0.1.0
  */
 export const raw: Decoder<RawReply> = (reply) => reply
+
+/** No answer is more common, so its bytes are compared and not made a text. */
+const isOk = (reply: RawReply): boolean =>
+  Buffer.isBuffer(reply) ? reply.length === 2 && reply[0] === letterO && reply[1] === letterK : reply === "OK"
+
+const letterO = 79
+const letterK = 75
 
 const notText = new Mismatch("a text")
 const notInt = new Mismatch("a safe integer")

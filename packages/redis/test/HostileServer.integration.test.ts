@@ -106,7 +106,7 @@ describe("a hostile server", () => {
   ) {
     it.live(`can't end the process by a message without a form: ${JSON.stringify(message)}`, () =>
       on(
-        { "subscribe c": subscribed },
+        { "SUBSCRIBE c": subscribed },
         (server) =>
           Effect.gen(function*() {
             const next = yield* follow("c")
@@ -123,7 +123,7 @@ describe("a hostile server", () => {
   }
 
   it.live("can't fill the memory with a message", () =>
-    on({ "subscribe c": subscribed }, (server) =>
+    on({ "SUBSCRIBE c": subscribed }, (server) =>
       Effect.gen(function*() {
         const next = yield* follow("c")
         assert.strictEqual((yield* next)._tag, "Subscribed")

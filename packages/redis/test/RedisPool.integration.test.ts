@@ -182,6 +182,21 @@ layer(EmbeddedRedis.layer({ settings, tls: true, password: "s3cret-pass" }), {
       })
     ))
 
+  it.effect("what a connection that listens may not be asked, the server refuses, and the connection is replaced", () =>
+    withCache(
+      { minConnections: 1, maxConnections: 1 },
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(
+          Cache.withConnection((redis) => Effect.andThen(redis.command("SUBSCRIBE", "c"), redis.get("a")))
+        )
+        assert(error._tag === "RedisError" && error.reason._tag === "CommandFailed")
+        assert.strictEqual(error.command, "GET")
+        yield* Cache.set("a", "b")
+        assert.strictEqual(yield* Cache.get("a"), "b")
+        assert.strictEqual((yield* Cache.stats).counts.opened, 2)
+      })
+    ))
+
   it.effect("a command that blocks holds only its own connection", () =>
     withCache(
       { minConnections: 0, maxConnections: 2 },

@@ -106,15 +106,11 @@ const borrowing = (
       const exchange = new Exchange()
       exchange.onHead = () =>
         resume(isFirst && mayRepeat(job, exchange) ? borrowing(borrow, job, false) : outcome(job, exchange))
-      const holder = Effect.runForkWith(fiber.context)(
-        Effect.exit(borrow(job, (lent) => held(leaseOf(lent), job, exchange)))
-      )
+      const holder = Effect.runForkWith(fiber.context)(borrow(job, (lent) => held(leaseOf(lent), job, exchange)))
       holder.addObserver((exit) => {
         // Without a connection there was nobody to tell the exchange.
-        if (
-          Exit.isSuccess(exit) && Exit.isFailure(exit.value) && exchange.onHead !== undefined && !exchange.wasHanded
-        ) {
-          resume(Effect.failCause(exit.value.cause as Cause.Cause<PoolError>))
+        if (Exit.isFailure(exit) && exchange.onHead !== undefined && !exchange.wasHanded) {
+          resume(Effect.failCause(exit.cause as Cause.Cause<PoolError>))
         }
       })
       return Effect.suspend(() => {

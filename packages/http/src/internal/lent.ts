@@ -25,7 +25,8 @@ export class Lease {
   /** Ends the borrower's view: what it left under way is ended too, unless its little rest can be read away. */
   end(): void {
     this.isActive = false
-    for (const exchange of this.exchanges ?? []) {
+    if (this.exchanges === undefined) return
+    for (const exchange of this.exchanges) {
       if (this.connection.isMultiplexed || !exchange.isNearlyOver) exchange.abort(new GivenUp("the lease ended"), true)
     }
   }

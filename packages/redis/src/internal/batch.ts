@@ -1,24 +1,34 @@
 /**
  * Collects what is sent in one turn of the event loop, and writes it to the socket at once.
  *
- * It is what ioredis is given as the stream to write a command to. A chunk of answers lets many fibers run on, and what
- * they send next leaves together.
+ * A chunk of answers lets many fibers run on, and what they send next leaves together.
  */
-import type { Duplex } from "node:stream"
+import type { Writable } from "node:stream"
 
 export class Batch {
-  private readonly socket: () => Duplex
+  private readonly socket: () => Writable
   private written = ""
   private chunks: Array<Buffer> | undefined
-  private isScheduled = false
+  /** Whether a flush is already certain to come. */
+  private isDue = false
   /** How often it has written to the socket. */
   flushes = 0
 
-  constructor(socket: () => Duplex) {
+  constructor(socket: () => Writable) {
     this.socket = socket
   }
 
-  write(chunk: string | Buffer): boolean {
+  /** Collects until `release`, which writes at once: nobody need wait for the turn to end. */
+  hold(): void {
+    this.isDue = true
+  }
+
+  release(): void {
+    this.isDue = false
+    this.flush()
+  }
+
+  write(chunk: string | Buffer): void {
     if (typeof chunk === "string") {
       this.written += chunk
     } else {
@@ -28,26 +38,21 @@ export class Batch {
       this.written = ""
     }
     if (this.written.length > largest || this.chunks !== undefined && this.chunks.length > 256) this.flush()
-    else if (!this.isScheduled) {
-      this.isScheduled = true
-      queueMicrotask(this.scheduled)
+    else if (!this.isDue) {
+      this.isDue = true
+      queueMicrotask(() => this.release())
     }
-    return true
-  }
-
-  private readonly scheduled = (): void => {
-    this.isScheduled = false
-    this.flush()
   }
 
   private flush(): void {
-    this.flushes++
     const { chunks, written } = this
+    if (chunks === undefined && written === "") return
+    this.flushes++
     this.written = ""
     this.chunks = undefined
     const socket = this.socket()
     // What it can't be given any more is answered for by the end of the connection.
-    if (!socket.writable || (chunks === undefined && written === "")) return
+    if (!socket.writable) return
     if (chunks === undefined) return void socket.write(written)
     if (written !== "") chunks.push(Buffer.from(written))
     socket.write(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks))

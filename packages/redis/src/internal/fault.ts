@@ -1,8 +1,8 @@
 /**
  * Errors of the server, of ioredis and of sockets, as `RedisError`.
  *
- * ioredis puts the command's arguments on its errors, and some answers of the server repeat them, so none of these is
- * ever passed on: what is kept is the code and the text without any argument.
+ * Some answers of the server repeat the command's arguments, so none of these is ever passed on: what is kept is the code
+ * and the text without any argument.
  */
 import {
   CommandFailed,

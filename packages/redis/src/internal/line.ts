@@ -140,23 +140,12 @@ const deliver = (listener: Listener, topic: Topic, channel: string, bytes: Buffe
 
 /** A slot has left the node, and with it the sharded channels that the reader no longer counts. */
 const dropFrom = (state: LineState, node: Node): void => {
-  const left = shardedAt(node)
+  const left = node.subscriptions.of("ssubscribe")
   for (const [key, { node: where, topic }] of state.places) {
     if (topic.kind !== "shard" || where !== node || left.has(topic.name)) continue
     state.places.delete(key)
     state.listener.onDropped(topic)
   }
-}
-
-const shardedAt = ({ redis }: Node): ReadonlySet<string> => {
-  // No public member tells what the connection listens to.
-  const { condition } = redis as unknown as { readonly condition?: { readonly subscriber: false | SubscriptionSet } }
-  const subscriber = condition?.subscriber
-  return new Set(subscriber ? subscriber.channels("ssubscribe") : [])
-}
-
-interface SubscriptionSet {
-  readonly channels: (kind: "ssubscribe") => ReadonlyArray<string>
 }
 
 const detachAll = (state: LineState): void => {

@@ -1,5 +1,5 @@
 /**
- * One connection to one server: a socket that ioredis opens, and on which it keeps account of what waits for an answer.
+ * One connection to one server: a socket that ioredis opens, and what was sent on it and waits for an answer.
  *
  * ioredis must do nothing by itself here: it neither reconnects nor queues nor retries, asks for no password and has no
  * timer running. The end of the socket is the end of the node.
@@ -13,7 +13,9 @@ import { Batch } from "./batch.ts"
 import * as Fault from "./fault.ts"
 import * as Reader from "./reader.ts"
 import { type EncodedArg, Request } from "./request.ts"
+import { RequestQueue } from "./requestQueue.ts"
 import { type Address, addressText, type ConnectionSettings } from "./settings.ts"
+import { Subscriptions } from "./subscriptions.ts"
 
 export type OnEnd = (cause: Error) => void
 
@@ -25,7 +27,10 @@ export class Node {
   ended: Error | undefined = undefined
   /** The first error of its socket. */
   failure: Error | undefined = undefined
-  private readonly batch: Batch
+  /** What was sent and waits for its answer. */
+  readonly unanswered = new RequestQueue()
+  readonly subscriptions = new Subscriptions()
+  readonly batch: Batch
 
   constructor(address: Address, redis: Redis) {
     this.address = address
@@ -35,11 +40,9 @@ export class Node {
 
   /** Sends a request, and has it answered in any case. */
   send(request: Request): void {
-    if (this.ended !== undefined) return request.reject(this.ended)
-    request.node = this
-    // It keeps account of subscriptions by the name it would have given the command itself.
-    if (request.name.endsWith("SUBSCRIBE")) request.name = request.name.toLowerCase()
-    this.redis.sendCommand(request as never, this.batch as never)
+    if (this.ended !== undefined || !this.redis.stream.writable) return request.reject(this.cause)
+    this.unanswered.push(request)
+    request.leaveWith(this.batch)
   }
 
   /** How many bytes the server has not taken yet. */
@@ -60,6 +63,17 @@ export class Node {
   /** What ends or has ended it, as far as is known by now. */
   get cause(): Error {
     return this.ended ?? this.failure ?? new Error("the server closed the connection")
+  }
+
+  /** The socket is closed: what waits for an answer gets an error. */
+  end(onEnd: OnEnd): void {
+    const cause = this.cause
+    this.ended = cause
+    // First, so that whoever is told finds the connection dead.
+    onEnd(cause)
+    for (let request = this.unanswered.shift(); request !== undefined; request = this.unanswered.shift()) {
+      request.reject(cause)
+    }
   }
 
   /** Ends it at once: nothing more is sent, and what waits for an answer gets an error. */
@@ -84,10 +98,7 @@ export const open = (
         node.failure ??= error
       })
       redis.once("connect", () => Reader.attach(node, settings.maxReplySize))
-      redis.on("close", () => {
-        node.ended ??= node.cause
-        onEnd(node.ended)
-      })
+      redis.on("close", () => node.end(onEnd))
       yield* Effect.addFinalizer(() => closed(node))
       yield* restore(connected(node))
       return node

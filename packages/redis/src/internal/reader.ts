@@ -4,72 +4,36 @@
  * It takes the place of what ioredis reads with, which trusts the server: there a null that nobody asked for ends the
  * process, and a list reserves the memory that its length asks for.
  */
-import type { Redis } from "ioredis"
 import type { RawReply } from "../RedisCommand.ts"
 import type { Node } from "./node.ts"
 import type { Request } from "./request.ts"
 import { Parser } from "./resp.ts"
-
-/** What no public member of ioredis tells. */
-interface Internals {
-  /** What waits for its answer, oldest first. */
-  readonly commandQueue: {
-    readonly peekFront: () => { readonly command: Request } | undefined
-    readonly shift: () => unknown
-  }
-  /** What it may send depends on whether the connection listens. */
-  readonly condition: { subscriber: false | Subscriptions }
-}
-
-type Kind = "subscribe" | "psubscribe" | "ssubscribe"
-
-/** What a connection listens to. */
-class Subscriptions {
-  private readonly names: Readonly<Record<Kind, Set<string>>> = {
-    subscribe: new Set(),
-    psubscribe: new Set(),
-    ssubscribe: new Set()
-  }
-
-  of(kind: Kind): Set<string> {
-    return this.names[kind]
-  }
-
-  /** The same as ioredis has it. */
-  channels(kind: Kind): ReadonlyArray<string> {
-    return Array.from(this.names[kind])
-  }
-
-  get isEmpty(): boolean {
-    return Object.values(this.names).every((names) => names.size === 0)
-  }
-}
+import type { SubscriptionKind } from "./subscriptions.ts"
 
 const unasked = "the server gave an answer that nobody asked for"
 const misshapen = "the server gave an answer that no subscription has"
 
 /** Reads in place of ioredis from now on. */
 export const attach = (node: Node, maxReplySize: number): void => {
-  const reader = new Reader(node.redis)
+  const reader = new Reader(node)
   const parser = new Parser(maxReplySize, (reply) => reader.take(reply))
   const { stream } = node.redis
   stream.removeAllListeners("data")
   stream.on("data", (chunk: Buffer) => {
+    node.batch.hold()
     const fault = reader.isExpecting ? parser.write(chunk) : unasked
     if (fault !== undefined) node.destroy(new Error(fault))
+    node.batch.release()
   })
 }
 
 class Reader {
-  private readonly redis: Redis
-  private readonly internals: Internals
-  private readonly subscriptions = new Subscriptions()
+  private readonly node: Node
   /** How many answers the first request has still to get; 0 if it got none yet. */
   private left = 0
 
-  constructor(redis: Redis) {
-    this.redis = redis
-    this.internals = redis as unknown as Internals
+  constructor(node: Node) {
+    this.node = node
   }
 
   get isExpecting(): boolean {
@@ -77,12 +41,12 @@ class Reader {
   }
 
   private get isListening(): boolean {
-    return this.internals.condition.subscriber !== false
+    return this.node.subscriptions.isListening
   }
 
   /** Whose answer comes next: it was sent, and not just made by somebody who got the answer before. */
   private get awaited(): Request | undefined {
-    const request = this.internals.commandQueue.peekFront()?.command
+    const request = this.node.unanswered.first
     return request?.hasLeft === true ? request : undefined
   }
 
@@ -94,20 +58,20 @@ class Reader {
     if (this.isListening || isSubscribing) {
       const kind = kindOf(reply)
       if (messages.has(kind)) return this.push(kind, reply as ReadonlyArray<RawReply>)
-      if (verbs.has(kind)) return this.confirmed(kind, reply as ReadonlyArray<RawReply>, request)
+      if (verbs.has(kind.toUpperCase())) return this.confirmed(kind, reply as ReadonlyArray<RawReply>, request)
       if (isSubscribing) return misshapen
     }
     if (request === undefined) return unasked
-    this.internals.commandQueue.shift()
+    this.node.unanswered.shift()
     request.resolve(reply)
     return undefined
   }
 
   private refused(error: Error, request: Request | undefined): string | undefined {
     if (request === undefined) return unasked
-    this.internals.commandQueue.shift()
+    this.node.unanswered.shift()
     this.left = 0
-    if (request.name === "ssubscribe" && error.message.startsWith("MOVED ")) this.redis.emit("moved" as "error")
+    if (request.name === "SSUBSCRIBE" && error.message.startsWith("MOVED ")) this.emit("moved")
     request.reject(error)
     return undefined
   }
@@ -115,27 +79,27 @@ class Reader {
   private push(kind: string, items: ReadonlyArray<RawReply>): string | undefined {
     if (items.length !== messages.get(kind) || !items.every(Buffer.isBuffer)) return misshapen
     const [, ...rest] = items
-    this.redis.emit(`${kind}Buffer` as "error", ...(kind === "pmessage" ? [String(rest[0]), ...rest.slice(1)] : rest))
+    this.emit(`${kind}Buffer`, ...(kind === "pmessage" ? [String(rest[0]), ...rest.slice(1)] : rest))
     return undefined
   }
 
   /** One topic more, or one less. */
   private confirmed(verb: string, items: ReadonlyArray<RawReply>, request: Request | undefined): string | undefined {
     const [, topic, count] = items
-    const isAnswer = request?.name === verb
+    const isAnswer = request?.name === verb.toUpperCase()
     // Only a slot that has left the node ends something that nobody asked to end.
     if (!isAnswer && verb !== "sunsubscribe") return unasked
     if (items.length !== 3 || typeof count !== "number") return misshapen
     const before = this.account(verb, topic!)
     if (before === undefined) return misshapen
     if (!isAnswer) {
-      this.redis.emit("moved" as "error")
+      this.emit("moved")
       return undefined
     }
     // Without names, it ends all there are, one by one.
     if (this.left === 0) this.left = Math.max(1, request.args.length || before)
     if (--this.left > 0) return undefined
-    this.internals.commandQueue.shift()
+    this.node.unanswered.shift()
     request.resolve(count)
     return undefined
   }
@@ -143,14 +107,19 @@ class Reader {
   /** Keeps account of a topic, and tells how many of its kind there were before. */
   private account(verb: string, topic: RawReply): number | undefined {
     const isEnd = verb.includes("unsubscribe")
-    const names = this.subscriptions.of(verb.replace("un", "") as Kind)
-    const before = names.size
+    const kind = verb.replace("un", "") as SubscriptionKind
+    const { subscriptions } = this.node
+    const before = subscriptions.of(kind).size
     if (Buffer.isBuffer(topic)) {
-      if (isEnd) names.delete(topic.toString())
-      else names.add(topic.toString())
+      if (isEnd) subscriptions.delete(kind, topic.toString())
+      else subscriptions.add(kind, topic.toString())
     } else if (!isEnd || topic !== null) return undefined
-    this.internals.condition.subscriber = this.subscriptions.isEmpty ? false : this.subscriptions
     return before
+  }
+
+  /** The types know none of these events. */
+  private emit(event: string, ...args: ReadonlyArray<unknown>): void {
+    this.node.redis.emit(event as "error", ...args)
   }
 }
 
@@ -158,12 +127,12 @@ class Reader {
 const messages: ReadonlyMap<string, number> = new Map([["message", 3], ["smessage", 3], ["pmessage", 4]])
 
 const verbs: ReadonlySet<string> = new Set([
-  "subscribe",
-  "psubscribe",
-  "ssubscribe",
-  "unsubscribe",
-  "punsubscribe",
-  "sunsubscribe"
+  "SUBSCRIBE",
+  "PSUBSCRIBE",
+  "SSUBSCRIBE",
+  "UNSUBSCRIBE",
+  "PUNSUBSCRIBE",
+  "SUNSUBSCRIBE"
 ])
 
 const kindOf = (reply: RawReply): string => Array.isArray(reply) && Buffer.isBuffer(reply[0]) ? String(reply[0]) : ""

@@ -1,8 +1,8 @@
 /**
- * One command on its way: encoded, sent by ioredis, and answered.
+ * One command on its way: encoded, sent, and answered.
  *
- * It takes the place of ioredis's own `Command`, of which it has the members that `Redis.sendCommand` and the reader of
- * answers use. It makes no promise and no closures, keeps arguments out of errors, and its answer stays as it came.
+ * It takes the place of ioredis's own `Command`: it makes no promise and no closures, keeps arguments out of errors, and
+ * its answer stays as it came.
  */
 import type { RawReply } from "../RedisCommand.ts"
 import type { Batch } from "./batch.ts"
@@ -23,7 +23,7 @@ export class Defect {
 
 export class Request {
   /** In capitals. */
-  name: string
+  readonly name: string
   readonly args: ReadonlyArray<EncodedArg>
   /** Set while it is on its way, by who sends it. */
   onDone: OnDone | undefined
@@ -31,18 +31,13 @@ export class Request {
   deadline = Infinity
   isBlocking = false
   wasSent = false
-  /** Where it was sent to. */
-  node: { readonly cause: Error } | undefined = undefined
+  /** What was sent to the same server next. */
+  behind: Request | undefined = undefined
   private batch: Batch | undefined = undefined
   private flushes = 0
   /** Asked about an error before it is told: whether it sends the request elsewhere instead. */
   onRedirection: ((error: unknown) => boolean) | undefined = undefined
   redirections = 0
-  // For ioredis: a promise is asked for only by its tracing, which is off for a command that says it was traced.
-  readonly isTraced = true
-  readonly promise = undefined
-  readonly inTransaction = false
-  readonly pipelineIndex = undefined
 
   constructor(name: string, args: ReadonlyArray<EncodedArg>, onDone: OnDone) {
     this.name = name
@@ -50,13 +45,12 @@ export class Request {
     this.onDone = onDone
   }
 
-  setReplyContext(): void {}
-
-  toWritable(batch: Batch): string | Buffer {
+  /** Has it written to the socket together with others. */
+  leaveWith(batch: Batch): void {
     this.wasSent = true
     this.batch = batch
     this.flushes = batch.flushes
-    return encode(this.name, this.args)
+    batch.write(encode(this.name, this.args))
   }
 
   /** Whether it was written to the socket: an answer that comes before is not its own. */
@@ -72,8 +66,7 @@ export class Request {
 
   reject(error: unknown): void {
     if (this.onDone !== undefined && this.onRedirection?.(error) === true) return
-    const isEnd = error instanceof Error && ends.test(error.message)
-    this.fail(isEnd ? this.node?.cause ?? error : error)
+    this.fail(error)
   }
 
   /** Has it answered with an error, wherever it might be sent. */
@@ -83,9 +76,6 @@ export class Request {
     onDone?.(this, null, error ?? new Error("the command failed"))
   }
 }
-
-/** ioredis knows no more of the end of a connection than that. */
-const ends = /^(Connection is closed\.|Stream isn't writeable )/
 
 const encode = (name: string, args: ReadonlyArray<EncodedArg>): string | Buffer => {
   let written = `*${args.length + 1}\r\n$${name.length}\r\n${name}\r\n`

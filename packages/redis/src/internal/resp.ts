@@ -86,10 +86,9 @@ export class Parser {
     this.at = end
     this.missing = 0
     if (!this.hasRoom(end - start)) return
-    const bytes = this.held.length === 0 ? chunk.subarray(start, end) : this.release(chunk.subarray(start, end))
-    const { length } = bytes
-    if (bytes[length - 2] !== carriageReturn || bytes[length - 1] !== lineFeed) return this.fail(malformed)
-    this.add(bytes.subarray(0, length - 2))
+    if (this.held.length === 0) return this.bulk(chunk, start, end)
+    const bytes = this.release(chunk.subarray(start, end))
+    this.bulk(bytes, 0, bytes.length)
   }
 
   private hold(chunk: Buffer): void {
@@ -121,6 +120,11 @@ export class Parser {
     this.fault ??= fault
     this.held = []
     this.level = undefined
+  }
+
+  private bulk(bytes: Buffer, start: number, end: number): void {
+    if (bytes[end - 2] !== carriageReturn || bytes[end - 1] !== lineFeed) return this.fail(malformed)
+    this.add(bytes.subarray(start, end - 2))
   }
 
   private line(bytes: Buffer, start: number, lineEnd: number): void {

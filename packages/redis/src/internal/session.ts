@@ -113,7 +113,7 @@ export class Session {
   private learn(error: unknown): void {
     const answer = answerOf(error)
     if (answer?.code === "READONLY") this.hasRefusedWrite = true
-    // ioredis fails what is on its way before it tells that the connection has ended. Whoever waits must find it dead.
+    // A socket may take nothing more before it tells its end. Whoever waits must find the connection dead.
     else if (answer === undefined && error instanceof Error && !(error instanceof RedisError)) this.lost(error)
   }
 

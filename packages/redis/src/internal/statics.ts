@@ -56,6 +56,7 @@ export type WithPool<R> = <A, E>(f: (pool: Pool) => Effect.Effect<A, E>) => Effe
 
 /** Runs one command on a connection that is given back after it. */
 const alone = <A>(pool: Pool, command: Command<A>): Effect.Effect<A, RedisError | PoolError> => {
+  if (Dirt.isShareable(command)) return borrow(pool, true, (lease) => lease.run(command))
   if (Dirt.isPreparation(command)) {
     const rule =
       `${command.name} has an effect only on the connection that it was sent on, which would be given back ` +
@@ -63,7 +64,7 @@ const alone = <A>(pool: Pool, command: Command<A>): Effect.Effect<A, RedisError 
       (command.name.endsWith("SUBSCRIBE") ? ", or use subscribe" : "")
     throw new PoolMisuse({ pool: pool.name, rule })
   }
-  return borrow(pool, Dirt.isShareable(command), (lease) => lease.run(command))
+  return borrow(pool, false, (lease) => lease.run(command))
 }
 
 const borrow = <A, E>(

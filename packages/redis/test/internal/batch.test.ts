@@ -41,6 +41,24 @@ it.effect("a long one is on its way before the turn ends", () =>
     assert.strictEqual(writes.join("").length, 100_000)
   }))
 
+it("what is sent while it is held leaves when it is released, and the next by itself again", async () => {
+  const { batch, writes } = make()
+  batch.hold()
+  batch.write("a")
+  batch.write("b")
+  await Promise.resolve()
+  assert.deepStrictEqual(writes, [])
+  batch.release()
+  assert.deepStrictEqual(writes, ["ab"])
+  batch.hold()
+  batch.release()
+  assert.strictEqual(batch.flushes, 1)
+  batch.write("c")
+  assert.deepStrictEqual(writes, ["ab"])
+  await Promise.resolve()
+  assert.deepStrictEqual(writes, ["ab", "c"])
+})
+
 it.effect("what a closed socket does not take is dropped", () =>
   Effect.gen(function*() {
     const { batch, socket, writes } = make()
@@ -51,8 +69,13 @@ it.effect("what a closed socket does not take is dropped", () =>
   }))
 
 it("arguments are sent with their lengths in bytes", () => {
-  const written = (...args: ReadonlyArray<string | Buffer>) =>
-    Buffer.from(new Request("SET", args, () => {}).toWritable(make().batch))
+  const written = (...args: ReadonlyArray<string | Buffer>) => {
+    const { batch, writes } = make()
+    batch.hold()
+    new Request("SET", args, () => {}).leaveWith(batch)
+    batch.release()
+    return Buffer.from(writes.join(""), "latin1")
+  }
   assert.deepStrictEqual(written("é", ""), Buffer.from("*3\r\n$3\r\nSET\r\n$2\r\né\r\n$0\r\n\r\n"))
   assert.deepStrictEqual(
     written("a\r\nb", Buffer.from([0, 255]), "é"),

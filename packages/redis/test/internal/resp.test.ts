@@ -25,6 +25,40 @@ const shown = (reply: RawReply): unknown =>
     ? reply.map(shown)
     : reply
 
+type Written = string | number | null | { readonly sign: "+" | "-"; readonly line: string } | ReadonlyArray<Written>
+
+const Written: Schema.Codec<Written> = Schema.Union([
+  Schema.String,
+  Schema.Int,
+  Schema.Null,
+  Schema.Struct({ sign: Schema.Literals(["+", "-"]), line: Schema.String.check(Schema.isPattern(/^[^\r\n]*$/)) }),
+  Schema.Array(Schema.suspend((): Schema.Codec<Written> => Written))
+])
+
+/** As a server answers it. */
+const written = (value: Written): string => {
+  if (value === null) return "$-1\r\n"
+  if (typeof value === "number") return `:${value}\r\n`
+  if (typeof value === "string") return `$${Buffer.byteLength(value)}\r\n${value}\r\n`
+  if ("sign" in value) return `${value.sign}${value.line}\r\n`
+  return `*${value.length}\r\n${value.map(written).join("")}`
+}
+
+/** As it is read. */
+const asShown = (value: Written): unknown => {
+  // Half a surrogate pair has no bytes, and 0 has no sign.
+  if (typeof value === "string") return Buffer.from(value).toString()
+  if (typeof value === "number") return value + 0
+  if (value === null) return null
+  if ("sign" in value) return value.sign === "-" ? `ReplyError: ${String(asShown(value.line))}` : asShown(value.line)
+  return value.map(asShown)
+}
+
+const cutAt = (bytes: Buffer, cuts: ReadonlyArray<number>): ReadonlyArray<Buffer> => {
+  const places = [0, ...cuts.map((cut) => cut % (bytes.length + 1)).toSorted((a, b) => a - b), bytes.length]
+  return places.slice(1).map((end, i) => bytes.subarray(places[i], end))
+}
+
 const answers =
   "+OK\r\n-WRONGTYPE no\r\n:-7\r\n$0\r\n\r\n$-1\r\n*-1\r\n*0\r\n*3\r\n$4\r\na\r\nb\r\n*2\r\n:1\r\n-ERR in it\r\n+ä\r\n+\r\n"
 const values = [
@@ -52,6 +86,19 @@ describe("the reader of answers", () => {
     }
     assert.deepStrictEqual(read(Array.from(bytes, (byte) => Buffer.from([byte]))).replies, values)
   })
+
+  it.prop(
+    "any answers are read the same wherever the chunks end",
+    [
+      Arbitrary.array(Arbitrary.schema(Written)),
+      Arbitrary.array(Arbitrary.schema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1000 }))))
+    ],
+    ([values, cuts]) => {
+      const bytes = Buffer.from(values.map(written).join(""))
+      assert.deepStrictEqual(read(cutAt(bytes, cuts)), { replies: values.map(asShown), fault: undefined })
+    },
+    { arbitrary: { runs: 500 } }
+  )
 
   it.prop(
     "whatever comes, it does not throw, and reads nothing after a fault",

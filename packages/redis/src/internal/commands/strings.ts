@@ -42,7 +42,8 @@ const setArgs = (key: Arg, value: Arg, options: SetOptions | undefined): Readonl
 
 const maybeText = orUndefined(text)
 const maybeBytes = orUndefined(bytes)
-const wasSet = (reply: RawReply): boolean | Mismatch => reply === null ? false : map(ok, () => true)(reply)
+const done = map(ok, () => true)
+const wasSet = (reply: RawReply): boolean | Mismatch => reply === null ? false : done(reply)
 
 export const strings = {
   get: (key: Arg): Command<string | undefined> => make("GET", [key], maybeText),
