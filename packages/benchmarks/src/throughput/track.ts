@@ -6,7 +6,7 @@ import { loadWorkloads } from "./workloads.ts"
 
 // Enough for the compiler to have seen it all. A round with one caller is too short for that, above all for clients
 // with much code.
-const warmUp = { callers: 64, operations: 5120 }
+const warmUp = { callers: 64, operations: 32_000 }
 
 let isWarm = false
 
