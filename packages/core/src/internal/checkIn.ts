@@ -31,7 +31,7 @@ export const checkIn = (
   if (connection === undefined) return leave(state, lease)
   lease.connection = undefined
   if (state.bereft.size > 0) state.bereft.delete(lease)
-  const now = state.time.now()
+  const now = state.turnTime()
   const held = now - lease.lentAt
   const end = endOf(exit)
   state.counts.ended[end]++

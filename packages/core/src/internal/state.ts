@@ -104,6 +104,14 @@ export class PoolState {
     this.recent = new RecentCounts(this.counts, options.time.now())
   }
 
+  /**
+   * The time, as exact as a lease needs it. Reading the clock is one of its dearest steps, so what was read for the first
+   * fiber that is woken in a turn of the event loop serves the rest of that turn: the busier the pool, the more it saves.
+   */
+  turnTime(): number {
+    return this.woken.length > 0 ? this.time.elapsed : this.time.now()
+  }
+
   /** Connections that are open and not on their way out. */
   get live(): number {
     return this.connections.size - this.opening - this.closing

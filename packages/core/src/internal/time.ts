@@ -15,7 +15,8 @@ const tolerated = 500
 export class PoolTime {
   readonly clock: Clock.Clock
   onLeap: (by: number) => void = () => {}
-  private elapsed = 0
+  /** What `now` has said last. */
+  elapsed = 0
   private wall: number
   private steady: number
 
