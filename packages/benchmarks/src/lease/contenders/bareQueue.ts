@@ -1,6 +1,7 @@
 /**
  * The least that a pool in Effect can be: a list of connections and a queue. Not a rival, since it keeps no limit, no
- * count and no clock, but the part of a wait that belongs to Effect.
+ * count and no clock, and loses a connection with a caller that is interrupted while it waits, but the part of a wait that
+ * belongs to Effect.
  */
 import * as Effect from "effect/Effect"
 import * as Scheduler from "effect/Scheduler"
