@@ -536,6 +536,18 @@ describe("ConnectionPool: health", () => {
       }
     ))
 
+  it.effect("what is recent is never more than two minutes old, whatever else wakes the house", () =>
+    onPool({ maxConnections: 2, idleTimeout: "7 seconds", minConnections: 0 }, function*({ pool }) {
+      const spans: Array<number> = []
+      for (let second = 0; second < 300; second++) {
+        yield* call(pool)
+        yield* advance("1 second")
+        spans.push((yield* pool.stats).recent.span)
+      }
+      assert.isAtMost(Math.max(...spans), 120_000)
+      assert.isAtLeast(Math.min(...spans.slice(60)), 60_000)
+    }))
+
   it.effect("warns of a lease held too long until it ends, however busy the pool is", () =>
     onPool({ maxConnections: 4, leakTimeout: "10 seconds" }, function*({ pool }) {
       const held = yield* borrow(pool)

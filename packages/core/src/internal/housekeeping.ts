@@ -10,7 +10,6 @@ import { describeHolder } from "../Describe.ts"
 import { emit, warn } from "./events.ts"
 import { labelOf, type Lease, takenAt } from "./lease.ts"
 import type { Pooled } from "./pooled.ts"
-import { recentSpan } from "./recent.ts"
 import { retire, retireDue } from "./retire.ts"
 import type { PoolState } from "./state.ts"
 
@@ -18,8 +17,7 @@ export const keepHouse = (state: PoolState): Effect.Effect<never> =>
   Effect.forever(Effect.suspend(() => {
     const now = state.time.now()
     state.time.settle()
-    state.recent.turn(now)
-    let next = now + shortestTimeout(state)
+    let next = Math.min(now + shortestTimeout(state), state.recent.turn(now))
     for (const connection of Array.from(state.connections)) next = Math.min(next, visit(state, connection, now))
     retireDue(state)
     state.changed()
@@ -32,8 +30,7 @@ const shortestTimeout = ({ config }: PoolState): number =>
     // At a jitter of 1 a lifetime may be next to nothing, which must not keep the house awake.
     config.maxLifetime * Math.max(0.01, 1 - config.maxLifetimeJitter),
     config.leakTimeout,
-    config.reclaimTimeout,
-    recentSpan
+    config.reclaimTimeout
   )
 
 /** Does what is due for one connection, and tells when it must be visited again. */

@@ -7,7 +7,7 @@ import type { Counts } from "./counts.ts"
 import type { Histogram } from "./histogram.ts"
 
 /** How often the numbers are written down, in milliseconds. */
-export const recentSpan = 60_000
+const span = 60_000
 
 interface Mark {
   readonly at: number
@@ -29,11 +29,13 @@ export class RecentCounts {
     this.older = this.newer = markOf(counts, now)
   }
 
-  /** Writes the numbers down if it is time; to be called at least every `recentSpan`. */
-  turn(now: number): void {
-    if (now - this.newer.at < recentSpan) return
-    this.older = this.newer
-    this.newer = markOf(this.counts, now)
+  /** Writes the numbers down if it is time, and tells when it is time again. */
+  turn(now: number): number {
+    if (now - this.newer.at >= span) {
+      this.older = this.newer
+      this.newer = markOf(this.counts, now)
+    }
+    return this.newer.at + span
   }
 
   read(now: number): Recent {
