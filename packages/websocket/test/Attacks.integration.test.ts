@@ -149,7 +149,7 @@ describe("a hostile server", () => {
     Effect.gen(function*() {
       const server = yield* make({ answer: "HTTP/1.1 101 Swit", onOpen: (socket) => socket.end() })
       yield* withChat(
-        { url: server.url, minConnections: 0, retry: quickRetry, acquireTimeout: "200 millis" },
+        { url: server.url, minConnections: 0, retry: quickRetry, acquireTimeout: "1 second" },
         Effect.gen(function*() {
           const error = yield* Effect.flip(Chat.request("x"))
           assert.isTrue(error._tag === "PoolError" && error.isRetryable)

@@ -16,7 +16,7 @@ const refusedDial = (options: ServerOptions, more: object = {}) =>
   Effect.gen(function*() {
     const server = yield* make(options)
     return yield* withChat(
-      { url: server.url, minConnections: 0, retry: quickRetry, acquireTimeout: "300 millis", ...more },
+      { url: server.url, minConnections: 0, retry: quickRetry, acquireTimeout: "1 second", ...more },
       Effect.gen(function*() {
         const error = yield* Effect.flip(Chat.request("x"))
         return error._tag === "PoolError" ? error : assert.fail(String(error))
