@@ -207,7 +207,8 @@ export interface UpstreamInfo {
  *   is open when every breaker is
  * - `connections`: the ids are unique over all upstreams and good for `retire`; the tag `upstream` tells whose they are
  * - `health`: unhealthy when no upstream is available, degraded when one is out or not well
- * - `events` and `eventsWith`: those of all upstreams, each with its upstream's name, and its own `UpstreamEjected` and `UpstreamReturned`
+ * - `events` and `eventsWith`: those of all upstreams, each with its upstream's name, and its own `UpstreamEjected` and
+ *   `UpstreamReturned`
  * - `invalidate` finds the upstream that lent the connection
  * - `warmUp(count)` and `setLimit` split the number by weight. Of a limit each upstream gets at least one; `warmUp` fails
  *   only if no upstream could be warmed up

@@ -42,7 +42,7 @@ import { checkIn } from "./internal/checkIn.ts"
 import * as control from "./internal/control.ts"
 import { checkHealth } from "./internal/healthCheck.ts"
 import { keepHouse } from "./internal/housekeeping.ts"
-import { connections, numbers, stats } from "./internal/inspect.ts"
+import { connections, numbers, stats, vitals } from "./internal/inspect.ts"
 import { Lease } from "./internal/lease.ts"
 import { makeDrain, makeState } from "./internal/make.ts"
 import type { PoolState } from "./internal/state.ts"
@@ -285,8 +285,9 @@ export interface ConnectorPoolClass<in out Self, in out Id extends string, in ou
 /**
  * Makes a pool that lives until the scope closes, when it is drained without serving its queue.
  *
- * Fails with `PoolError`: `InvalidOption` for a bad option, or a bad `sharers` or `joins` of the connector, and with `startup: "failFast"` (the default)
- * `ConnectFailed`, `BreakerOpen` or `AcquireTimeout` if `minConnections` can't be opened within `startupTimeout`.
+ * Fails with `PoolError`: `InvalidOption` for a bad option, or a bad `sharers` or `joins` of the connector, and with
+ * `startup: "failFast"` (the default) `ConnectFailed`, `BreakerOpen` or `AcquireTimeout` if `minConnections` can't be
+ * opened within `startupTimeout`.
  *
  * @category constructors
  * @since 0.1.0
@@ -330,7 +331,7 @@ const makePool = <Lent>(state: PoolState, drain: Effect.Effect<DrainReport>): Co
   retireAll: Effect.sync(() => control.retireAll(state)),
   stats: Effect.sync(() => stats(state)),
   connections: Effect.sync(() => connections(state)),
-  health: Effect.sync(() => PoolHealth.assess(stats(state), state.config)),
+  health: Effect.sync(() => PoolHealth.assess(vitals(state), state.config)),
   events: state.events.stream(),
   eventsWith: (options) => state.events.stream(options),
   warmUp: (count) => warmUp(state, count ?? state.config.minConnections),

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type { PoolConfig } from "./PoolConfig.ts"
-import type { PoolStats, Recent } from "./PoolStats.ts"
+import type { Recent, Vitals } from "./PoolStats.ts"
 
 /**
  * One thing that is not well: the number, the rule it breaks and the remedy.
@@ -62,7 +62,7 @@ export interface PoolHealth {
  * @category operations
  * @since 0.1.0
  */
-export const assess = (stats: PoolStats, config: PoolConfig): PoolHealth => {
+export const assess = (stats: Vitals, config: PoolConfig): PoolHealth => {
   const warnings = rules.map((rule) => rule(stats, config)).filter((warning) => warning !== undefined)
   const isCritical = warnings.some((warning) => warning.level === "critical")
   return {
@@ -75,18 +75,20 @@ export const assess = (stats: PoolStats, config: PoolConfig): PoolHealth => {
   }
 }
 
-type Rule = (stats: PoolStats, config: PoolConfig) => HealthWarning | undefined
+type Rule = (stats: Vitals, config: PoolConfig) => HealthWarning | undefined
 
 const utilizationLimit = 90
 const waitLimit = 100
 const failureLimit = 0.05
+/** In two quiet minutes one failure may be all there was: it is no rate. */
+const failuresToJudge = 2
 /** With fewer leases the one that waited for the first dial would pass for the rule. */
 const leasesToJudgeWaits = 20
 
 const share = (part: number, whole: number): number => whole > 0 ? part / whole : 0
 
 /** Connections that exist, whatever they do just now. */
-const open = (stats: PoolStats): number => stats.idle + stats.used + stats.checking
+const open = (stats: Vitals): number => stats.idle + stats.used + stats.checking
 
 const admission: Rule = ({ state, used }) => {
   switch (state) {
@@ -195,7 +197,7 @@ const wait: Rule = ({ recent }) => {
 
 const failed: Rule = ({ recent }) => {
   const rate = share(recent.failures, recent.attempts)
-  return rate <= failureLimit ? undefined : {
+  return recent.failures < failuresToJudge || rate <= failureLimit ? undefined : {
     about: "failures",
     level: "warning",
     value: rate,
@@ -207,7 +209,7 @@ const failed: Rule = ({ recent }) => {
 
 const validation: Rule = ({ recent }) => {
   const rate = share(recent.failedToValidate, recent.validated)
-  return rate <= failureLimit ? undefined : {
+  return recent.failedToValidate < failuresToJudge || rate <= failureLimit ? undefined : {
     about: "validation",
     level: "warning",
     value: rate,

@@ -134,13 +134,22 @@ export interface PoolNumbers {
 }
 
 /**
+ * What the health of a pool is judged by.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Vitals extends PoolNumbers {
+  readonly recent: Recent
+}
+
+/**
  * The numbers of a pool at one moment, with the distributions of its durations.
  *
  * @category models
  * @since 0.1.0
  */
-export interface PoolStats extends PoolNumbers {
-  readonly recent: Recent
+export interface PoolStats extends Vitals {
   /** How long callers waited for a connection; one that did not have to wait counts as 0. */
   readonly wait: Timing
   /** How long borrowers held a connection. */
@@ -152,3 +161,23 @@ export interface PoolStats extends PoolNumbers {
   /** How long closed connections had lived. */
   readonly lifetime: Timing
 }
+
+/**
+ * Acquisitions and dials that failed: callers that timed out, were refused, or failed in the queue, and dials.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const failuresOf = (
+  counts: Pick<PoolCounts, "timedOut" | "refused" | "failed" | "failedToOpen">
+): number => counts.timedOut + counts.refused + counts.failed + counts.failedToOpen
+
+/**
+ * Acquisitions and dials, those that failed included.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const attemptsOf = (
+  counts: Parameters<typeof failuresOf>[0] & Pick<PoolCounts, "acquiredAtOnce" | "acquiredAfterWaiting" | "opened">
+): number => failuresOf(counts) + counts.acquiredAtOnce + counts.acquiredAfterWaiting + counts.opened

@@ -561,6 +561,16 @@ describe("ConnectionPool: health", () => {
       assert.strictEqual((yield* pool.health).status, "healthy")
     }))
 
+  it.effect("does not blame a lease for what was taken from it", () =>
+    onPool({ maxConnections: 2, leakTimeout: "10 seconds", reclaimTimeout: "20 seconds" }, function*({ pool }) {
+      yield* borrow(pool)
+      yield* advance("15 seconds")
+      assert.strictEqual((yield* pool.stats).overdue, 1)
+      yield* advance("10 seconds")
+      assert.strictEqual((yield* pool.stats).overdue, 0)
+      assert.notInclude((yield* pool.health).warnings.map(({ about }) => about), "leak")
+    }))
+
   it.effect("is unhealthy while callers wait for dials that fail", () =>
     onPool({ retry: Schedule.spaced("1 second"), backend: { initial: { connect: "fail" } } }, function*({ pool }) {
       yield* call(pool)

@@ -29,6 +29,8 @@ describe("a pool is healthy", () => {
     ["5 % failed", { counts: { acquiredAtOnce: 93, timedOut: 5, opened: 2 } }],
     ["5 % of the validations failed", { counts: { validated: 100, failedToValidate: 5 } }],
     ["the lease suspected to leak has ended", { used: 1, counts: { leaksSuspected: 1 } }],
+    ["one of a few failed", { counts: { acquiredAtOnce: 3, timedOut: 1 } }],
+    ["one of a few validations failed", { counts: { validated: 3, failedToValidate: 1 } }],
     ["callers were interrupted", { counts: { interrupted: 100 } }],
     ["the first connections are being opened", { idle: 0, opening: 2, pending: 5, counts: { opened: 0 } }],
     ["it is empty on purpose and dials once failed", {

@@ -264,9 +264,9 @@ describe("what is alerted", () => {
 
 describe("an alert when the clock is set back", () => {
   const evidence = (status: "healthy" | "unhealthy") => {
-    const stats = { utilization: 0, pending: 0, limit: 1 }
+    const stats = { utilization: 0, pending: 0, limit: 1, overdue: 0 }
     const recent = { attempts: 0, failureRate: 0, waits: 0, wait: 0 }
-    return { stats, health: { status, warnings: [] }, recent, leaks: 0 } as unknown as Evidence
+    return { stats, health: { status, warnings: [] }, recent } as unknown as Evidence
   }
   const hour = 3_600_000
 

@@ -197,7 +197,6 @@ const endOf = (exit: Exit.Exit<unknown, unknown>): LeaseEnd =>
     : "failure"
 
 const leakEnded = (state: PoolState, lease: Lease, connection: Pooled, held: number): void => {
-  state.overdue--
   const label = labelOf(lease)
   emit(state, { _tag: "LeakEnded", connection: connection.id, label, held })
   warn(state, `${label ?? "a lease"} gave connection ${connection.id} back after ${Math.round(held)} ms`)

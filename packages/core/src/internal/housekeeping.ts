@@ -97,7 +97,6 @@ const visitUsed = (state: PoolState, connection: Pooled, now: number): number =>
 const leakSuspected = (state: PoolState, connection: Pooled, lease: Lease, held: number): void => {
   if (lease.isLeakSuspected) return
   lease.isLeakSuspected = true
-  state.overdue++
   state.counts.leaksSuspected++
   const label = labelOf(lease)
   const places = takenAt(lease)

@@ -5,7 +5,7 @@ import * as Result from "effect/Result"
 import type { ConnectionInfo } from "../ConnectionPool.ts"
 import type { Inspection } from "../Connector.ts"
 import type { Holder } from "../PoolError.ts"
-import type { PoolCounts, PoolNumbers, PoolStats } from "../PoolStats.ts"
+import type { PoolCounts, PoolNumbers, PoolStats, Vitals } from "../PoolStats.ts"
 import { labelOf } from "./lease.ts"
 import type { Pooled } from "./pooled.ts"
 import type { PoolState } from "./state.ts"
@@ -13,8 +13,7 @@ import type { PoolState } from "./state.ts"
 export const stats = (state: PoolState): PoolStats => {
   const { counts } = state
   return {
-    ...numbers(state),
-    recent: state.recent.read(state.time.now()),
+    ...vitals(state),
     wait: counts.wait.timing(counts.acquiredAtOnce),
     use: counts.use.timing(),
     open: counts.open.timing(),
@@ -22,6 +21,12 @@ export const stats = (state: PoolState): PoolStats => {
     lifetime: counts.lifetime.timing()
   }
 }
+
+/** What the pool's health is judged by. */
+export const vitals = (state: PoolState): Vitals => ({
+  ...numbers(state),
+  recent: state.recent.read(state.time.now())
+})
 
 /** What can be told without going through the distributions. */
 export const numbers = (state: PoolState): PoolNumbers => {
@@ -42,10 +47,17 @@ export const numbers = (state: PoolState): PoolNumbers => {
     limit,
     utilization: Math.min(100, used / limit * 100),
     oldestWaiter: waiters.head === undefined ? 0 : now - waiters.head.since,
-    overdue: state.overdue,
+    overdue: overdue(state),
     breaker: state.dialer.breakerUntil > now ? "open" : "closed",
     counts: countsOf(state)
   }
+}
+
+const overdue = ({ connections, counts }: PoolState): number => {
+  let leases = 0
+  if (counts.leaksSuspected === 0) return leases
+  for (const { holders } of connections) for (const lease of holders) if (lease.isLeakSuspected) leases++
+  return leases
 }
 
 const countsOf = ({ counts }: PoolState): PoolCounts => ({

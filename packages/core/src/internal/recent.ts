@@ -2,7 +2,7 @@
  * What happened lately: the counts of now without those of one to two minutes ago. A pool is judged by this, since what
  * is long over says nothing of how it is.
  */
-import type { Recent } from "../PoolStats.ts"
+import { attemptsOf, failuresOf, type Recent } from "../PoolStats.ts"
 import type { Counts } from "./counts.ts"
 import type { Histogram } from "./histogram.ts"
 
@@ -42,8 +42,8 @@ export class RecentCounts {
     const { counts, older } = this
     return {
       span: now - older.at,
-      attempts: attempts(counts) - older.attempts,
-      failures: failures(counts) - older.failures,
+      attempts: attemptsOf(counts) - older.attempts,
+      failures: failuresOf(counts) - older.failures,
       validated: counts.validated - older.validated,
       failedToValidate: counts.failedToValidate - older.failedToValidate,
       wait: counts.wait.since(older.wait).timing(counts.acquiredAtOnce - older.atOnce)
@@ -53,16 +53,10 @@ export class RecentCounts {
 
 const markOf = (counts: Counts, at: number): Mark => ({
   at,
-  attempts: attempts(counts),
-  failures: failures(counts),
+  attempts: attemptsOf(counts),
+  failures: failuresOf(counts),
   validated: counts.validated,
   failedToValidate: counts.failedToValidate,
   atOnce: counts.acquiredAtOnce,
   wait: counts.wait.copy()
 })
-
-const failures = ({ failed, failedToOpen, refused, timedOut }: Counts): number =>
-  timedOut + refused + failed + failedToOpen
-
-const attempts = (counts: Counts): number =>
-  failures(counts) + counts.acquiredAtOnce + counts.acquiredAfterWaiting + counts.opened

@@ -53,8 +53,6 @@ export class PoolState {
   readonly sharing: Array<Pooled> = []
   /** Leases whose connection was closed under them and that have not ended yet. */
   readonly bereft = new Set<Lease>()
-  /** Leases suspected of a leak that have not ended. */
-  overdue = 0
   opening = 0
   used = 0
   checking = 0

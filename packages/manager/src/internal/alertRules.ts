@@ -17,8 +17,6 @@ export interface Evidence {
     /** The 95th percentile of waits where it is known, else their mean. */
     readonly wait: number
   }
-  /** Leases held longer than `leakTimeout`. */
-  readonly leaks: number
 }
 
 export interface Rule {
@@ -101,7 +99,7 @@ export const rules: ReadonlyArray<Rule> = [
   {
     rule: "leak",
     level: "warning",
-    value: ({ leaks }) => leaks,
+    value: ({ stats }) => stats.overdue,
     limit: fixed(0),
     clear: fixed(0),
     message: (value) => `${value} ${value === 1 ? "lease is" : "leases are"} held longer than leakTimeout`,

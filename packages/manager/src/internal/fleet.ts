@@ -2,7 +2,7 @@
  * All pools added up, and one score for their health.
  */
 import type { PoolHealth } from "@effect-pools/core/PoolHealth"
-import type { PoolStats } from "@effect-pools/core/PoolStats"
+import { failuresOf, type PoolStats } from "@effect-pools/core/PoolStats"
 import * as Effect from "effect/Effect"
 import type { Fleet } from "../MonitoringApi.ts"
 import type { ManagedPool } from "./managedPool.ts"
@@ -21,12 +21,6 @@ export const scoreOf = (status: PoolHealth["status"], warnings: number): number 
 
 export const acquiredOf = ({ counts }: PoolStats): number => counts.acquiredAtOnce + counts.acquiredAfterWaiting
 
-export const failuresOf = ({ counts }: PoolStats): number =>
-  counts.timedOut + counts.refused + counts.failed + counts.failedToOpen
-
-/** Acquisitions and dials, those that failed included. */
-export const attemptsOf = (stats: PoolStats): number => failuresOf(stats) + acquiredOf(stats) + stats.counts.opened
-
 export const fleetOf = (readings: ReadonlyArray<Reading>): Fleet => {
   const sum = (of: (reading: Reading) => number): number => readings.reduce((sum, reading) => sum + of(reading), 0)
   const having = (status: PoolHealth["status"]): number => sum(({ health }) => health.status === status ? 1 : 0)
@@ -35,7 +29,7 @@ export const fleetOf = (readings: ReadonlyArray<Reading>): Fleet => {
   const used = sum(({ stats }) => stats.used)
   const limit = sum(({ stats }) => stats.limit)
   const acquired = sum(({ stats }) => acquiredOf(stats))
-  const failures = sum(({ stats }) => failuresOf(stats))
+  const failures = sum(({ stats }) => failuresOf(stats.counts))
   return {
     status: unhealthy > 0 ? "unhealthy" : degraded > 0 ? "degraded" : "healthy",
     score: overall(readings.map(({ health }) => scoreOf(health.status, health.warnings.length)), unhealthy > 0),

@@ -7,7 +7,6 @@ import * as Effect from "effect/Effect"
 import type { Fleet, Sample, Status } from "../MonitoringApi.ts"
 import type { AlertBoard, AlertChange } from "./alertBoard.ts"
 import { fleetOf, type Reading, readingOf } from "./fleet.ts"
-import { LeakWatch } from "./leakWatch.ts"
 import type { ManagedPool } from "./managedPool.ts"
 import {
   acquireRate,
@@ -45,7 +44,6 @@ export interface Outcome {
 interface Subject {
   readonly pool: ManagedPool
   readonly buckets: () => WaitBuckets | undefined
-  readonly leaks: LeakWatch
   readonly marks: Array<Mark>
   readonly samples: Array<Sample>
   status: Status
@@ -89,7 +87,6 @@ export class Sampler {
             return {
               pool,
               buckets,
-              leaks: new LeakWatch(pool),
               marks: [markOf(now, stats, buckets())],
               samples: [],
               status: health.status
@@ -125,12 +122,12 @@ export class Sampler {
   })
 
   private readonly read = Effect.fnUntraced({ self: this }, function*(subject: Subject, at: number) {
-    const { buckets, leaks, marks, pool, samples } = subject
+    const { buckets, marks, pool, samples } = subject
     const { health, stats } = yield* readingOf(pool)
     const mark = markOf(at, stats, buckets())
     const sample = sampleOf(marks, mark, stats, health.status)
     const oldest = marks[0] ?? mark
-    const evidence = { stats, health, recent: recentOf(oldest, mark), leaks: yield* leaks.count(stats) }
+    const evidence = { stats, health, recent: recentOf(oldest, mark) }
     push(marks, mark, this.windowSize + 1)
     push(samples, sample, this.historySize)
     return { stats, health, sample, alerts: this.board.evaluate(pool.name, evidence, at) }

@@ -1,10 +1,10 @@
 /**
  * What happened lately, as the difference between two marks: a pool's counts only ever grow.
  */
-import type { PoolStats } from "@effect-pools/core/PoolStats"
+import { attemptsOf, failuresOf, type PoolStats } from "@effect-pools/core/PoolStats"
 import * as Context from "effect/Context"
 import * as Metric from "effect/Metric"
-import { acquiredOf, attemptsOf, failuresOf, share } from "./fleet.ts"
+import { acquiredOf, share } from "./fleet.ts"
 import type { ManagedPool } from "./managedPool.ts"
 
 /** How many waits did not exceed each boundary (seconds), `count` in all. */
@@ -28,8 +28,8 @@ export const markOf = (at: number, stats: PoolStats, buckets: WaitBuckets | unde
   at,
   acquired: acquiredOf(stats),
   atOnce: stats.counts.acquiredAtOnce,
-  failures: failuresOf(stats),
-  attempts: attemptsOf(stats),
+  failures: failuresOf(stats.counts),
+  attempts: attemptsOf(stats.counts),
   waits: stats.wait.count,
   waited: stats.wait.count * stats.wait.mean,
   longest: stats.wait.max,

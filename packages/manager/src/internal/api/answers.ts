@@ -29,9 +29,9 @@ export const Fleet = Schema.Struct({
   acquired: Schema.Finite,
   /** Failed acquisitions and dials since the start. */
   failures: Schema.Finite,
-  /** Mean wait over all leases, ms. */
+  /** Mean wait for a connection in the last one to two minutes, ms. */
   responseTime: Schema.Finite,
-  /** Share of failed acquisitions and dials among all, 0 to 1. */
+  /** Share of failed acquisitions and dials in the last one to two minutes, 0 to 1. */
   errorRate: Schema.Finite
 })
 /** @category models @since 0.1.0 */
@@ -113,9 +113,9 @@ export const Health = Schema.Struct({
   score: Schema.Finite,
   /** 0 to 100. */
   utilization: Schema.Finite,
-  /** Mean wait for a connection, ms. */
+  /** Mean wait for a connection in the last one to two minutes, ms. */
   responseTime: Schema.Finite,
-  /** 0 to 1. */
+  /** Share of failed acquisitions and dials in the last one to two minutes, 0 to 1. */
   errorRate: Schema.Finite,
   warnings: Schema.Array(Warning),
   stats: Fleet,
