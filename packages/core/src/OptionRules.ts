@@ -120,7 +120,7 @@ export const text: Rule = {
 
 /** A text in a `Redacted`. @category rules @since 0.1.0 */
 export const secret: Rule = {
-  expects: "a Redacted text",
+  expects: "a Redacted text, such as Redacted.make(\"...\")",
   is: (value) => Redacted.isRedacted(value) && typeof Redacted.value(value) === "string"
 }
 

@@ -48,6 +48,8 @@ export interface ConnectFailure {
  * @since 0.1.0
  */
 export class AcquireTimeout extends Data.TaggedError("AcquireTimeout")<{
+  /** Which limit it was: that of a caller, or that of the pool's start. */
+  readonly option: "acquireTimeout" | "startupTimeout"
   /** What the pool was doing for the caller when time ran out. */
   readonly step: "waiting" | "opening" | "validating"
   /** Milliseconds the caller waited. */
@@ -220,10 +222,16 @@ export class PoolMisuse extends Data.TaggedError("PoolMisuse")<{
 
 const describeTimeout = (error: AcquireTimeout): string => {
   const { stats } = error
+  const isUnanswered = error.lastConnectFailure === undefined && stats.opening > 0 && stats.opening === stats.total
   const parts = [
-    `no connection within ${Math.round(error.waited)} ms (acquireTimeout) while ${error.step}`,
+    `no connection within ${Math.round(error.waited)} ms (${error.option}) while ${error.step}`,
     `used ${stats.used}, idle ${stats.idle}, opening ${stats.opening}, closing ${stats.closing}, pending ${stats.pending}, limit ${stats.limit}`
   ]
+  if (isUnanswered) {
+    parts.push(
+      "no attempt to connect has had an answer yet: check host and port, and whether a firewall drops what is sent"
+    )
+  }
   if (error.lastConnectFailure !== undefined) {
     const { ago, attempts, cause } = error.lastConnectFailure
     parts.push(`the last of ${attempts} failed attempts to connect, ${Math.round(ago)} ms ago: ${describeCause(cause)}`)

@@ -226,7 +226,7 @@ const leak: Rule = ({ overdue }, config) =>
     value: overdue,
     message: `${count(overdue, "lease is", "leases are")} held for longer than leakTimeout (${config.leakTimeout} ms)`,
     remedy:
-      "See who holds connections longest in connections, and borrow for single statements instead of whole requests."
+      "Look in `connections` for the labels of those that are held longest, and borrow for single statements instead of whole requests."
   }
 
 const rules: ReadonlyArray<Rule> = [

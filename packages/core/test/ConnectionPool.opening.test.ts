@@ -72,7 +72,9 @@ describe("ConnectionPool: start-up", () => {
       // The pool is taken down before the failure is seen.
       yield* advance("10 seconds")
       const timeout = yield* reason(Fiber.join(fiber), "AcquireTimeout")
-      assert.deepInclude(timeout, { step: "opening", waited: 500 })
+      assert.deepInclude(timeout, { option: "startupTimeout", step: "opening", waited: 500 })
+      assert.include(timeout.message, "within 500 ms (startupTimeout)")
+      assert.include(timeout.message, "no attempt to connect has had an answer yet")
     }))
 
   it.effect("failFast fails with BreakerOpen when the breaker opens first", () =>

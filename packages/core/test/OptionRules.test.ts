@@ -43,7 +43,10 @@ describe("OptionRules", () => {
   it.each<readonly [OptionRules.Rule, expects: string, good: ReadonlyArray<unknown>, bad: ReadonlyArray<unknown>]>([
     [OptionRules.flag, "true or false", [true, false], [0, "true"]],
     [OptionRules.text, "a text without NUL", ["a"], ["", "a\0", 1]],
-    [OptionRules.secret, "a Redacted text", [Redacted.make("a")], ["a", Redacted.make(1)]],
+    [OptionRules.secret, "a Redacted text, such as Redacted.make(\"...\")", [Redacted.make("a")], [
+      "a",
+      Redacted.make(1)
+    ]],
     [
       OptionRules.secretOrEffect,
       "a Redacted text or an Effect that yields one",

@@ -83,12 +83,13 @@ export type PoolRef = PoolKey | string
  * @since 0.1.0
  */
 export class UnknownPool extends Data.TaggedError("UnknownPool")<{
-  readonly name: string
+  /** The name that was asked for. */
+  readonly pool: string
   /** The names there are. */
   readonly known: ReadonlyArray<string>
 }> {
   override get message(): string {
-    return `no pool ${JSON.stringify(this.name)} is managed; there are ${this.known.join(", ")}`
+    return `no pool ${JSON.stringify(this.pool)} is managed; there are ${this.known.join(", ")}`
   }
 }
 

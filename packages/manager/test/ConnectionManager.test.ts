@@ -113,7 +113,7 @@ describe("looking", () => {
       assert.deepStrictEqual((yield* ConnectionManager.pools).map(({ name }) => name), ["app/Db", "app/Cache"])
       const unknown = yield* Effect.flip(ConnectionManager.get("app/Nobody"))
       assert.strictEqual(unknown.message, "no pool \"app/Nobody\" is managed; there are app/Db, app/Cache")
-      assert.strictEqual((yield* Effect.flip(ConnectionManager.get(Orphan))).name, "app/Orphan")
+      assert.strictEqual((yield* Effect.flip(ConnectionManager.get(Orphan))).pool, "app/Orphan")
     }).pipe(Effect.provide(managed(pools().layer))))
 
   it.effect("adds the pools up", () =>
@@ -268,7 +268,8 @@ describe("acting", () => {
       assert.deepStrictEqual(yield* states, ["open", "paused"])
       yield* ConnectionManager.resume()
       assert.deepStrictEqual(yield* states, ["open", "open"])
-      assert.strictEqual((yield* Effect.flip(ConnectionManager.pause(["nobody"])))._tag, "UnknownPool")
+      const unknown = yield* Effect.flip(ConnectionManager.pause(["nobody"]))
+      assert.deepInclude(unknown, { _tag: "UnknownPool", name: "UnknownPool", pool: "nobody" })
     }).pipe(Effect.provide(managed(layer)))
   })
 })

@@ -51,7 +51,7 @@ export interface PostgresOptions extends PoolConfig.PoolOptions {
   readonly port?: number | undefined
   /** Default: the name of the user. */
   readonly database?: string | undefined
-  /** Default: the user of the operating system. */
+  /** Default: the user of the operating system, as `USER` or `USERNAME` tells; without either it must be given. */
   readonly username?: string | undefined
   /**
    * The password, or an effect that yields the one of the moment. The effect is run for each dial, so that a password

@@ -104,6 +104,7 @@ const explainTimeout = (state: PoolState): (lease: Lease, waited: number) => Acq
     : "waiting"
   return (lease, waited) =>
     new AcquireTimeout({
+      option: "acquireTimeout",
       step,
       waited,
       stats: numbers,

@@ -69,6 +69,7 @@ const lateStart = (state: PoolState): PoolErrorReason => {
     return new ConnectFailed({ cause, attempts: failures, waited, isRetryable: isRetryable(cause) })
   }
   return new AcquireTimeout({
+    option: "startupTimeout",
     step: "opening",
     waited,
     stats: stats(state),

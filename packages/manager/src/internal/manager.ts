@@ -69,7 +69,7 @@ const membersOf = Effect.fnUntraced(function*(keys: ReadonlyArray<PoolKey>) {
     const found = typeof ref === "string" ? byName.get(ref) : byKey.get(ref.key)
     if (found !== undefined) return Effect.succeed(found)
     const name = typeof ref === "string" ? ref : ref.key
-    return Effect.fail(new UnknownPool({ name, known: all.map(({ name }) => name) }))
+    return Effect.fail(new UnknownPool({ pool: name, known: all.map(({ name }) => name) }))
   }
   const members: Members = {
     all,
