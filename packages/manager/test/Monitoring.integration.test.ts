@@ -124,7 +124,8 @@ describe("what the routes tell", () => {
       assert.deepStrictEqual([healthy.utilization, healthy.responseTime, healthy.errorRate], [0, 0, 0])
       assert.match(healthy.timestamp, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)
       yield* Cache.pause
-      yield* Effect.exit(Cache.withConnection(() => Effect.void))
+      // One alone would be no rate.
+      yield* Effect.replicateEffect(Effect.exit(Cache.withConnection(() => Effect.void)), 2)
       const paused = yield* ask("health")
       const degraded = decode(MonitoringApi.Health, paused)
       assert.deepStrictEqual([paused.status, degraded.status, degraded.errorRate], [503, "degraded", 1])

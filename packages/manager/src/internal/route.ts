@@ -39,7 +39,7 @@ export const withPool = (
     Effect.catch((error) =>
       Effect.succeed(
         error._tag === "UnknownPool"
-          ? failure("not-found", `no pool is called ${JSON.stringify(error.name)}`)
+          ? failure("not-found", `no pool is called ${JSON.stringify(error.pool)}`)
           : failure("conflict", error.message)
       )
     )
