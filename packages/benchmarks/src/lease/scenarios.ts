@@ -17,7 +17,7 @@ export interface Plan extends Rounds {
 
 // Long enough that a round is a pool at work and not a process that has just been woken, short enough that a machine
 // whose speed changes by the second changes it for all.
-const leasesOf = (body: BodyName): number => body === "empty" ? 40_000 : 20_000
+const leasesOf = (body: BodyName): number => body === "empty" ? 200_000 : 100_000
 
 export const makePlan = (options: Choice): Plan => {
   const scenarios = (["empty", "hop"] as const).flatMap((body) =>
@@ -25,12 +25,12 @@ export const makePlan = (options: Choice): Plan => {
       name: `lease/${body}/${callers}`,
       body,
       callers,
-      leases: leasesOf(body) / (options.quick ? 2 : 1)
+      leases: leasesOf(body) / (options.quick ? 5 : 1)
     }))
   )
   return {
-    rounds: options.quick ? 5 : 21,
-    warmUps: options.quick ? 2 : 5,
+    rounds: options.quick ? 5 : 11,
+    warmUps: 2,
     scenarios: scenarios.filter(({ name }) => name.includes(options.filter))
   }
 }

@@ -24,7 +24,7 @@ export interface Contender<A> {
 export interface Workload<A> {
   readonly name: string
   readonly server: ServerKind
-  /** Operations in one round by the number of callers: about a tenth of a second. */
+  /** Operations in one round by the number of callers: about half a second. */
   readonly operations: Readonly<Record<Callers, number>>
   /** Whether that is the result of operation `i`, in all its parts. */
   isRight(i: number, result: A): boolean

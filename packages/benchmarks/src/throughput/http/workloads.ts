@@ -7,7 +7,7 @@ import { type Item, itemOf, items } from "./data.ts"
 const get: Workload<unknown> = {
   name: "http-get",
   server: "http",
-  operations: { 1: 1000, 10: 2000, 64: 2560 },
+  operations: { 1: 3000, 10: 10_000, 64: 12_800 },
   isRight: (i, item) => isDeepStrictEqual(item, itemOf(i)),
   weigh: (item) => (item as Item).id, // compared in full before
   weight: (i) => i % items,

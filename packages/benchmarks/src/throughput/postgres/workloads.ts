@@ -9,7 +9,7 @@ const rowOf = (answer: Answer): Person | undefined => ("rows" in answer ? answer
 const select: Workload<Answer> = {
   name: "postgres-select",
   server: "postgres",
-  operations: { 1: 600, 10: 1500, 64: 2560 },
+  operations: { 1: 3000, 10: 7500, 64: 12_800 },
   isRight: (i, answer) => isDeepStrictEqual({ ...rowOf(answer) }, personOf(i)),
   weigh: (answer) => rowOf(answer)?.id ?? Number.NaN,
   weight: (i) => i % people,

@@ -4,7 +4,7 @@ import type { Workload } from "../workload.ts"
 import { contendersFor } from "./contenders.ts"
 import { keys, readKey, valueOf, writtenKey } from "./data.ts"
 
-const operations = { 1: 1500, 10: 6000, 64: 12_800 }
+const operations = { 1: 5000, 10: 30_000, 64: 64_000 }
 
 const get: Workload<string | null | undefined> = {
   name: "redis-get",

@@ -1,5 +1,5 @@
 /** What one writes around `ws`: the answers told from each other by an id, or one request at a time on each. */
-import genericPool from "generic-pool"
+import genericPool, { type Pool } from "generic-pool"
 import { once } from "node:events"
 import { WebSocket } from "ws"
 import { bareClient } from "../client.ts"
@@ -18,9 +18,29 @@ const close = async (socket: WebSocket): Promise<void> => {
   await closed
 }
 
-const correlated = async (url: string) => {
+interface Opened {
+  readonly close: () => Promise<unknown>
+}
+
+export const openSockets = async (
+  url: string
+): Promise<Opened & { readonly sockets: ReadonlyArray<WebSocket> }> => {
   const sockets = await Promise.all(Array.from({ length: poolSize }, () => open(url)))
-  const waiting = new Map<string, (message: Message) => void>()
+  const closeAll = (): Promise<unknown> => Promise.all(sockets.map(close))
+  return { sockets, close: closeAll }
+}
+
+type OnReply = (message: Message) => void
+
+interface Requests {
+  /** Gives the id of the request. */
+  readonly send: (message: Message, onReply: OnReply) => string
+  readonly forget: (id: string) => void
+}
+
+/** Requests on several sockets, whose answers carry their ids. */
+export const correlate = (sockets: ReadonlyArray<WebSocket>): Requests => {
+  const waiting = new Map<string, OnReply>()
   for (const socket of sockets) {
     socket.on("message", (data) => {
       const message: Message = JSON.parse(String(data))
@@ -29,13 +49,14 @@ const correlated = async (url: string) => {
     })
   }
   let sent = 0
-  const request = (message: Message) =>
-    new Promise<Message>((resolve) => {
-      const id = String(++sent)
-      waiting.set(id, resolve)
-      sockets[sent % poolSize]?.send(JSON.stringify({ ...message, id }))
-    })
-  return { request, close: () => Promise.all(sockets.map(close)) }
+  const send = (message: Message, onReply: OnReply): string => {
+    const id = String(++sent)
+    waiting.set(id, onReply)
+    sockets[sent % sockets.length]?.send(JSON.stringify({ ...message, id }))
+    return id
+  }
+  const forget = (id: string): void => void waiting.delete(id)
+  return { send, forget }
 }
 
 export const wsShared: Contender<Message> = {
@@ -43,25 +64,27 @@ export const wsShared: Contender<Message> = {
   isOurs: false,
   connections: poolSize,
   async open(url) {
-    const { close, request } = await correlated(url)
+    const { close, sockets } = await openSockets(url)
+    const { send } = correlate(sockets)
+    const request = (message: Message) => new Promise<Message>((resolve) => void send(message, resolve))
     return bareClient((i) => request(messageOf(i)), close)
   }
 }
 
-const pooled = async (url: string) => {
+export const openPool = async (url: string): Promise<Opened & { readonly pool: Pool<WebSocket> }> => {
   const pool = genericPool.createPool<WebSocket>({ create: () => open(url), destroy: close }, {
     min: poolSize,
     max: poolSize
   })
   await pool.ready()
-  const request = (message: Message) =>
-    pool.use((socket) =>
-      new Promise<Message>((resolve) => {
-        socket.once("message", (data) => resolve(JSON.parse(String(data))))
-        socket.send(JSON.stringify(message))
-      })
-    )
-  return { request, close: () => pool.drain().then(() => pool.clear()) }
+  const closeAll = (): Promise<unknown> => pool.drain().then(() => pool.clear())
+  return { pool, close: closeAll }
+}
+
+/** Sends a message on a socket that nobody else uses: the next that comes is the answer. */
+export const nextMessage = (socket: WebSocket, message: Message, onReply: OnReply): void => {
+  socket.once("message", (data) => onReply(JSON.parse(String(data))))
+  socket.send(JSON.stringify(message))
 }
 
 export const wsExclusive: Contender<Message> = {
@@ -69,7 +92,9 @@ export const wsExclusive: Contender<Message> = {
   isOurs: false,
   connections: poolSize,
   async open(url) {
-    const { close, request } = await pooled(url)
+    const { close, pool } = await openPool(url)
+    const request = (message: Message) =>
+      pool.use((socket) => new Promise<Message>((resolve) => nextMessage(socket, message, resolve)))
     return bareClient((i) => request(messageOf(i)), close)
   }
 }
