@@ -1,7 +1,8 @@
 /**
  * Collects what is sent in one turn of the event loop, and writes it to the socket at once.
  *
- * A chunk of answers lets many fibers run on, and what they send next leaves together.
+ * A chunk of answers lets many fibers run on, and what they send next leaves together: in two halves, so that the server
+ * works on one while the other is still being made, and neither of the two waits for the other.
  */
 import type { Writable } from "node:stream"
 
@@ -11,20 +12,31 @@ export class Batch {
   private chunks: Array<Buffer> | undefined
   /** Whether a flush is already certain to come. */
   private isDue = false
+  /** Chunks collected since the last flush, and how many there may be. */
+  private gathered = 0
+  private most = Infinity
   /** How often it has written to the socket. */
   flushes = 0
+  /** How often it had when the answers came that are being read. */
+  answerable = 0
 
   constructor(socket: () => Writable) {
     this.socket = socket
   }
 
-  /** Collects until `release`, which writes at once: nobody need wait for the turn to end. */
-  hold(): void {
+  /**
+   * While answers are read, of which so many are still to come, collects at most half as many requests. `release` writes
+   * the rest at once: nobody need wait for the turn to end.
+   */
+  hold(unanswered: number): void {
     this.isDue = true
+    this.most = Math.ceil(unanswered / 2)
+    this.answerable = this.flushes
   }
 
   release(): void {
     this.isDue = false
+    this.most = Infinity
     this.flush()
   }
 
@@ -37,7 +49,8 @@ export class Batch {
       this.chunks.push(chunk)
       this.written = ""
     }
-    if (this.written.length > largest || this.chunks !== undefined && this.chunks.length > 256) this.flush()
+    const isLong = this.written.length > largest || this.chunks !== undefined && this.chunks.length > 256
+    if (++this.gathered >= this.most || isLong) this.flush()
     else if (!this.isDue) {
       this.isDue = true
       queueMicrotask(() => this.release())
@@ -48,6 +61,7 @@ export class Batch {
     const { chunks, written } = this
     if (chunks === undefined && written === "") return
     this.flushes++
+    this.gathered = 0
     this.written = ""
     this.chunks = undefined
     const socket = this.socket()

@@ -20,7 +20,7 @@ export const attach = (node: Node, maxReplySize: number): void => {
   const { stream } = node.redis
   stream.removeAllListeners("data")
   stream.on("data", (chunk: Buffer) => {
-    node.batch.hold()
+    node.batch.hold(node.unanswered.size)
     const fault = reader.isExpecting ? parser.write(chunk) : unasked
     if (fault !== undefined) node.destroy(new Error(fault))
     node.batch.release()
@@ -47,7 +47,7 @@ class Reader {
   /** Whose answer comes next: it was sent, and not just made by somebody who got the answer before. */
   private get awaited(): Request | undefined {
     const request = this.node.unanswered.first
-    return request?.hasLeft === true ? request : undefined
+    return request?.isAnswerable === true ? request : undefined
   }
 
   /** Takes one answer, and says what is wrong with it. */

@@ -53,9 +53,9 @@ export class Request {
     batch.write(encode(this.name, this.args))
   }
 
-  /** Whether it was written to the socket: an answer that comes before is not its own. */
-  get hasLeft(): boolean {
-    return this.batch !== undefined && this.batch.flushes !== this.flushes
+  /** Whether it was written to the socket before the answers came that are being read: else none of them is its own. */
+  get isAnswerable(): boolean {
+    return this.batch !== undefined && this.flushes < this.batch.answerable
   }
 
   resolve(reply: RawReply): void {

@@ -8,11 +8,13 @@ import type { Request } from "./request.ts"
 export class RequestQueue {
   first: Request | undefined = undefined
   private last: Request | undefined = undefined
+  size = 0
 
   push(request: Request): void {
     if (this.last === undefined) this.first = request
     else this.last.behind = request
     this.last = request
+    this.size++
   }
 
   shift(): Request | undefined {
@@ -21,6 +23,7 @@ export class RequestQueue {
     this.first = request.behind
     if (this.first === undefined) this.last = undefined
     request.behind = undefined
+    this.size--
     return request
   }
 }

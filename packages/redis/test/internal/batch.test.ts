@@ -43,20 +43,41 @@ it.effect("a long one is on its way before the turn ends", () =>
 
 it("what is sent while it is held leaves when it is released, and the next by itself again", async () => {
   const { batch, writes } = make()
-  batch.hold()
+  batch.hold(5)
   batch.write("a")
   batch.write("b")
   await Promise.resolve()
   assert.deepStrictEqual(writes, [])
   batch.release()
   assert.deepStrictEqual(writes, ["ab"])
-  batch.hold()
+  batch.hold(5)
   batch.release()
   assert.strictEqual(batch.flushes, 1)
   batch.write("c")
   assert.deepStrictEqual(writes, ["ab"])
   await Promise.resolve()
   assert.deepStrictEqual(writes, ["ab", "c"])
+})
+
+it("while answers are read, half as many requests leave before the rest of them is made", () => {
+  const { batch, writes } = make()
+  batch.hold(5)
+  for (const request of ["a", "b", "c", "d", "e"]) batch.write(request)
+  assert.deepStrictEqual(writes, ["abc"])
+  batch.release()
+  assert.deepStrictEqual(writes, ["abc", "de"])
+})
+
+it("no request is answered by what came before it left", () => {
+  const { batch } = make()
+  const request = new Request("GET", ["a"], () => {})
+  batch.hold(1)
+  request.leaveWith(batch)
+  assert.isFalse(request.isAnswerable)
+  batch.release()
+  assert.isFalse(request.isAnswerable)
+  batch.hold(1)
+  assert.isTrue(request.isAnswerable)
 })
 
 it.effect("what a closed socket does not take is dropped", () =>
@@ -71,7 +92,7 @@ it.effect("what a closed socket does not take is dropped", () =>
 it("arguments are sent with their lengths in bytes", () => {
   const written = (...args: ReadonlyArray<string | Buffer>) => {
     const { batch, writes } = make()
-    batch.hold()
+    batch.hold(2)
     new Request("SET", args, () => {}).leaveWith(batch)
     batch.release()
     return Buffer.from(writes.join(""), "latin1")
