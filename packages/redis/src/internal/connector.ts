@@ -14,7 +14,7 @@ export const make = (pool: string, settings: ConnectionSettings): Connector<Sess
   ...care(pool),
   connect: (signals) => dial(settings, signals),
   sharers: settings.sharing,
-  // What is asked for at the same moment leaves in one write.
+  // What is asked for at the same moment leaves together.
   joins: "busiest"
 })
 
