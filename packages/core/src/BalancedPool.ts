@@ -299,7 +299,7 @@ export interface BalancedPoolClass<in out Self, in out Id extends string, in out
 export const Service = <Self, Lent>() => <const Id extends string>(id: Id): BalancedPoolClass<Self, Id, Lent> => {
   const service = ConnectionPool.serviceClass<Self, Lent>()(id)
   const own: Pick<BalancedPoolClass<Self, Id, Lent>, "upstreams" | "layer"> = {
-    upstreams: Effect.flatMap(service, (pool) => isBalanced(pool) ? pool.upstreams : Effect.succeed([])),
+    upstreams: service.use((pool) => isBalanced(pool) ? pool.upstreams : Effect.succeed([])),
     layer: (upstreams, options) =>
       Layer.effect(
         service,

@@ -401,22 +401,22 @@ export const Service = <Self, Lent>() => <const Id extends string>(id: Id): Conn
 export const serviceClass = <Self, Lent>() => <const Id extends string>(id: Id): PoolClass<Self, Id, Lent> => {
   const tag = Context.Service<Self, ConnectionPool<Lent>>()(id)
   const statics: Omit<PoolClass<Self, Id, Lent>, keyof Context.ServiceClass<Self, Id, ConnectionPool<Lent>>> = {
-    withConnection: (f, options) => Effect.flatMap(tag, (pool) => pool.withConnection(f, options)),
-    withShared: (f, options) => Effect.flatMap(tag, (pool) => pool.withShared(f, options)),
-    get: Effect.flatMap(tag, (pool) => pool.get),
-    getWith: (options) => Effect.flatMap(tag, (pool) => pool.getWith(options)),
-    invalidate: (connection) => Effect.flatMap(tag, (pool) => pool.invalidate(connection)),
-    retireAll: Effect.flatMap(tag, (pool) => pool.retireAll),
-    stats: Effect.flatMap(tag, (pool) => pool.stats),
-    connections: Effect.flatMap(tag, (pool) => pool.connections),
-    health: Effect.flatMap(tag, (pool) => pool.health),
-    events: Stream.unwrap(Effect.map(tag, (pool) => pool.events)),
-    eventsWith: (options) => Stream.unwrap(Effect.map(tag, (pool) => pool.eventsWith(options))),
-    warmUp: (count) => Effect.flatMap(tag, (pool) => pool.warmUp(count)),
-    pause: Effect.flatMap(tag, (pool) => pool.pause),
-    resume: Effect.flatMap(tag, (pool) => pool.resume),
-    setLimit: (limit) => Effect.flatMap(tag, (pool) => pool.setLimit(limit)),
-    drain: Effect.flatMap(tag, (pool) => pool.drain)
+    withConnection: (f, options) => tag.use((pool) => pool.withConnection(f, options)),
+    withShared: (f, options) => tag.use((pool) => pool.withShared(f, options)),
+    get: tag.use((pool) => pool.get),
+    getWith: (options) => tag.use((pool) => pool.getWith(options)),
+    invalidate: (connection) => tag.use((pool) => pool.invalidate(connection)),
+    retireAll: tag.use((pool) => pool.retireAll),
+    stats: tag.use((pool) => pool.stats),
+    connections: tag.use((pool) => pool.connections),
+    health: tag.use((pool) => pool.health),
+    events: Stream.unwrap(tag.useSync((pool) => pool.events)),
+    eventsWith: (options) => Stream.unwrap(tag.useSync((pool) => pool.eventsWith(options))),
+    warmUp: (count) => tag.use((pool) => pool.warmUp(count)),
+    pause: tag.use((pool) => pool.pause),
+    resume: tag.use((pool) => pool.resume),
+    setLimit: (limit) => tag.use((pool) => pool.setLimit(limit)),
+    drain: tag.use((pool) => pool.drain)
   }
   return Object.assign(tag, statics)
 }

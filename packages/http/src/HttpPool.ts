@@ -130,8 +130,7 @@ export const Service = <Self>() => <const Id extends string>(id: Id): HttpPoolCl
   const tag = ConnectionPool.serviceClass<Self, HttpConnection>()(id)
   const make = (options: HttpOptions) => Runtime.make(id, options)
   const fromConfig = (options: Config.Wrap<HttpOptions>) => Effect.flatMap(Config.unwrap(options), make)
-  const request: HttpPoolClass<Self, Id>["request"] = (request) =>
-    Effect.flatMap(tag, (pool) => Runtime.executeOf(pool)(request))
+  const request: HttpPoolClass<Self, Id>["request"] = (request) => tag.use((pool) => Runtime.executeOf(pool)(request))
   const send = (method: HttpMethod): Send<Self> => {
     const make = HttpClientRequest.make(method)
     // Most requests are no more than a URL, which needs only one step from here.

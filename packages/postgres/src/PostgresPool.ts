@@ -198,7 +198,7 @@ type AnyEffect = Effect.Effect<unknown, unknown, unknown>
 
 const operations = <Self>(tag: Context.Service<Self, Runtime.Pool>): Operations<Self> => {
   const use = <A, E, R>(f: (runtime: Runtime.Runtime) => Effect.Effect<A, E, R>) =>
-    Effect.flatMap(tag, (pool) => Runtime.use(pool, f))
+    tag.use((pool) => Runtime.use(pool, f))
   return {
     query:
       ((first: TemplateStringsArray | ((sql: Statement.Constructor) => AnyEffect), ...args: Array<unknown>) =>

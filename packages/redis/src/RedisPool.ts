@@ -132,7 +132,7 @@ export const Service = <Self>() => <const Id extends string>(id: Id): RedisPoolC
   const subscription = (kind: TopicKind) => (names: string | ReadonlyArray<string>, options?: SubscribeOptions) =>
     Stream.unwrap(Effect.map(service, (pool) => Subscribe.stream(pool, kind, names, options)))
   const statics = {
-    ...Statics.make<Self>((f) => Effect.flatMap(service, f)),
+    ...Statics.make<Self>((f) => service.use(f)),
     subscribe: subscription("channel"),
     psubscribe: subscription("pattern"),
     ssubscribe: subscription("shard"),

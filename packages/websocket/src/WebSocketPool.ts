@@ -177,13 +177,12 @@ type Operations<Self, Message> = Pick<
 const operations = <Self, Message>(
   tag: Context.Service<Self, Runtime.Pool<Message>>
 ): Operations<Self, Message> => {
-  const runtime = Effect.map(tag, Runtime.of)
+  const runtime = tag.useSync(Runtime.of)
   const inbound = Stream.unwrap(Effect.map(runtime, ({ hub }) => Reader.inbound(hub)))
   return {
-    sendMessage: (message) =>
-      Effect.flatMap(tag, (pool) => again(pool.withShared((connection) => connection.send(message)))),
+    sendMessage: (message) => tag.use((pool) => again(pool.withShared((connection) => connection.send(message)))),
     request: (message, options) =>
-      Effect.flatMap(tag, (pool) => {
+      tag.use((pool) => {
         const borrow = Runtime.of(pool).hub.settings.correlation === undefined ? pool.withConnection : pool.withShared
         return again(borrow((connection) => connection.request(message, options)))
       }),
