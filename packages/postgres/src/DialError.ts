@@ -67,4 +67,4 @@ const permanent: ReadonlyArray<string> = [
 ]
 
 // The last one is PgBouncer's, which has one code for all its errors, those that pass included.
-const deadEnd = /does not support TLS|No username|is not supported|unsupported startup parameter/
+const deadEnd = /does not support TLS|is not supported|unsupported startup parameter/
