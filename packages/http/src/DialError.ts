@@ -5,6 +5,7 @@
  *
  * @since 0.1.0
  */
+import * as SocketError from "@effect-pools/core/SocketError"
 import * as Data from "effect/Data"
 
 /**
@@ -30,27 +31,12 @@ export class DialError extends Data.TaggedError("DialError")<{
  * @since 0.1.0
  */
 export const fromCause = (cause: unknown, address: string): DialError => {
-  const code = codeOf(cause)
+  const code = SocketError.codeOf(cause)
   const said = cause instanceof Error ? cause.message || code || "it failed" : "it failed"
   return new DialError({
     address,
     message: `${address}: ${said}`,
     code,
-    isRetryable: code === undefined || !permanent.some((start) => code.startsWith(start))
+    isRetryable: !SocketError.isPermanent(code)
   })
 }
-
-const codeOf = (cause: unknown): string | undefined => {
-  const code = typeof cause === "object" && cause !== null && "code" in cause ? cause.code : undefined
-  return typeof code === "string" ? code : undefined
-}
-
-/** The starts of codes that name what only a change of the configuration can mend: a certificate that is not trusted. */
-const permanent: ReadonlyArray<string> = [
-  "CERT_",
-  "DEPTH_ZERO_",
-  "SELF_SIGNED_",
-  "UNABLE_TO_",
-  "ERR_TLS_",
-  "ERR_SSL_"
-]

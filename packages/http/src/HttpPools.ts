@@ -25,6 +25,7 @@ import * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as RcMap from "effect/RcMap"
+import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import type { HttpOptions, RequestOptions } from "./HttpConfig.ts"
 import type { HttpConnection } from "./HttpConnector.ts"
@@ -105,9 +106,9 @@ export const make = Effect.fnUntraced(function*(
       )),
     origins: Effect.map(RcMap.keys(map), (origins) => Array.from(origins)),
     pool: (given) =>
-      Option.match(Option.fromUndefinedOr(Options.originOf(given)), {
-        onNone: () => Effect.fail(refuse(new InvalidOption({ option: "origin", rule: Options.originRule }))),
-        onSome: (origin) =>
+      Result.match(Options.originOf(given), {
+        onFailure: (rule) => Effect.fail(refuse(new InvalidOption({ option: "origin", rule }))),
+        onSuccess: (origin) =>
           RcMap.get(map, origin).pipe(
             Effect.catchIf(isFull, () => Effect.fail(refuse(full(maxOrigins)))),
             Effect.map(({ pool }) => pool)

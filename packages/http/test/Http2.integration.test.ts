@@ -6,24 +6,31 @@ import { Api, eventually, trusted, withApi } from "./support.ts"
 
 const text = (path: string) => Effect.flatMap(Api.get(path), (response) => response.text)
 
+/** Answers each request after so many milliseconds, and tells how many it had at once. */
+const busyFor = (millis: number) => {
+  let most = 0
+  let now = 0
+  const answer = (_: unknown, response: { readonly end: (body: string) => void }) => {
+    most = Math.max(most, ++now)
+    setTimeout(() => {
+      now--
+      response.end("ok")
+    }, millis)
+  }
+  return { answer, most: () => most }
+}
+
 describe("HTTP/2", () => {
   it.live("many requests run at once on one session", () =>
     Effect.gen(function*() {
-      let most = 0
-      let now = 0
-      const server = yield* Servers.h2((_, response) => {
-        most = Math.max(most, ++now)
-        setTimeout(() => {
-          now--
-          response.end("ok")
-        }, 100)
-      })
+      const busy = busyFor(100)
+      const server = yield* Servers.h2(busy.answer)
       yield* withApi(
         { origin: server.origin, tls: trusted, maxConnections: 1 },
         Effect.gen(function*() {
           yield* Effect.forEach(Array.from({ length: 30 }), () => text("/"), { concurrency: "unbounded" })
           assert.strictEqual(server.accepted(), 1)
-          assert.strictEqual(most, 30)
+          assert.strictEqual(busy.most(), 30)
           const [connection] = yield* Api.connections
           assert.strictEqual(connection?.tags["protocol"], "HTTP/2")
         })
@@ -34,15 +41,8 @@ describe("HTTP/2", () => {
     Effect.gen(function*() {
       const run = (settings: number, option: number) =>
         Effect.gen(function*() {
-          let most = 0
-          let now = 0
-          const server = yield* Servers.h2((_, response) => {
-            most = Math.max(most, ++now)
-            setTimeout(() => {
-              now--
-              response.end("ok")
-            }, 20)
-          }, { maxConcurrentStreams: settings })
+          const busy = busyFor(20)
+          const server = yield* Servers.h2(busy.answer, { maxConcurrentStreams: settings })
           yield* withApi(
             { origin: server.origin, tls: trusted, maxConnections: 1, maxConcurrentStreams: option },
             Effect.gen(function*() {
@@ -55,7 +55,7 @@ describe("HTTP/2", () => {
               yield* Fiber.join(requests)
             })
           )
-          return most
+          return busy.most()
         })
       assert.strictEqual(yield* run(3, 100), 3)
       assert.strictEqual(yield* run(100, 4), 4)
@@ -209,20 +209,13 @@ describe("HTTP/2", () => {
 
   it.live("a server that speaks HTTP/1.1 only gets a connection for each request", () =>
     Effect.gen(function*() {
-      let most = 0
-      let now = 0
-      const server = yield* Servers.secure((_, response) => {
-        most = Math.max(most, ++now)
-        setTimeout(() => {
-          now--
-          response.end("ok")
-        }, 30)
-      })
+      const busy = busyFor(30)
+      const server = yield* Servers.secure(busy.answer)
       yield* withApi(
         { origin: server.origin, tls: trusted, maxConnections: 2 },
         Effect.gen(function*() {
           yield* Effect.forEach(Array.from({ length: 8 }), () => text("/"), { concurrency: "unbounded" })
-          assert.strictEqual(most, 2)
+          assert.strictEqual(busy.most(), 2)
           assert.strictEqual(server.accepted(), 2)
         })
       )

@@ -16,7 +16,7 @@ const refusal = (options: object) =>
     Effect.flip(Effect.scoped(Layer.build(Api.layerPoolOnly(options as HttpConfig.HttpOptions)))),
     ({ reason }) => {
       assert.instanceOf(reason, PoolError.InvalidOption)
-      return (reason as PoolError.InvalidOption).option
+      return reason as PoolError.InvalidOption
     }
   )
 
@@ -68,8 +68,27 @@ describe("what is refused", () => {
 
   for (const [option, options] of cases) {
     it.effect(`${option} in ${JSON.stringify(options)}`, () =>
-      Effect.map(refusal(options), (named) => assert.strictEqual(named, option)))
+      Effect.map(refusal(options), (reason) => assert.strictEqual(reason.option, option)))
   }
+
+  it.effect("an origin that can't be one, by the part that is wrong and without being shown", () =>
+    Effect.gen(function*() {
+      const wrong: ReadonlyArray<readonly [origin: string, rule: RegExp]> = [
+        ["api.example.com", /must begin with http:\/\/ or https:/],
+        ["https://api.example.com:99999", /port from 1 to 65535/],
+        ["https://user:s3cret@api.example.com", /no user and no password/],
+        ["https://api.example.com/s3cret", /a path is given as basePath/],
+        ["https://api.example.com?s3cret", /nothing after host and port/],
+        ["https://api.example.com#s3cret", /no fragment/]
+      ]
+      for (const [origin, rule] of wrong) {
+        const one = yield* refusal({ origin })
+        assert.match(one.rule, rule)
+        assert.notInclude(one.message, "s3cret")
+        const many = yield* refusal({ upstreams: [{ origin }] })
+        assert.deepStrictEqual([many.option, many.rule], ["upstreams", one.rule])
+      }
+    }))
 
   it.effect("a connector of one's own has one origin", () =>
     Effect.gen(function*() {

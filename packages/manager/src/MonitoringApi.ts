@@ -42,7 +42,7 @@
  *    `sampleInterval` ms `Sampled` with one sample of each pool.
  *
  * `?leases=true` adds `Acquired` and `Released` for each lease, of which there may be very many. They come beside the
- * others: `at` tells the order. A client that reads too slowly is disconnected.
+ * others: `at` tells the order. A client that reads too slowly is disconnected. Any other parameter is refused with 400.
  *
  * @since 0.1.0
  */

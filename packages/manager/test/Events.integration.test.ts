@@ -167,6 +167,18 @@ describe("/events", () => {
       for (const last of ["-1", "1001", "x", "1&last=2"]) {
         assert.strictEqual((yield* ask(`events?last=${last}`)).status, 400)
       }
+      for (const leases of ["1", "", "true&leases=true"]) {
+        assert.strictEqual((yield* ask(`events?leases=${leases}`)).status, 400)
+      }
+    }).pipe(Effect.scoped, Effect.provide(world({}, never))))
+
+  it.live("a parameter that is not known is refused by name, with those that are", () =>
+    Effect.gen(function*() {
+      const answer = yield* ask("events?last=1&lease=true")
+      assert.strictEqual(answer.status, 400)
+      const { error, message } = JSON.parse(answer.body)
+      assert.strictEqual(error, "bad-request")
+      assert.match(message, /"lease" is no parameter.*last and leases/)
     }).pipe(Effect.scoped, Effect.provide(world({}, never))))
 
   it.live.each(["other.1", "1", "", ".", "nonsense\u00e9", "x.1e3"])(

@@ -434,6 +434,20 @@ describe("who may ask", () => {
     }).pipe(Effect.provide(layer))
   })
 
+  it.live("a path that is not percent-encoded UTF-8 is a bad request", () => {
+    const { layer } = world()
+    return Effect.gen(function*() {
+      for (const path of ["pools/%E0%A4%A", "pools/100%", "pools/%zz/connections?last=1", "%"]) {
+        const answer = yield* ask(path)
+        const { error, message } = decode(MonitoringApi.Failure, answer)
+        assert.deepStrictEqual([answer.status, error], [400, "bad-request"], path)
+        assert.match(message, /percent-encoded/)
+      }
+      assert.strictEqual((yield* act("pools/%/pause")).status, 400)
+      assert.strictEqual((yield* ask("nowhere?%")).status, 404)
+    }).pipe(Effect.provide(layer))
+  })
+
   it.live("a path is what it says: nothing is read into it or cut off", () => {
     const { layer } = world()
     return Effect.gen(function*() {
@@ -443,7 +457,6 @@ describe("who may ask", () => {
       assert.strictEqual(yield* raw("pools/app%2FDb;x/pause", { host, ...bearer }, "POST"), 404)
       assert.strictEqual(yield* raw("pools/app/Db", { host }), 404)
       assert.strictEqual(yield* raw("pools/x/../app%2FDb", { host }), 404)
-      assert.strictEqual(yield* raw("pools/%E0%A4%A", { host }), 404)
       const override = { host, "x-http-method-override": "POST", ...bearer }
       assert.strictEqual(yield* raw("pools/app%2FDb/pause", override), 404)
       assert.deepStrictEqual([(yield* Db.stats).state, (yield* Db.stats).total], ["open", 1])
@@ -494,7 +507,12 @@ describe("where it listens", () => {
     return Effect.gen(function*() {
       const port = Number(new URL((yield* Monitoring.Address).url).port)
       const second = Layer.build(Monitoring.layer({ port }))
-      assert.strictEqual((yield* Effect.flip(Effect.scoped(second)))._tag, "ServeError")
+      const error = yield* Effect.flip(Effect.scoped(second))
+      assert.strictEqual(error._tag, "ServeError")
+      assert.include(error.message, `Monitoring can't listen at 127.0.0.1 on port ${port}: listen EADDRINUSE`)
+      assert.match(error.message, /options host and port/)
+      // What a program that fails with it prints.
+      assert.include(Cause.pretty(Cause.fail(error)), error.message)
     }).pipe(Effect.provide(layer))
   })
 

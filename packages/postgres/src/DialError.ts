@@ -5,6 +5,7 @@
  *
  * @since 0.1.0
  */
+import * as SocketError from "@effect-pools/core/SocketError"
 import * as Data from "effect/Data"
 import type { SqlError } from "effect/sql/SqlError"
 import { serverError } from "./internal/session.ts"
@@ -36,35 +37,17 @@ export const fromSqlError = (
   options: { readonly address: string; readonly hasFreshCredentials: boolean }
 ): DialError => {
   const { cause } = error.reason
-  const code = serverError(error).code ?? socketCode(cause)
+  const code = serverError(error).code ?? SocketError.codeOf(cause)
   const said = cause instanceof Error ? cause.message || code : undefined
   const isRetryable = error.reason._tag === "AuthenticationError"
     ? options.hasFreshCredentials
-    : !(deadEnd.test(said ?? "") || permanent.some((start) => code?.startsWith(start)))
+    : !(SocketError.isPermanent(code) || deadEnd.test(said ?? "") || permanent.has(code?.slice(0, 2) ?? ""))
   const message = said === undefined ? error.message : `${error.message}: ${said}`
   return new DialError({ address: options.address, message: `${options.address}: ${message}`, code, isRetryable })
 }
 
-const socketCode = (cause: unknown): string | undefined => {
-  const code = typeof cause === "object" && cause !== null && "code" in cause ? cause.code : undefined
-  return typeof code === "string" ? code : undefined
-}
-
-/** The starts of codes that name what only a change of the configuration can mend. */
-const permanent: ReadonlyArray<string> = [
-  // PostgreSQL: no such database, wrong start-up parameter, no permission, not understood.
-  "3D",
-  "22",
-  "42",
-  "0A",
-  // TLS: the certificate is not trusted, not valid any more, or another host's.
-  "CERT_",
-  "DEPTH_ZERO_",
-  "SELF_SIGNED_",
-  "UNABLE_TO_",
-  "ERR_TLS_",
-  "ERR_SSL_"
-]
+/** Classes of SQLSTATE: no such database, wrong start-up parameter, no permission, not understood. */
+const permanent: ReadonlySet<string> = new Set(["3D", "22", "42", "0A"])
 
 // The last one is PgBouncer's, which has one code for all its errors, those that pass included.
-const deadEnd = /does not support TLS|No username|is not supported|unsupported startup parameter/
+const deadEnd = /does not support TLS|is not supported|unsupported startup parameter/

@@ -53,7 +53,7 @@ export const make = Effect.fnUntraced(function*(
     return yield* new InvalidOption({ option: "sharing", rule: "has an effect in a PostgresPool only" })
   }
   const name = options.name ?? "postgres"
-  const { connection } = yield* Effect.fromResult(Options.check(options, name))
+  const { connection } = yield* Options.checkWithUser(options, name)
   const kit = yield* Kit.make(name, connection)
   return makeLendingClients(kit)
 })

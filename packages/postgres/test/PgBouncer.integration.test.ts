@@ -1,7 +1,7 @@
 import * as EmbeddedPostgres from "@effect-pools/testing/EmbeddedPostgres"
 import type { PostgresConfig } from "@effect-pools/postgres"
 import { assert, layer } from "@effect/vitest"
-import { Effect, Fiber, Result, Schedule } from "effect"
+import { Effect, Fiber, Layer, Result, Schedule } from "effect"
 import * as PgBouncer from "./fixtures/pgBouncer.ts"
 import { active, Db, eventually, type Services, withDb } from "./support.ts"
 
@@ -40,7 +40,9 @@ const echoed = Effect.map(
 
 const works = Effect.map(echo(1), (value) => value === 1)
 
-layer(EmbeddedPostgres.layer(), { excludeTestServices: true })("behind PgBouncer", (it) => {
+const servers = Layer.merge(EmbeddedPostgres.layer(), PgBouncer.installed)
+
+layer(servers, { excludeTestServices: true, timeout: "2 minutes" })("behind PgBouncer", (it) => {
   it.effect("that lends a server connection for a transaction, statements of many connections get their own results", () =>
     withBouncer({}, () =>
       Effect.gen(function*() {

@@ -1,7 +1,8 @@
 import { PoolError } from "@effect-pools/core"
-import { PostgresConfig } from "@effect-pools/postgres"
+import { PostgresConfig, PostgresConnector } from "@effect-pools/postgres"
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Duration, Effect, Exit, Redacted, Result } from "effect"
+import { Reactivity } from "effect/reactivity"
 import { inspect } from "node:util"
 import * as Options from "../src/internal/options.ts"
 import type { ConnectionSettings } from "../src/internal/settings.ts"
@@ -101,10 +102,13 @@ describe("the options of a server", () => {
     [{ ...url("postgres://h/d?target_session_attrs=any"), role: "any" }, "role", /said by url already/],
     [{ url: "postgres://h/d" }, "url", /must be a Redacted text/],
     [url("mysql://h/d"), "url", /must begin with postgres/],
-    [url("h"), "url", /must be postgres:/],
-    [url("postgres://h:99999/d"), "url", /must be postgres:/],
-    [url("postgres://u:%zz@h/d"), "url", /percent-encoded/],
-    [url("postgres://u:a#b@h/d"), "url", /percent-encoded/],
+    [url("h"), "url", /must begin with postgres/],
+    [url("postgres://h:99999/d"), "url", /port from 1 to 65535$/],
+    [url("postgres://u%zz:p@h/d"), "url", /its user percent-encoded/],
+    [url("postgres://u:%zz@h/d"), "url", /its password percent-encoded/],
+    [url("postgres://u:p@h%zz/d"), "url", /its host percent-encoded/],
+    [url("postgres://u:p@h/d%zz"), "url", /its database percent-encoded/],
+    [url("postgres://u:a#b@h/d"), "url", /user and password percent-encoded/],
     [url("postgres://h1,h2/d"), "url", /one host/],
     [url("postgres://h/d?sslmode=prefer"), "url", /sslmode=prefer.*require or disable/],
     [url("postgres://h/d?sslmode=allow"), "url", /sslmode=allow/],
@@ -114,7 +118,7 @@ describe("the options of a server", () => {
     [url("postgres://h/d?connect_timeout=-1"), "url", /connect_timeout/],
     [url("postgres://h/d?schema=public"), "url", /parameter schema.*not known/],
     [url("postgres://h:1/d?port=2"), "url", /port twice/],
-    [url("postgres:///d?port=x"), "url", /port from 1/],
+    [url("postgres:///d?port=x"), "url", /port from 1.*parameter port/],
     [{ host: "" }, "host", /text/],
     [{ host: "a\0b" }, "host", /NUL/],
     [{ port: "5432" }, "port", /integer from 1 to 65535/],
@@ -192,7 +196,9 @@ describe("the options of a server", () => {
           "maxConnections"
         ]] as const
       ) {
-        const exit = yield* Effect.exit(Effect.provide(Db, Db.layer(options as PostgresConfig.PostgresOptions)))
+        const exit = yield* Effect.exit(
+          Effect.provide(Db, Db.layer({ username: "u", ...options } as PostgresConfig.PostgresOptions))
+        )
         const error = Exit.isFailure(exit) ? exit.cause.reasons[0] : undefined
         assert.isTrue(
           error?._tag === "Fail" && error.error instanceof PoolError.PoolError &&
@@ -201,6 +207,54 @@ describe("the options of a server", () => {
       }
     }))
 })
+
+describe("who logs in", () => {
+  const userOf = (options: PostgresConfig.PostgresOptions, env: Record<string, string>) =>
+    Effect.map(
+      Effect.andThen(withEnv(env), Options.checkWithUser(options, "app/Db")),
+      ({ connection }) => connection.username
+    ).pipe(Effect.scoped)
+
+  it.effect("is who the options name, or else who runs the program", () =>
+    Effect.gen(function*() {
+      const env = { USER: "me", USERNAME: "myself" }
+      assert.strictEqual(yield* userOf({ username: "u" }, env), "u")
+      assert.strictEqual(yield* userOf(url("postgres://u@h/d"), env), "u")
+      assert.strictEqual(yield* userOf(url("postgres://h/d"), env), "me")
+      assert.strictEqual(yield* userOf({}, { USER: "", USERNAME: "myself" }), "myself")
+    }))
+
+  it.effect("must be said where the environment does not tell", () =>
+    Effect.gen(function*() {
+      const inUrl = yield* Effect.flip(userOf(url("postgres://:s3cret@h/d"), {}))
+      assert.strictEqual(inUrl.option, "url")
+      assert.match(inUrl.rule, /must name a user, as in postgres:\/\/user@host.*neither USER nor USERNAME/)
+      assert.notInclude(inUrl.rule, "s3cret")
+      const { option, rule } = yield* Effect.flip(userOf({ host: "h" }, { USER: "" }))
+      assert.strictEqual(option, "username")
+      assert.match(rule, /must be given.*DATABASE_USER.*neither USER nor USERNAME/)
+    }))
+
+  it.effect("is asked for by the layer and by the connector", () =>
+    Effect.gen(function*() {
+      yield* withEnv({})
+      const pool = yield* Effect.flip(Effect.provide(Db, Db.layer(url("postgres://h/d"))))
+      assert.include(pool.message, "app/Db: option url: must name a user")
+      const connector = yield* Effect.flip(PostgresConnector.make({ host: "h" }))
+      assert.strictEqual(connector.option, "username")
+    }).pipe(Effect.provide(Reactivity.layer)))
+})
+
+/** Until the scope ends, the environment is what is given and nothing else. */
+const withEnv = (env: Record<string, string>) =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const before = process.env
+      process.env = env
+      return before
+    }),
+    (before) => Effect.sync(() => process.env = before)
+  )
 
 describe("fromEnv", () => {
   const read = (env: Record<string, string>) => PostgresConfig.fromEnv.parse(ConfigProvider.fromEnvRecord(env))

@@ -1,28 +1,9 @@
-import { type RedisConfig, RedisError } from "@effect-pools/redis"
+import { RedisError } from "@effect-pools/redis"
 import { EmbeddedRedis } from "@effect-pools/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Fiber, Schedule } from "effect"
 import * as FakeServer from "./fixtures/fakeServer.ts"
-import { Cache, eventually } from "./support.ts"
-
-/** A pool on a server that answers logins and checks politely, and other commands as the test says. */
-const on = <A, E, R>(
-  answers: Readonly<Record<string, FakeServer.Answer>>,
-  test: (server: FakeServer.FakeServer) => Effect.Effect<A, E, R | Cache>,
-  options: RedisConfig.RedisOptions = {}
-) =>
-  Effect.gen(function*() {
-    const server = yield* FakeServer.make((command) => answers[command] ?? FakeServer.polite(command))
-    const layer = Cache.layerPoolOnly({
-      host: "127.0.0.1",
-      port: server.port,
-      minConnections: 0,
-      maxConnections: 1,
-      retry: Schedule.spaced("20 millis"),
-      ...options
-    })
-    return yield* Effect.provide(test(server), layer)
-  }).pipe(Effect.scoped)
+import { Cache, eventually, onFakeServer as on } from "./support.ts"
 
 const failureOf = <A, R>(effect: Effect.Effect<A, unknown, R>) =>
   Effect.map(Effect.flip(effect), (error) => {

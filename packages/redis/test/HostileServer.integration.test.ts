@@ -2,40 +2,25 @@ import { type RedisConfig, type RedisSubscription } from "@effect-pools/redis"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Queue, Schedule, Stream } from "effect"
 import { inspect } from "node:util"
-import * as FakeServer from "./fixtures/fakeServer.ts"
-import { Cache, eventually } from "./support.ts"
+import type * as FakeServer from "./fixtures/fakeServer.ts"
+import { Cache, eventually, onFakeServer } from "./support.ts"
 
 const canary = "canary-5d2e"
 
-/** A pool on a server that answers politely but for what the test says, and all that it tells. */
+/** A pool on a fake server, and all that it tells. */
 const on = <A, E, R>(
   answers: Readonly<Record<string, FakeServer.Answer>>,
   test: (server: FakeServer.FakeServer, events: ReadonlyArray<unknown>) => Effect.Effect<A, E, R | Cache>,
-  options: RedisConfig.RedisOptions = {}
+  options?: RedisConfig.RedisOptions
 ) =>
-  Effect.gen(function*() {
-    const server = yield* FakeServer.make((command) => answers[command] ?? FakeServer.polite(command))
-    const layer = Cache.layerPoolOnly({
-      host: "127.0.0.1",
-      port: server.port,
-      minConnections: 0,
-      maxConnections: 1,
-      retry: Schedule.spaced("20 millis"),
-      ...options
-    })
-    return yield* Effect.provide(
-      Effect.gen(function*() {
-        const events: Array<unknown> = []
-        yield* Effect.forkScoped(
-          Stream.runForEach(yield* Effect.map(Cache, ({ events }) => events), (event) =>
-            Effect.sync(() => events.push(event))),
-          { startImmediately: true }
-        )
-        return yield* test(server, events)
-      }),
-      layer
-    )
-  }).pipe(Effect.scoped)
+  onFakeServer(answers, (server) =>
+    Effect.gen(function*() {
+      const { events } = yield* Cache
+      const told: Array<unknown> = []
+      const listening = Stream.runForEach(events, (event) => Effect.sync(() => told.push(event)))
+      yield* Effect.forkScoped(listening, { startImmediately: true })
+      return yield* test(server, told)
+    }), options)
 
 const closed = (times: number) =>
   eventually("it is closed", Effect.map(Cache.stats, ({ counts }) => counts.closed === times))

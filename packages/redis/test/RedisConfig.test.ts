@@ -82,20 +82,23 @@ describe("options", () => {
       for (const [option, options] of bad) assert.strictEqual((yield* refusal(options)).option, option)
     }))
 
-  it.effect("a url that can't be read is refused without being shown", () =>
+  it.effect("a url that can't be read is refused by its part, without being shown", () =>
     Effect.gen(function*() {
-      for (
-        const text of [
-          "s3cret",
-          "http://s3cret@localhost",
-          "redis://s3cret@localhost/x",
-          "redis://:s3cret@localhost?password=s3cret",
-          "redis://:%zzs3cret@localhost",
-          "redis://localhost/0#s3cret"
-        ]
-      ) {
+      const wrong: ReadonlyArray<readonly [text: string, rule: RegExp]> = [
+        ["s3cret", /must begin with redis/],
+        ["http://s3cret@localhost", /must begin with redis/],
+        ["redis://s3cret@localhost/x", /no path but the number of a database/],
+        ["redis://:s3cret@localhost?password=s3cret", /no parameters/],
+        ["redis://:%zzs3cret@localhost", /its password percent-encoded/],
+        ["redis://%zz:s3cret@localhost", /its user percent-encoded/],
+        ["redis://:s3cret@localhost:0", /port from 1 to 65535/],
+        ["redis://:s3cret@localhost:many", /port from 1 to 65535/],
+        ["redis://localhost/0#s3cret", /no fragment/]
+      ]
+      for (const [text, rule] of wrong) {
         const reason = yield* refusal(url(text))
         assert.strictEqual(reason.option, "url")
+        assert.match(reason.rule, rule)
         assert.notInclude(reason.message, "s3cret")
       }
     }))

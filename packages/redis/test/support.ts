@@ -2,8 +2,9 @@ import type { PoolError } from "@effect-pools/core/PoolError"
 import * as EmbeddedRedis from "@effect-pools/testing/EmbeddedRedis"
 import { type RedisConfig, RedisPool } from "@effect-pools/redis"
 import { assert } from "@effect/vitest"
-import { Cause, Context, Effect, Exit, Layer, Scope } from "effect"
+import { Cause, Context, Effect, Exit, Layer, Schedule, Scope } from "effect"
 import { PoolMisuse } from "@effect-pools/core/PoolError"
+import * as FakeServer from "./fixtures/fakeServer.ts"
 
 export { eventually } from "@effect-pools/testing/Eventually"
 
@@ -27,6 +28,25 @@ export const withCache = <A, E, R>(
     if (Exit.isSuccess(exit)) assert.strictEqual(counts.opened - counts.closed, 0, "opened - closed")
     return yield* exit
   }) as Effect.Effect<A, E | PoolError, Exclude<R, Cache> | EmbeddedRedis.EmbeddedRedis>
+
+/** Runs a test with a pool on a server that answers politely, but for the commands that the test gives answers to. */
+export const onFakeServer = <A, E, R>(
+  answers: Readonly<Record<string, FakeServer.Answer>>,
+  test: (server: FakeServer.FakeServer) => Effect.Effect<A, E, R>,
+  options: RedisConfig.RedisOptions = {}
+) =>
+  Effect.gen(function*() {
+    const server = yield* FakeServer.make((command) => answers[command] ?? FakeServer.polite(command))
+    const layer = Cache.layerPoolOnly({
+      host: "127.0.0.1",
+      port: server.port,
+      minConnections: 0,
+      maxConnections: 1,
+      retry: Schedule.spaced("20 millis"),
+      ...options
+    })
+    return yield* Effect.provide(test(server), layer)
+  }).pipe(Effect.scoped)
 
 /** The rule of the misuse that an effect died of. */
 export const misuseOf = <A, E>(exit: Exit.Exit<A, E>): string | undefined => {

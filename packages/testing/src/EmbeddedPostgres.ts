@@ -19,6 +19,7 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import type { SqlError } from "effect/sql/SqlError"
+import { freePort } from "./internal/freePort.ts"
 import { EmbeddedPostgresError } from "./internal/postgresError.ts"
 import * as Home from "./internal/postgresHome.ts"
 import * as Replica from "./internal/postgresReplica.ts"
@@ -232,7 +233,7 @@ type Start = Effect.Effect<Server.Server, EmbeddedPostgresError>
 const launchAnywhere = (
   launch: (port: number) => Start
 ): Effect.Effect<{ readonly port: number; readonly server: Server.Server }, EmbeddedPostgresError> =>
-  Server.freePort.pipe(
+  freePort((detail, cause) => new EmbeddedPostgresError({ step: "start", detail, cause })).pipe(
     Effect.flatMap((port) => Effect.map(launch(port), (server) => ({ port, server }))),
     Effect.retry({ times: 5, while: Server.isPortTaken })
   )

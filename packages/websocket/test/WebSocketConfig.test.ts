@@ -74,7 +74,8 @@ describe("the options of a WebSocket pool", () => {
   const refused: ReadonlyArray<readonly [options: Record<string, unknown>, option: string, rule: RegExp]> = [
     [{ url: undefined }, "url", /needed/],
     [{ url: 1 }, "url", /text/],
-    [{ url: "example.com" }, "url", /must be a URL/],
+    [{ url: "example.com" }, "url", /ws:\/\/ or wss/],
+    [{ url: "ws://example.com:99999" }, "url", /port from 1 to 65535/],
     [{ url: "https://example.com" }, "url", /ws:\/\/ or wss/],
     [{ url: Redacted.make("ftp://example.com") }, "url", /ws:\/\/ or wss/],
     [{ url: "ws://example.com/#x" }, "url", /fragment/],

@@ -1,6 +1,7 @@
 /**
  * One request on its way: what is sent, and what becomes of it.
  */
+import * as SocketError from "@effect-pools/core/SocketError"
 import * as Effect from "effect/Effect"
 import * as HttpClientError from "effect/http/HttpClientError"
 import type { HttpClientRequest } from "effect/http/HttpClientRequest"
@@ -69,15 +70,12 @@ const closedClient = new Set([...closedSocket, "UND_ERR_DESTROYED", "UND_ERR_CLO
  */
 export const mayRepeat = (job: Job, exchange: Exchange): boolean => {
   if (exchange.step !== "failed" || exchange.isAnswered || exchange.error instanceof GivenUp) return false
-  if (!exchange.wasSent) return exchange.isLost || closedClient.has(codeOf(exchange.error))
+  if (!exchange.wasSent) return exchange.isLost || isOneOf(closedClient, exchange.error)
   if (!job.isReplayable) return false
-  return exchange.isLost || (idempotent.has(job.outgoing.method) && closedSocket.has(codeOf(exchange.error)))
+  return exchange.isLost || (idempotent.has(job.outgoing.method) && isOneOf(closedSocket, exchange.error))
 }
 
-const codeOf = (error: unknown): string => {
-  const code = typeof error === "object" && error !== null && "code" in error ? error.code : undefined
-  return typeof code === "string" ? code : ""
-}
+const isOneOf = (codes: ReadonlySet<string>, error: unknown): boolean => codes.has(SocketError.codeOf(error) ?? "")
 
 /** The server answered, but not well: what is counted against it. The caller gets the response all the same. */
 export class BadStatus extends Error {

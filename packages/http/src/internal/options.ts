@@ -3,7 +3,8 @@
  */
 import * as OptionRules from "@effect-pools/core/OptionRules"
 import type { PoolOptions } from "@effect-pools/core/PoolConfig"
-import type { InvalidOption } from "@effect-pools/core/PoolError"
+import { InvalidOption } from "@effect-pools/core/PoolError"
+import * as ServerUrl from "@effect-pools/core/ServerUrl"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
@@ -35,14 +36,19 @@ export const check = (options: HttpOptions, id: string): Result.Result<Checked, 
     if (own.upstreams === undefined) {
       if (own.origin === undefined) return yield* OptionRules.refuse("origin", "must be given, or upstreams")
       yield* withoutBalance(own)
+      const origin = yield* readOrigin("origin", own.origin)
       return {
-        members: [{ settings: yield* settingsOf(own, own.origin), pool, weight: 1 }],
+        members: [{ settings: yield* settingsOf(own, origin), pool, weight: 1 }],
         balance: undefined
       }
     }
     if (own.origin !== undefined) return yield* OptionRules.refuse("origin", "can't be given beside upstreams")
     const members: Array<Member> = []
-    for (const { origin, weight = 1 } of own.upstreams) {
+    for (const { origin: given, weight = 1 } of own.upstreams) {
+      const origin = yield* readOrigin("upstreams", given)
+      if (members.some(({ settings }) => settings.origin === origin)) {
+        return yield* OptionRules.refuse("upstreams", "must have each origin once")
+      }
       const settings = yield* settingsOf(own, origin)
       // One upstream that is down must not keep the others from serving.
       const named = { startup: "lazy" as const, ...pool, name: `${pool.name}/${new URL(origin).host}` }
@@ -50,6 +56,10 @@ export const check = (options: HttpOptions, id: string): Result.Result<Checked, 
     }
     return { members, balance: balanceOf(own) }
   })
+
+/** As `originOf`, for one of an option. */
+const readOrigin = (option: "origin" | "upstreams", text: string): Result.Result<string, InvalidOption> =>
+  Result.mapError(originOf(text), (rule) => new InvalidOption({ option, rule }))
 
 /** An option that is not given must not be there: the balanced pool would take it for given. */
 const balanceOf = ({ outlierEjection, strategy }: Own): Checked["balance"] => ({
@@ -64,9 +74,8 @@ const withoutBalance = (own: Own): Result.Result<void, InvalidOption> => {
   return Result.succeed(undefined)
 }
 
-const settingsOf = (own: Own, given: string): Result.Result<HttpSettings, InvalidOption> =>
+const settingsOf = (own: Own, origin: string): Result.Result<HttpSettings, InvalidOption> =>
   Result.gen(function*() {
-    const origin = originOf(given)!
     if (origin.startsWith("http:")) yield* withoutTls(own)
     const rule = headersRule(own.headers ?? {})
     if (rule !== undefined) return yield* OptionRules.refuse("headers", rule)
@@ -139,27 +148,24 @@ const headersRule = (headers: HeaderInput): string | undefined => {
 
 const isHeaderValue = (value: unknown): boolean => typeof value === "string" && /^[\t\x20-\x7e\x80-\xff]*$/.test(value)
 
-/** Scheme, host and port of a text that has nothing else, or `undefined`. */
-export const originOf = (value: unknown): string | undefined => {
-  if (typeof value !== "string" || !URL.canParse(value)) return undefined
-  const url = new URL(value)
-  const isPlain = /^https?:$/.test(url.protocol) && url.username === "" && url.password === "" &&
-    url.pathname === "/" && !/[?#]/.test(value)
-  return isPlain ? url.origin : undefined
-}
-
-const origin: OptionRules.Rule = {
-  expects: "http:// or https:// with host and port only",
-  is: (value) => originOf(value) !== undefined
-}
-
-export const originRule: string = `must be ${origin.expects}`
+/** Scheme, host and port of a text that has nothing else, or the rule that it breaks. */
+export const originOf = (text: string): Result.Result<string, string> =>
+  Result.gen(function*() {
+    const url = yield* ServerUrl.parse(text, ["http:", "https:"])
+    if (url.username !== "" || url.password !== "") {
+      return yield* Result.fail("must have no user and no password: give headers or credentials")
+    }
+    if (url.pathname !== "/" || text.includes("?")) {
+      return yield* Result.fail("must have nothing after host and port: a path is given as basePath")
+    }
+    return url.origin
+  })
 
 /** What each option must be. The table is also the list of the options that are not the engine's. */
 const rules: OptionRules.Rules<Own> = {
-  origin,
+  origin: OptionRules.text,
   upstreams: {
-    expects: "a list of at least one { origin, weight? }, each origin once",
+    expects: "a list of at least one { origin, weight? }",
     is: (value) => isUpstreams(value)
   },
   strategy: OptionRules.oneOf("roundRobin", "leastUsed", "powerOfTwoChoices"),
@@ -193,9 +199,8 @@ const isProbe = (value: unknown): boolean => {
 const isUpstreams = (value: unknown): boolean => {
   if (!Array.isArray(value) || value.length === 0) return false
   const given = value as ReadonlyArray<UpstreamInput | undefined>
-  return new Set(given.map((upstream) => originOf(upstream?.origin))).size === given.length &&
-    given.every((upstream) => {
-      const { origin, weight = 1, ...rest } = upstream!
-      return originOf(origin) !== undefined && Number.isFinite(weight) && weight > 0 && Object.keys(rest).length === 0
-    })
+  return given.every((upstream) => {
+    const { origin, weight = 1, ...rest } = upstream ?? {}
+    return OptionRules.text.is(origin) && Number.isFinite(weight) && weight > 0 && Object.keys(rest).length === 0
+  })
 }

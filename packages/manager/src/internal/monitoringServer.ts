@@ -7,9 +7,11 @@ import type { PoolError } from "@effect-pools/core/PoolError"
 import * as Effect from "effect/Effect"
 import * as HttpMiddleware from "effect/http/HttpMiddleware"
 import * as HttpRouter from "effect/http/HttpRouter"
-import type * as HttpServer from "effect/http/HttpServer"
-import type { ServeError } from "effect/http/HttpServerError"
+import * as HttpServer from "effect/http/HttpServer"
+import { type HttpServerError, isHttpServerError, type RouteNotFound, ServeError } from "effect/http/HttpServerError"
+import type { HttpServerResponse } from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
 import { createServer, type Server } from "node:http"
 import type { ConnectionManager } from "../ConnectionManager.ts"
 import type { CheckedServer } from "./monitoringOptions.ts"
@@ -22,11 +24,15 @@ export const serve = (
   options: CheckedServer,
   routes: Routes
 ): Layer.Layer<HttpServer.HttpServer, PoolError | ServeError, ConnectionManager> => {
-  const server = NodeHttpServer.layerServer(() => nodeServer(options), {
+  const listening = NodeHttpServer.make(() => nodeServer(options), {
     host: options.host,
     port: options.port,
     gracefulShutdownTimeout: "2 seconds"
   })
+  const server = Layer.effect(
+    HttpServer.HttpServer,
+    Effect.mapError(listening, ({ cause }) => new ListenError(options, cause))
+  )
   return HttpRouter.serve(Layer.merge(routes, elsewhere), {
     disableLogger: true,
     disableListenLog: true,
@@ -39,12 +45,35 @@ export const serve = (
   )
 }
 
-// Not for HEAD, which the router answers as it would GET.
-const elsewhere = HttpRouter.addAll(
-  (["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const).map((method) =>
-    HttpRouter.route(method, "*", Effect.succeed(failure("not-found", "there is nothing here")))
-  )
+/** Says where the server can't listen, which the error that it is does not. */
+class ListenError extends ServeError {
+  constructor({ host, port }: CheckedServer, cause: unknown) {
+    super({ cause })
+    const why = cause instanceof Error ? cause.message : "it is not said why"
+    this.message = `Monitoring can't listen at ${host} on port ${port}: ${why}. Its options host and port say where; ` +
+      "port 0 takes any that is free"
+  }
+}
+
+const elsewhere = HttpRouter.middleware(
+  (handler) =>
+    Effect.catch(
+      handler,
+      (error) =>
+        isRouteNotFound(error) ? Effect.succeed(nothingAt(error.reason.request.originalUrl)) : Effect.fail(error)
+    ),
+  { global: true }
 )
+
+const isRouteNotFound = (error: unknown): error is HttpServerError & { readonly reason: RouteNotFound } =>
+  isHttpServerError(error) && error.reason._tag === "RouteNotFound"
+
+const nothingAt = (url: string): HttpServerResponse =>
+  isDecodable(url)
+    ? failure("not-found", "there is nothing here")
+    : failure("bad-request", "the path is not percent-encoded UTF-8")
+
+const isDecodable = (url: string): boolean => Result.isSuccess(Result.try(() => decodeURI(url.replace(/[?#].*/s, ""))))
 
 const nodeServer = ({ headersTimeout, maxSockets, requestTimeout, routes }: CheckedServer): Server => {
   const server = createServer({

@@ -115,9 +115,13 @@ const events = (feed: Feed): Handler =>
   Effect.gen(function*() {
     if (feed.isFull) return failure("too-many-streams", "as many streams as are allowed are open already")
     const { headers } = yield* HttpServerRequest.HttpServerRequest
-    const { last = "0", leases } = yield* HttpServerRequest.ParsedSearchParams
+    const { last = "0", leases = "false", ...others } = yield* HttpServerRequest.ParsedSearchParams
     if (!(/^\d{1,4}$/.test(String(last)) && Number(last) <= kept)) {
       return failure("bad-request", `last must be an integer from 0 to ${kept}`)
+    }
+    if (leases !== "true" && leases !== "false") return failure("bad-request", "leases must be true or false")
+    for (const name of Object.keys(others)) {
+      return failure("bad-request", `${JSON.stringify(name)} is no parameter of /events, which has last and leases`)
     }
     const body = yield* feed.join({
       lastEventId: headers["last-event-id"],

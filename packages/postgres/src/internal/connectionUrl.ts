@@ -1,6 +1,7 @@
 /**
  * Reads a connection URL. What it refuses is told by a rule that never repeats any part of the URL.
  */
+import * as ServerUrl from "@effect-pools/core/ServerUrl"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type { SessionRole } from "../PostgresConfig.ts"
@@ -21,33 +22,19 @@ export interface UrlParts {
 /** The parts, or the rule that the URL breaks. */
 export const parse = (raw: string): Result.Result<UrlParts, string> =>
   Result.gen(function*() {
-    const url = URL.parse(raw)
-    if (url === null || raw.includes("\0")) return yield* Result.fail(malformed)
-    if (url.protocol !== "postgres:" && url.protocol !== "postgresql:") {
-      return yield* Result.fail("must begin with postgres:// or postgresql://")
+    const url = yield* ServerUrl.parse(raw, ["postgres:", "postgresql:"])
+    const authority = {
+      host: yield* ServerUrl.hostOf(url),
+      port: url.port,
+      user: yield* ServerUrl.decode("user", url.username),
+      password: yield* ServerUrl.decode("password", url.password),
+      dbname: yield* ServerUrl.decode("database", url.pathname.replace(/^\//, ""))
     }
-    if (url.hash !== "") return yield* Result.fail(malformed)
     const parts: UrlParts = {}
-    for (const [name, value] of authority(url)) yield* set(parts, name, yield* decode(value))
+    for (const [name, value] of Object.entries(authority)) if (value !== "") yield* set(parts, name, value)
     for (const [name, value] of url.searchParams) yield* set(parts, name, value)
     return parts
   })
-
-const malformed = "must be postgres://user:password@host:port/database, with special characters percent-encoded"
-
-const authority = (url: URL): ReadonlyArray<readonly [string, string]> => {
-  const parts: ReadonlyArray<readonly [string, string]> = [
-    ["host", url.hostname.replace(/^\[(.*)\]$/, "$1")],
-    ["port", url.port],
-    ["user", url.username],
-    ["password", url.password],
-    ["dbname", url.pathname.replace(/^\//, "")]
-  ]
-  return parts.filter(([, value]) => value !== "")
-}
-
-const decode = (value: string): Result.Result<string, string> =>
-  Result.try({ try: () => decodeURIComponent(value), catch: () => malformed })
 
 type Reader = (value: string) => Result.Result<Partial<UrlParts>, string>
 
@@ -57,7 +44,7 @@ const readers: Readonly<Record<string, Reader>> = {
     const port = Number(value)
     return Number.isInteger(port) && port > 0 && port < 65_536
       ? Result.succeed({ port })
-      : Result.fail("must have a port from 1 to 65535")
+      : Result.fail("must have a port from 1 to 65535 as its parameter port")
   },
   user: (username) => Result.succeed({ username }),
   password: (password) => Result.succeed({ password: Redacted.make(password) }),

@@ -4,7 +4,10 @@
 import * as OptionRules from "@effect-pools/core/OptionRules"
 import type { PoolOptions } from "@effect-pools/core/PoolConfig"
 import { InvalidOption } from "@effect-pools/core/PoolError"
+import * as Config from "effect/Config"
+import * as ConfigProvider from "effect/ConfigProvider"
 import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type { PostgresOptions } from "../PostgresConfig.ts"
@@ -35,6 +38,26 @@ export const check = (options: PostgresOptions, name: string): Result.Result<Che
       pool: url.connectTimeout === undefined ? pool : { ...pool, connectTimeout: url.connectTimeout }
     }
   })
+
+/** As `check`, and finds out who logs in, as whom the driver would. Without anybody it would fail every dial. */
+export const checkWithUser = Effect.fnUntraced(function*(
+  options: PostgresOptions,
+  name: string
+): Effect.fn.Return<Checked, InvalidOption> {
+  const { connection, pool } = yield* Effect.fromResult(check(options, name))
+  const username = connection.username ?? (yield* Effect.mapError(
+    userOfSystem.parse(ConfigProvider.fromEnv()),
+    () =>
+      options.url === undefined
+        ? new InvalidOption({ option: "username", rule: `must be given (fromEnv: DATABASE_USER), ${noUser}` })
+        : new InvalidOption({ option: "url", rule: `must name a user, as in postgres://user@host/database, ${noUser}` })
+  ))
+  return { connection: { ...connection, username }, pool }
+})
+
+const userOfSystem = Config.orElse(Config.NonEmptyString("USER"), () => Config.NonEmptyString("USERNAME"))
+
+const noUser = "since neither USER nor USERNAME of the environment tells one"
 
 const settingsOf = (
   own: Own,

@@ -59,7 +59,7 @@ type Make = Effect.Effect<Runtime, PoolError, Scope.Scope | Reactivity.Reactivit
 export const make = (id: string, options: PostgresOptions): Make =>
   Effect.flatMap(
     Effect.mapError(
-      Effect.fromResult(Options.check(options, id)),
+      Options.checkWithUser(options, id),
       (reason) => new PoolError({ pool: options.name ?? id, reason })
     ),
     ({ connection, pool }) => makeWith(id, connection, pool, PgConnector.make)

@@ -4,6 +4,7 @@
  * Some answers of the server repeat the command's arguments, so none of these is ever passed on: what is kept is the code
  * and the text without any argument.
  */
+import * as SocketError from "@effect-pools/core/SocketError"
 import {
   CommandFailed,
   ConnectionLost,
@@ -66,18 +67,8 @@ const withoutArgs = (
 /** It may be shown in a terminal, or be a line of a log. */
 const printable = (text: string): string => text.slice(0, 200).replaceAll(/\p{Cc}/gu, "?")
 
-/** Codes that only a change of the configuration can mend. */
-const permanent: ReadonlyArray<string> = [
-  "NOAUTH",
-  "NOPERM",
-  "ERR",
-  "CERT_",
-  "DEPTH_ZERO_",
-  "SELF_SIGNED_",
-  "UNABLE_TO_",
-  "ERR_TLS_",
-  "ERR_SSL_"
-]
+/** Answers that only a change of the configuration can mend. */
+const permanent: ReadonlySet<string> = new Set(["NOAUTH", "NOPERM", "ERR"])
 
 /** What to do about the answers that a beginner meets. */
 const hints: Readonly<Record<string, string>> = {
@@ -96,12 +87,12 @@ export const ofDial = (
   args: ReadonlyArray<EncodedArg> = []
 ): RedisError => {
   const answer = answerOf(error)
-  const code = answer?.code ?? socketCode(error)
+  const code = answer?.code ?? SocketError.codeOf(error)
   const isRetryable = code === "WRONGPASS" || (code === "ERR" && /AUTH|password/i.test(answer?.description ?? ""))
     ? hasFreshCredentials
     // "ERR max number of clients reached" ends by itself.
     : answer?.description.startsWith("max number of clients") === true ||
-      !permanent.some((start) => code?.startsWith(start))
+      !(SocketError.isPermanent(code) || permanent.has(code ?? ""))
   const said = withoutArgs(error instanceof Error ? error.message : "it failed", args, () => false)
   return dialFailed(address, (said === "" ? code ?? "it failed" : said) + (hints[code ?? ""] ?? ""), code, isRetryable)
 }
@@ -116,8 +107,3 @@ export const dialFailed = (
     command: "connect",
     reason: new DialFailed({ address, description: printable(description), code, isRetryable })
   })
-
-const socketCode = (error: unknown): string | undefined => {
-  const code = typeof error === "object" && error !== null && "code" in error ? error.code : undefined
-  return typeof code === "string" ? code : undefined
-}

@@ -4,12 +4,13 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { execFile, spawn } from "node:child_process"
+import { execFile } from "node:child_process"
 import type { ChildProcess } from "node:child_process"
 import { chmod, chown, cp, lchown, mkdtemp, readdir, readFile, stat, symlink } from "node:fs/promises"
 import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
+import * as Guardian from "./guardian.ts"
 import { EmbeddedPostgresError } from "./postgresError.ts"
 
 /**
@@ -41,7 +42,7 @@ export const make: Effect.Effect<Home, EmbeddedPostgresError, Scope.Scope> = Eff
     return yield* new EmbeddedPostgresError({ step: "prepare", detail: "Windows has no signals to stop a server with" })
   }
   const runAs = yield* chooseUser
-  const dir = yield* Effect.acquireRelease(makeDirectory(runAs), (made) => dismiss(made.guardian)).pipe(
+  const dir = yield* Effect.acquireRelease(makeDirectory(runAs), (made) => Guardian.dismiss(made.guardian)).pipe(
     Effect.map((made) => made.dir)
   )
   const native = yield* step("prepare", () => findNative())
@@ -93,20 +94,14 @@ const makeDirectory = (
 ): Effect.Effect<{ readonly dir: string; readonly guardian: ChildProcess }, EmbeddedPostgresError> =>
   step("prepare", async () => {
     const dir = await mkdtemp(join(await temporaryRoot(runAs), "effect-pools-postgres-"))
-    const guardian = spawn("/bin/sh", ["-c", guard, "guardian", dir], {
-      cwd: "/",
-      detached: true,
-      stdio: ["pipe", "ignore", "ignore"]
-    })
-    await new Promise((resolve, reject) => guardian.once("spawn", resolve).once("error", reject))
+    const guardian = await Guardian.post(guard, dir)
     if (runAs.uid !== undefined) await chown(dir, runAs.uid, runAs.gid)
     return { dir, guardian }
   })
 
 /**
- * Waits until its input ends, which it does when this process closes it or ends, even by SIGKILL. Then stops the
- * server so that it gives its shared memory back, and removes the directory. The server's last act is to remove its
- * lock file.
+ * Stops the server so that it gives its shared memory back, and removes the directory. The server's last act is to
+ * remove its lock file.
  */
 const guard = `
 cat > /dev/null
@@ -121,13 +116,6 @@ fi
 tries=0
 until rm -rf "$1" || [ $tries -gt 50 ]; do sleep 0.1; tries=$((tries + 1)); done
 `
-
-const dismiss = (guardian: ChildProcess): Effect.Effect<void> =>
-  Effect.callback<void>((resume) => {
-    if (guardian.exitCode !== null || guardian.signalCode !== null) return resume(Effect.void)
-    guardian.once("exit", () => resume(Effect.void))
-    guardian.stdin?.end()
-  })
 
 /** TMPDIR, unless the server's user can't go there. */
 const temporaryRoot = async (runAs: RunAs): Promise<string> => {

@@ -6,9 +6,7 @@ import * as Schedule from "effect/Schedule"
 import { spawn } from "node:child_process"
 import type { ChildProcess } from "node:child_process"
 import { chown, readFile, rm, writeFile } from "node:fs/promises"
-import { createServer } from "node:net"
 import { join } from "node:path"
-import { candidatePort } from "./freePort.ts"
 import { EmbeddedPostgresError } from "./postgresError.ts"
 import { type Home, spawnOptions } from "./postgresHome.ts"
 import { isGone, killTree, signal } from "./processTree.ts"
@@ -89,20 +87,6 @@ const stopStarting = (child: ChildProcess): Effect.Effect<void> =>
     if (child.pid === undefined || !signal(child.pid, "SIGQUIT")) return resume(Effect.void)
     child.once("exit", () => resume(Effect.void))
   })
-
-/** A port nobody listens on just now. */
-export const freePort: Effect.Effect<number, EmbeddedPostgresError> = Effect.callback<number, EmbeddedPostgresError>(
-  (resume) => {
-    const port = candidatePort()
-    const probe = createServer()
-    probe.once(
-      "error",
-      (cause) =>
-        resume(Effect.fail(new EmbeddedPostgresError({ step: "start", detail: `port ${port} is taken`, cause })))
-    )
-    probe.listen(port, "127.0.0.1", () => probe.close(() => resume(Effect.succeed(port))))
-  }
-).pipe(Effect.retry({ times: 20 }))
 
 export const isPortTaken = (error: EmbeddedPostgresError): boolean => error.detail.includes("could not bind")
 

@@ -4,12 +4,12 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { spawn } from "node:child_process"
 import type { ChildProcess } from "node:child_process"
 import { mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { mkdtemp } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import * as Guardian from "./guardian.ts"
 import { type Binary, find } from "./redisBinary.ts"
 import { EmbeddedRedisError } from "./redisError.ts"
 
@@ -23,7 +23,7 @@ export const make: Effect.Effect<Home, EmbeddedRedisError, Scope.Scope> = Effect
     return yield* new EmbeddedRedisError({ step: "prepare", detail: "Windows has no signals to stop a server with" })
   }
   const binary = yield* find
-  const { dir } = yield* Effect.acquireRelease(makeDirectory, ({ guardian }) => dismiss(guardian))
+  const { dir } = yield* Effect.acquireRelease(makeDirectory, ({ guardian }) => Guardian.dismiss(guardian))
   return { dir, binary }
 })
 
@@ -35,14 +35,7 @@ const makeDirectory: Effect.Effect<
   try: async () => {
     const dir = await mkdtemp(join(tmpdir(), "effect-pools-redis-"))
     mkdirSync(join(dir, "pids"))
-    const guardian = spawn("/bin/sh", ["-c", guard, "guardian", dir], {
-      cwd: "/",
-      detached: true,
-      // For cat and rm, wherever the server itself may be.
-      env: { PATH: "/usr/local/bin:/usr/bin:/bin" },
-      stdio: ["pipe", "ignore", "ignore"]
-    })
-    await new Promise((resolve, reject) => guardian.once("spawn", resolve).once("error", reject))
+    const guardian = await Guardian.post(guard, dir)
     return { dir, guardian }
   },
   catch: (cause) => new EmbeddedRedisError({ step: "prepare", detail: String(cause), cause })
@@ -59,7 +52,6 @@ export const register = (home: Home, child: ChildProcess): void => {
   child.once("exit", () => rmSync(file, { force: true }))
 }
 
-/** Waits until its input ends, which it does when this process closes it or ends, even by SIGKILL. */
 const guard = `
 cat > /dev/null
 cd "$1/pids" && for pid in *; do kill -KILL "$pid"; done
@@ -67,10 +59,3 @@ cd /
 tries=0
 until rm -rf "$1" || [ $tries -gt 50 ]; do sleep 0.1; tries=$((tries + 1)); done
 `
-
-const dismiss = (guardian: ChildProcess): Effect.Effect<void> =>
-  Effect.callback<void>((resume) => {
-    if (guardian.exitCode !== null || guardian.signalCode !== null) return resume(Effect.void)
-    guardian.once("exit", () => resume(Effect.void))
-    guardian.stdin?.end()
-  })

@@ -6,9 +6,8 @@ import * as Schedule from "effect/Schedule"
 import { spawn } from "node:child_process"
 import type { ChildProcess } from "node:child_process"
 import { mkdir, writeFile } from "node:fs/promises"
-import { createServer } from "node:net"
 import { join } from "node:path"
-import { candidatePort } from "./freePort.ts"
+import { freePort } from "./freePort.ts"
 import { signal } from "./processTree.ts"
 import { EmbeddedRedisError } from "./redisError.ts"
 import { type Home, register } from "./redisHome.ts"
@@ -126,19 +125,12 @@ const end = (server: Server, ...names: ReadonlyArray<NodeJS.Signals>): Effect.Ef
 
 /** Ports nobody listens on just now. */
 export const freePorts = (count: number): Effect.Effect<ReadonlyArray<number>, EmbeddedRedisError> =>
-  Effect.replicateEffect(freePort, count).pipe(
+  Effect.replicateEffect(
+    freePort((detail, cause) => new EmbeddedRedisError({ step: "start", detail, cause })),
+    count
+  ).pipe(
     Effect.repeat({ until: (ports: ReadonlyArray<number>) => new Set(ports).size === count })
   )
-
-const freePort: Effect.Effect<number, EmbeddedRedisError> = Effect.callback<number, EmbeddedRedisError>((resume) => {
-  const port = candidatePort()
-  const probe = createServer()
-  probe.once(
-    "error",
-    (cause) => resume(Effect.fail(new EmbeddedRedisError({ step: "start", detail: `port ${port} is taken`, cause })))
-  )
-  probe.listen(port, host, () => probe.close(() => resume(Effect.succeed(port))))
-}).pipe(Effect.retry({ times: 20 }))
 
 const readLines = (child: ChildProcess, onLine: (line: string) => void): void => {
   for (const stream of [child.stdout, child.stderr]) {

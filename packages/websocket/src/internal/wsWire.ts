@@ -1,6 +1,7 @@
 /**
  * A wire of `ws`. The only file that touches it.
  */
+import * as SocketError from "@effect-pools/core/SocketError"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { Socket } from "node:net"
@@ -99,16 +100,11 @@ const codes: Readonly<Record<string, number>> = {
 
 /** The code that `ws` closes with when the peer breaks the protocol; 1006 for an error of the network. */
 const codeOf = (error: Error): number => {
-  const code = errorCode(error) ?? ""
+  const code = SocketError.codeOf(error) ?? ""
   return codes[code] ?? (code.startsWith("WS_ERR_") ? 1002 : 1006)
 }
 
 const reasonOf = (error: Error): string => error.message.slice(0, 123)
-
-const errorCode = (error: unknown): string | undefined =>
-  typeof error === "object" && error !== null && "code" in error && typeof error.code === "string"
-    ? error.code
-    : undefined
 
 const refused = (target: Target, status: number): WebSocketError => {
   const isRetryable = status === 401 || status === 403
@@ -121,19 +117,16 @@ const refused = (target: Target, status: number): WebSocketError => {
   })
 }
 
-/** The starts of codes that only a change of the configuration can mend. */
-const permanent = ["CERT_", "DEPTH_ZERO_", "SELF_SIGNED_", "UNABLE_TO_", "ERR_TLS_", "ERR_SSL_", "ERR_INVALID_"]
-
 const openFailed = (target: Target, error: unknown): WebSocketError => {
-  const code = errorCode(error)
+  const code = SocketError.codeOf(error)
   // An error without a code is made by `ws` when the server does not speak the protocol; a SyntaxError quotes the URL.
   const said = error instanceof Error && !(error instanceof SyntaxError) ? error.message : ""
   const why = (said === "" ? code ?? "the URL, the protocols or the headers are not valid" : said).slice(0, 200)
-  const isRetryable = !(error instanceof SyntaxError) && !permanent.some((start) => code?.startsWith(start) === true) &&
-    !deadEnd.test(why)
+  const isPermanent = error instanceof SyntaxError || SocketError.isPermanent(code) ||
+    code?.startsWith("ERR_INVALID_") === true || deadEnd.test(why)
   return new WebSocketError({
     address: target.address,
-    reason: new OpenFailed({ why, status: undefined, code, isRetryable })
+    reason: new OpenFailed({ why, status: undefined, code, isRetryable: !isPermanent })
   })
 }
 
