@@ -1,7 +1,7 @@
 import { ConnectionPool } from "@effect-pools/core"
 import * as GatedConnector from "@effect-pools/testing/GatedConnector"
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, Exit, Fiber, Random, Schedule, Struct } from "effect"
+import { Clock, Deferred, Effect, Exit, Fiber, Random, Schedule, Struct } from "effect"
 import { vi } from "vitest"
 import {
   advance,
@@ -131,6 +131,33 @@ describe("ConnectionPool: the clock", () => {
       assert.deepStrictEqual([pending, counts.timedOut, counts.leaksSuspected, oldestWaiter], [1, 0, 0, 1000])
       yield* borrower.giveBack
       assert.strictEqual(yield* Fiber.join(waiter), 1)
+      yield* ended(pool as never, gates)
+    }))
+
+  it.effect("a caller that computed for long waits from the moment in which it asks", () =>
+    Effect.gen(function*() {
+      const { gates, offset, pool } = yield* warpedPool({ maxConnections: 1, acquireTimeout: "3 seconds" })
+      const end = yield* Deferred.make<void>()
+      // It gives its connection to the next, computes, and asks again, all in one turn of the event loop.
+      const compute = Effect.sync(() => {
+        offset.wall += 5000
+        offset.steady += 5000
+      })
+      const twice = yield* Effect.forkScoped(
+        pool.withConnection(() => Deferred.await(end)).pipe(
+          Effect.andThen(compute),
+          Effect.andThen(pool.withConnection(id))
+        )
+      )
+      yield* settle
+      const hold = (millis: number) => Effect.forkScoped(pool.withConnection(() => Effect.sleep(millis)))
+      const others = [yield* hold(200), yield* hold(2000)]
+      yield* advance(2500)
+      yield* Deferred.succeed(end, undefined)
+      yield* settle
+      yield* advance(2200)
+      for (const other of others) yield* Fiber.join(other)
+      assert.strictEqual(yield* Fiber.join(twice), 1)
       yield* ended(pool as never, gates)
     }))
 

@@ -104,6 +104,29 @@ describe("response bodies", () => {
       )
     }))
 
+  it.live("a body in the middle of being read is had by who streams it too, and by a reader whose fellow has gone", () =>
+    Effect.gen(function*() {
+      let end: () => void = () => {}
+      const { origin } = yield* Servers.plain((_, response) => {
+        response.write("so")
+        end = () => response.end("me")
+      })
+      yield* withApi(
+        { origin, maxConnections: 1 },
+        Effect.gen(function*() {
+          const response = yield* Api.get("/")
+          const read = yield* Effect.forkChild(response.text, { startImmediately: true })
+          const gone = yield* Effect.forkChild(response.text, { startImmediately: true })
+          const streamed = yield* Effect.forkChild(Stream.mkString(Stream.decodeText(response.stream)), {
+            startImmediately: true
+          })
+          yield* Fiber.interrupt(gone)
+          end()
+          assert.deepStrictEqual([yield* Fiber.join(read), yield* Fiber.join(streamed)], ["some", "some"])
+        })
+      )
+    }))
+
   it.live("a slow reader stops the server instead of filling the memory", () =>
     Effect.gen(function*() {
       let written = 0

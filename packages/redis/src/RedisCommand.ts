@@ -75,16 +75,34 @@ export interface Command<out A> {
 }
 
 /**
- * Makes a command.
+ * Makes a command. Its name is one word, and may be written in small letters; a subcommand is its first argument.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const make = <A>(name: string, args: ReadonlyArray<Arg>, decode: Decoder<A>): Command<A> => ({
-  name,
+  name: capitals(name),
   args,
   decode
 })
+
+/** What a command does to its connection is known by its name in capitals, which nearly all names are in already. */
+const capitals = (name: string): string => {
+  const { length } = name
+  for (let i = 0; i < length; i++) {
+    const code = name.charCodeAt(i)
+    if (code < letterA || code > letterZ) return inCapitals(name)
+  }
+  return length === 0 ? inCapitals(name) : name
+}
+
+const letterA = 65
+const letterZ = 90
+
+const inCapitals = (name: string): string => {
+  if (!/^[\w.-]+$/.test(name)) throw new TypeError("the name of a Redis command is one word")
+  return name.toUpperCase()
+}
 
 /**
  * A text, in UTF-8.

@@ -19,15 +19,10 @@ import { strings } from "./internal/commands/strings.ts"
 
 const rest = {
   /** Any command, with its answer as texts, numbers and lists. */
-  command: (name: string, ...args: ReadonlyArray<Arg>): Command<Reply> => make(capitals(name), args, any),
+  command: (name: string, ...args: ReadonlyArray<Arg>): Command<Reply> => make(name, args, any),
   /** Makes the next `multi` of the connection fail with `TransactionAborted` if one of the keys is changed before. */
   watch: (...keys: ReadonlyArray<Arg>): Command<void> => make("WATCH", keys, ok),
   unwatch: (): Command<void> => make("UNWATCH", [], ok)
-}
-
-const capitals = (name: string): string => {
-  if (!/^[\w.-]+$/.test(name)) throw new TypeError("the name of a Redis command is one word")
-  return name.toUpperCase()
 }
 
 /**

@@ -51,6 +51,14 @@ describe("a hostile server", () => {
         })))
   }
 
+  it.live("can't begin to answer before it is asked", () =>
+    on({ "GET one": "+a\r\n$4\r\nfor", "GET two": "e\r\n" }, () =>
+      Effect.gen(function*() {
+        assert.strictEqual(yield* Cache.get("one"), "a")
+        const error = yield* Effect.flip(Cache.get("two"))
+        assert(error._tag === "RedisError" && error.reason._tag === "ConnectionLost")
+      })))
+
   it.live("can't fill the memory with an answer that nobody asked for", () =>
     on({}, (server) =>
       Effect.gen(function*() {

@@ -1,3 +1,4 @@
+import { RedisCommand } from "@effect-pools/redis"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit } from "effect"
 import { Cache, misuseOf } from "./support.ts"
@@ -6,6 +7,12 @@ const defectOf = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.map(Effect.exit(effect), (exit) => Exit.isFailure(exit) ? String(Cause.squash(exit.cause)) : "it succeeded")
 
 describe("the mistakes of a caller", () => {
+  it("a name of several words, or of other letters than Redis has, is refused", () => {
+    for (const name of ["CLIENT LIST", "GET\r\n", "GÉT", ""]) {
+      assert.throws(() => RedisCommand.make(name, [], RedisCommand.any), "one word")
+    }
+  })
+
   it.effect("an option of another client is refused, and not left out", () =>
     Effect.gen(function*() {
       const ex = { EX: 10 } as object
@@ -55,6 +62,9 @@ describe("the mistakes of a caller", () => {
         assert.include(misuseOf(yield* Effect.exit(Cache.command(name, "a"))), "withConnection")
       }
       assert.include(misuseOf(yield* Effect.exit(Cache.command("SUBSCRIBE", "a"))), "use subscribe")
+      // However its name is written.
+      const select = RedisCommand.make("select", [1], RedisCommand.ok)
+      assert.include(misuseOf(yield* Effect.exit(Cache.run(select))), "SELECT has an effect only on")
       assert.strictEqual(yield* Cache.command("CLIENT", "LIST"), "OK")
     }).pipe(Effect.provide(Cache.layerTest(() => "OK"))))
 })

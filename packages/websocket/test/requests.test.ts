@@ -73,6 +73,27 @@ describe("a request without an id that was given up", () => {
         assert.strictEqual((yield* Chat.stats).counts.retired.broken, 1)
       })
     ))
+
+  it.effect("or outlives its lease is not answered by what its borrower had left unread before it asked", () => {
+    const server = WebSocketScript.make()
+    return withScript(
+      server,
+      Effect.gen(function*() {
+        const asked = yield* Chat.withConnection((connection) =>
+          Effect.gen(function*() {
+            server.push("news")
+            yield* settled
+            const asked = yield* Effect.forkDetach(Effect.result(connection.request("a")), { startImmediately: true })
+            yield* settled
+            return asked
+          })
+        )
+        yield* settled
+        yield* TestClock.adjust("10 seconds")
+        assert.strictEqual((yield* Fiber.join(asked))._tag, "Failure")
+      })
+    )
+  })
 })
 
 describe("the requests under way", () => {

@@ -103,8 +103,9 @@ export class PoolState {
   }
 
   /**
-   * The time, as exact as a lease needs it. Reading the clock is one of its dearest steps, so what was read for the first
-   * fiber that is woken in a turn of the event loop serves the rest of that turn: the busier the pool, the more it saves.
+   * The time, as exact as the end of a lease needs it. Reading the clock is one of its dearest steps, so what was read for
+   * the first fiber that is woken in a turn of the event loop serves the rest of that turn: the busier the pool, the more
+   * it saves. For a deadline it is not exact enough, since a caller may have computed for seconds in that turn.
    */
   turnTime(): number {
     return this.woken.length > 0 ? this.time.elapsed : this.time.now()

@@ -14,7 +14,7 @@ export const wait = (state: PoolState, lease: Lease): Effect.Effect<any, any, an
     // It may have given way after it was admitted: the queue of a closed pool is served by nobody.
     if (state.phase === "closed") return resume(Effect.fail(state.error(new PoolClosed({ state: state.phase }))))
     lease.resume = resume
-    lease.since = state.turnTime()
+    lease.since = state.time.now()
     lease.isQueued = true
     state.waiters.push(lease)
     if (!state.isWatchingDeadlines) watchDeadlines(state)

@@ -36,6 +36,8 @@ export class Response extends Inspectable.Class implements HttpClientResponse.Ht
   /** The whole body, once read. */
   private bytes: Uint8Array | undefined = undefined
   private isStreamed = false
+  /** How many have begun to wait for the whole body and were not interrupted. */
+  private readers = 0
 
   constructor(request: HttpClientRequest, url: string, exchange: Exchange) {
     super()
@@ -89,6 +91,8 @@ export class Response extends Inspectable.Class implements HttpClientResponse.Ht
     return Stream.suspend(() => {
       if (this.bytes !== undefined) return Stream.succeed(this.bytes)
       if (this.isStreamed) return Stream.fail(this.failed(new Error("the body has been streamed already")))
+      // It is kept as a whole for them, and only they are told when there is more.
+      if (this.readers > 0) return Stream.fromEffect(this.read((bytes) => bytes))
       this.isStreamed = true
       const stop = Effect.sync(() => this.exchange.abort(new GivenUp("the body was not read to its end")))
       return Stream.ensuring(Stream.fromPull(Effect.succeed(this.pull())), stop)
@@ -141,10 +145,11 @@ export class Response extends Inspectable.Class implements HttpClientResponse.Ht
     return Effect.try({ try: () => decode(bytes), catch: (cause) => this.failed(cause) })
   }
 
-  /** Waits for the end of the body. An interrupted reader gives the body up. */
+  /** Waits for the end of the body. An interrupted reader gives the body up, if nobody else waits for it. */
   private complete(limit: number): Effect.Effect<void, Failure> {
     return Effect.callback((resume) => {
       const { exchange } = this
+      this.readers++
       // Two readers of one body both get it.
       const before = exchange.onMore
       const look = (): void => {
@@ -157,7 +162,9 @@ export class Response extends Inspectable.Class implements HttpClientResponse.Ht
       exchange.onMore = look
       exchange.collect()
       look()
-      return Effect.sync(() => exchange.abort(new GivenUp("the reader of the body was interrupted")))
+      return Effect.sync(() => {
+        if (--this.readers === 0) exchange.abort(new GivenUp("the reader of the body was interrupted"))
+      })
     })
   }
 

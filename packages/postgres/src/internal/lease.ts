@@ -50,7 +50,12 @@ export class Lease implements Connection {
     return this.client ??= this.terms.clientOf(this)
   }
 
+  /** An effect that can be run several times, also at once: each time it is another statement. */
   private run<A>(text: string, f: (pg: PgConnection) => Effect.Effect<A, SqlError>): Effect.Effect<A, SqlError> {
+    return Effect.suspend(() => this.runOnce(text, f))
+  }
+
+  private runOnce<A>(text: string, f: (pg: PgConnection) => Effect.Effect<A, SqlError>): Effect.Effect<A, SqlError> {
     const { session, terms: { timer } } = this
     const verdict = Verdict.of(text)
     let isRunning = false
@@ -65,7 +70,6 @@ export class Lease implements Connection {
     })
     return Effect.onExitPrimitive(checked, (exit) => {
       if (!isRunning) return undefined
-      isRunning = false
       session.finish(text)
       // Alone, the driver stops an interrupted statement and waits for its end; in company it just goes on.
       if (this.isShared && Exit.hasInterrupts(exit)) session.isAbandoned = true

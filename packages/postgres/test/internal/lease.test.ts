@@ -97,6 +97,15 @@ describe("Lease", () => {
       assert.deepStrictEqual(yield* timed("select"), [2, 60])
     })))
 
+  it.effect("knows one statement that is run several times at once as several", () =>
+    withMetrics(Effect.gen(function*() {
+      const lease = yield* leaseOf
+      const statement = lease.executeRaw("SELECT 1", [])
+      yield* meanwhile(Effect.all([statement, Effect.delay(statement, "10 millis")], { concurrency: 2 }))
+      assert.deepStrictEqual(lease.session.running, [])
+      assert.deepStrictEqual(yield* timed("select"), [2, 60])
+    })))
+
   it.effect("neither runs nor times what it refuses, also when the same effect ran before", () =>
     withMetrics(Effect.gen(function*() {
       const lease = yield* leaseOf

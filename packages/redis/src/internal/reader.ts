@@ -21,7 +21,9 @@ export const attach = (node: Node, maxReplySize: number): void => {
   stream.removeAllListeners("data")
   stream.on("data", (chunk: Buffer) => {
     node.batch.hold(node.unanswered.size)
-    const fault = reader.isExpecting ? parser.write(chunk) : unasked
+    let fault = reader.isExpecting ? parser.write(chunk) : unasked
+    // What begins before it is asked for would be taken for the answer to what is asked next.
+    if (parser.isInside && !reader.isExpecting) fault ??= unasked
     if (fault !== undefined) node.destroy(new Error(fault))
     node.batch.release()
   })

@@ -53,6 +53,11 @@ export class Parser {
     this.onReply = onReply
   }
 
+  /** Whether an answer has begun whose end is still to come. */
+  get isInside(): boolean {
+    return this.size > 0
+  }
+
   /** Reads on. Gives what is wrong, if anything is. */
   write(chunk: Buffer): string | undefined {
     this.at = 0

@@ -62,14 +62,24 @@ export const make = Effect.fnUntraced(
       return Effect.forEach(keepers, (keeper) => finish(keeper, closed), { discard: true })
     })
     yield* Effect.addFinalizer(() => end)
+    // Whether its keeper serves is asked in the step that adds it: in between the fiber may give way to the end of either.
+    const enter = (inbox: Inbox): Effect.Effect<void, never, Scope.Scope> =>
+      Effect.suspend(() => {
+        if (isEnded) return Effect.sync(() => inbox.fail(closed))
+        return Effect.flatMap(RcRef.get(ref), (keeper) =>
+          Effect.flatMap(
+            register(keeper, inbox, () => !isEnded && !keeper.isOver),
+            // One that has ended stays until its subscribers have read so: newcomers get another.
+            (isIn) => isIn ? Effect.void : Effect.andThen(RcRef.invalidate(ref), enter(inbox))
+          ))
+      })
     return {
       end,
-      join: Effect.fnUntraced(function*(topics, bufferSize) {
-        const inbox = new Inbox(topics, bufferSize)
-        if (isEnded) inbox.fail(closed)
-        else yield* register(yield* living(ref), inbox)
-        return inbox
-      })
+      join: (topics, bufferSize) =>
+        Effect.suspend(() => {
+          const inbox = new Inbox(topics, bufferSize)
+          return Effect.as(enter(inbox), inbox)
+        })
     }
   }
 )
@@ -113,25 +123,21 @@ const startKeeper = (
     return keeper
   })
 
-/** One that has ended stays until its subscribers have read so: newcomers get another. */
-const living = (ref: RcRef.RcRef<Keeper>): Effect.Effect<Keeper, never, Scope.Scope> =>
-  Effect.flatMap(
-    RcRef.get(ref),
-    (keeper) => keeper.isOver ? Effect.andThen(RcRef.invalidate(ref), living(ref)) : Effect.succeed(keeper)
-  )
-
-const register = (keeper: Keeper, inbox: Inbox): Effect.Effect<void, never, Scope.Scope> =>
-  Effect.asVoid(Effect.acquireRelease(
+/** Adds a subscriber until its scope closes, if the keeper takes any. Tells whether it did. */
+const register = (keeper: Keeper, inbox: Inbox, isOpen: () => boolean): Effect.Effect<boolean, never, Scope.Scope> =>
+  Effect.acquireRelease(
     Effect.sync(() => {
+      if (!isOpen()) return false
       keeper.registry.add(inbox)
       keeper.changed.openUnsafe()
+      return true
     }),
     () =>
       Effect.sync(() => {
         keeper.registry.remove(inbox)
         keeper.changed.openUnsafe()
       })
-  ))
+  )
 
 const finish = (keeper: Keeper, cause: Cause.Cause<PoolError>): Effect.Effect<void> =>
   Effect.suspend(() => {

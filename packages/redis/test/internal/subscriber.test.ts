@@ -1,6 +1,6 @@
 import { PoolError } from "@effect-pools/core"
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Latch, Schedule, Scope } from "effect"
+import { Deferred, Effect, Exit, Fiber, Latch, Schedule, Scheduler, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import type { Inbox } from "../../src/internal/inbox.ts"
 import * as Subscriber from "../../src/internal/subscriber.ts"
@@ -100,6 +100,48 @@ const read = (inbox: Inbox) =>
     yield* Fiber.interrupt(fiber)
     return exit === undefined ? [] : (yield* exit).map(show)
   })
+
+/** Joins, and gives way before this operation to the end of what it joins. Tells whether there were so many. */
+const joinThatGivesWay = (before: number, isEnd: boolean) =>
+  Effect.gen(function*() {
+    const server = new FakeServer()
+    const subscriber = yield* start(server)
+    yield* subscriber.join([channel("a")], 10)
+    yield* settled
+    yield* TestClock.adjust("2 seconds")
+    const end = Effect.suspend(() => {
+      if (isEnd) return subscriber.end
+      server.downWith = poolError(new PoolError.PoolClosed({ state: "closed" }))
+      return server.lose
+    })
+    const turns = Effect.repeat(Effect.yieldNow, { times: 30 })
+    const live = yield* Scheduler.Scheduler
+    const fork = Effect.runForkWith(yield* Effect.context<never>())
+    let operations = 0
+    let isGivingWay = false
+    const scheduler: Scheduler.Scheduler = {
+      executionMode: live.executionMode,
+      shouldYield: () => isGivingWay = ++operations === before,
+      makeDispatcher: () => {
+        const dispatcher = live.makeDispatcher()
+        const scheduleTask: typeof dispatcher.scheduleTask = (task, priority) => {
+          if (!isGivingWay) return dispatcher.scheduleTask(task, priority)
+          isGivingWay = false
+          fork(Effect.andThen(end, turns)).addObserver(task)
+        }
+        return { scheduleTask, flush: () => dispatcher.flush() }
+      }
+    }
+    const joining = subscriber.join([channel("b")], 10)
+    const joined = yield* Effect.forkScoped(Effect.provideService(joining, Scheduler.Scheduler, scheduler))
+    const inbox = yield* Fiber.join(joined)
+    if (operations < before) return false
+    const reading = yield* Effect.forkScoped(Effect.forever(inbox.take))
+    yield* Effect.repeat(settled, { times: 20 })
+    const exit = reading.pollUnsafe()
+    assert.isTrue(exit !== undefined && Exit.isFailure(exit), `before operation ${before}`)
+    return true
+  }).pipe(Effect.scoped)
 
 describe("Subscriber", () => {
   it.effect("tells of its beginning, then of every message", () =>
@@ -342,4 +384,14 @@ describe("Subscriber", () => {
         assert(error._tag === "PoolError" && error.reason._tag === "PoolClosed")
       }
     }))
+
+  // A fiber gives way after so many operations, wherever it is.
+  for (const gone of ["ends", "can't give a connection for good"]) {
+    it.effect(`who subscribes while the pool ${gone} is told of it`, () =>
+      Effect.gen(function*() {
+        let before = 1
+        while (yield* joinThatGivesWay(before, gone === "ends")) before++
+        assert.isAbove(before, 10)
+      }))
+  }
 })

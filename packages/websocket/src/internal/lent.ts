@@ -121,7 +121,8 @@ export class Lent<Message> implements WebSocketConnection<Message> {
     if (inbox !== undefined) {
       for (const message of inbox.drain()) {
         if (this.isRaw) session.route(message as RawMessage)
-        else session.deliver(message)
+        // It answered no request when it came, and so it answers none that was sent since.
+        else session.give(message)
       }
       inbox.finish(Exit.die(this.#misuse(afterLease)))
     }

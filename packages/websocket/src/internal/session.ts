@@ -125,7 +125,7 @@ export class Session<Message> implements Listener {
     else this.deliver(decoded.success)
   }
 
-  deliver(message: Message): void {
+  private deliver(message: Message): void {
     const { keepAlive } = this.hub.settings
     if (keepAlive !== undefined && this.ask(keepAlive.isReply, message) === true) return this.heartbeat.proven()
     const pending = this.requests.answered(this.requests.hasIds ? this.idOf(message) : undefined)
@@ -142,7 +142,7 @@ export class Session<Message> implements Listener {
   }
 
   /** Hands on what answers no request. */
-  private give(message: Message): void {
+  give(message: Message): void {
     if (this.isFlooded) return this.hub.dropped(this.id)
     this.hold(
       this.borrower === undefined
