@@ -202,6 +202,8 @@ export interface UpstreamInfo {
  *
  * - `config`: connections, `pendingLimit` and `connectRate` add up, of other numbers the largest is shown, and of what is
  *   no number the first upstream's
+ * - a lease waits no longer than the `acquireTimeout` shown there, however many upstreams it tries, nor at any of them
+ *   longer than that one's own
  * - `stats`: numbers and counts add up. Means are exact; a percentile is the largest of the upstreams', which the true one
  *   never exceeds. A lease that went on to another upstream is counted at both. `state` is the best of all, and `breaker`
  *   is open when every breaker is
