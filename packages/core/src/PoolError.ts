@@ -37,7 +37,7 @@ export interface ConnectFailure {
   readonly cause: unknown
   /** Milliseconds ago. */
   readonly ago: number
-  /** Failures in a row up to now. */
+  /** Attempts in a row that failed up to now. Dials that fail together are one attempt. */
   readonly attempts: number
 }
 
@@ -94,7 +94,7 @@ export class QueueFull extends Data.TaggedError("QueueFull")<{
 export class ConnectFailed extends Data.TaggedError("ConnectFailed")<{
   /** What the last dial failed with. */
   readonly cause: unknown
-  /** Failures in a row. */
+  /** Attempts in a row that failed. Dials that fail together are one attempt. */
   readonly attempts: number
   /** Milliseconds the caller waited; 0 at start-up. */
   readonly waited: number
