@@ -19,6 +19,7 @@ const serve = (answers: ReadonlyArray<string>) =>
           for (const _ of data.toString("latin1").matchAll(/(?:^|\n)\*\d+\r/g)) {
             const answer = left.shift()
             if (answer === "end") socket.end()
+            else if (answer === "reset") socket.resetAndDestroy()
             else if (answer !== undefined) socket.write(answer)
           }
         })
@@ -83,6 +84,15 @@ describe("a dial", () => {
       assert.include((yield* dialFailure([ok, ":7\r\n", "+HELLO\r\n"])).description, "no Redis server")
       assert.isTrue((yield* dialFailure(["end"])).isRetryable)
       assert.isTrue((yield* dialFailure([ok, "end"])).isRetryable)
+    }))
+
+  it.live("to a server that hangs up says whether it has answered anything", () =>
+    Effect.gen(function*() {
+      const hint = " before the first command was answered: this may be no Redis server, or one that wants TLS (option tls)"
+      assert.strictEqual((yield* dialFailure(["end"])).description, `the server closed the connection${hint}`)
+      const reset = yield* dialFailure(["reset"])
+      assert.deepStrictEqual([reset.description, reset.code], [`read ECONNRESET${hint}`, "ECONNRESET"])
+      assert.strictEqual((yield* dialFailure([ok, "end"])).description, "the server closed the connection")
     }))
 
   it.live("that is refused tells the address and the code", () =>
