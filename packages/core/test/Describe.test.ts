@@ -14,7 +14,10 @@ describe("Describe.at", () => {
   })
 
   it("keeps the address that a name was looked up to, and what only looks like the name", () => {
-    assert.strictEqual(Describe.at("localhost:1", "connect ECONNREFUSED ::1:1"), "localhost:1: connect ECONNREFUSED ::1:1")
+    assert.strictEqual(
+      Describe.at("localhost:1", "connect ECONNREFUSED ::1:1"),
+      "localhost:1: connect ECONNREFUSED ::1:1"
+    )
     assert.strictEqual(Describe.at("db:1", "no such mydb"), "db:1: no such mydb")
     assert.strictEqual(Describe.at("", "it failed "), ": it failed ")
   })

@@ -88,7 +88,8 @@ describe("a dial", () => {
 
   it.live("to a server that hangs up says whether it has answered anything", () =>
     Effect.gen(function*() {
-      const hint = " before the first command was answered: this may be no Redis server, or one that wants TLS (option tls)"
+      const hint =
+        " before the first command was answered: this may be no Redis server, or one that wants TLS (option tls)"
       assert.strictEqual((yield* dialFailure(["end"])).description, `the server closed the connection${hint}`)
       const reset = yield* dialFailure(["reset"])
       assert.deepStrictEqual([reset.description, reset.code], [`read ECONNRESET${hint}`, "ECONNRESET"])
