@@ -212,8 +212,8 @@ export interface UpstreamInfo {
  * - `events` and `eventsWith`: those of all upstreams, each with its upstream's name, and its own `UpstreamEjected` and
  *   `UpstreamReturned`
  * - `invalidate` finds the upstream that lent the connection
- * - `warmUp(count)` and `setLimit` split the number by weight. Of a limit each upstream gets at least one; `warmUp` fails
- *   only if no upstream could be warmed up
+ * - `warmUp(count)` and `setLimit` split the number by weight. Of a limit each upstream gets at least one. They fail only
+ *   if no upstream could do it
  * - `pause`, `resume`, `retireAll` and `drain` go to all, side by side
  *
  * @category models
