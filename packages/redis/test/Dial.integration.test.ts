@@ -100,7 +100,7 @@ describe("a dial", () => {
     Effect.gen(function*() {
       const port = yield* Effect.scoped(Effect.map(serve([]), ({ port }) => port))
       const error = yield* Effect.flip(Effect.scoped(connect(port)))
-      assert.isTrue(error instanceof RedisError.RedisError && error.reason._tag === "DialFailed")
+      assert(error instanceof RedisError.RedisError && error.reason._tag === "DialFailed")
       assert.strictEqual(error.message, `127.0.0.1:${port}: connect ECONNREFUSED`)
     }))
 
