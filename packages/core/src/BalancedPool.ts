@@ -202,6 +202,8 @@ export interface UpstreamInfo {
  *
  * - `config`: connections, `pendingLimit` and `connectRate` add up, of other numbers the largest is shown, and of what is
  *   no number the first upstream's
+ * - a lease waits no longer than the `acquireTimeout` shown there, however many upstreams it tries, nor at any of them
+ *   longer than that one's own
  * - `stats`: numbers and counts add up. Means are exact; a percentile is the largest of the upstreams', which the true one
  *   never exceeds. A lease that went on to another upstream is counted at both. `state` is the best of all, and `breaker`
  *   is open when every breaker is
@@ -210,8 +212,8 @@ export interface UpstreamInfo {
  * - `events` and `eventsWith`: those of all upstreams, each with its upstream's name, and its own `UpstreamEjected` and
  *   `UpstreamReturned`
  * - `invalidate` finds the upstream that lent the connection
- * - `warmUp(count)` and `setLimit` split the number by weight. Of a limit each upstream gets at least one; `warmUp` fails
- *   only if no upstream could be warmed up
+ * - `warmUp(count)` and `setLimit` split the number by weight. Of a limit each upstream gets at least one. They fail only
+ *   if no upstream could do it
  * - `pause`, `resume`, `retireAll` and `drain` go to all, side by side
  *
  * @category models

@@ -185,7 +185,7 @@ export interface ConnectionPool<in out Lent> {
   readonly retire: (id: number) => Effect.Effect<boolean>
   /**
    * Replaces every connection opened so far: idle ones are retired now, lent ones when they come back, and
-   * replacements are opened at once.
+   * replacements are opened at once. A pool that drains replaces none.
    */
   readonly retireAll: Effect.Effect<void>
   readonly stats: Effect.Effect<PoolStats>
@@ -202,13 +202,24 @@ export interface ConnectionPool<in out Lent> {
   readonly eventsWith: (options?: EventOptions) => Stream.Stream<PoolEvent>
   /**
    * Opens connections until `count` are open (by default `minConnections`, never more than the limit), and tells how
-   * many are. Fails with `ConnectFailed` or `BreakerOpen` when they can't be opened.
+   * many are. Fails with `ConnectFailed` or `BreakerOpen` when they can't be opened, and with `PoolClosed` when the pool
+   * drains or is closed.
    */
   readonly warmUp: (count?: number) => Effect.Effect<number, PoolError>
-  /** Refuses newcomers with `PoolPaused` and lends nothing until `resume`. Leases and waiters stay as they are. */
+  /**
+   * Refuses newcomers with `PoolPaused` and lends nothing until `resume`. Leases and waiters stay as they are. A pool that
+   * drains or is closed refuses newcomers already: there it does nothing.
+   */
   readonly pause: Effect.Effect<void>
+  /**
+   * Ends a pause. It does nothing to a pool that is not paused, and so never reopens one that drains or is closed: `stats`
+   * tells its `state`. Neither it nor `pause` fails, so that they can begin and end a piece of work.
+   */
   readonly resume: Effect.Effect<void>
-  /** The live limit of connections, from 1 to `maxConnections`. Lowering it retires idle ones now, lent ones later. */
+  /**
+   * The live limit of connections, from 1 to `maxConnections`. Lowering it retires idle ones now, lent ones later. Fails
+   * with `PoolClosed` when the pool drains or is closed.
+   */
   readonly setLimit: (limit: number) => Effect.Effect<void, PoolError>
   /**
    * Ends the pool in bounded time: refuses newcomers, serves the queue and waits for borrowers until `drainTimeout`,

@@ -32,6 +32,19 @@ const isControl = (character: string): boolean =>
   character < " " || (character >= "\u007f" && character <= "\u009f") || character === "\u2028" ||
   character === "\u2029"
 
+/**
+ * What was said of an address, with the address before it and not a second time at the end, where errors of sockets have
+ * it. One that a name was looked up to is another, and stays.
+ *
+ * @category conversions
+ * @since 0.1.0
+ */
+export const at = (address: string, said: string): string => {
+  const plain = address.replace(/^\w+:\/\//, "").replaceAll(/[[\]]/g, "")
+  const again = [plain, plain.replace(/:\d+$/, "")].find((again) => again !== "" && said.endsWith(` ${again}`))
+  return `${address}: ${again === undefined ? said : said.slice(0, -again.length - 1)}`
+}
+
 /** Who holds which connection, and for how long. @category conversions @since 0.1.0 */
 export const describeHolder = (holder: Holder): string =>
   `${oneLine(holder.label ?? "an unlabelled lease")} (connection ${holder.connection}, ${Math.round(holder.held)} ms)`

@@ -13,6 +13,8 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
+import { optionNames } from "./internal/poolDefaults.ts"
+import { hint } from "./internal/unknownOption.ts"
 import type { PoolOptions } from "./PoolConfig.ts"
 import { InvalidOption } from "./PoolError.ts"
 
@@ -54,7 +56,7 @@ export const check = <Options extends object>(
 ): Result.Result<void, InvalidOption> => {
   for (const [option, value] of Object.entries(options)) {
     const rule = Object.hasOwn(rules, option) ? rules[option as keyof Options] : undefined
-    if (rule === undefined) return refuse(option, "is not an option")
+    if (rule === undefined) return refuse(option, `is not an option${hint(option, Object.keys(rules))}`)
     if (value !== undefined && !rule.is(value)) return refuse(option, `must be ${rule.expects}`)
   }
   return Result.succeed(undefined)
@@ -62,6 +64,8 @@ export const check = <Options extends object>(
 
 /**
  * Checks a backend's own options, and parts them from the pool's. `name` is the pool's unless the options have one.
+ *
+ * An option that neither knows is left to the pool, unless it is nearly the name of one that is known.
  *
  * @category operations
  * @since 0.1.0
@@ -75,7 +79,17 @@ export const split = <Options extends PoolOptions>(
     Object.fromEntries(Object.entries(options).filter(([option]) => Object.hasOwn(rules, option) === isOwn))
   const own = part(true) as Own<Options>
   const pool = { ...part(false), name: options.name ?? name }
-  return Result.map(check(rules, own), () => ({ own, pool }))
+  return Result.map(Result.flatMap(check(rules, own), () => checkSpelling(rules, pool)), () => ({ own, pool }))
+}
+
+/** The pool knows only its own options and could not tell which of the backend's was meant. */
+const checkSpelling = (rules: object, pool: object): Result.Result<void, InvalidOption> => {
+  const known = [...Object.keys(rules), ...optionNames]
+  for (const option of Object.keys(pool)) {
+    const guess = known.includes(option) ? "" : hint(option, known)
+    if (guess !== "") return refuse(option, `is not an option of a pool${guess}`)
+  }
+  return Result.succeed(undefined)
 }
 
 /**

@@ -111,7 +111,8 @@ export interface PoolOptions {
   readonly connectRate?: number | undefined
   /**
    * The delays between attempts to connect, shared by all waiters. Default: 3 attempts, 1 s exponential with jitter.
-   * When it ends, callers that wait while no connection is open fail with `ConnectFailed`, and it begins anew.
+   * When it ends, callers that wait while no connection is open fail with `ConnectFailed`, and it begins anew. A delay
+   * of more than an hour is cut to an hour, so that a pool is never left without attempts.
    */
   readonly retry?: Schedule.Schedule<unknown, unknown> | undefined
   /** The breaker around dials. */

@@ -37,7 +37,7 @@ export interface ConnectFailure {
   readonly cause: unknown
   /** Milliseconds ago. */
   readonly ago: number
-  /** Failures in a row up to now. */
+  /** Attempts in a row that failed up to now. Dials that fail together are one attempt. */
   readonly attempts: number
 }
 
@@ -54,6 +54,8 @@ export class AcquireTimeout extends Data.TaggedError("AcquireTimeout")<{
   readonly step: "waiting" | "opening" | "validating"
   /** Milliseconds the caller waited. */
   readonly waited: number
+  /** How many of them at other upstreams of a balanced pool, before this one; 0 everywhere else. */
+  readonly elsewhere: number
   readonly stats: PoolStats
   readonly lastConnectFailure: ConnectFailure | undefined
   /** Who holds the connections, longest first, ten at most. */
@@ -92,7 +94,7 @@ export class QueueFull extends Data.TaggedError("QueueFull")<{
 export class ConnectFailed extends Data.TaggedError("ConnectFailed")<{
   /** What the last dial failed with. */
   readonly cause: unknown
-  /** Failures in a row. */
+  /** Attempts in a row that failed. Dials that fail together are one attempt. */
   readonly attempts: number
   /** Milliseconds the caller waited; 0 at start-up. */
   readonly waited: number
@@ -223,8 +225,9 @@ export class PoolMisuse extends Data.TaggedError("PoolMisuse")<{
 const describeTimeout = (error: AcquireTimeout): string => {
   const { stats } = error
   const isUnanswered = error.lastConnectFailure === undefined && stats.opening > 0 && stats.opening === stats.total
+  const elsewhere = error.elsewhere > 0 ? `, ${Math.round(error.elsewhere)} ms of them at other upstreams,` : ""
   const parts = [
-    `no connection within ${Math.round(error.waited)} ms (${error.option}) while ${error.step}`,
+    `no connection within ${Math.round(error.waited)} ms (${error.option})${elsewhere} while ${error.step}`,
     `used ${stats.used}, idle ${stats.idle}, opening ${stats.opening}, closing ${stats.closing}, pending ${stats.pending}, limit ${stats.limit}`
   ]
   if (isUnanswered) {

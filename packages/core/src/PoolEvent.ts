@@ -72,7 +72,7 @@ export interface Opened extends OfConnection<"Opened"> {
 /** A dial failed. @category events @since 0.1.0 */
 export interface OpenFailed extends OfConnection<"OpenFailed"> {
   readonly cause: unknown
-  /** Failures in a row, this one included. */
+  /** Attempts in a row that failed, this one included. Dials that fail together are one attempt. */
   readonly attempt: number
   /** Milliseconds until the next dial. */
   readonly retryIn: number

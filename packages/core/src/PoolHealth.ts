@@ -57,13 +57,15 @@ export interface PoolHealth {
  * 100 ms in the mean or at the 95th percentile of 20 leases or more, more than 5 % of the acquisitions and dials or of
  * the validations failed, a lease held longer than `leakTimeout`, no connection open where `minConnections` asks for
  * some, an open breaker, a pool that is paused or draining. Critical: a closed pool, an open breaker while nothing is
- * open, and callers that wait while nothing is open because dials fail.
+ * open, and callers that wait while nothing is open because dials fail. Of a closed pool only that it is closed is told.
  *
  * @category operations
  * @since 0.1.0
  */
 export const assess = (stats: Vitals, config: PoolConfig): PoolHealth => {
-  const warnings = rules.map((rule) => rule(stats, config)).filter((warning) => warning !== undefined)
+  // Of a pool that is no more, nothing that it met before matters.
+  const judges = stats.state === "closed" ? [admission] : rules
+  const warnings = judges.map((rule) => rule(stats, config)).filter((warning) => warning !== undefined)
   const isCritical = warnings.some((warning) => warning.level === "critical")
   return {
     name: stats.name,
@@ -137,8 +139,8 @@ const breaker: Rule = (stats, config) => {
 }
 
 const connect: Rule = (stats, config) => {
-  const { counts, minConnections, oldestWaiter, opening, pending, state } = stats
-  if (open(stats) > 0 || counts.failedToOpen === 0 || state === "closed") return undefined
+  const { counts, minConnections, oldestWaiter, opening, pending } = stats
+  if (open(stats) > 0 || counts.failedToOpen === 0) return undefined
   const remedy = "Check that the backend is up and reachable, and the last OpenFailed event."
   // A dial under way may be the one that succeeds, unless callers have been waiting for too long already.
   if (pending > 0 && (opening === 0 || oldestWaiter > config.slowAcquireTimeout)) {

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { BalancedPool } from "@effect-pools/core"
+import { BalancedPool, ConnectionPool } from "@effect-pools/core"
 import { Duration, Effect, Exit, Fiber, Schedule } from "effect"
 import { advance, after, id, only, reason, settle } from "./utils/bench.ts"
 import { hold, leases, onFleet, type Setup, states } from "./utils/upstreams.ts"
@@ -93,7 +93,7 @@ describe("BalancedPool: a lease that can't begin", () => {
       assert.deepStrictEqual([late.value.pool, late.value.reason._tag], ["a", "AcquireTimeout"])
     }))
 
-  it.effect("does not go on once it has waited for acquireTimeout in all", () =>
+  it.effect("does not go on when its time is up at the second", () =>
     onFleet(
       inTurn({
         weights: [1, 1, 1],
@@ -101,10 +101,108 @@ describe("BalancedPool: a lease that can't begin", () => {
         backend: { initial: { connect: "slowFail" }, delay: "1500 millis" }
       }),
       function*({ backends, pool }) {
-        const exit = yield* after("3 seconds", Effect.flip(pool.withConnection(id)))
+        const exit = yield* after("2 seconds", Effect.flip(pool.withConnection(id)))
         assert(exit !== undefined && Exit.isSuccess(exit))
-        assert.deepStrictEqual([exit.value.pool, exit.value.reason._tag], ["b", "ConnectFailed"])
+        assert.deepStrictEqual([exit.value.pool, exit.value.reason._tag], ["b", "AcquireTimeout"])
         assert.strictEqual(backends[2]!.gates.calls("connect"), 0)
+      }
+    ))
+
+  for (const way of ["withConnection", "withShared", "get"] as const) {
+    it.effect(`ends within acquireTimeout in all, wherever it waits (${way})`, () =>
+      onFleet(
+        inTurn({
+          each: { acquireTimeout: "2 seconds", maxConnections: 1, startup: "lazy" },
+          backend: { delay: "1500 millis" }
+        }),
+        function*({ backends: [a, b], pool }) {
+          a!.gates.set("connect", "slowFail")
+          yield* hold(b!.pool)
+          const lease = way === "get" ? Effect.scoped(Effect.asVoid(pool.get)) : Effect.asVoid(pool[way](id))
+          const asked = yield* Effect.forkScoped(Effect.flip(lease))
+          yield* settle
+          yield* advance("1999 millis")
+          assert.deepStrictEqual([asked.pollUnsafe(), (yield* b!.pool.stats).pending], [undefined, 1])
+          yield* advance("1 millis")
+          const { pool: name, reason } = yield* Fiber.join(asked)
+          assert(reason._tag === "AcquireTimeout")
+          assert.deepStrictEqual([name, reason.waited, reason.elsewhere], ["b", 2000, 1500])
+          const told =
+            "no connection within 2000 ms (acquireTimeout), 1500 ms of them at other upstreams, while waiting;"
+          assert.include(reason.message, told)
+          const { counts, pending, wait } = yield* b!.pool.stats
+          assert.deepStrictEqual([counts.timedOut, pending, wait.max], [1, 0, 500])
+        }
+      ))
+  }
+
+  it.effect("that came late to an upstream can't tell whether that one's dials hang", () =>
+    onFleet(
+      inTurn({ each: { acquireTimeout: "2 seconds", startup: "lazy" }, backend: { delay: "1500 millis" } }),
+      function*({ backends: [a, b], pool }) {
+        a!.gates.set("connect", "slowFail")
+        b!.gates.set("connect", "slow")
+        const exit = yield* after("2 seconds", Effect.flip(pool.withConnection(id)))
+        assert(exit !== undefined && Exit.isSuccess(exit) && exit.value.reason._tag === "AcquireTimeout")
+        assert.strictEqual((yield* pool.upstreams)[1]!.state, "in")
+      }
+    ))
+
+  it.effect("waits at the next upstream no longer than that one's own acquireTimeout", () =>
+    onFleet(inTurn({ each: { acquireTimeout: "2 seconds", maxConnections: 1, startup: "lazy" } }), function*(fleet) {
+      const { backends: [a, b] } = fleet
+      const patient = yield* ConnectionPool.make(a!.gates.connector, {
+        name: "patient",
+        acquireTimeout: "1 hour",
+        minConnections: 0,
+        retry: Schedule.recurs(0)
+      })
+      const pool = yield* BalancedPool.make([{ pool: patient }, { pool: b!.pool }], { strategy: "roundRobin" })
+      a!.gates.set("connect", "fail")
+      yield* hold(b!.pool)
+      const exit = yield* after("2 seconds", Effect.flip(pool.withConnection(id)))
+      assert(exit !== undefined && Exit.isSuccess(exit) && exit.value.reason._tag === "AcquireTimeout")
+      assert.deepStrictEqual([exit.value.reason.waited, exit.value.reason.elsewhere], [2000, 0])
+    }))
+
+  it.effect("may be served at the next upstream in what is left of its time, and then runs as long as it likes", () =>
+    onFleet(
+      inTurn({
+        each: { acquireTimeout: "2 seconds", maxConnections: 1, startup: "lazy" },
+        backend: { delay: "1500 millis" }
+      }),
+      function*({ backends: [a, b], pool }) {
+        a!.gates.set("connect", "slowFail")
+        const held = yield* hold(b!.pool)
+        const lease = yield* Effect.forkScoped(pool.withConnection((it) => Effect.delay(id(it), "1 minute")))
+        yield* advance("1900 millis")
+        yield* held.giveBack
+        yield* advance("59 seconds")
+        assert.isUndefined(lease.pollUnsafe())
+        yield* advance("1 seconds")
+        assert.strictEqual(yield* Fiber.join(lease), 1)
+      }
+    ))
+
+  it.effect("keeps to its time where balanced pools are upstreams of another", () =>
+    onFleet(
+      inTurn({
+        weights: [1, 1, 1],
+        each: { acquireTimeout: "2 seconds", maxConnections: 1, startup: "lazy" },
+        backend: { delay: "700 millis" }
+      }),
+      function*({ backends: [a, b, c] }) {
+        const inner = yield* BalancedPool.make([{ pool: b!.pool }, { pool: c!.pool }], {
+          name: "inner",
+          strategy: "roundRobin"
+        })
+        const outer = yield* BalancedPool.make([{ pool: a!.pool }, { pool: inner }], { strategy: "roundRobin" })
+        for (const { gates } of [a!, b!]) gates.set("connect", "slowFail")
+        yield* hold(c!.pool)
+        const exit = yield* after("2 seconds", Effect.flip(outer.withConnection(id)))
+        assert(exit !== undefined && Exit.isSuccess(exit) && exit.value.reason._tag === "AcquireTimeout")
+        const { pool: name, reason } = exit.value
+        assert.deepStrictEqual([name, reason.waited, reason.elsewhere], ["c", 2000, 1400])
       }
     ))
 

@@ -21,7 +21,7 @@ const refusal = (options: unknown, names = ["a", "b"], weight?: number) =>
   })
 
 const refused: ReadonlyArray<readonly [options: unknown, error: string]> = [
-  [{ strategie: "roundRobin" }, "strategie is not an option of a balanced pool"],
+  [{ strategie: "roundRobin" }, "strategie is not an option of a balanced pool (did you mean \"strategy\"?)"],
   [{ toString: 1 }, "toString is not an option of a balanced pool"],
   [
     { strategy: "random" },
@@ -42,6 +42,7 @@ const refused: ReadonlyArray<readonly [options: unknown, error: string]> = [
   [{ outlierEjection: true }, "outlierEjection must be false or an object, got true"],
   [{ outlierEjection: null }, "outlierEjection must be false or an object"],
   [{ outlierEjection: { consecutiveErrors: 1 } }, "outlierEjection.consecutiveErrors is not an option"],
+  [{ outlierEjection: { intervall: 1 } }, "intervall is not an option of a balanced pool (did you mean \"interval\"?)"],
   [
     { outlierEjection: { consecutiveFailures: 0 } },
     "outlierEjection.consecutiveFailures must be an integer of at least 1"

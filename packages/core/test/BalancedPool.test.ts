@@ -306,6 +306,15 @@ describe("BalancedPool: what it does", () => {
       yield* reason(pool.warmUp(2), "ConnectFailed")
     }))
 
+  it.effect("setLimit holds for the upstreams that are left, and is refused when none is", () =>
+    onFleet({ weights: [1, 1] }, function*({ backends: [a, b], pool }) {
+      yield* a!.pool.drain
+      yield* pool.setLimit(2)
+      assert.strictEqual((yield* b!.pool.stats).limit, 1)
+      yield* b!.pool.drain
+      yield* reason(pool.setLimit(2), "PoolClosed")
+    }))
+
   it.effect("setLimit is split by weight, one for each at least", () =>
     onFleet(inTurn({ weights: [8, 1, 1], each: { maxConnections: 6 } }), function*({ backends, pool }) {
       const limits = Effect.forEach(backends, (backend) => Effect.map(backend.pool.stats, ({ limit }) => limit))

@@ -326,16 +326,29 @@ describe("ConnectionPool: a drain", () => {
       assert.deepStrictEqual([gates.calls("connect"), gates.calls("validate")], before)
     }))
 
-  it.effect("changes nothing when the pool is told something afterwards", () =>
+  it.effect("leaves nothing to pause, to resume or to retire", () =>
     onPool({ ...limits, minConnections: 2, maxConnections: 2 }, function*({ gates, pool }) {
+      yield* pool.pause
       yield* pool.drain
       yield* pool.pause
       yield* pool.resume
       yield* pool.retireAll
-      yield* pool.setLimit(1)
       yield* settle
       assert.strictEqual(gates.calls("connect"), 2)
       assert.strictEqual((yield* pool.stats).state, "closed")
+      yield* reason(pool.withConnection(id), "PoolClosed")
+    }))
+
+  it.effect("has another limit refused, from its beginning on", () =>
+    onPool({ ...limits, maxConnections: 2 }, function*({ pool }) {
+      const borrower = yield* borrow(pool)
+      yield* Effect.forkScoped(pool.drain)
+      yield* settle
+      assert.strictEqual((yield* reason(pool.setLimit(1), "PoolClosed")).state, "draining")
+      yield* borrower.giveBack
+      yield* settle
+      assert.strictEqual((yield* reason(pool.setLimit(1), "PoolClosed")).state, "closed")
+      assert.strictEqual((yield* pool.stats).limit, 2)
     }))
 })
 

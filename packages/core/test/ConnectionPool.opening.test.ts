@@ -1,7 +1,7 @@
 import { ConnectionPool, type Connector } from "@effect-pools/core"
 import * as GatedConnector from "@effect-pools/testing/GatedConnector"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Context, Effect, Exit, Fiber, Layer, Schedule, Scope } from "effect"
+import { Cause, Context, Duration, Effect, Exit, Fiber, Layer, Schedule, Scope } from "effect"
 import * as CircuitBreaker from "effect/persistence/CircuitBreaker"
 import {
   advance,
@@ -424,6 +424,43 @@ describe("ConnectionPool: many failing dials", () => {
         const failures = only(events, "OpenFailed")
         assert.deepStrictEqual(failures.map(({ retryIn }) => retryIn), [100, 200, 100])
         assert.deepStrictEqual(failures.map(({ attempt }) => attempt), [1, 2, 1])
+      }
+    ))
+
+  for (const delay of [Duration.infinity, Duration.days(1_000_000), Duration.hours(2)]) {
+    it.effect(`come an hour after the last at the latest, where the schedule says ${Duration.format(delay)}`, () =>
+      onPool(
+        { retry: Schedule.spaced(delay), acquireTimeout: "1 day", backend: { initial: { connect: "fail" } } },
+        function*({ events, gates, listen, pool }) {
+          yield* listen
+          const caller = yield* call(pool)
+          gates.set("connect", "ok")
+          yield* advance("59 minutes")
+          assert.strictEqual(gates.calls("connect"), 1)
+          yield* advance("1 minute")
+          assert.strictEqual(gates.calls("connect"), 2)
+          yield* Fiber.join(caller.fiber)
+          assert.deepStrictEqual(only(events, "OpenFailed").map(({ retryIn }) => retryIn), [3_600_000])
+        }
+      ))
+  }
+
+  it.effect("that fail together are one attempt, in the log, in events and in what callers are told", () =>
+    onPool(
+      { maxConnections: 3, retry: attempts(3, 1000), backend: { initial: { connect: "slowFail" } } },
+      function*({ events, gates, listen, logs, pool }) {
+        yield* listen
+        const callers = yield* callMany(pool, 3)
+        gates.set("connect", "fail")
+        gates.open("connect")
+        yield* settle
+        yield* advance("1 second")
+        yield* advance("1 second")
+        const said = logs.map(({ text }) => /attempt \d+/.exec(text)?.[0])
+        assert.deepStrictEqual(said, ["attempt 1", "attempt 2", "attempt 3"])
+        assert.deepStrictEqual(only(events, "OpenFailed").map(({ attempt }) => attempt), [1, 1, 1, 2, 3])
+        for (const { reason } of callers) assert.deepInclude(reason(), { _tag: "ConnectFailed", attempts: 3 })
+        assert.strictEqual((yield* pool.stats).counts.failedToOpen, 5)
       }
     ))
 

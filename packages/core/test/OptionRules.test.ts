@@ -13,6 +13,37 @@ const rules: OptionRules.Rules<OptionRules.Own<Options>> = {
   port: OptionRules.count(1, 65_535)
 }
 
+const poolOptions: ReadonlyArray<string> = Object.keys(
+  {
+    name: 1,
+    minConnections: 1,
+    maxConnections: 1,
+    acquireTimeout: 1,
+    connectTimeout: 1,
+    validateTimeout: 1,
+    resetTimeout: 1,
+    closeTimeout: 1,
+    drainTimeout: 1,
+    idleTimeout: 1,
+    maxLifetime: 1,
+    maxLifetimeJitter: 1,
+    maxUses: 1,
+    freshnessWindow: 1,
+    pendingLimit: 1,
+    connectRate: 1,
+    retry: 1,
+    breaker: 1,
+    healthCheck: 1,
+    leakTimeout: 1,
+    reclaimTimeout: 1,
+    slowAcquireTimeout: 1,
+    startup: 1,
+    startupTimeout: 1,
+    eventBuffer: 1,
+    metrics: 1
+  } satisfies Record<keyof PoolOptions, 1>
+)
+
 const refusal = (result: Result.Result<unknown, { readonly message: string }>): string =>
   Result.isFailure(result) ? result.failure.message : assert.fail("it was accepted")
 
@@ -23,6 +54,35 @@ describe("OptionRules", () => {
     assert.deepStrictEqual(own, { host: "db" })
     assert.deepStrictEqual<object>(pool, { maxConnections: 3, unknown: 1, name: "app/Db" })
     assert.strictEqual(Result.getOrThrow(OptionRules.split(rules, { name: "mine" }, "app/Db")).pool.name, "mine")
+  })
+
+  it("an option that is nearly the name of a known one is refused with that name", () => {
+    const cases = [
+      ["hosts", "host"],
+      ["HOST", "host"],
+      ["prot", "port"],
+      ["maxConections", "maxConnections"],
+      ["maxconnections", "maxConnections"],
+      ["acquireTimeouts", "acquireTimeout"]
+    ] as const
+    for (const [option, meant] of cases) {
+      const message = refusal(OptionRules.split(rules, { [option]: 1 }, "db"))
+      assert.strictEqual(message, `option ${option}: is not an option of a pool (did you mean "${meant}"?)`)
+    }
+    const unlike: object = { hostname: 1, pt: 1, max: 1, timeout: 1 }
+    assert.isTrue(Result.isSuccess(OptionRules.split(rules, unlike as Options, "db")))
+    assert.strictEqual(
+      refusal(OptionRules.check(rules, { Host: 1 } as OptionRules.Own<Options>)),
+      "option Host: is not an option (did you mean \"host\"?)"
+    )
+  })
+
+  it("no option of a pool is mistaken for a misspelt one of the backend", () => {
+    for (const option of poolOptions) {
+      const near = { [`${option}s`]: OptionRules.flag } as unknown as OptionRules.Rules<object>
+      const { pool } = Result.getOrThrow(OptionRules.split(near, { [option]: undefined }, "db"))
+      assert.containsAllKeys(pool, [option])
+    }
   })
 
   it("an option called __proto__ is left to the pool, which refuses it", () => {

@@ -126,6 +126,12 @@ const bad: ReadonlyArray<readonly [option: string, options: unknown, rule: strin
   ["name", { name: "a\nb" }, "must be a text of 1 to 200 characters without control characters, got \"a\\nb\""],
   ["name", { name: 5 }, "must be a text of 1 to 200 characters without control characters, got 5"],
   ["max", { max: 5 }, "is not an option of a pool"],
+  ["maxConnection", { maxConnection: 5 }, "is not an option of a pool (did you mean \"maxConnections\"?)"],
+  [
+    "breaker.failurerate",
+    { breaker: { failurerate: 1 } },
+    "is not an option of a pool (did you mean \"failureRate\"?)"
+  ],
   ["options", null, "must be an object, got null"],
   ["options", 5, "must be an object, got 5"],
   ["options", [], "must be an object, got an array"],

@@ -151,6 +151,14 @@ describe("a pool warns with the number and the remedy", () => {
     assert.strictEqual(status, expected.level === "critical" ? "unhealthy" : "degraded")
   })
 
+  it("of nothing else when it is closed", () => {
+    const counts = { acquiredAtOnce: 10, timedOut: 10, failedToOpen: 10, validated: 10, failedToValidate: 10 }
+    const recent = { breaker: "open", wait: { ...wait, mean: 250, p95: 500 }, overdue: 1, counts } as const
+    const { status, warnings } = assess({ state: "closed", idle: 0, total: 0, ...recent })
+    assert.deepStrictEqual(warnings.map(({ about }) => about), ["closed"])
+    assert.strictEqual(status, "unhealthy")
+  })
+
   it("of everything at once", () => {
     const health = assess({
       used: 20,

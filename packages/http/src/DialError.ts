@@ -5,6 +5,7 @@
  *
  * @since 0.1.0
  */
+import { at } from "@effect-pools/core/Describe"
 import * as SocketError from "@effect-pools/core/SocketError"
 import * as Data from "effect/Data"
 
@@ -35,7 +36,7 @@ export const fromCause = (cause: unknown, address: string): DialError => {
   const said = cause instanceof Error ? cause.message || code || "it failed" : "it failed"
   return new DialError({
     address,
-    message: `${address}: ${said}`,
+    message: at(address, said),
     code,
     isRetryable: !SocketError.isPermanent(code)
   })

@@ -75,6 +75,7 @@ describe("TLS", () => {
       })
       assert.strictEqual(error.code, "ECONNREFUSED")
       assert.strictEqual(error.address, `127.0.0.1:${port}`)
+      assert.strictEqual(error.message, `127.0.0.1:${port}: connect ECONNREFUSED`)
       assert.isTrue(error.isRetryable)
     }))
 })

@@ -5,6 +5,7 @@
  *
  * @since 0.1.0
  */
+import { at } from "@effect-pools/core/Describe"
 import * as SocketError from "@effect-pools/core/SocketError"
 import * as Data from "effect/Data"
 import type { SqlError } from "effect/sql/SqlError"
@@ -42,9 +43,12 @@ export const fromSqlError = (
   const isRetryable = error.reason._tag === "AuthenticationError"
     ? options.hasFreshCredentials
     : !(SocketError.isPermanent(code) || deadEnd.test(said ?? "") || permanent.has(code?.slice(0, 2) ?? ""))
-  const message = said === undefined ? error.message : `${error.message}: ${said}`
-  return new DialError({ address: options.address, message: `${options.address}: ${message}`, code, isRetryable })
+  const message = said === undefined ? error.message : error.message === lead ? said : `${error.message}: ${said}`
+  return new DialError({ address: options.address, message: at(options.address, message), code, isRetryable })
 }
+
+/** What the driver says of most failures: no more than whoever tells of a dial has said already. */
+const lead = "PgConnection: Failed to connect"
 
 /** Classes of SQLSTATE: no such database, wrong start-up parameter, no permission, not understood. */
 const permanent: ReadonlySet<string> = new Set(["3D", "22", "42", "0A"])

@@ -32,6 +32,12 @@ describe("DialError", () => {
   it("says where to and what was answered", () => {
     const error = dialed("53300", "sorry, too many clients already")
     assert.strictEqual(error.code, "53300")
-    assert.strictEqual(error.message, "db:5432: PgConnection: Failed to connect: sorry, too many clients already")
+    assert.strictEqual(error.message, "db:5432: sorry, too many clients already")
+    assert.strictEqual(dialed("ECONNREFUSED", "connect ECONNREFUSED db:5432").message, "db:5432: connect ECONNREFUSED")
+    const props = { cause: new Error("The server does not support TLS"), message: "PgConnection: Server refused TLS" }
+    const refused = made(new SqlError.ConnectionError(props))
+    assert.strictEqual(refused.message, `db:5432: ${props.message}: ${props.cause.message}`)
+    const silent = made(new SqlError.ConnectionError({ ...props, cause: undefined }))
+    assert.strictEqual(silent.message, `db:5432: ${props.message}`)
   })
 })

@@ -6,6 +6,7 @@
  *
  * @since 0.1.0
  */
+import { at } from "@effect-pools/core/Describe"
 import * as Data from "effect/Data"
 
 /**
@@ -161,7 +162,7 @@ export class DialFailed extends Data.TaggedError("DialFailed")<{
   readonly isRetryable: boolean
 }> {
   override get message(): string {
-    return `${this.address}: ${this.description}`
+    return at(this.address, this.description)
   }
 }
 
@@ -194,7 +195,8 @@ export class RedisError extends Data.TaggedError("RedisError")<{
   readonly reason: RedisErrorReason
 }> {
   override get message(): string {
-    return `${this.command}: ${this.reason.message}`
+    // A dial is no command, and whoever tells of one has said that it was to connect.
+    return this.reason._tag === "DialFailed" ? this.reason.message : `${this.command}: ${this.reason.message}`
   }
   /** Whether the same call may succeed later. */
   get isRetryable(): boolean {

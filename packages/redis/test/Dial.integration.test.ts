@@ -19,6 +19,7 @@ const serve = (answers: ReadonlyArray<string>) =>
           for (const _ of data.toString("latin1").matchAll(/(?:^|\n)\*\d+\r/g)) {
             const answer = left.shift()
             if (answer === "end") socket.end()
+            else if (answer === "reset") socket.resetAndDestroy()
             else if (answer !== undefined) socket.write(answer)
           }
         })
@@ -85,13 +86,22 @@ describe("a dial", () => {
       assert.isTrue((yield* dialFailure([ok, "end"])).isRetryable)
     }))
 
+  it.live("to a server that hangs up says whether it has answered anything", () =>
+    Effect.gen(function*() {
+      const hint =
+        " before the first command was answered: this may be no Redis server, or one that wants TLS (option tls)"
+      assert.strictEqual((yield* dialFailure(["end"])).description, `the server closed the connection${hint}`)
+      const reset = yield* dialFailure(["reset"])
+      assert.deepStrictEqual([reset.description, reset.code], [`read ECONNRESET${hint}`, "ECONNRESET"])
+      assert.strictEqual((yield* dialFailure([ok, "end"])).description, "the server closed the connection")
+    }))
+
   it.live("that is refused tells the address and the code", () =>
     Effect.gen(function*() {
       const port = yield* Effect.scoped(Effect.map(serve([]), ({ port }) => port))
       const error = yield* Effect.flip(Effect.scoped(connect(port)))
-      assert.isTrue(error instanceof RedisError.RedisError && error.reason._tag === "DialFailed")
-      assert.include(String(error), `127.0.0.1:${port}`)
-      assert.include(String(error), "ECONNREFUSED")
+      assert(error instanceof RedisError.RedisError && error.reason._tag === "DialFailed")
+      assert.strictEqual(error.message, `127.0.0.1:${port}: connect ECONNREFUSED`)
     }))
 
   it.live("to a server that accepts and says nothing ends at connectTimeout, and leaves no socket", () =>

@@ -7,6 +7,7 @@
  *
  * @since 0.1.0
  */
+import { at } from "@effect-pools/core/Describe"
 import * as Data from "effect/Data"
 
 /**
@@ -198,7 +199,7 @@ export class WebSocketError extends Data.TaggedError("WebSocketError")<{
   readonly reason: WebSocketErrorReason
 }> {
   override get message(): string {
-    return `${this.address}: ${this.reason.message}`
+    return at(this.address, this.reason.message)
   }
   /** Whether the same call may succeed later. */
   get isRetryable(): boolean {

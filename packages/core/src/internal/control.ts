@@ -2,7 +2,7 @@
  * What the user tells a running pool: retire this one or all, pause and resume, another limit.
  */
 import * as Effect from "effect/Effect"
-import { InvalidOption, type PoolError, PoolMisuse } from "../PoolError.ts"
+import { InvalidOption, PoolClosed, type PoolError, PoolMisuse } from "../PoolError.ts"
 import { emit } from "./events.ts"
 import type { Pooled } from "./pooled.ts"
 import { retire } from "./retire.ts"
@@ -79,6 +79,7 @@ export const setLimit = (state: PoolState, limit: number): Effect.Effect<void, P
       const rule = `must be an integer from 1 to maxConnections (${maxConnections}), got ${limit}`
       return Effect.fail(state.error(new InvalidOption({ option: "limit", rule })))
     }
+    if (state.phase !== "open") return Effect.fail(state.error(new PoolClosed({ state: state.phase })))
     state.limit = limit
     emit(state, { _tag: "LimitChanged", limit })
     // What is being opened does not count: it may fail, and is retired on arrival if it is too many.

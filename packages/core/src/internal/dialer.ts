@@ -22,8 +22,11 @@ import { steadied } from "./time.ts"
 
 type Step = (now: number, input: unknown) => Effect.Effect<[unknown, Duration.Duration], unknown>
 
+/** A schedule that says never, or grows for as long as an outage lasts, must not keep the pool from coming back. */
+const longestDelay = 3_600_000
+
 export class Dialer {
-  /** Failures in a row. */
+  /** Attempts in a row that failed. Dials that fail together are one attempt. */
   failures = 0
   /** Dials that have begun, those that wait for their turn left out. */
   underWay = 0
@@ -99,7 +102,7 @@ export class Dialer {
     const { step } = this
     const exit = yield* Effect.exit(Effect.suspend(() => step(now, cause)))
     if (Exit.isSuccess(exit)) {
-      this.lastDelay = Duration.toMillis(exit.value[1])
+      this.lastDelay = Math.min(Duration.toMillis(exit.value[1]), longestDelay)
       return this.lastDelay
     }
     this.step = undefined
@@ -108,7 +111,7 @@ export class Dialer {
   })
 
   failed(cause: unknown, at: number): void {
-    this.failures++
+    if (!this.isBlocked || this.failures === 0) this.failures++
     this.lastFailure = { cause, at }
     if (!isRetryable(cause)) this.isRoundOver = true
   }

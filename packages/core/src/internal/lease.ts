@@ -15,11 +15,24 @@ import type { PoolState } from "./state.ts"
 // A lease is typed by what it does to the queue, not by what it lends: `any` stays inside this folder.
 type AnyEffect = Effect.Effect<any, any, any>
 
+/** Under this key a balanced pool tells an upstream of a caller that was at others before. Nobody else sets it. */
+export const onward: unique symbol = Symbol("onward")
+
+/** What a caller has behind it and before it, in milliseconds. */
+interface Onward {
+  /** How long it was at other upstreams. */
+  readonly elsewhere: number
+  /** How long it may still wait, if the pool's own `acquireTimeout` is not shorter. */
+  readonly left: number
+}
+
+export type RequestOptions = LeaseOptions & { readonly [onward]?: Onward }
+
 /** What a caller asks for. */
 export interface Request {
   readonly state: PoolState
   readonly body: (lent: any) => AnyEffect
-  readonly options: LeaseOptions | undefined
+  readonly options: RequestOptions | undefined
   /** Whether it may use a connection together with others. */
   readonly isShared: boolean
 }

@@ -71,3 +71,6 @@ export const limits: Readonly<Record<PoolKind, Limits>> = {
     healthCheck: Schedule.spaced(45 * seconds)
   }
 }
+
+/** The names of all options of a pool. */
+export const optionNames: ReadonlyArray<string> = ["name", ...Object.keys(common), ...Object.keys(limits.service)]

@@ -11,6 +11,7 @@ import * as SchemaParser from "effect/SchemaParser"
 import * as OptionRules from "../OptionRules.ts"
 import type { PoolOptions } from "../PoolConfig.ts"
 import { common } from "./poolDefaults.ts"
+import { hint } from "./unknownOption.ts"
 
 /** The option that is refused and the rule it breaks. */
 export interface Refusal {
@@ -153,7 +154,7 @@ const refusalOf = (issue: SchemaIssue.Issue, path: string): Refusal => {
       return refusalOf(issue.issue, path)
     case "UnexpectedKey":
       // Its value is not shown: the pool does not know what it is, and it may be a secret.
-      return refuse("is not an option of a pool")
+      return refuse(`is not an option of a pool${hint(...placeOf(path))}`)
     case "InvalidValue":
       return refuse(String(issue.annotations?.["message"]))
     case "InvalidType":
@@ -167,6 +168,12 @@ const refusalOf = (issue: SchemaIssue.Issue, path: string): Refusal => {
     case "OneOf":
       return refuse("is not allowed")
   }
+}
+
+/** The last part of an option's path, and the options that are known there. */
+const placeOf = (path: string): readonly [option: string, known: ReadonlyArray<string>] => {
+  const [option = "", within] = path.split(".").toReversed()
+  return [option, Object.keys(within === "breaker" ? common.breaker : fields)]
 }
 
 /** A value on one line of at most 60 characters. Of objects only the kind is told: they may hold anything. */

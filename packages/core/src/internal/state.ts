@@ -32,7 +32,7 @@ export class PoolState {
   /** Wakes waiting fibers, on the scheduler the pool was made with. */
   readonly dispatcher: Scheduler.SchedulerDispatcher
   /** Starts background work that ends with the pool. */
-  readonly fork: (effect: Effect.Effect<unknown>) => void
+  readonly fork: (effect: Effect.Effect<unknown>) => Fiber.Fiber<unknown>
   /** Starts work that outlives the pool's scope, each with a limit of its own. */
   readonly forkDetached: (effect: Effect.Effect<unknown>) => Fiber.Fiber<unknown>
 
@@ -74,6 +74,8 @@ export class PoolState {
   slowLoggedAt = -Infinity
   /** Whether a fiber watches the deadline of the first waiter. */
   isWatchingDeadlines = false
+  /** Waiters with less time than those beside them, each with the fiber that watches its deadline. */
+  readonly hurried = new Map<Lease, Fiber.Fiber<unknown>>()
   drain: DrainState | undefined = undefined
   /** Lets the dispatcher look again. To be called after every change that may free or want a connection. */
   changed: () => void = () => {}
@@ -86,7 +88,7 @@ export class PoolState {
     readonly events: EventHub
     readonly dialer: Dialer
     readonly dispatcher: Scheduler.SchedulerDispatcher
-    readonly fork: (effect: Effect.Effect<unknown>) => void
+    readonly fork: (effect: Effect.Effect<unknown>) => Fiber.Fiber<unknown>
     readonly forkDetached: (effect: Effect.Effect<unknown>) => Fiber.Fiber<unknown>
   }) {
     this.config = options.config

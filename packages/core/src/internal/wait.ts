@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import { AcquireTimeout, type Holder, PoolClosed, type PoolErrorReason } from "../PoolError.ts"
 import { emit } from "./events.ts"
 import { holders, stats } from "./inspect.ts"
-import { labelOf, type Lease } from "./lease.ts"
+import { labelOf, type Lease, onward } from "./lease.ts"
 import type { PoolState } from "./state.ts"
 
 /** Puts a caller in the queue and suspends it until its outcome is known. */
@@ -18,6 +18,8 @@ export const wait = (state: PoolState, lease: Lease): Effect.Effect<any, any, an
     lease.isQueued = true
     state.waiters.push(lease)
     if (!state.isWatchingDeadlines) watchDeadlines(state)
+    const left = lease.request.options?.[onward]?.left
+    if (left !== undefined && left < state.config.acquireTimeout) hurry(state, lease, left)
     // With every connection lent there is nothing to do but wait.
     if (state.used < state.limit || state.sharing.length > 0) state.changed()
     // No clean-up here: an interrupted caller leaves the queue when it checks in what it has not got.
@@ -27,6 +29,9 @@ export const wait = (state: PoolState, lease: Lease): Effect.Effect<any, any, an
 export const dequeue = (state: PoolState, lease: Lease): void => {
   lease.isQueued = false
   state.waiters.remove(lease)
+  if (state.hurried.size === 0) return
+  state.hurried.get(lease)?.interruptUnsafe()
+  state.hurried.delete(lease)
 }
 
 /** Decides the outcome of one that has waited. Its fiber runs on the scheduler's next turn, never inside the caller of this. */
@@ -55,7 +60,7 @@ export const failWaiters = (state: PoolState, reason: (waited: number) => PoolEr
   return failed
 }
 
-/** All wait equally long, so the first in the queue is the first whose time is up, and one timer serves all. */
+/** All but the hurried wait equally long, so the first of them is the first whose time is up, and one timer serves all. */
 const watchDeadlines = (state: PoolState): void => {
   state.isWatchingDeadlines = true
   state.fork(deadlines(state))
@@ -80,17 +85,34 @@ const timeOut = (state: PoolState): void => {
   for (let lease = state.waiters.head; lease !== undefined; lease = state.waiters.head) {
     const waited = now - lease.since
     if (waited < state.config.acquireTimeout) break
-    state.counts.timedOut++
-    state.counts.wait.record(waited)
-    emit(state, { _tag: "AcquireTimedOut", label: labelOf(lease), waited })
-    dequeue(state, lease)
-    wake(state, lease, Effect.fail(state.error(explain(lease, waited))))
+    giveUp(state, lease, waited, explain)
   }
   state.changed()
 }
 
+/** A caller that was at other upstreams of a balanced pool before has less time than the pool gives. */
+const hurry = (state: PoolState, lease: Lease, left: number): void => {
+  const timeIsUp = Effect.sync(() => {
+    // First, since whoever leaves the queue ends this fiber.
+    state.hurried.delete(lease)
+    giveUp(state, lease, state.time.now() - lease.since, explainTimeout(state))
+    state.changed()
+  })
+  state.hurried.set(lease, state.fork(Effect.andThen(Effect.sleep(left), timeIsUp)))
+}
+
+const giveUp = (state: PoolState, lease: Lease, waited: number, explain: Explain): void => {
+  state.counts.timedOut++
+  state.counts.wait.record(waited)
+  emit(state, { _tag: "AcquireTimedOut", label: labelOf(lease), waited })
+  dequeue(state, lease)
+  wake(state, lease, Effect.fail(state.error(explain(lease, waited))))
+}
+
+type Explain = (lease: Lease, waited: number) => AcquireTimeout
+
 /** The numbers are read once for all whose time is up together: a thousand of them must not stall the loop. */
-const explainTimeout = (state: PoolState): (lease: Lease, waited: number) => AcquireTimeout => {
+const explainTimeout = (state: PoolState): Explain => {
   const numbers = stats(state)
   const longest: ReadonlyArray<Holder> = holders(state)
   const { failures, lastFailure } = state.dialer
@@ -102,16 +124,19 @@ const explainTimeout = (state: PoolState): (lease: Lease, waited: number) => Acq
     : state.validating > 0
     ? "validating"
     : "waiting"
-  return (lease, waited) =>
-    new AcquireTimeout({
+  return (lease, waited) => {
+    const elsewhere = lease.request.options?.[onward]?.elsewhere ?? 0
+    return new AcquireTimeout({
       option: "acquireTimeout",
       step,
-      waited,
+      waited: elsewhere + waited,
+      elsewhere,
       stats: numbers,
       lastConnectFailure,
       holders: longest,
       holdsAlready: holdsAlready(state, lease)
     })
+  }
 }
 
 const holdsAlready = (state: PoolState, lease: Lease): boolean => {

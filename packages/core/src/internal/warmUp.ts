@@ -72,6 +72,7 @@ const lateStart = (state: PoolState): PoolErrorReason => {
     option: "startupTimeout",
     step: "opening",
     waited,
+    elsewhere: 0,
     stats: stats(state),
     lastConnectFailure: undefined,
     holders: [],

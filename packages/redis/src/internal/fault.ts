@@ -93,7 +93,8 @@ export const ofDial = (
     // "ERR max number of clients reached" ends by itself.
     : answer?.description.startsWith("max number of clients") === true ||
       !(SocketError.isPermanent(code) || permanent.has(code ?? ""))
-  const said = withoutArgs(error instanceof Error ? error.message : "it failed", args, () => false)
+  const text = error instanceof Error ? error.message : "it failed"
+  const said = answer === undefined ? text : withoutArgs(text, args, () => false)
   return dialFailed(address, (said === "" ? code ?? "it failed" : said) + (hints[code ?? ""] ?? ""), code, isRetryable)
 }
 

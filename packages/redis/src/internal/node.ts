@@ -17,6 +17,9 @@ import { RequestQueue } from "./requestQueue.ts"
 import { type Address, addressText, type ConnectionSettings } from "./settings.ts"
 import { Subscriptions } from "./subscriptions.ts"
 
+const unanswered =
+  "before the first command was answered: this may be no Redis server, or one that wants TLS (option tls)"
+
 export type OnEnd = (cause: Error) => void
 
 export class Node {
@@ -62,7 +65,11 @@ export class Node {
 
   /** What ends or has ended it, as far as is known by now. */
   get cause(): Error {
-    return this.ended ?? this.failure ?? new Error("the server closed the connection")
+    if (this.ended !== undefined) return this.ended
+    const said = this.failure?.message ?? "the server closed the connection"
+    // The handshake of TLS would have been read.
+    if (this.redis.stream?.bytesRead !== 0) return this.failure ?? new Error(said)
+    return Object.assign(new Error(`${said} ${unanswered}`), this.failure)
   }
 
   /** The socket is closed: what waits for an answer gets an error. */

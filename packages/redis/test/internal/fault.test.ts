@@ -37,6 +37,13 @@ describe("the error of a command", () => {
 })
 
 describe("the error of a dial", () => {
+  it("has no argument in what the server answered, and all that the socket said", () => {
+    const said = RedisScript.failure("ERR", "no such client name: me")
+    assert.strictEqual(Fault.ofDial("a:1", said, true, ["SETNAME", "me"]).message, "a:1: ERR no such client na...: ...")
+    const ended = new Error("the server closed the connection")
+    assert.strictEqual(Fault.ofDial("a:1", ended, true, ["SETNAME", "e"]).message, `a:1: ${ended.message}`)
+  })
+
   const isRetryable = (error: unknown, hasFreshCredentials = false) =>
     Fault.ofDial("a:1", error, hasFreshCredentials).isRetryable
 

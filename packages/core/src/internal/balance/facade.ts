@@ -102,18 +102,19 @@ const warmUp = (balancer: Balancer, count: number | undefined): Effect.Effect<nu
   })
 
 const setLimit = (balancer: Balancer, limit: number): Effect.Effect<void, PoolError> =>
-  Effect.suspend(() => {
+  Effect.gen(function*() {
     const { config: { maxConnections }, upstreams } = balancer
     if (!Number.isInteger(limit) || limit < upstreams.length || limit > maxConnections) {
       const rule = `must be an integer from ${upstreams.length} (one for each upstream) to maxConnections ` +
         `(${maxConnections}), got ${limit}`
-      return invalid(balancer, "limit", rule)
+      return yield* invalid(balancer, "limit", rule)
     }
     const limits = apportion(
       limit,
       upstreams.map(({ pool, weight }) => ({ weight, least: 1, most: pool.config.maxConnections }))
     )
-    return Effect.asVoid(onEach(balancer, (pool, index) => pool.setLimit(limits[index]!)))
+    const exits = yield* onEach(balancer, (pool, index) => Effect.exit(pool.setLimit(limits[index]!)))
+    if (!exits.some(Exit.isSuccess)) return yield* exits.at(-1)!
   })
 
 const invalid = ({ config }: Balancer, option: string, rule: string): Effect.Effect<never, PoolError> =>

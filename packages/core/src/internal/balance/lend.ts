@@ -10,6 +10,7 @@ import type { Outcome } from "../../BalancedPool.ts"
 import type { LeaseOptions } from "../../ConnectionPool.ts"
 import { PoolError, type PoolErrorReason } from "../../PoolError.ts"
 import { attempt, Threw } from "../attempt.ts"
+import { onward, type RequestOptions } from "../lease.ts"
 import type { Balancer } from "./balancer.ts"
 import { choose } from "./choose.ts"
 import type { Upstream } from "./upstream.ts"
@@ -30,6 +31,11 @@ class Trip {
   tried: ReadonlyArray<Upstream> = none
   /** Whether the caller has its connection: from here on there is no other upstream for it. */
   isStarted = false
+  readonly options: RequestOptions | undefined
+
+  constructor(options: RequestOptions | undefined) {
+    this.options = options
+  }
 
   /** Goes to an upstream that was not tried yet, of which there is one. */
   begin(balancer: Balancer): Upstream {
@@ -38,6 +44,19 @@ class Trip {
     const upstream = this.upstream = choose(balancer, this.tried, this.since)!
     upstream.inFlight++
     return upstream
+  }
+
+  /** How long the caller may be on its way: another balanced pool, of which this is an upstream, may give it less. */
+  limit({ config }: Balancer): number {
+    return Math.min(config.acquireTimeout, this.options?.[onward]?.left ?? Infinity)
+  }
+
+  /** What the next upstream is told of the lease: how long it was with the others. */
+  optionsAt(balancer: Balancer): RequestOptions | undefined {
+    if (this.tried.length === 0) return this.options
+    const waited = this.since - this.askedAt
+    const elsewhere = waited + (this.options?.[onward]?.elsewhere ?? 0)
+    return { ...this.options, [onward]: { elsewhere, left: this.limit(balancer) - waited } }
   }
 }
 
@@ -49,13 +68,15 @@ export const lend = (
   isShared: boolean
 ): AnyEffect =>
   Effect.suspend(() => {
-    const trip = new Trip()
+    const trip = new Trip(options)
     const body = (connection: any): AnyEffect => {
       trip.isStarted = true
       return f(connection)
     }
-    const go = ({ pool }: Upstream): AnyEffect =>
-      isShared ? pool.withShared(body, options) : pool.withConnection(body, options)
+    const go = ({ pool }: Upstream): AnyEffect => {
+      const options = trip.optionsAt(balancer)
+      return isShared ? pool.withShared(body, options) : pool.withConnection(body, options)
+    }
     return travel(balancer, trip, go, (exit) => end(balancer, trip, exit))
   })
 
@@ -63,9 +84,10 @@ export const lend = (
 export const lendScoped = (balancer: Balancer, options: LeaseOptions | undefined): AnyEffect =>
   Effect.uninterruptibleMask((restore) =>
     Effect.withFiber((fiber) => {
-      const trip = new Trip()
+      const trip = new Trip(options)
       const scope = Context.getUnsafe(fiber.context, Scope.Scope)
-      return travel(balancer, trip, ({ pool }) => restore(pool.getWith(options)), (exit) => {
+      const go = ({ pool }: Upstream): AnyEffect => restore(pool.getWith(trip.optionsAt(balancer)))
+      return travel(balancer, trip, go, (exit) => {
         if (Exit.isFailure(exit)) return end(balancer, trip, exit)
         trip.isStarted = true
         return Scope.addFinalizerExit(scope, (exit) => Effect.sync(() => end(balancer, trip, exit)))
@@ -93,7 +115,7 @@ const hasNext = (balancer: Balancer, trip: Trip, cause: Cause.Cause<unknown>): b
   const reason = trip.isStarted ? undefined : reasonOf(cause)
   if (reason === undefined || !isLocal(reason)) return false
   const waited = balancer.time.now() - trip.askedAt
-  return waited < balancer.config.acquireTimeout && trip.tried.length < balancer.upstreams.length
+  return waited < trip.limit(balancer) && trip.tried.length < balancer.upstreams.length
 }
 
 /** Why an upstream's pool gave no connection, if nothing else is the matter. */
@@ -151,9 +173,9 @@ const refused = (
     case "BreakerOpen":
       return balancer.failing(upstream, now)
     case "AcquireTimeout": {
-      // Nothing was open in all that time: its dials hang.
+      // Nothing was open in all that time: its dials hang. A caller that came late has not waited long enough to know.
       const { checking, idle, used } = reason.stats
-      if (idle + used + checking === 0) balancer.failing(upstream, now)
+      if (idle + used + checking === 0 && reason.elsewhere === 0) balancer.failing(upstream, now)
       return
     }
     case "PoolPaused":

@@ -7,6 +7,7 @@ import * as Result from "effect/Result"
 import type { Classify, Options, OutlierEjection, Upstream } from "../../BalancedPool.ts"
 import { callable, count, millisOf, object, refuse, type Rule, type Rules } from "../../OptionRules.ts"
 import type { InvalidOption } from "../../PoolError.ts"
+import { hint } from "../unknownOption.ts"
 import type { Rules as EjectionRules } from "./outlier.ts"
 import { type Choose, strategies } from "./strategies.ts"
 
@@ -147,7 +148,9 @@ const checkRules = (
 ): Result.Result<void, InvalidOption> => {
   for (const [option, value] of Object.entries(options)) {
     const rule = Object.hasOwn(rules, option) ? rules[option] : undefined
-    if (rule === undefined) return refuse(`${path}${option}`, "is not an option of a balanced pool")
+    if (rule === undefined) {
+      return refuse(`${path}${option}`, `is not an option of a balanced pool${hint(option, Object.keys(rules))}`)
+    }
     if (value !== undefined && !rule.is(value)) {
       return refuse(`${path}${option}`, `must be ${rule.expects}, got ${show(value)}`)
     }
