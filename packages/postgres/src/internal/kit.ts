@@ -110,8 +110,10 @@ const spanAttributesOf = (settings: ConnectionSettings): ReadonlyArray<readonly 
 // The server answers ROLLBACK to the COMMIT of a transaction that an error has aborted before.
 const commit = (connection: Connection): Effect.Effect<void, SqlError> =>
   Effect.suspend(() => {
-    const abortedBy = connection instanceof Lease ? connection.session.wire.abortedBy : undefined
-    return Effect.flatMap(connection.executeRaw("COMMIT", []), (result) =>
+    const session = connection instanceof Lease ? connection.session : undefined
+    const abortedBy = session?.wire.abortedBy
+    const committed = connection.executeRaw("COMMIT", [])
+    return Effect.flatMap(session === undefined ? committed : session.conclude(committed), (result) =>
       (result as { readonly command?: unknown }).command === "ROLLBACK"
         ? Effect.fail(new SqlError({ reason: abortedReason(abortedBy) }))
         : Effect.void)

@@ -10,7 +10,7 @@ import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Queue from "effect/Queue"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import type { Connection } from "effect/sql/SqlConnection"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Stream from "effect/Stream"
@@ -112,7 +112,7 @@ export class Lease implements Connection {
     // A dead session has rolled back already, and an end that fails would be a defect in place of the error that the
     // caller is owed. Where a savepoint can't be released any more, what follows in its transaction fails.
     return text.startsWith("ROLLBACK") || text.startsWith("RELEASE SAVEPOINT")
-      ? Effect.catchIf(rows, () => this.session.isDead, () => Effect.succeed([]))
+      ? Effect.catchIf(this.session.conclude(rows), () => this.session.isDead, () => Effect.succeed([]))
       : rows
   }
 
@@ -156,7 +156,12 @@ export class Lease implements Connection {
       this.hold(() => void this.session.listeners++),
       () => Effect.sync(() => this.session.listeners--)
     )
-    return Effect.flatMap(count, () => this.session.pg.listen(channel))
+    // Its end tells the server, and waits for the answer.
+    const scope = Effect.acquireRelease(
+      Scope.make(),
+      (scope, exit) => this.session.conclude(Scope.close(scope, exit))
+    )
+    return Effect.andThen(count, Effect.flatMap(scope, (scope) => Scope.provide(this.session.pg.listen(channel), scope)))
   }
 }
 
