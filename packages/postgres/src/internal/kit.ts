@@ -12,7 +12,7 @@ import type * as Reactivity from "effect/reactivity/Reactivity"
 import type * as Scope from "effect/Scope"
 import * as SqlClient from "effect/sql/SqlClient"
 import type { Acquirer, Connection } from "effect/sql/SqlConnection"
-import { SerializationError, SqlError, type SqlErrorReason, UnknownError } from "effect/sql/SqlError"
+import { DeadlockError, SerializationError, SqlError, type SqlErrorReason, UnknownError } from "effect/sql/SqlError"
 import * as Statement from "effect/sql/Statement"
 import * as Compiler from "./compiler.ts"
 import { Lease } from "./lease.ts"
@@ -125,5 +125,12 @@ const abortedReason = (
   const cause = Object.assign(new Error(by?.message ?? "an earlier statement failed"), { code: by?.code })
   const message = `COMMIT rolled back, since an earlier statement had failed: ${cause.message}`
   const props = { cause, message, operation: "commit" }
-  return by?.code === "40001" ? new SerializationError(props) : new UnknownError(props)
+  switch (by?.code) {
+    case "40001":
+      return new SerializationError(props)
+    case "40P01":
+      return new DeadlockError(props)
+    default:
+      return new UnknownError(props)
+  }
 }

@@ -30,13 +30,20 @@ export interface Terms {
   readonly clientOf: (lease: Lease) => PostgresConnection
 }
 
+/** How a transaction was begun. */
+export interface Begun {
+  readonly isolation: string
+  readonly isReadOnly: boolean
+  readonly isDeferrable: boolean
+}
+
 export class Lease implements Connection {
   readonly session: Session
   isActive = true
   /** Whether others may have a lease of the same session. Then it is for one statement that leaves nothing behind. */
   isShared = false
-  /** How the open transaction was begun, if by `transaction`. */
-  transaction: { readonly isolation: string; readonly isReadOnly: boolean } | undefined = undefined
+  /** The open transaction, if it was begun by `transaction`. */
+  transaction: Begun | undefined = undefined
   private readonly terms: Terms
   private client: PostgresConnection | undefined = undefined
 
