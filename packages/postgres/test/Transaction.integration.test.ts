@@ -210,7 +210,9 @@ layer(EmbeddedPostgres.layer({ settings: { deadlock_timeout: "50ms" } }), {
         assert.include(error.message, "division by zero")
         assert.deepStrictEqual(yield* ids("t6"), [])
         for (const [code, tag] of [["40001", "SerializationError"], ["40P01", "DeadlockError"]] as const) {
-          const lost = Db.query((sql) => sql.unsafe(`DO $$ BEGIN RAISE EXCEPTION 'lost' USING ERRCODE = '${code}'; END $$`))
+          const lost = Db.query((sql) =>
+            sql.unsafe(`DO $$ BEGIN RAISE EXCEPTION 'lost' USING ERRCODE = '${code}'; END $$`)
+          )
           const error = yield* Effect.flip(Db.transaction(Effect.ignore(lost)))
           assert.strictEqual(error.reason._tag, tag)
         }

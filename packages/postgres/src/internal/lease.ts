@@ -168,7 +168,10 @@ export class Lease implements Connection {
       Scope.make(),
       (scope, exit) => this.session.conclude(Scope.close(scope, exit))
     )
-    return Effect.andThen(count, Effect.flatMap(scope, (scope) => Scope.provide(this.session.pg.listen(channel), scope)))
+    return Effect.andThen(
+      count,
+      Effect.flatMap(scope, (scope) => Scope.provide(this.session.pg.listen(channel), scope))
+    )
   }
 }
 
