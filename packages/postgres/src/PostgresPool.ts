@@ -120,7 +120,8 @@ export interface PostgresPoolClass<in out Self, in out Id extends string>
   /**
    * Streams from a connection that is held until the stream ends:
    * ``PrimaryDb.stream((sql) => sql`SELECT * FROM events`.stream)``. While it runs, another statement on the same
-   * connection waits for its end.
+   * connection waits for its end. One that is left before its end is stopped on the server, which inside a transaction
+   * makes the whole transaction fail: let the statement have a `LIMIT` there.
    */
   readonly stream: <A, E, R>(
     f: (sql: PostgresConnection) => Stream.Stream<A, E, R>
@@ -147,6 +148,7 @@ export interface PostgresPoolClass<in out Self, in out Id extends string>
    *
    * All listeners of the pool share one connection, held as long as there is any. If it is lost the stream fails: what
    * was sent meanwhile is lost too, so look at the tables before listening again. The stream ends when the pool drains.
+   * What a slow reader has not taken yet is kept in memory, without a limit.
    */
   readonly listen: (channel: string) => Stream.Stream<Notification, SqlError | PoolError, Self>
   /** Sends a notification; inside a transaction, when it commits. */

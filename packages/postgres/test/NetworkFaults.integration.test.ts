@@ -123,6 +123,53 @@ layer(EmbeddedPostgres.layer(), { excludeTestServices: true, timeout: "2 minutes
         yield* server.terminateBackends()
       })))
 
+  const ends: ReadonlyArray<
+    readonly [what: string, body: (silence: Effect.Effect<void>) => Effect.Effect<void, unknown, Db>]
+  > = [
+    ["a ROLLBACK", (silence) => Effect.andThen(silence, Effect.never)],
+    ["a COMMIT", (silence) => silence],
+    ["the end of a nested transaction", (silence) => Db.transaction(silence)]
+  ]
+  for (const [what, body] of ends) {
+    it.effect(
+      `swallows ${what} does not hold up who was told to leave`,
+      () =>
+        withProxy(single, (proxy) =>
+          Effect.gen(function*() {
+            yield* works
+            const transaction = Db.transaction(Effect.andThen(Db.query`SELECT 1`, body(proxy.blackhole(true))))
+            const [took, error] = yield* timed(Effect.flip(Effect.timeout(transaction, "500 millis")))
+            assert.strictEqual((error as { readonly _tag: string })._tag, "TimeoutError")
+            assert.isBelow(took, 20_000)
+            yield* proxy.blackhole(false)
+            yield* works
+            assert.strictEqual((yield* Db.stats).counts.retired.broken, 1)
+            const server = yield* EmbeddedPostgres.EmbeddedPostgres
+            yield* server.terminateBackends()
+          })),
+      60_000
+    )
+  }
+
+  it.effect(
+    "swallows an UNLISTEN does not hold up who was told to leave",
+    () =>
+      withProxy(single, (proxy) =>
+        Effect.gen(function*() {
+          const listener = yield* Effect.forkChild(Stream.runDrain(Db.listen("a")))
+          const server = yield* EmbeddedPostgres.EmbeddedPostgres
+          const last = "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'LISTEN%'"
+          yield* eventually("it listens", Effect.map(server.query(last), (rows) => rows.length === 1))
+          yield* proxy.blackhole(true)
+          const [took] = yield* timed(Fiber.interrupt(listener))
+          assert.isBelow(took, 20_000)
+          yield* proxy.blackhole(false)
+          yield* works
+          yield* server.terminateBackends()
+        })),
+    60_000
+  )
+
   it.effect("swallows a statement without a limit ends it by reclaimTimeout", () =>
     withProxy({ ...single, leakTimeout: "500 millis", reclaimTimeout: "1 second" }, (proxy) =>
       Effect.gen(function*() {

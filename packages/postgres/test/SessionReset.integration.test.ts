@@ -36,6 +36,11 @@ const leftovers: ReadonlyArray<{
     look: (sql) => sql`SELECT coalesce(nullif(current_setting('app.tenant', true), ''), 'none')`.values
   },
   {
+    what: "a setting by an UPDATE",
+    leave: (sql) => sql`UPDATE pg_settings SET setting = '1234' WHERE name = 'work_mem'`,
+    look: (sql) => sql`SHOW work_mem`.values
+  },
+  {
     what: "a setting by a DO block",
     leave: (sql) => sql`DO $$ BEGIN PERFORM set_config('work_mem', '1234kB', false); END $$`,
     look: (sql) => sql`SHOW work_mem`.values

@@ -124,6 +124,13 @@ layer(EmbeddedPostgres.layer({ settings: { deadlock_timeout: "50ms" } }), {
         assert.isTrue(isMisuse(yield* nested({ isolation: "serializable" })))
         assert.isTrue(isMisuse(yield* nested({ readOnly: true })))
         assert.isTrue(Exit.isSuccess(yield* nested({ isolation: "read committed" })))
+        const inside = (deferrable: boolean) => {
+          const options = { isolation: "serializable", readOnly: true } as const
+          const inner = Db.transaction(Effect.void, { ...options, deferrable: true })
+          return Effect.exit(Db.transaction(inner, { ...options, deferrable }))
+        }
+        assert.isTrue(isMisuse(yield* inside(false)))
+        assert.isTrue(Exit.isSuccess(yield* inside(true)))
         assert.isTrue(Exit.isSuccess(yield* nested({ isolation: "repeatable read", readOnly: false })))
       })
     ))
@@ -202,6 +209,13 @@ layer(EmbeddedPostgres.layer({ settings: { deadlock_timeout: "50ms" } }), {
         ))
         assert.include(error.message, "division by zero")
         assert.deepStrictEqual(yield* ids("t6"), [])
+        for (const [code, tag] of [["40001", "SerializationError"], ["40P01", "DeadlockError"]] as const) {
+          const lost = Db.query((sql) =>
+            sql.unsafe(`DO $$ BEGIN RAISE EXCEPTION 'lost' USING ERRCODE = '${code}'; END $$`)
+          )
+          const error = yield* Effect.flip(Db.transaction(Effect.ignore(lost)))
+          assert.strictEqual(error.reason._tag, tag)
+        }
       })
     ))
 

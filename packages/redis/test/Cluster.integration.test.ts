@@ -140,6 +140,28 @@ describe("cluster", () => {
         assert.isBelow((yield* errorsOf(from, "MOVED")) - before, 500)
       }).pipe(Effect.scoped, Effect.provide(cache())))
 
+    it.effect("a scan finds every key though the order of the nodes changes meanwhile", () =>
+      Effect.gen(function*() {
+        const first = "first:3303" // in slot 0
+        const { cluster, slot, to } = yield* ends(first)
+        const keys = range(1000).map((i) => `steady:${i}`)
+        yield* Effect.forEach(keys, (key) => Cache.set(key, "value"), { concurrency: 64 })
+        const found = new Set<string>()
+        let hasMoved = false
+        const move = Effect.gen(function*() {
+          hasMoved = true
+          yield* cluster.beginMove(slot, to)
+          yield* cluster.finishMove(slot, to)
+          // The first hears of it, and when the second is answered all is known.
+          yield* Effect.andThen(Cache.get(first), Cache.get(first))
+        })
+        yield* Stream.runForEachArray(Cache.scan({ match: "steady:*" }), (page) => {
+          for (const key of page) found.add(key)
+          return hasMoved ? Effect.void : move
+        })
+        assert.deepStrictEqual(Array.from(found).toSorted(), keys.toSorted())
+      }).pipe(Effect.provide(cache({ maxConnections: 1 }))))
+
     it.effect("nodes that send a command in circles are told from maxRedirections on", () =>
       Effect.gen(function*() {
         const { cluster, from, slot, to } = yield* ends("{circle}")

@@ -11,7 +11,7 @@
 export type Dirt = number
 
 export const none: Dirt = 0
-/** `SET`, `set_config`. */
+/** `SET`, `set_config`, `UPDATE pg_settings`. */
 export const settings: Dirt = 1
 /** `SET ROLE`, `SET SESSION AUTHORIZATION`: `RESET ALL` leaves them. */
 export const identity: Dirt = 2
@@ -55,15 +55,16 @@ export const ofTag = (tag: string, text: string | undefined): Dirt => {
 }
 
 const localSet = /^\s*SET\s+(?:LOCAL|TRANSACTION)\b/i
-const identitySet = /\b(?:ROLE|AUTHORIZATION)\b/i
+// As `session_authorization` too.
+const identitySet = /\bROLE\b|AUTHORIZATION\b/i
 
 // `SET LOCAL` ends with its transaction, and the server says `SET` to it as well.
 const ofSet = (text: string): Dirt =>
   localSet.test(text) ? none : identitySet.test(text) ? settings | identity : settings
 
-const suspicious = /set_config|advisory_lock|temp/i
+const suspicious = /set_config|pg_settings|advisory_lock|temp/i
 const localConfig = /set_config\s*\([^()]*,\s*(?:true|'t(?:rue)?'|'on')\s*\)/gi
-const config = /set_config/i
+const config = /set_config|\bUPDATE\b[^]*\bpg_settings\b/i
 const lock = /pg_(?:try_)?advisory_lock/i
 const temp =
   /\b(?:CREATE|INTO)\s+(?:OR\s+REPLACE\s+)?(?:LOCAL\s+|GLOBAL\s+)?(?:RECURSIVE\s+)?TEMP(?:ORARY)?\b|\bpg_temp\b/i

@@ -12,7 +12,7 @@ import type * as Reactivity from "effect/reactivity/Reactivity"
 import type * as Scope from "effect/Scope"
 import * as SqlClient from "effect/sql/SqlClient"
 import type { Acquirer, Connection } from "effect/sql/SqlConnection"
-import { SerializationError, SqlError, type SqlErrorReason, UnknownError } from "effect/sql/SqlError"
+import { DeadlockError, SerializationError, SqlError, type SqlErrorReason, UnknownError } from "effect/sql/SqlError"
 import * as Statement from "effect/sql/Statement"
 import * as Compiler from "./compiler.ts"
 import { Lease } from "./lease.ts"
@@ -110,8 +110,10 @@ const spanAttributesOf = (settings: ConnectionSettings): ReadonlyArray<readonly 
 // The server answers ROLLBACK to the COMMIT of a transaction that an error has aborted before.
 const commit = (connection: Connection): Effect.Effect<void, SqlError> =>
   Effect.suspend(() => {
-    const abortedBy = connection instanceof Lease ? connection.session.wire.abortedBy : undefined
-    return Effect.flatMap(connection.executeRaw("COMMIT", []), (result) =>
+    const session = connection instanceof Lease ? connection.session : undefined
+    const abortedBy = session?.wire.abortedBy
+    const committed = connection.executeRaw("COMMIT", [])
+    return Effect.flatMap(session === undefined ? committed : session.conclude(committed), (result) =>
       (result as { readonly command?: unknown }).command === "ROLLBACK"
         ? Effect.fail(new SqlError({ reason: abortedReason(abortedBy) }))
         : Effect.void)
@@ -123,5 +125,12 @@ const abortedReason = (
   const cause = Object.assign(new Error(by?.message ?? "an earlier statement failed"), { code: by?.code })
   const message = `COMMIT rolled back, since an earlier statement had failed: ${cause.message}`
   const props = { cause, message, operation: "commit" }
-  return by?.code === "40001" ? new SerializationError(props) : new UnknownError(props)
+  switch (by?.code) {
+    case "40001":
+      return new SerializationError(props)
+    case "40P01":
+      return new DeadlockError(props)
+    default:
+      return new UnknownError(props)
+  }
 }

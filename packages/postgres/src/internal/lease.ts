@@ -10,7 +10,7 @@ import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Queue from "effect/Queue"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import type { Connection } from "effect/sql/SqlConnection"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Stream from "effect/Stream"
@@ -30,13 +30,20 @@ export interface Terms {
   readonly clientOf: (lease: Lease) => PostgresConnection
 }
 
+/** How a transaction was begun. */
+export interface Begun {
+  readonly isolation: string
+  readonly isReadOnly: boolean
+  readonly isDeferrable: boolean
+}
+
 export class Lease implements Connection {
   readonly session: Session
   isActive = true
   /** Whether others may have a lease of the same session. Then it is for one statement that leaves nothing behind. */
   isShared = false
-  /** How the open transaction was begun, if by `transaction`. */
-  transaction: { readonly isolation: string; readonly isReadOnly: boolean } | undefined = undefined
+  /** The open transaction, if it was begun by `transaction`. */
+  transaction: Begun | undefined = undefined
   private readonly terms: Terms
   private client: PostgresConnection | undefined = undefined
 
@@ -116,7 +123,7 @@ export class Lease implements Connection {
     // A dead session has rolled back already, and an end that fails would be a defect in place of the error that the
     // caller is owed. Where a savepoint can't be released any more, what follows in its transaction fails.
     return text.startsWith("ROLLBACK") || text.startsWith("RELEASE SAVEPOINT")
-      ? Effect.catchIf(rows, () => this.session.isDead, () => Effect.succeed([]))
+      ? Effect.catchIf(this.session.conclude(rows), () => this.session.isDead, () => Effect.succeed([]))
       : rows
   }
 
@@ -160,7 +167,15 @@ export class Lease implements Connection {
       this.hold(() => void this.session.listeners++),
       () => Effect.sync(() => this.session.listeners--)
     )
-    return Effect.flatMap(count, () => this.session.pg.listen(channel))
+    // Its end tells the server, and waits for the answer.
+    const scope = Effect.acquireRelease(
+      Scope.make(),
+      (scope, exit) => this.session.conclude(Scope.close(scope, exit))
+    )
+    return Effect.andThen(
+      count,
+      Effect.flatMap(scope, (scope) => Scope.provide(this.session.pg.listen(channel), scope))
+    )
   }
 }
 

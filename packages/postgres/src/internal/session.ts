@@ -43,11 +43,13 @@ export class Session {
   private readonly isObserved: boolean
   private readonly deadError: () => unknown
   private readonly cancel: Effect.Effect<void>
+  private readonly hangUp: () => void
   private pinned: { readonly pg: PgConnection; readonly scope: Scope.Closeable } | undefined = undefined
 
   constructor(own: PgConnection, internals: PgInternals, options: SessionOptions) {
     this.own = own
     this.cancel = internals.cancel ?? own.interrupt
+    this.hangUp = () => void internals.socket?.destroy()
     this.options = options
     this.deadError = internals.deadError ?? (() => undefined)
     this.isObserved = internals.observe !== undefined
@@ -130,6 +132,21 @@ export class Session {
     return state.because === "role" ? this.expectsWrites : severity === undefined
   }
 
+  /**
+   * Runs what ends a transaction or a listener. It can't be interrupted, so that the end is known: but once somebody wants
+   * to leave, a server that answers no more has `concludeLimit`. Then the session is given up, and with it what was open.
+   */
+  conclude<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+    return Effect.uninterruptible(Effect.gen({ self: this }, function*() {
+      const fiber = yield* Effect.forkDetach(effect, { startImmediately: true, uninterruptible: true })
+      const waited = yield* Effect.exit(Effect.interruptible(Fiber.await(fiber)))
+      if (Exit.isSuccess(waited)) return yield* waited.value
+      const ended = yield* Effect.timeoutOption(Effect.interruptible(Fiber.await(fiber)), concludeLimit)
+      if (ended._tag === "None") this.hangUp()
+      return yield* Fiber.join(fiber)
+    }))
+  }
+
   /** What must be done before the next lease; `undefined` if nothing. */
   reset(): Effect.Effect<void, unknown> | undefined {
     this.isReadOnly = false
@@ -193,6 +210,9 @@ export class Session {
     )
   })
 }
+
+/** As long as the driver waits for the server to confirm a cancellation. */
+const concludeLimit = "5 seconds"
 
 /** The server or the network ended the session. */
 export class SessionEnded extends Data.TaggedError("SessionEnded")<{ readonly message: string }> {}

@@ -58,7 +58,11 @@ const begun = <A, E, R>(
   })
 
 const declare = (lease: Lease, options: TransactionOptions): Lease => {
-  lease.transaction = { isolation: options.isolation ?? "read committed", isReadOnly: options.readOnly === true }
+  lease.transaction = {
+    isolation: options.isolation ?? "read committed",
+    isReadOnly: options.readOnly === true,
+    isDeferrable: options.deferrable === true
+  }
   lease.session.isReadOnly = options.readOnly === true
   return lease
 }
@@ -78,6 +82,9 @@ const brokenRule = (options: TransactionOptions, outer: Lease | undefined): stri
   }
   if (options.readOnly === true && open?.isReadOnly !== true) {
     return "a nested transaction can't be readOnly: the outermost one decides"
+  }
+  if (options.deferrable === true && open?.isDeferrable !== true) {
+    return "a nested transaction can't be deferrable: the outermost one decides"
   }
   return undefined
 }

@@ -41,8 +41,8 @@ export class Cluster implements Carrier {
     if (seedAddress !== undefined) this.places.set(addressText(seedAddress), parts.seed)
   }
 
-  primaries(): number {
-    return Math.max(1, this.parts.map.primaries.length)
+  primaries(): ReadonlyArray<Address> {
+    return this.parts.map.primaries
   }
 
   send(request: Request): void {
@@ -52,11 +52,8 @@ export class Cluster implements Carrier {
     else this.sendAt(owner, request)
   }
 
-  sendTo(request: Request, primary: number): void {
-    const { primaries } = this.parts.map
-    const address = primaries[Math.min(primary, primaries.length - 1)]
-    if (address === undefined) this.sendOn(this.parts.seed, request)
-    else this.sendAt(address, request)
+  sendTo(request: Request, primary: Address): void {
+    this.sendAt(primary, request)
   }
 
   /** All go where the first key belongs: the server refuses what belongs elsewhere. */

@@ -20,7 +20,7 @@ export class ClusterMap {
     return this.owners[slot]
   }
 
-  /** Each primary once, in the order of its first slot. */
+  /** Each primary once, in whatever order the server named them. */
   get primaries(): ReadonlyArray<Address> {
     return this.list
   }
@@ -42,7 +42,8 @@ export class ClusterMap {
       primaries.set(textOf(id), address)
       for (let slot = Number(first); slot <= Number(last); slot++) this.owners[slot] = address
     }
-    this.list = found
+    // A server that has left its cluster knows of nobody, which is no news about those who have not.
+    if (found.length > 0) this.list = found
     return primaries
   }
 }

@@ -139,7 +139,7 @@ const attempt = Effect.fnUntraced(function*(settings: ConnectionSettings, addres
 const carrierOf = (node: Node.Node): Carrier => ({
   send: (request) => node.send(request),
   sendTo: (request) => node.send(request),
-  primaries: () => 1,
+  primaries: () => [],
   sendTogether: (requests) => {
     for (const request of requests) node.send(request)
   },

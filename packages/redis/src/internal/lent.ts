@@ -16,6 +16,7 @@ import * as Scan from "./scan.ts"
 import * as Script from "./script.ts"
 import * as Send from "./send.ts"
 import type { Session } from "./session.ts"
+import type { Address } from "./settings.ts"
 import * as Transaction from "./transaction.ts"
 
 type AnyCommand = Command<unknown>
@@ -81,12 +82,16 @@ export class Lease {
     return Scan.within(this, "ZSCAN", Scan.scored, key, options)
   }
 
-  /** Runs a command on one of the servers that hold the data between them, and tells how many they are. */
-  runAt<A>(command: Command<A>, primary: number | undefined): Effect.Effect<Scan.Step<A>, RedisError> {
-    return Effect.map(
-      Send.one(this.session, () => this.accept(command), primary),
-      (value) => ({ value, primaries: this.session.carrier.primaries() })
-    )
+  /** Runs a command on one of the servers that hold the data between them, and tells which they are. */
+  runAt<A>(command: Command<A>, primary: Address | undefined): Effect.Effect<Scan.Step<A>, RedisError> {
+    return Effect.suspend(() => {
+      const { carrier } = this.session
+      const at = primary ?? carrier.primaries()[0]
+      return Effect.map(
+        Send.one(this.session, () => this.accept(command), at),
+        (value) => ({ value, at, primaries: carrier.primaries() })
+      )
+    })
   }
 
   private acceptAll(list: CommandList<ReadonlyArray<AnyCommand>>): ReadonlyArray<AnyCommand> {

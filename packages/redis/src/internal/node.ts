@@ -104,8 +104,13 @@ export const open = (
       redis.on("error", (error: Error) => {
         node.failure ??= error
       })
-      redis.once("connect", () => Reader.attach(node, settings.maxReplySize))
-      redis.on("close", () => node.end(onEnd))
+      const end = () => node.end(onEnd)
+      redis.once("connect", () => {
+        Reader.attach(node, settings.maxReplySize)
+        // It takes nothing more, and is closed only when what was written has left: nobody should be lent it meanwhile.
+        redis.stream.once("end", end)
+      })
+      redis.on("close", end)
       yield* Effect.addFinalizer(() => closed(node))
       yield* restore(connected(node))
       return node

@@ -6,46 +6,41 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { type Arg, type Command, type Decoder, float, list, make, pair, pairs, text } from "../RedisCommand.ts"
 import { onlyKnown } from "./commands/args.ts"
+import { type Address, addressText } from "./settings.ts"
 import type { ScanOptions } from "../RedisConnector.ts"
 
-/** What one command gave, and how many primaries there are to be asked. */
+/** What one command gave, which primary gave it, and all that there are now. Where there is but one server, none is named. */
 export interface Step<A> {
   readonly value: A
-  readonly primaries: number
+  readonly at: Address | undefined
+  readonly primaries: ReadonlyArray<Address>
 }
 
 /** Whoever runs the steps: a lease, or a pool that takes a connection for each. */
 export interface Stepper<E, R> {
-  readonly runAt: <A>(command: Command<A>, primary: number | undefined) => Effect.Effect<Step<A>, E, R>
+  readonly run: <A>(command: Command<A>) => Effect.Effect<A, E, R>
+  /** At that primary, or at the first. */
+  readonly runAt: <A>(command: Command<A>, primary: Address | undefined) => Effect.Effect<Step<A>, E, R>
 }
 
 interface Place {
-  readonly primary: number
+  readonly primary: Address | undefined
+  /** It means something to the server that gave it, and to no other. */
   readonly cursor: string
+  /** The primaries that are done. Their order and number may change meanwhile. */
+  readonly done: ReadonlyArray<string>
 }
 
-const start: Place = { primary: 0, cursor: "0" }
+const start: Place = { primary: undefined, cursor: "0", done: [] }
 
-const steps = <A, E, R>(
-  stepper: Stepper<E, R>,
-  command: (cursor: string) => Command<readonly [string, ReadonlyArray<A>]>,
-  isSpread: boolean
-): Stream.Stream<A, E, R> =>
-  Stream.paginate(
-    start,
-    ({ cursor, primary }) =>
-      Effect.map(
-        stepper.runAt(command(cursor), isSpread ? primary : undefined),
-        ({ primaries, value: [next, page] }) => {
-          const place = next !== "0"
-            ? Option.some({ primary, cursor: next })
-            : isSpread && primary + 1 < primaries
-            ? Option.some({ primary: primary + 1, cursor: "0" })
-            : Option.none()
-          return [page, place] as const
-        }
-      )
-  )
+type Page<A> = readonly [cursor: string, page: ReadonlyArray<A>]
+
+const next = ({ done }: Place, { at, primaries, value: [cursor] }: Step<Page<unknown>>): Option.Option<Place> => {
+  if (cursor !== "0") return Option.some({ primary: at, cursor, done })
+  const doneNow = at === undefined ? done : [...done, addressText(at)]
+  const primary = primaries.find((address) => !doneNow.includes(addressText(address)))
+  return primary === undefined ? Option.none() : Option.some({ primary, cursor: "0", done: doneNow })
+}
 
 const args = (options: ScanOptions = {}): ReadonlyArray<Arg> => {
   onlyKnown(options, ["match", "count", "type"])
@@ -57,7 +52,11 @@ const args = (options: ScanOptions = {}): ReadonlyArray<Arg> => {
 }
 
 export const keys = <E, R>(stepper: Stepper<E, R>, options?: ScanOptions): Stream.Stream<string, E, R> =>
-  steps(stepper, (cursor) => make("SCAN", [cursor, ...args(options)], pair(text, list(text))), true)
+  Stream.paginate(start, (place) =>
+    Effect.map(
+      stepper.runAt(make("SCAN", [place.cursor, ...args(options)], pair(text, list(text))), place.primary),
+      (step) => [step.value[1], next(place, step)] as const
+    ))
 
 /** Steps through what is in one key. */
 export const within = <A, E, R>(
@@ -67,7 +66,11 @@ export const within = <A, E, R>(
   key: Arg,
   options?: ScanOptions
 ): Stream.Stream<A, E, R> =>
-  steps(stepper, (cursor) => make(name, [key, cursor, ...args(options)], pair(text, page)), false)
+  Stream.paginate("0", (cursor) =>
+    Effect.map(
+      stepper.run(make(name, [key, cursor, ...args(options)], pair(text, page))),
+      ([next, found]) => [found, next === "0" ? Option.none() : Option.some(next)] as const
+    ))
 
 export const fields = pairs(text, text)
 export const members = list(text)

@@ -73,8 +73,8 @@ class Server implements Carrier {
     this.fork = fork
   }
 
-  primaries(): number {
-    return 1
+  primaries(): readonly [] {
+    return []
   }
 
   listener(): Effect.Effect<never, RedisError> {

@@ -9,12 +9,13 @@ import { RedisError, UnexpectedReply } from "../RedisError.ts"
 import * as Fault from "./fault.ts"
 import { Defect, type EncodedArg, Request } from "./request.ts"
 import type { Session } from "./session.ts"
+import type { Address } from "./settings.ts"
 
 /** Runs one command, which is made in the fiber, so that what is wrong with it is a defect there. */
 export const one = <A>(
   session: Session,
   prepare: () => Command<A>,
-  primary?: number
+  primary?: Address
 ): Effect.Effect<A, RedisError> =>
   Effect.callback((resume) => {
     const command = prepare()

@@ -9,14 +9,15 @@ import * as Dirt from "./dirt.ts"
 import { answerOf } from "./fault.ts"
 import type { Node } from "./node.ts"
 import type { Request } from "./request.ts"
+import type { Address } from "./settings.ts"
 
 /** Carries requests to a server, or to the right one of several. */
 export interface Carrier {
   readonly send: (request: Request) => void
-  /** Sends it to the primary of that number, from 0; the last of them if there are fewer. */
-  readonly sendTo: (request: Request, primary: number) => void
-  /** How many primaries hold the data between them. */
-  readonly primaries: () => number
+  /** Sends it to that primary. */
+  readonly sendTo: (request: Request, primary: Address) => void
+  /** Which primaries hold the data between them. Where there is but one server, none is named. */
+  readonly primaries: () => ReadonlyArray<Address>
   /** Sends what must reach one server without anything in between. */
   readonly sendTogether: (requests: ReadonlyArray<Request>) => void
   /** How many bytes wait until a server takes them. */
@@ -78,7 +79,7 @@ export class Session {
     return this.ended !== undefined
   }
 
-  send(request: Request, primary?: number): void {
+  send(request: Request, primary?: Address): void {
     this.begin(request)
     if (this.ended !== undefined) request.fail(this.ended)
     else if (primary === undefined) this.carrier.send(request)

@@ -22,6 +22,7 @@ export type Statics<Self> = Methods<RedisError | PoolError, Self> & Runner<PoolE
 export const make = <Self>(withPool: WithPool<Self>): Statics<Self> => {
   const run = <A>(command: Command<A>) => withPool((pool) => alone(pool, command))
   const stepper: Scan.Stepper<RedisError | PoolError, Self> = {
+    run,
     runAt: (command, primary) => withPool((pool) => borrow(pool, true, (lease) => lease.runAt(command, primary)))
   }
   const all = <A, E>(
