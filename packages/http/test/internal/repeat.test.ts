@@ -40,7 +40,8 @@ const echo: Dispatch = ({ outgoing }, exchange) => {
 }
 
 const answer = async (body: AsyncIterable<Uint8Array>, exchange: Exchange): Promise<void> => {
-  const chunks = await Array.fromAsync(body)
+  const chunks: Array<Uint8Array> = []
+  for await (const chunk of body) chunks.push(chunk)
   exchange.onResponseStart(undefined, 200, {})
   exchange.onResponseData(controller, Buffer.concat(chunks))
   exchange.onResponseEnd()
