@@ -228,6 +228,15 @@ describe("HttpPools", () => {
       yield* eventually("its connection is closed", Effect.sync(() => server.connections() === 0))
     }))
 
+  it.live("a host with TLS and without it are two pools, with two names", () =>
+    Effect.gen(function*() {
+      const { pool } = yield* HttpPools.make({ name: "crawler" })
+      assert.strictEqual((yield* pool("https://host.test")).name, "crawler/host.test")
+      assert.strictEqual((yield* pool("http://host.test")).name, "crawler/host.test:80")
+      assert.strictEqual((yield* pool("http://HOST.test:80/")).name, "crawler/host.test:80")
+      assert.strictEqual((yield* pool("http://host.test:8080")).name, "crawler/host.test:8080")
+    }).pipe(Effect.scoped))
+
   it.live("a request after the end is told that the pools are closed", () =>
     Effect.gen(function*() {
       const { client, pool } = yield* Effect.scoped(HttpPools.make())
