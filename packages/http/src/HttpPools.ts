@@ -15,7 +15,7 @@
  */
 import type { ConnectionPool } from "@effect-pools/core/ConnectionPool"
 import * as PoolConfig from "@effect-pools/core/PoolConfig"
-import { InvalidOption, PoolError } from "@effect-pools/core/PoolError"
+import { InvalidOption, PoolClosed, PoolError } from "@effect-pools/core/PoolError"
 import type * as Cause from "effect/Cause"
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
@@ -26,11 +26,10 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as RcMap from "effect/RcMap"
 import * as Result from "effect/Result"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import type { HttpOptions, RequestOptions } from "./HttpConfig.ts"
 import type { HttpConnection } from "./HttpConnector.ts"
 import * as Client from "./internal/client.ts"
-import { transportError } from "./internal/job.ts"
 import * as Options from "./internal/options.ts"
 import { Prepare } from "./internal/prepare.ts"
 import * as Runtime from "./internal/runtime.ts"
@@ -91,33 +90,55 @@ export const make = Effect.fnUntraced(function*(
     refuse
   )
   yield* PoolConfig.make("http", name, members[0]!.pool)
+  const context = yield* Effect.context<never>()
   const map = yield* RcMap.make({
-    lookup: (origin: string) => Runtime.make(`${name}/${new URL(origin).host}`, optionsOf(each, origin)),
+    lookup: (origin: string) => inContext(context, Runtime.make(`${name}/${placeOf(origin)}`, optionsOf(each, origin))),
     capacity: maxOrigins,
     idleTimeToLive: originIdleTimeout
   })
+  let isClosed = false
+  yield* Effect.addFinalizer(() => Effect.sync(() => void (isClosed = true)))
+  const poolOf = (origin: string): Effect.Effect<ConnectionPool<HttpConnection>, PoolError, Scope.Scope> =>
+    Effect.suspend(() =>
+      isClosed
+        ? Effect.fail(new PoolError({ pool: name, reason: new PoolClosed({ state: "closed" }) }))
+        : Effect.catchIf(RcMap.get(map, origin), isFull, () => Effect.fail(refuse(full(maxOrigins))))
+    ).pipe(Effect.map(({ pool }) => pool))
   const prepare = new Prepare(members[0]!.settings, undefined)
   return {
-    client: Client.plainOverPool(prepare, (job, f) =>
-      RcMap.get(map, job.origin).pipe(
-        Effect.catchIf(isFull, () => Effect.fail(transportError(job.request, full(maxOrigins)))),
-        Effect.flatMap(({ pool }) => pool.withShared(f)),
-        Effect.scoped
-      )),
+    client: Client.plainOverPool(
+      prepare,
+      (job, f) => Effect.scoped(Effect.flatMap(poolOf(job.origin), (pool) => pool.withShared(f)))
+    ),
     origins: Effect.map(RcMap.keys(map), (origins) => Array.from(origins)),
     pool: (given) =>
       Result.match(Options.originOf(given), {
         onFailure: (rule) => Effect.fail(refuse(new InvalidOption({ option: "origin", rule }))),
-        onSuccess: (origin) =>
-          RcMap.get(map, origin).pipe(
-            Effect.catchIf(isFull, () => Effect.fail(refuse(full(maxOrigins)))),
-            Effect.map(({ pool }) => pool)
-          )
+        onSuccess: poolOf
       })
   }
 })
 
 const secure = "https://origin"
+
+/**
+ * Makes a pool with the services of all of them, and not in the trace and with the annotations of the request that happens
+ * to be the first.
+ */
+const inContext = <A, E>(
+  context: Context.Context<never>,
+  make: Effect.Effect<A, E, Scope.Scope>
+): Effect.Effect<A, E, Scope.Scope> =>
+  Effect.updateContext(
+    make,
+    (own: Context.Context<Scope.Scope>) => Context.add(context, Scope.Scope, Context.get(own, Scope.Scope))
+  )
+
+/** Host and port; the host alone is that with TLS. */
+const placeOf = (origin: string): string => {
+  const { host, port, protocol } = new URL(origin)
+  return protocol === "http:" && port === "" ? `${host}:80` : host
+}
 
 /** An origin without TLS has no use for options that concern TLS. */
 const optionsOf = (each: HttpOptions, origin: string): HttpOptions => {

@@ -175,6 +175,23 @@ describe("Retry-After", () => {
       )
     }))
 
+  it.live("ends no pause that somebody asked for meanwhile", () =>
+    Effect.gen(function*() {
+      const { origin } = yield* Servers.plain(busy)
+      yield* withApi(
+        { origin, maxRetryAfter: "200 millis" },
+        Effect.gen(function*() {
+          yield* Api.get("/")
+          yield* eventually("the pool is paused", Effect.map(Api.stats, ({ state }) => state === "paused"))
+          yield* Api.pause
+          yield* Effect.sleep("400 millis")
+          assert.strictEqual((yield* Api.stats).state, "paused")
+          yield* Api.resume
+          assert.strictEqual((yield* Api.stats).state, "open")
+        })
+      )
+    }))
+
   it.live("is not heeded by default", () =>
     Effect.gen(function*() {
       const { origin } = yield* Servers.plain(busy)

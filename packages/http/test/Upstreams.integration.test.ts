@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { HttpPools } from "@effect-pools/http"
-import { Effect, Fiber, Layer, Scope } from "effect"
+import { Effect, Fiber, Layer, Logger, References, Scope } from "effect"
 import { HttpClient } from "effect/http"
 import * as Servers from "./fixtures/servers.ts"
 import { Api, eventually, withApi } from "./support.ts"
@@ -227,4 +227,40 @@ describe("HttpPools", () => {
       yield* Effect.flip(Fiber.join(fiber))
       yield* eventually("its connection is closed", Effect.sync(() => server.connections() === 0))
     }))
+
+  it.live("a host with TLS and without it are two pools, with two names", () =>
+    Effect.gen(function*() {
+      const { pool } = yield* HttpPools.make({ name: "crawler" })
+      assert.strictEqual((yield* pool("https://host.test")).name, "crawler/host.test")
+      assert.strictEqual((yield* pool("http://host.test")).name, "crawler/host.test:80")
+      assert.strictEqual((yield* pool("http://HOST.test:80/")).name, "crawler/host.test:80")
+      assert.strictEqual((yield* pool("http://host.test:8080")).name, "crawler/host.test:8080")
+    }).pipe(Effect.scoped))
+
+  it.live("a request after the end is told that the pools are closed", () =>
+    Effect.gen(function*() {
+      const { client, pool } = yield* Effect.scoped(HttpPools.make())
+      const error = yield* Effect.flip(client.get("http://127.0.0.1:1/"))
+      assert.include(error.message, "closed")
+      const { reason } = yield* Effect.flip(Effect.scoped(pool("http://127.0.0.1:1")))
+      assert.strictEqual(reason._tag, "PoolClosed")
+    }))
+
+  it.live("the pool of an origin does not write its log in the name of the request that made it", () => {
+    const annotations: Array<unknown> = []
+    const logger = Logger.make(({ fiber }) => {
+      annotations.push(fiber.getRef(References.CurrentLogAnnotations)["request"])
+    })
+    return Effect.gen(function*() {
+      const one = yield* named("one")
+      yield* Effect.gen(function*() {
+        yield* Effect.annotateLogs(get(one.origin), "request", "the first")
+        const pool = yield* Effect.flatMap(HttpPools.HttpPools, ({ pool }) => pool(one.origin))
+        const slow = pool.withConnection(() => Effect.sleep("50 millis"))
+        yield* Effect.all([slow, slow], { concurrency: 2 })
+        yield* eventually("a slow lease is logged", Effect.sync(() => annotations.length > 0))
+        assert.isUndefined(annotations[0])
+      }).pipe(Effect.provide(HttpPools.layer({ maxConnections: 1, slowAcquireTimeout: "10 millis" })))
+    }).pipe(Effect.scoped, Effect.provide(Logger.layer([logger])))
+  })
 })

@@ -284,6 +284,32 @@ describe("an alert when the clock is set back", () => {
 })
 
 describe("the watch", () => {
+  it.effect("goes on over the other pools when one can't be read", () => {
+    let isMad = false
+    const mad = Layer.effect(
+      Cache,
+      Effect.map(Cache, (pool) => ({
+        ...pool,
+        health: Effect.suspend(() => isMad ? Effect.die(new Error("mad")) : pool.health)
+      }))
+    )
+    const { layer } = pools()
+    return Effect.gen(function*() {
+      const changes: Array<Change> = []
+      yield* Effect.forkScoped(
+        Stream.runForEach(ConnectionManager.alertChanges, (change) => Effect.sync(() => changes.push(change)))
+      )
+      yield* settle
+      isMad = true
+      yield* holdMany(2)
+      yield* pass("10 seconds")
+      assert.deepStrictEqual(tags(changes), ["AlertRaised utilization"])
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(Layer.provideMerge(managed(Layer.merge(layer, Layer.provide(mad, layer))), isolated))
+    )
+  })
+
   it.effect("ends with the manager", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()

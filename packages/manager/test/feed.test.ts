@@ -59,6 +59,17 @@ describe("the feed", () => {
       assert.isFalse(feed.isFull)
     }).pipe(Effect.scoped, Effect.provide(world)))
 
+  it.effect("keeps nobody who joins when it has ended: a client that comes back at once would hold up the server", () =>
+    Effect.gen(function*() {
+      const feed = yield* Feed.make(yield* ConnectionManager, options)
+      feed.end()
+      const stream = yield* feed.join({ lastEventId: undefined, last: 0, leases: false })
+      const reader = yield* Effect.forkScoped(Stream.runDrain(stream))
+      yield* settle
+      assert.isDefined(reader.pollUnsafe())
+      assert.isFalse(feed.isFull)
+    }).pipe(Effect.scoped, Effect.provide(world)))
+
   /** What a client is sent that stays for a moment, in the words of the events. */
   const read = (feed: Feed, subscription: Partial<Subscription>) =>
     Effect.gen(function*() {

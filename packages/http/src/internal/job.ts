@@ -28,7 +28,8 @@ export type Failure = HttpClientError.HttpClientError
 export const send = (connection: Connection, job: Job, exchange: Exchange, onEnd: () => void): void => {
   exchange.onEnd = () => {
     connection.settle(exchange)
-    job.stop?.()
+    // One that was not sent has not begun to make its body, and may be sent over another connection.
+    if (exchange.wasSent) job.stop?.()
     onEnd()
   }
   exchange.origin = connection.wire.origin

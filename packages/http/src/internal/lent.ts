@@ -28,6 +28,7 @@ export class Lease {
     if (this.exchanges === undefined) return
     for (const exchange of this.exchanges) {
       if (this.connection.isMultiplexed || !exchange.isNearlyOver) exchange.abort(new GivenUp("the lease ended"), true)
+      else exchange.collect()
     }
   }
 }

@@ -16,11 +16,29 @@ export const asked = (exchange: Exchange, now: number): number => {
   return Number.isNaN(at) ? 0 : Math.max(0, at - now)
 }
 
-/** Pauses the pool, unless it is paused or draining already, and lets it go on after a while. */
-export const pause = <Lent>(pool: ConnectionPool<Lent>, exchange: Exchange, limit: number): Effect.Effect<void> =>
-  Effect.gen(function*() {
+interface Heedful<Lent> {
+  readonly pool: ConnectionPool<Lent>
+  /** Pauses the pool, unless it is paused or draining already, and lets it go on after a while. */
+  readonly heed: (exchange: Exchange) => Effect.Effect<void>
+}
+
+/** A pool that can be paused for a server. Whoever else pauses or resumes it meanwhile has the last word. */
+export const make = <Lent>(pool: ConnectionPool<Lent>, limit: number): Heedful<Lent> => {
+  let commands = 0
+  const commanded = (effect: Effect.Effect<void>): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      commands++
+      return effect
+    })
+  const heed = Effect.fnUntraced(function*(exchange: Exchange): Effect.fn.Return<void> {
     const wait = Math.min(limit, asked(exchange, yield* Clock.currentTimeMillis))
     if (wait === 0 || (yield* pool.stats).state !== "open") return
+    const before = commands
     yield* pool.pause
-    yield* Effect.ensuring(Effect.sleep(wait), pool.resume)
+    yield* Effect.ensuring(
+      Effect.sleep(wait),
+      Effect.suspend(() => commands === before ? pool.resume : Effect.void)
+    )
   })
+  return { pool: { ...pool, pause: commanded(pool.pause), resume: commanded(pool.resume) }, heed }
+}

@@ -80,13 +80,17 @@ const poolOf = Effect.fnUntraced(function*(
   dialer: typeof Dial.make | undefined
 ): Effect.fn.Return<Pool, PoolError, Scope.Scope> {
   const run = yield* FiberSet.makeRuntime<never, unknown, never>()
-  let pool: Pool | undefined
-  const onAsked = settings.maxRetryAfter === 0 ? undefined : (exchange: Exchange): void => {
-    if (pool !== undefined) run(RetryAfter.pause(pool, exchange, settings.maxRetryAfter))
+  const limit = settings.maxRetryAfter
+  let heed: ((exchange: Exchange) => Effect.Effect<void>) | undefined
+  const onAsked = limit === 0 ? undefined : (exchange: Exchange): void => {
+    if (heed !== undefined) run(heed(exchange))
   }
   const connector = yield* Connector.make(options.name, settings, onAsked, dialer)
-  pool = yield* ConnectionPool.make(connector, { ...options, kind: "http" })
-  return pool
+  const pool = yield* ConnectionPool.make(connector, { ...options, kind: "http" })
+  if (limit === 0) return pool
+  const heedful = RetryAfter.make(pool, limit)
+  heed = heedful.heed
+  return heedful.pool
 })
 
 /** What the end of a request says about its upstream: that it was given up says nothing. */

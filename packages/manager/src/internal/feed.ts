@@ -81,6 +81,7 @@ export class Feed {
   private readonly clients = new Set<Client>()
   private readonly ring: Array<Frame> = []
   private sequence = 0
+  private isEnded = false
   /** Listening to leases costs each of them some microseconds: it lasts while a client wants them. */
   private listeningToLeases: RcRef.RcRef<void> | undefined
 
@@ -129,7 +130,8 @@ export class Feed {
     // In one step, so that nothing is sent twice or left out.
     const enter = Effect.sync(() => {
       for (const text of this.before(subscription, at)) client.send(text)
-      this.clients.add(client)
+      if (this.isEnded) Queue.endUnsafe(queue)
+      else this.clients.add(client)
     })
     yield* Effect.acquireRelease(enter, () => Effect.sync(() => this.clients.delete(client)))
     return client.stream
@@ -197,8 +199,9 @@ export class Feed {
     for (const client of this.clients) client.send(text)
   }
 
-  /** Ends every stream, so that no client holds up the end of the server. */
+  /** Ends every stream, and those of clients that come back, so that none holds up the end of the server. */
   end(): void {
+    this.isEnded = true
     for (const client of this.clients) Queue.endUnsafe(client.queue)
     this.clients.clear()
   }

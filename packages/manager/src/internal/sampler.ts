@@ -110,7 +110,13 @@ export class Sampler {
     const pools: Array<Round["pools"][number]> = []
     for (const [index, subject] of this.subjects.entries()) {
       if (index > 0 && index % batch === 0) yield* Effect.yieldNow
-      const reading = yield* this.read(subject, at)
+      const reading = yield* this.read(subject, at).pipe(
+        // One that can't be read must not hide what was found of the others.
+        Effect.catchCause((cause) =>
+          Effect.as(Effect.logError(`${subject.pool.name} could not be read`, cause), undefined)
+        )
+      )
+      if (reading === undefined) continue
       readings.push(reading)
       alerts.push(...reading.alerts)
       pools.push({ name: subject.pool.name, sample: reading.sample })
