@@ -20,7 +20,7 @@
  * | `GET /events` | a stream of `Message`s, see below | 200, 400, 503 too many streams |
  * | `POST /pools/:name/warm-up` | `WarmedUp`; takes `WarmUp` as JSON or no body | 200, 400, 404, 409 |
  * | `POST /pools/:name/drain` | `Drained`, once it is; the drain goes on if the client leaves | 200, 404 |
- * | `POST /pools/:name/pause`, `/resume`, `/retire-all` | `Done` | 200, 404 |
+ * | `POST /pools/:name/pause`, `/resume`, `/retire-all` | `Done` | 200, 404, 409 |
  * | `DELETE /pools/:name/connections/:id` | `Done` | 200, 404 |
  *
  * The last four exist only where a token was given and need the header `Authorization: Bearer <token>`: without it they

@@ -273,8 +273,10 @@ describe("actions", () => {
       const drained = decode(MonitoringApi.Drained, yield* act(at("drain")))
       assert.deepStrictEqual([drained.action, drained.report.abandoned], ["drain", []])
       assert.strictEqual((yield* Db.stats).state, "closed")
-      const late = yield* act(at("warm-up"))
-      assert.deepStrictEqual([late.status, decode(MonitoringApi.Failure, late).error], [409, "conflict"])
+      for (const action of ["warm-up", "pause", "resume", "retire-all"]) {
+        const late = yield* act(at(action))
+        assert.deepStrictEqual([late.status, decode(MonitoringApi.Failure, late).error], [409, "conflict"], action)
+      }
     }).pipe(Effect.provide(layer))
   })
 

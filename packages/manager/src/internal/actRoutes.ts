@@ -1,7 +1,7 @@
 /**
  * The routes that change something: they exist where there is a token.
  */
-import type { PoolError } from "@effect-pools/core/PoolError"
+import { PoolClosed, PoolError } from "@effect-pools/core/PoolError"
 import * as ByteSize from "effect/ByteSize"
 import * as Effect from "effect/Effect"
 import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
@@ -56,7 +56,14 @@ const drain: Action = (pool) =>
     }))
 
 const simply = (action: Api.Done["action"], run: (pool: ManagedPool) => Effect.Effect<void>): Action => (pool) =>
-  reading(Schema.Unknown, () => Effect.as(run(pool), done(action, pool)))
+  reading(Schema.Unknown, () => Effect.andThen(stillServing(pool), Effect.as(run(pool), done(action, pool))))
+
+/** A pool that drains takes no more orders and says nothing: whoever gave one over HTTP wants to know. */
+const stillServing = (pool: ManagedPool): Effect.Effect<void, PoolError> =>
+  Effect.flatMap(pool.stats, ({ state }) =>
+    state === "draining" || state === "closed"
+      ? Effect.fail(new PoolError({ pool: pool.name, reason: new PoolClosed({ state }) }))
+      : Effect.void)
 
 const retire: Action = (pool) =>
   Effect.gen(function*() {
