@@ -34,14 +34,15 @@ const isControl = (character: string): boolean =>
 
 /**
  * What was said of an address, with the address before it and not a second time at the end, where errors of sockets have
- * it. One that a name was looked up to is another, and stays.
+ * it. One that a name was looked up to is another, and stays. Without an address it is what was said.
  *
  * @category conversions
  * @since 0.1.0
  */
 export const at = (address: string, said: string): string => {
+  if (address === "") return said
   const plain = address.replace(/^\w+:\/\//, "").replaceAll(/[[\]]/g, "")
-  const again = [plain, plain.replace(/:\d+$/, "")].find((again) => again !== "" && said.endsWith(` ${again}`))
+  const again = [plain, plain.replace(/:\d+$/, "")].find((again) => said.endsWith(` ${again}`))
   return `${address}: ${again === undefined ? said : said.slice(0, -again.length - 1)}`
 }
 

@@ -19,6 +19,6 @@ describe("Describe.at", () => {
       "localhost:1: connect ECONNREFUSED ::1:1"
     )
     assert.strictEqual(Describe.at("db:1", "no such mydb"), "db:1: no such mydb")
-    assert.strictEqual(Describe.at("", "it failed "), ": it failed ")
+    assert.strictEqual(Describe.at("", "it failed "), "it failed ")
   })
 })
