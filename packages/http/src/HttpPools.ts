@@ -92,7 +92,7 @@ export const make = Effect.fnUntraced(function*(
   yield* PoolConfig.make("http", name, members[0]!.pool)
   const context = yield* Effect.context<never>()
   const map = yield* RcMap.make({
-    lookup: (origin: string) => inContext(context, Runtime.make(`${name}/${placeOf(origin)}`, optionsOf(each, origin))),
+    lookup: (origin: string) => inContext(context, Runtime.make(Options.nameOf(name, origin), optionsOf(each, origin))),
     capacity: maxOrigins,
     idleTimeToLive: originIdleTimeout
   })
@@ -133,12 +133,6 @@ const inContext = <A, E>(
     make,
     (own: Context.Context<Scope.Scope>) => Context.add(context, Scope.Scope, Context.get(own, Scope.Scope))
   )
-
-/** Host and port; the host alone is that with TLS. */
-const placeOf = (origin: string): string => {
-  const { host, port, protocol } = new URL(origin)
-  return protocol === "http:" && port === "" ? `${host}:80` : host
-}
 
 /** An origin without TLS has no use for options that concern TLS. */
 const optionsOf = (each: HttpOptions, origin: string): HttpOptions => {

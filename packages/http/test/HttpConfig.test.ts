@@ -107,6 +107,15 @@ describe("what is accepted", () => {
       assert.deepInclude(config, { kind: "http", maxConnections: 10, idleTimeout: 120_000 })
     }).pipe(Effect.provide(Api.layerPoolOnly({ ...lazy, origin }))))
 
+  it.effect("a host with TLS and without it are two upstreams", () =>
+    Effect.gen(function*() {
+      assert.strictEqual((yield* Api).name, "app/Api")
+    }).pipe(
+      Effect.provide(
+        Api.layerPoolOnly({ ...lazy, upstreams: [{ origin: "https://host.test" }, { origin: "http://host.test" }] })
+      )
+    ))
+
   it.effect("several upstreams are one pool, named after the class", () =>
     Effect.gen(function*() {
       const { config, name } = yield* Api

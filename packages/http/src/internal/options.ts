@@ -51,11 +51,17 @@ export const check = (options: HttpOptions, id: string): Result.Result<Checked, 
       }
       const settings = yield* settingsOf(own, origin)
       // One upstream that is down must not keep the others from serving.
-      const named = { startup: "lazy" as const, ...pool, name: `${pool.name}/${new URL(origin).host}` }
+      const named = { startup: "lazy" as const, ...pool, name: nameOf(pool.name, origin) }
       members.push({ settings, pool: named, weight })
     }
     return { members, balance: balanceOf(own) }
   })
+
+/** The pool of one origin among several: the same host with TLS and without it is two. */
+export const nameOf = (pool: string, origin: string): string => {
+  const { host, port, protocol } = new URL(origin)
+  return `${pool}/${protocol === "http:" && port === "" ? `${host}:80` : host}`
+}
 
 /** As `originOf`, for one of an option. */
 const readOrigin = (option: "origin" | "upstreams", text: string): Result.Result<string, InvalidOption> =>
