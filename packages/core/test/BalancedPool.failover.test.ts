@@ -13,6 +13,12 @@ const inTurn = (setup: Partial<Setup> = {}): Setup => ({
   each: { retry: Schedule.recurs(0), ...setup.each }
 })
 
+/** Where a connection lent and a dial that takes most of a caller's time make it go on late. */
+const oneSlowConnection = inTurn({
+  each: { acquireTimeout: "2 seconds", maxConnections: 1, startup: "lazy" },
+  backend: { delay: "1500 millis" }
+})
+
 describe("BalancedPool: a lease that can't begin", () => {
   it.effect("goes on to the next upstream when dials fail", () =>
     onFleet(inTurn(), function*({ backends, pool }) {
@@ -111,10 +117,7 @@ describe("BalancedPool: a lease that can't begin", () => {
   for (const way of ["withConnection", "withShared", "get"] as const) {
     it.effect(`ends within acquireTimeout in all, wherever it waits (${way})`, () =>
       onFleet(
-        inTurn({
-          each: { acquireTimeout: "2 seconds", maxConnections: 1, startup: "lazy" },
-          backend: { delay: "1500 millis" }
-        }),
+        oneSlowConnection,
         function*({ backends: [a, b], pool }) {
           a!.gates.set("connect", "slowFail")
           yield* hold(b!.pool)
@@ -167,10 +170,7 @@ describe("BalancedPool: a lease that can't begin", () => {
 
   it.effect("may be served at the next upstream in what is left of its time, and then runs as long as it likes", () =>
     onFleet(
-      inTurn({
-        each: { acquireTimeout: "2 seconds", maxConnections: 1, startup: "lazy" },
-        backend: { delay: "1500 millis" }
-      }),
+      oneSlowConnection,
       function*({ backends: [a, b], pool }) {
         a!.gates.set("connect", "slowFail")
         const held = yield* hold(b!.pool)
