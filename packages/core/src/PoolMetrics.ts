@@ -12,7 +12,7 @@
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import type * as Scope from "effect/Scope"
-import { Histogram } from "./internal/histogram.ts"
+import { Histogram } from "./internal/watch/histogram.ts"
 import type { PoolConfig } from "./PoolConfig.ts"
 import type { PoolNumbers } from "./PoolStats.ts"
 

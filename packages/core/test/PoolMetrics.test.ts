@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { ConnectionPool, PoolConfig, PoolMetrics } from "@effect-pools/core"
 import { Effect, Exit, Metric, Scope } from "effect"
 import { PrometheusMetrics } from "effect/observability"
-import { Histogram } from "../src/internal/histogram.ts"
+import { Histogram } from "../src/internal/watch/histogram.ts"
 import { type Given, statsOf } from "./support/stats.ts"
 
 /** A pool whose numbers the test sets at will. */

@@ -3,11 +3,11 @@
  */
 import * as Effect from "effect/Effect"
 import { InvalidOption, PoolClosed, type PoolError, PoolMisuse } from "../PoolError.ts"
-import { emit } from "./events.ts"
-import type { Pooled } from "./pooled.ts"
-import { retire } from "./retire.ts"
-import type { PoolState } from "./state.ts"
-import { settleWarmUps } from "./warmUp.ts"
+import { emit } from "./watch/events.ts"
+import type { Pooled } from "./places/pooled.ts"
+import { retire } from "./end/retire.ts"
+import type { PoolState } from "./places/state.ts"
+import { settleWarmUps } from "./dial/warmUp.ts"
 
 /** Marks a connection one holds as not to be lent again. */
 export const invalidate = (state: PoolState, lent: unknown): Effect.Effect<void> =>

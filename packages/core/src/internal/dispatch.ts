@@ -2,13 +2,13 @@
  * The dispatcher: after every change it serves the queue with what is idle, and opens what the queue and the minimum
  * still want. That it looks again after *every* change is why no waiter is ever lost.
  */
-import { handOver, isFresh } from "./checkOut.ts"
-import type { Lease } from "./lease.ts"
-import { open } from "./open.ts"
-import { retire } from "./retire.ts"
-import { fillsUp, joinable, wantedBySharers, wantedByWaiters } from "./share.ts"
-import type { PoolState } from "./state.ts"
-import { validateForWaiter } from "./validate.ts"
+import { handOver, isFresh } from "./lease/checkOut.ts"
+import type { Lease } from "./line/lease.ts"
+import { open } from "./dial/open.ts"
+import { retire } from "./end/retire.ts"
+import { fillsUp, joinable, wantedBySharers, wantedByWaiters } from "./lease/share.ts"
+import type { PoolState } from "./places/state.ts"
+import { validateForWaiter } from "./trust/validate.ts"
 
 export const dispatch = (state: PoolState): void => {
   if (state.phase !== "closed") {

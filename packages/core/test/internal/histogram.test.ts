@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Schema } from "effect"
-import { Histogram } from "../../src/internal/histogram.ts"
+import { Histogram } from "../../src/internal/watch/histogram.ts"
 
 const largest = 2 ** 33
 

@@ -7,7 +7,7 @@ import * as Result from "effect/Result"
 import type { Classify, Options, OutlierEjection, Upstream } from "../../BalancedPool.ts"
 import { callable, count, millisOf, object, refuse, type Rule, type Rules } from "../../OptionRules.ts"
 import type { InvalidOption } from "../../PoolError.ts"
-import { hint } from "../unknownOption.ts"
+import { hint } from "../options/unknownOption.ts"
 import type { Rules as EjectionRules } from "./outlier.ts"
 import { type Choose, strategies } from "./strategies.ts"
 

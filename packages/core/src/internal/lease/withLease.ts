@@ -4,11 +4,11 @@
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import * as Fiber from "effect/Fiber"
-import type { LeaseOptions } from "../ConnectionPool.ts"
-import type { PoolError } from "../PoolError.ts"
+import type { LeaseOptions } from "../../ConnectionPool.ts"
+import type { PoolError } from "../../PoolError.ts"
 import { checkIn } from "./checkIn.ts"
-import { Lease, type Request } from "./lease.ts"
-import type { PoolState } from "./state.ts"
+import { Lease, type Request } from "../line/lease.ts"
+import type { PoolState } from "../places/state.ts"
 
 export class WithLease<Lent, A, E, R> extends Effectable.Class<A, E | PoolError, R> implements Request {
   readonly state: PoolState

@@ -3,9 +3,9 @@
  */
 import type * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
-import type { ConnectionState } from "../ConnectionPool.ts"
-import type { RetireReason } from "../PoolEvent.ts"
-import { LeaseList } from "./leaseList.ts"
+import type { ConnectionState } from "../../ConnectionPool.ts"
+import type { RetireReason } from "../../PoolEvent.ts"
+import { LeaseList } from "../line/leaseList.ts"
 
 export class Pooled {
   readonly id: number

@@ -1,8 +1,8 @@
 /**
  * Step 1 of a lease, admit: may this caller queue? The answer takes microseconds, whatever the backend does.
  */
-import { BreakerOpen, PoolClosed, type PoolErrorReason, PoolPaused, QueueFull } from "../PoolError.ts"
-import type { PoolState } from "./state.ts"
+import { BreakerOpen, PoolClosed, type PoolErrorReason, PoolPaused, QueueFull } from "../../PoolError.ts"
+import type { PoolState } from "../places/state.ts"
 
 /** Why the caller is turned away, or `undefined` if it may queue. */
 export const refusal = (state: PoolState): PoolErrorReason | undefined => {

@@ -3,15 +3,15 @@
  * left under its borrower, each close within `closeTimeout`.
  */
 import * as Effect from "effect/Effect"
-import type { DrainReport } from "../ConnectionPool.ts"
-import { type Holder, PoolClosed } from "../PoolError.ts"
-import { describeHolder } from "../Describe.ts"
-import { emit, warn } from "./events.ts"
-import { labelOf } from "./lease.ts"
+import type { DrainReport } from "../../ConnectionPool.ts"
+import { type Holder, PoolClosed } from "../../PoolError.ts"
+import { describeHolder } from "../../Describe.ts"
+import { emit, warn } from "../watch/events.ts"
+import { labelOf } from "../line/lease.ts"
 import { discard, retire } from "./retire.ts"
-import type { DrainState, PoolState } from "./state.ts"
-import { failWaiters } from "./wait.ts"
-import { failWarmUps } from "./warmUp.ts"
+import type { DrainState, PoolState } from "../places/state.ts"
+import { failWaiters } from "../line/wait.ts"
+import { failWarmUps } from "../dial/warmUp.ts"
 
 /** What the counts were when the drain began, to tell by the difference what it did. */
 interface Beginning {

@@ -8,12 +8,12 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
-import type { RetireReason } from "../PoolEvent.ts"
-import { describeCause } from "../Describe.ts"
-import { emit, warn } from "./events.ts"
-import { limited, StepTimedOut } from "./limited.ts"
-import type { Pooled } from "./pooled.ts"
-import type { PoolState } from "./state.ts"
+import type { RetireReason } from "../../PoolEvent.ts"
+import { describeCause } from "../../Describe.ts"
+import { emit, warn } from "../watch/events.ts"
+import { limited, StepTimedOut } from "../base/limited.ts"
+import type { Pooled } from "../places/pooled.ts"
+import type { PoolState } from "../places/state.ts"
 
 /** Why a connection must not be lent again, or `undefined` if it may. */
 export const whyRetire = (state: PoolState, connection: Pooled, now: number): RetireReason | undefined => {

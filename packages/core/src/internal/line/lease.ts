@@ -8,9 +8,9 @@
 import type * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import type { Fiber } from "effect/Fiber"
-import type { LeaseOptions } from "../ConnectionPool.ts"
-import type { Pooled } from "./pooled.ts"
-import type { PoolState } from "./state.ts"
+import type { LeaseOptions } from "../../ConnectionPool.ts"
+import type { Pooled } from "../places/pooled.ts"
+import type { PoolState } from "../places/state.ts"
 
 // A lease is typed by what it does to the queue, not by what it lends: `any` stays inside this folder.
 type AnyEffect = Effect.Effect<any, any, any>

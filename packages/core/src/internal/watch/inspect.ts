@@ -2,13 +2,13 @@
  * Looking at the pool: its numbers, its connections and who holds them. Nothing here changes anything.
  */
 import * as Result from "effect/Result"
-import type { ConnectionInfo } from "../ConnectionPool.ts"
-import type { Inspection } from "../Connector.ts"
-import type { Holder } from "../PoolError.ts"
-import type { PoolCounts, PoolNumbers, PoolStats, Vitals } from "../PoolStats.ts"
-import { labelOf } from "./lease.ts"
-import type { Pooled } from "./pooled.ts"
-import type { PoolState } from "./state.ts"
+import type { ConnectionInfo } from "../../ConnectionPool.ts"
+import type { Inspection } from "../../Connector.ts"
+import type { Holder } from "../../PoolError.ts"
+import type { PoolCounts, PoolNumbers, PoolStats, Vitals } from "../../PoolStats.ts"
+import { labelOf } from "../line/lease.ts"
+import type { Pooled } from "../places/pooled.ts"
+import type { PoolState } from "../places/state.ts"
 
 export const stats = (state: PoolState): PoolStats => {
   const { counts } = state

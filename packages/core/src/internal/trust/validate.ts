@@ -7,14 +7,14 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { giveBack, toIdle } from "./checkIn.ts"
-import { describeCause } from "../Describe.ts"
-import { emit, warn } from "./events.ts"
-import { visitIdle } from "./housekeeping.ts"
-import { limited } from "./limited.ts"
-import type { Pooled } from "./pooled.ts"
-import { hasEnded, raiseFence, retire, whyRetire } from "./retire.ts"
-import type { PoolState } from "./state.ts"
+import { giveBack, toIdle } from "../lease/checkIn.ts"
+import { describeCause } from "../../Describe.ts"
+import { emit, warn } from "../watch/events.ts"
+import { visitIdle } from "../end/housekeeping.ts"
+import { limited } from "../base/limited.ts"
+import type { Pooled } from "../places/pooled.ts"
+import { hasEnded, raiseFence, retire, whyRetire } from "../end/retire.ts"
+import type { PoolState } from "../places/state.ts"
 
 /** Checks a connection that was idle; it is lent if it passes, and the next is tried if not. */
 export const validateForWaiter = (state: PoolState, connection: Pooled): void => {

@@ -6,12 +6,12 @@
  * a minute it writes the counts down, so that what is recent can be told from what is not.
  */
 import * as Effect from "effect/Effect"
-import { describeHolder } from "../Describe.ts"
-import { emit, warn } from "./events.ts"
-import { labelOf, type Lease, takenAt } from "./lease.ts"
-import type { Pooled } from "./pooled.ts"
+import { describeHolder } from "../../Describe.ts"
+import { emit, warn } from "../watch/events.ts"
+import { labelOf, type Lease, takenAt } from "../line/lease.ts"
+import type { Pooled } from "../places/pooled.ts"
 import { retire, retireDue } from "./retire.ts"
-import type { PoolState } from "./state.ts"
+import type { PoolState } from "../places/state.ts"
 
 export const keepHouse = (state: PoolState): Effect.Effect<never> =>
   Effect.forever(Effect.suspend(() => {

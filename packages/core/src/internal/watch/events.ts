@@ -6,10 +6,10 @@ import * as Exit from "effect/Exit"
 import * as PubSub from "effect/PubSub"
 import * as Stream from "effect/Stream"
 import type * as Take from "effect/Take"
-import type { EventOptions } from "../ConnectionPool.ts"
-import type { PoolEvent } from "../PoolEvent.ts"
-import { oneLine } from "../Describe.ts"
-import type { PoolState } from "./state.ts"
+import type { EventOptions } from "../../ConnectionPool.ts"
+import type { PoolEvent } from "../../PoolEvent.ts"
+import { oneLine } from "../../Describe.ts"
+import type { PoolState } from "../places/state.ts"
 
 type WithoutCommon<Event> = Event extends PoolEvent ? Omit<Event, "pool" | "at"> : never
 

@@ -3,12 +3,12 @@
  */
 import * as Effect from "effect/Effect"
 import { refusal } from "./admit.ts"
-import { emit, warn } from "./events.ts"
-import { labelOf, type Lease } from "./lease.ts"
-import type { Pooled } from "./pooled.ts"
+import { emit, warn } from "../watch/events.ts"
+import { labelOf, type Lease } from "../line/lease.ts"
+import type { Pooled } from "../places/pooled.ts"
 import { fillsUp, joinable } from "./share.ts"
-import type { PoolState } from "./state.ts"
-import { dequeue, wait, wake } from "./wait.ts"
+import type { PoolState } from "../places/state.ts"
+import { dequeue, wait, wake } from "../line/wait.ts"
 
 /** Runs the lease's body with the connection it was handed, or gets it one. */
 export const advance = (state: PoolState, lease: Lease): Effect.Effect<any, any, any> =>

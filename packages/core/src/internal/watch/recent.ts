@@ -2,7 +2,7 @@
  * What happened lately: the counts of now without those of one to two minutes ago. A pool is judged by this, since what
  * is long over says nothing of how it is.
  */
-import { attemptsOf, failuresOf, type Recent } from "../PoolStats.ts"
+import { attemptsOf, failuresOf, type Recent } from "../../PoolStats.ts"
 import type { Counts } from "./counts.ts"
 import type { Histogram } from "./histogram.ts"
 

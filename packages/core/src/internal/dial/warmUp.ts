@@ -9,10 +9,10 @@ import {
   PoolClosed,
   type PoolError,
   type PoolErrorReason
-} from "../PoolError.ts"
+} from "../../PoolError.ts"
 import { isRetryable } from "./dialer.ts"
-import { stats } from "./inspect.ts"
-import type { PoolState, WarmUp } from "./state.ts"
+import { stats } from "../watch/inspect.ts"
+import type { PoolState, WarmUp } from "../places/state.ts"
 
 /** Raises the minimum to `count` until so many are open. */
 export const warmUp = (state: PoolState, count: number): Effect.Effect<number, PoolError> =>

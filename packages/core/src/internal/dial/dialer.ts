@@ -16,9 +16,9 @@ import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
-import type { PoolConfig } from "../PoolConfig.ts"
+import type { PoolConfig } from "../../PoolConfig.ts"
 import * as BreakerStore from "./breakerStore.ts"
-import { steadied } from "./time.ts"
+import { steadied } from "../base/time.ts"
 
 type Step = (now: number, input: unknown) => Effect.Effect<[unknown, Duration.Duration], unknown>
 

@@ -3,9 +3,9 @@
  * first. The last idle connection stays where a caller can have it at once.
  */
 import * as Effect from "effect/Effect"
-import { emit } from "./events.ts"
-import type { Pooled } from "./pooled.ts"
-import type { PoolState } from "./state.ts"
+import { emit } from "../watch/events.ts"
+import type { Pooled } from "../places/pooled.ts"
+import type { PoolState } from "../places/state.ts"
 import { probe } from "./validate.ts"
 
 export const checkHealth = (state: PoolState): Effect.Effect<unknown> =>

@@ -7,8 +7,8 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as CircuitBreaker from "effect/persistence/CircuitBreaker"
 import * as Scope from "effect/Scope"
-import { limited } from "./limited.ts"
-import { steadied, steadyMillis } from "./time.ts"
+import { limited } from "../base/limited.ts"
+import { steadied, steadyMillis } from "../base/time.ts"
 
 export type Store = CircuitBreaker.CircuitBreakerStore["Service"]
 

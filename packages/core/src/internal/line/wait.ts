@@ -2,11 +2,11 @@
  * Waiting in turn: the callers' queue, its deadline, and the ways out of it.
  */
 import * as Effect from "effect/Effect"
-import { AcquireTimeout, type Holder, PoolClosed, type PoolErrorReason } from "../PoolError.ts"
-import { emit } from "./events.ts"
-import { holders, stats } from "./inspect.ts"
+import { AcquireTimeout, type Holder, PoolClosed, type PoolErrorReason } from "../../PoolError.ts"
+import { emit } from "../watch/events.ts"
+import { holders, stats } from "../watch/inspect.ts"
 import { labelOf, type Lease, onward } from "./lease.ts"
-import type { PoolState } from "./state.ts"
+import type { PoolState } from "../places/state.ts"
 
 /** Puts a caller in the queue and suspends it until its outcome is known. */
 export const wait = (state: PoolState, lease: Lease): Effect.Effect<any, any, any> =>

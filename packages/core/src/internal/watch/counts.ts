@@ -1,7 +1,7 @@
 /**
  * What a pool has counted since it was made: plain numbers and histograms, written on the way and read when asked for.
  */
-import type { LeaseEnd, RetireReason } from "../PoolEvent.ts"
+import type { LeaseEnd, RetireReason } from "../../PoolEvent.ts"
 import { Histogram } from "./histogram.ts"
 
 export class Counts {

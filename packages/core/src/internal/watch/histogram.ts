@@ -6,7 +6,7 @@
  * count up through the buckets. The upper edge belongs to its bucket, as in Prometheus and OpenTelemetry, so counts for
  * a boundary that is an edge are exact.
  */
-import type { Timing } from "../PoolStats.ts"
+import type { Timing } from "../../PoolStats.ts"
 
 /** Everything up to this, about a microsecond, shares the first bucket. */
 const smallest = 2 ** -10
