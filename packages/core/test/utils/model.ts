@@ -206,7 +206,7 @@ const hold = (
     Effect.map(Clock.currentTimeMillis, (at) => {
       caller.state = "ending"
       world.witness.returned(connection)
-      if (connection.isBroken) world.witness.doubtAll()
+      if (connection.isBroken) world.witness.endedBroken(connection)
       // Of those who share only the last proves the connection, and the protocol keeps them apart.
       if (caller.isShared) return
       if (Exit.isSuccess(exit)) world.witness.proved(connection, at)

@@ -17,7 +17,7 @@ const setting: Setting = {
 
 const advance = (by: 1 | 10 | 30 | 100 | 400): Command => ({ _tag: "Advance", by })
 const lease = (hold: 0 | 7 | 45 | "long"): Command => ({ _tag: "Lease", how: "withConnection", hold, end: "ok" })
-const share: Command = { _tag: "Lease", how: "withShared", hold: "long", end: "ok" }
+const share: Extract<Command, { _tag: "Lease" }> = { _tag: "Lease", how: "withShared", hold: "long", end: "ok" }
 const behave = (
   step: "connect" | "validate" | "reset" | "close",
   behaviour: Extract<Command, { _tag: "Behave" }>["behaviour"]
@@ -98,5 +98,23 @@ export const regressions: Readonly<Record<string, Program>> = {
   "whoever may share joins another connection when the one before it in line gets one of its own": program(
     [share, share, share, lease("long"), share, { _tag: "Interrupt", which: 0 }, endFirst],
     { maxConnections: 2, sharers: 2 }
+  ),
+  "a connection that was found broken and then tells its end itself casts doubt on the others once": program(
+    [
+      { ...share, hold: 0 },
+      share,
+      share,
+      lease(0),
+      { _tag: "Break", which: 0, isSilent: true },
+      { _tag: "Interrupt", which: 0 },
+      behave("close", "stuck"),
+      { ...share, hold: 7 },
+      share,
+      share,
+      share,
+      { _tag: "Drain" },
+      { _tag: "Break", which: 0, isSilent: false }
+    ],
+    { freshnessWindow: 0, maxConnections: 3, validates: false, resets: false, sharers: 3 }
   )
 }

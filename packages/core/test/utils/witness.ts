@@ -38,6 +38,8 @@ export class Witness {
   private doubt = 0
   private alarms = 0
   private readonly alarmed = new Set<number>()
+  /** Connections that were found broken at the end of a lease. */
+  private readonly foundBroken = new Set<number>()
   private readonly provedSince = new Map<number, number>()
   private readonly tainted = new Set<number>()
   private readonly proofs = new Map<number, { readonly at: number; readonly doubt: number }>()
@@ -93,10 +95,20 @@ export class Witness {
     return !this.options.validates || now - proof.at < this.options.freshnessWindow
   }
 
-  /** The server cuts a connection and the pool is told of it: from here on every other must prove itself. */
+  /** A lease has ended on a connection that its server had cut before, which the pool sees at this moment. */
+  readonly endedBroken = ({ id }: Connection): void => {
+    this.doubtAll()
+    this.foundBroken.add(id)
+  }
+
+  /**
+   * The server cuts a connection and the pool is told of it: from here on every other must prove itself. One that was
+   * found broken before casts no second doubt: what was opened since is younger than its end.
+   */
   readonly breakIt = (connection: Connection, isInPool: boolean): void => {
     this.doubtAll()
-    if (isInPool && !this.alarmed.has(connection.id)) this.alarms++
+    const isNews = !this.alarmed.has(connection.id) && !this.foundBroken.has(connection.id)
+    if (isInPool && isNews) this.alarms++
     this.alarmed.add(connection.id)
     this.fake.break(connection)
   }
