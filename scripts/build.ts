@@ -1,7 +1,8 @@
 /** Builds the packages that are published, and checks what would be published. `npm run build`. */
 import { spawnSync } from "node:child_process"
-import { readdirSync, readFileSync, rmSync } from "node:fs"
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
+import { materials } from "./materials.ts"
 
 const root = fileURLToPath(new URL("../", import.meta.url))
 
@@ -23,6 +24,7 @@ for (const folder of folders) rmSync(`${root}${folder}/dist`, { recursive: true,
 run("tsc", "-b", ...folders)
 run("npm", "run", "build:dashboard")
 for (const folder of folders) {
+  writeFileSync(`${root}${folder}/dist/sbom.cdx.json`, `${JSON.stringify(materials(folder), null, 2)}\n`)
   run("publint", "--strict", folder)
   run("attw", "--pack", folder, "--profile", "esm-only")
 }

@@ -1,12 +1,16 @@
 /**
  * Completes package-lock.json: npm leaves out the binaries for other platforms when it can not look them up, and
- * then `npm ci` refuses the file it wrote itself ("Missing: ... from lock file").
+ * then `npm ci` refuses the file it wrote itself ("Missing: ... from lock file"). An entry without `integrity` installs
+ * whatever the registry answers, so each that lacks it is asked for.
  * Run it after every `npm install` that changed a dependency: `npm run lockfile`.
  */
+import { spawnSync } from "node:child_process"
 import { readFileSync, writeFileSync } from "node:fs"
 
 interface LockedPackage {
   readonly version?: string
+  readonly integrity?: string
+  readonly link?: boolean
   readonly cpu?: ReadonlyArray<string>
   readonly dev?: boolean
   readonly libc?: ReadonlyArray<string>
@@ -63,7 +67,33 @@ for (const parent of Object.values(lock.packages)) {
   }
 }
 
+/** The hash that the registry publishes for one version, or `undefined` where the registry does not have the package. */
+const integrityOf = (name: string, version: string): string | undefined => {
+  const { status, stderr, stdout } = spawnSync("npm", ["view", `${name}@${version}`, "dist.integrity"], {
+    encoding: "utf8"
+  })
+  if (status === 0 && stdout.startsWith("sha512-")) return stdout.trim()
+  if (stderr.includes("E404")) return undefined
+  throw new Error(`the registry gives no integrity for ${name}@${version}: ${stderr}`)
+}
+
+let hashed = 0
+let unknown = 0
+for (const [path, entry] of Object.entries(lock.packages)) {
+  if (!path.includes("node_modules/") || entry.link === true || entry.integrity !== undefined) continue
+  const { version, ...rest } = entry
+  if (version === undefined) throw new Error(`${path} has no version in package-lock.json`)
+  const integrity = integrityOf(path.slice(path.lastIndexOf("node_modules/") + "node_modules/".length), version)
+  if (integrity === undefined) unknown++
+  else {
+    lock.packages[path] = { version, integrity, ...rest }
+    hashed++
+  }
+}
+
 const byPath = ([a]: [string, unknown], [b]: [string, unknown]): number => a.localeCompare(b, "en")
 lock.packages = Object.fromEntries(Object.entries(lock.packages).toSorted(byPath))
 writeFileSync(file, `${JSON.stringify(lock, null, 2)}\n`)
-process.stdout.write(`package-lock.json: ${added.length} platform packages added\n`)
+process.stdout.write(
+  `package-lock.json: ${added.length} platform packages and ${hashed} hashes added, ${unknown} hashes unknown here\n`
+)
