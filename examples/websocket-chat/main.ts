@@ -38,14 +38,14 @@ const program = Effect.gen(function*() {
     )
     const { count } = yield* Chat.request({ type: "who" })
     yield* Console.log(`in the room: ${count}`)
-    yield* Chat.sendMessage({ type: "say", text: "hello" })
-    yield* Chat.sendMessage({ type: "say", text: "anybody here?" })
+    yield* Chat.send({ type: "say", text: "hello" })
+    yield* Chat.send({ type: "say", text: "anybody here?" })
 
     // The server ends every connection; the pool opens another, and the stream goes on.
     yield* Effect.sleep("100 millis")
     room.disconnectAll()
     yield* Effect.sleep("100 millis")
-    yield* Chat.sendMessage({ type: "say", text: "I am back" })
+    yield* Chat.send({ type: "say", text: "I am back" })
     yield* Console.log("heard:", (yield* Fiber.join(heard)).join(" / "))
   }).pipe(Effect.provide(live))
 })

@@ -176,9 +176,9 @@ export interface ConnectionPool<in out Lent> {
     options?: LeaseOptions
   ) => Effect.Effect<A, E | PoolError, R>
   /** A connection until the scope closes. */
-  readonly get: Effect.Effect<Lent, PoolError, Scope.Scope>
-  /** `get`, with something to say about the lease. */
-  readonly getWith: (options?: LeaseOptions) => Effect.Effect<Lent, PoolError, Scope.Scope>
+  readonly acquire: Effect.Effect<Lent, PoolError, Scope.Scope>
+  /** `acquire`, with something to say about the lease. */
+  readonly acquireWith: (options?: LeaseOptions) => Effect.Effect<Lent, PoolError, Scope.Scope>
   /** Marks a connection one holds as not to be lent again. It is retired when it comes back. */
   readonly invalidate: (connection: Lent) => Effect.Effect<void>
   /** Retires one connection by its id: an idle one now, a lent one when it comes back. `false` if there is none. */
@@ -248,8 +248,8 @@ export interface PoolClass<in out Self, in out Id extends string, in out Lent>
     f: (connection: Lent) => Effect.Effect<A, E, R>,
     options?: LeaseOptions
   ) => Effect.Effect<A, E | PoolError, R | Self>
-  readonly get: Effect.Effect<Lent, PoolError, Scope.Scope | Self>
-  readonly getWith: (options?: LeaseOptions) => Effect.Effect<Lent, PoolError, Scope.Scope | Self>
+  readonly acquire: Effect.Effect<Lent, PoolError, Scope.Scope | Self>
+  readonly acquireWith: (options?: LeaseOptions) => Effect.Effect<Lent, PoolError, Scope.Scope | Self>
   readonly invalidate: (connection: Lent) => Effect.Effect<void, never, Self>
   readonly retireAll: Effect.Effect<void, never, Self>
   readonly stats: Effect.Effect<PoolStats, never, Self>
@@ -335,8 +335,8 @@ const makePool = <Lent>(state: PoolState, drain: Effect.Effect<DrainReport>): Co
   config: state.config,
   withConnection: (f, options) => new WithLease(state, f, options, false),
   withShared: (f, options) => new WithLease(state, f, options, (state.connector.sharers ?? 1) > 1),
-  get: getScoped(state, undefined),
-  getWith: (options) => getScoped(state, options),
+  acquire: acquireScoped(state, undefined),
+  acquireWith: (options) => acquireScoped(state, options),
   invalidate: (connection) => control.invalidate(state, connection),
   retire: (id) => Effect.sync(() => control.retireById(state, id)),
   retireAll: Effect.sync(() => control.retireAll(state)),
@@ -352,7 +352,7 @@ const makePool = <Lent>(state: PoolState, drain: Effect.Effect<DrainReport>): Co
   drain
 })
 
-const getScoped = <Lent>(
+const acquireScoped = <Lent>(
   state: PoolState,
   options: LeaseOptions | undefined
 ): Effect.Effect<Lent, PoolError, Scope.Scope> =>
@@ -414,8 +414,8 @@ export const serviceClass = <Self, Lent>() => <const Id extends string>(id: Id):
   const statics: Omit<PoolClass<Self, Id, Lent>, keyof Context.ServiceClass<Self, Id, ConnectionPool<Lent>>> = {
     withConnection: (f, options) => tag.use((pool) => pool.withConnection(f, options)),
     withShared: (f, options) => tag.use((pool) => pool.withShared(f, options)),
-    get: tag.use((pool) => pool.get),
-    getWith: (options) => tag.use((pool) => pool.getWith(options)),
+    acquire: tag.use((pool) => pool.acquire),
+    acquireWith: (options) => tag.use((pool) => pool.acquireWith(options)),
     invalidate: (connection) => tag.use((pool) => pool.invalidate(connection)),
     retireAll: tag.use((pool) => pool.retireAll),
     stats: tag.use((pool) => pool.stats),

@@ -342,9 +342,9 @@ describe("BalancedPool: what counts as a failure", () => {
 
   it.effect("a scoped lease is judged by how its scope ends", () =>
     onFleet(strict(), function*(fleet) {
-      yield* Effect.scoped(fleet.pool.get)
+      yield* Effect.scoped(fleet.pool.acquire)
       assert.strictEqual(yield* ejected(fleet), 0)
-      yield* Effect.exit(Effect.scoped(Effect.andThen(fleet.pool.get, Effect.die("bug"))))
+      yield* Effect.exit(Effect.scoped(Effect.andThen(fleet.pool.acquire, Effect.die("bug"))))
       assert.strictEqual(yield* ejected(fleet), 1)
     }))
 

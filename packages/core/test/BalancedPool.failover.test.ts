@@ -114,14 +114,14 @@ describe("BalancedPool: a lease that can't begin", () => {
       }
     ))
 
-  for (const way of ["withConnection", "withShared", "get"] as const) {
+  for (const way of ["withConnection", "withShared", "acquire"] as const) {
     it.effect(`ends within acquireTimeout in all, wherever it waits (${way})`, () =>
       onFleet(
         oneSlowConnection,
         function*({ backends: [a, b], pool }) {
           a!.gates.set("connect", "slowFail")
           yield* hold(b!.pool)
-          const lease = way === "get" ? Effect.scoped(Effect.asVoid(pool.get)) : Effect.asVoid(pool[way](id))
+          const lease = way === "acquire" ? Effect.scoped(Effect.asVoid(pool.acquire)) : Effect.asVoid(pool[way](id))
           const asked = yield* Effect.forkScoped(Effect.flip(lease))
           yield* settle
           yield* advance("1999 millis")
@@ -220,7 +220,7 @@ describe("BalancedPool: a lease that can't begin", () => {
   it.effect("ends at once when its caller is interrupted while it waits for a scope", () =>
     onFleet(inTurn({ each: { maxConnections: 1 } }), function*({ backends, pool }) {
       yield* hold(backends[0]!.pool)
-      const waiting = yield* Effect.forkScoped(Effect.scoped(pool.get))
+      const waiting = yield* Effect.forkScoped(Effect.scoped(pool.acquire))
       yield* settle
       waiting.interruptUnsafe()
       yield* settle
@@ -230,7 +230,7 @@ describe("BalancedPool: a lease that can't begin", () => {
   it.effect("for a scope goes on too", () =>
     onFleet(inTurn(), function*({ backends, pool }) {
       backends[0]!.gates.set("connect", "fail")
-      const connection = yield* Effect.scoped(pool.getWith({ label: "scoped" }))
+      const connection = yield* Effect.scoped(pool.acquireWith({ label: "scoped" }))
       assert.include(backends[1]!.gates.fake.connections, connection)
     }))
 })

@@ -36,11 +36,11 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   "that goes on to the next upstream": { setup: dialsFail, victim: lease },
   "that is refused by a paused upstream": { setup: ({ backends }) => backends[0]!.pool.pause, victim: lease },
   "that gets a connection for a scope": {
-    victim: (fleet) => Effect.scoped(Effect.flatMap(fleet.pool.get, use(fleet)))
+    victim: (fleet) => Effect.scoped(Effect.flatMap(fleet.pool.acquire, use(fleet)))
   },
   "that goes on to the next upstream for a scope": {
     setup: dialsFail,
-    victim: (fleet) => Effect.scoped(Effect.flatMap(fleet.pool.get, use(fleet)))
+    victim: (fleet) => Effect.scoped(Effect.flatMap(fleet.pool.acquire, use(fleet)))
   },
   "that holds one connection and asks for another": {
     victim: ({ pool }) => pool.withConnection(() => pool.withConnection(() => turnsLater(3)))

@@ -36,9 +36,9 @@ const body = (caller: Caller) => () => {
 
 const call = ({ pool }: Fleet, caller: Caller) =>
   Effect.gen(function*() {
-    const how = yield* pick("withConnection", "withConnection", "withShared", "get")
-    const lease = how === "get"
-      ? Effect.scoped(Effect.flatMap(pool.get, body(caller)))
+    const how = yield* pick("withConnection", "withConnection", "withShared", "acquire")
+    const lease = how === "acquire"
+      ? Effect.scoped(Effect.flatMap(pool.acquire, body(caller)))
       : pool[how](body(caller))
     const patience = yield* pick(0, 10, 300, 60_000)
     return yield* Effect.raceFirst(lease, Effect.andThen(Effect.sleep(patience), Effect.fail("impatient")))

@@ -203,12 +203,12 @@ describe("BalancedPool: health", () => {
 })
 
 describe("BalancedPool: what it does", () => {
-  it.effect("get and getWith lend for a scope, and count as in flight until it closes", () =>
+  it.effect("get and acquireWith lend for a scope, and count as in flight until it closes", () =>
     onFleet(inTurn(), function*({ backends, pool }) {
       const inFlight = Effect.map(pool.upstreams, (all) => all.map((upstream) => upstream.inFlight))
       yield* Effect.scoped(Effect.gen(function*() {
-        yield* pool.get
-        yield* pool.getWith({ label: "scoped" })
+        yield* pool.acquire
+        yield* pool.acquireWith({ label: "scoped" })
         assert.deepStrictEqual(yield* inFlight, [1, 1])
         assert.strictEqual((yield* backends[1]!.pool.connections)[0]!.label, "scoped")
       }))

@@ -189,7 +189,7 @@ describe("ConnectionPool: a drain", () => {
       yield* Fiber.join(draining)
       const closed = yield* reason(Effect.runSyncExit(pool.withConnection(id)), "PoolClosed")
       assert.strictEqual(closed.message, "the pool is closed")
-      yield* reason(Effect.scoped(pool.get), "PoolClosed")
+      yield* reason(Effect.scoped(pool.acquire), "PoolClosed")
       yield* reason(pool.warmUp(1), "PoolClosed")
       assert.strictEqual((yield* pool.stats).counts.refused, 3)
     }))
@@ -375,7 +375,7 @@ describe("ConnectionPool: the end of the pool's scope", () => {
       const gates = GatedConnector.make()
       const inner = yield* Scope.make()
       const pool = yield* Scope.provide(makePool(limits, gates), inner)
-      yield* pool.get
+      yield* pool.acquire
       const closing = yield* Effect.forkScoped(Scope.close(inner, Exit.void))
       yield* settle
       yield* advance("10 seconds")

@@ -58,16 +58,16 @@ const scenarios: Readonly<Record<string, Scenario>> = {
       pool.withConnection((connection) => Effect.andThen(use(connection), pool.invalidate(connection)))
   },
   "that gets a connection for a scope": {
-    victim: ({ pool, use }) => Effect.scoped(Effect.flatMap(pool.get, use))
+    victim: ({ pool, use }) => Effect.scoped(Effect.flatMap(pool.acquire, use))
   },
   "that gets an idle connection for a scope": {
     setup: warm(2),
-    victim: ({ pool, use }) => Effect.scoped(Effect.flatMap(pool.get, use))
+    victim: ({ pool, use }) => Effect.scoped(Effect.flatMap(pool.acquire, use))
   },
   "that waits to get a connection for a scope": {
     options: { maxConnections: 1 },
     setup: held(40),
-    victim: ({ pool, use }) => Effect.scoped(Effect.flatMap(pool.get, use))
+    victim: ({ pool, use }) => Effect.scoped(Effect.flatMap(pool.acquire, use))
   },
   "that holds one connection and asks for another": {
     victim: ({ pool, use }) => pool.withConnection((first) => Effect.andThen(pool.withConnection(use), use(first)))

@@ -232,7 +232,7 @@ describe("ConnectionPool: get", () => {
   it.effect("lends a connection until the scope closes", () =>
     onPool({}, function*({ fake, pool }) {
       yield* Effect.scoped(Effect.gen(function*() {
-        const connection = yield* pool.get
+        const connection = yield* pool.acquire
         yield* fake.use(connection)
         assert.strictEqual((yield* pool.stats).used, 1)
       }))
@@ -242,8 +242,8 @@ describe("ConnectionPool: get", () => {
 
   it.effect("ends the lease the way its scope ends", () =>
     onPool({}, function*({ pool }) {
-      yield* Effect.exit(Effect.scoped(Effect.andThen(pool.get, Effect.fail("mine"))))
-      yield* Effect.exit(Effect.scoped(Effect.andThen(pool.get, Effect.die("bug"))))
+      yield* Effect.exit(Effect.scoped(Effect.andThen(pool.acquire, Effect.fail("mine"))))
+      yield* Effect.exit(Effect.scoped(Effect.andThen(pool.acquire, Effect.die("bug"))))
       const { counts } = yield* pool.stats
       assert.deepStrictEqual(counts.ended, { success: 0, failure: 1, defect: 1, interrupt: 0 })
     }))
@@ -252,15 +252,15 @@ describe("ConnectionPool: get", () => {
     onPool({}, function*({ pool }) {
       const scope = yield* Scope.make()
       yield* Scope.close(scope, Exit.void)
-      yield* Scope.provide(pool.get, scope)
+      yield* Scope.provide(pool.acquire, scope)
       const { idle, used } = yield* pool.stats
       assert.deepStrictEqual([idle, used], [1, 0])
     }))
 
   it.effect("races and timeouts around it leave nothing lent", () =>
     onPool({ maxConnections: 2 }, function*({ pool }) {
-      const race = Effect.scoped(Effect.raceFirst(Effect.andThen(pool.get, Effect.sleep(1)), Effect.yieldNow))
-      const timeout = Effect.scoped(Effect.timeoutOption(Effect.andThen(pool.get, Effect.sleep(5)), 3))
+      const race = Effect.scoped(Effect.raceFirst(Effect.andThen(pool.acquire, Effect.sleep(1)), Effect.yieldNow))
+      const timeout = Effect.scoped(Effect.timeoutOption(Effect.andThen(pool.acquire, Effect.sleep(5)), 3))
       const all = yield* Effect.forkScoped(
         Effect.all(Array.from({ length: 500 }, (_, index) => index % 2 === 0 ? race : timeout), {
           concurrency: 20,
@@ -279,7 +279,7 @@ describe("ConnectionPool: get", () => {
     onPool({}, function*({ pool }) {
       const borrower = yield* borrow(pool)
       const scope = yield* Scope.make()
-      const waiter = yield* Effect.forkScoped(Scope.provide(pool.get, scope))
+      const waiter = yield* Effect.forkScoped(Scope.provide(pool.acquire, scope))
       yield* settle
       yield* Fiber.interrupt(waiter)
       yield* borrower.giveBack
@@ -371,7 +371,7 @@ describe("ConnectionPool: misuse and retirement", () => {
   it.effect("a scope that is closed twice ends its lease once", () =>
     onPool({}, function*({ pool }) {
       const scope = yield* Scope.make()
-      yield* Scope.provide(pool.get, scope)
+      yield* Scope.provide(pool.acquire, scope)
       yield* Scope.close(scope, Exit.void)
       yield* Scope.close(scope, Exit.void)
       const { counts, idle, total, used } = yield* pool.stats

@@ -389,12 +389,12 @@ describe("ConnectionPool.withShared where sharers join the busiest connection", 
       })))
 })
 
-describe("ConnectionPool.getWith", () => {
+describe("ConnectionPool.acquireWith", () => {
   it.effect("a lease that is meant to last raises no suspicion, and goes by its label", () =>
     onSharedPool({ leakTimeout: "10 seconds" }, ({ pool }) =>
       Effect.scoped(Effect.gen(function*() {
         const lease = yield* Effect.forkScoped(
-          Effect.scoped(Effect.andThen(pool.getWith({ label: "listener", isLongLived: true }), Effect.never))
+          Effect.scoped(Effect.andThen(pool.acquireWith({ label: "listener", isLongLived: true }), Effect.never))
         )
         yield* settle
         yield* TestClock.adjust("1 minute")

@@ -69,7 +69,7 @@ describe("ConnectionPool: types", () => {
   it("get gives a connection within a scope", () =>
     checked(() => {
       const pool: ConnectionPool.ConnectionPool<Socket> = undefined as never
-      same<typeof pool.get, Effect.Effect<Socket, PoolError.PoolError, Scope.Scope>>(true)
+      same<typeof pool.acquire, Effect.Effect<Socket, PoolError.PoolError, Scope.Scope>>(true)
       same<typeof pool.drain, Effect.Effect<ConnectionPool.DrainReport>>(true)
       same<typeof pool.events, Stream.Stream<PoolEvent.PoolEvent>>(true)
     }))
@@ -78,7 +78,7 @@ describe("ConnectionPool: types", () => {
     checked(() => {
       const lease = Primary.withConnection((socket) => socket.send("hello"))
       same<typeof lease, Effect.Effect<string, SendFailed | PoolError.PoolError, Tracing | Primary>>(true)
-      same<typeof Primary.get, Effect.Effect<Socket, PoolError.PoolError, Scope.Scope | Primary>>(true)
+      same<typeof Primary.acquire, Effect.Effect<Socket, PoolError.PoolError, Scope.Scope | Primary>>(true)
       same<Effect.Services<typeof Primary.stats>, Primary>(true)
       same<Effect.Services<typeof Primary.drain>, Primary>(true)
       same<typeof Primary.events, Stream.Stream<PoolEvent.PoolEvent, never, Primary>>(true)

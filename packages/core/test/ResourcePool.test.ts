@@ -191,7 +191,7 @@ describe("ResourcePool.Service", () => {
     onServer(
       Effect.gen(function*() {
         assert.strictEqual(yield* Sessions.withConnection(id), 1)
-        assert.strictEqual(yield* Effect.scoped(Effect.flatMap(Sessions.get, id)), 1)
+        assert.strictEqual(yield* Effect.scoped(Effect.flatMap(Sessions.acquire, id)), 1)
         const stats = yield* Sessions.stats
         assert.deepInclude(stats, { name: "test/Sessions", idle: 1 })
         assert.strictEqual((yield* Sessions).name, "test/Sessions")

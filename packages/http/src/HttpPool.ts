@@ -33,25 +33,6 @@ import type { HttpConnection } from "./HttpConnector.ts"
 import * as Runtime from "./internal/runtime.ts"
 import * as Scripted from "./internal/scripted.ts"
 
-/** The pool's members. `get` is the method of HTTP here: `getWith()` lends a connection until the scope closes. */
-type PoolMembers<Self> = Pick<
-  ConnectionPool.PoolClass<Self, string, HttpConnection>,
-  | "withConnection"
-  | "withShared"
-  | "getWith"
-  | "invalidate"
-  | "retireAll"
-  | "stats"
-  | "connections"
-  | "health"
-  | "events"
-  | "warmUp"
-  | "pause"
-  | "resume"
-  | "setLimit"
-  | "drain"
->
-
 /**
  * Answers requests in a test: see `layerTest`. The request has an absolute URL and the headers of the pool.
  *
@@ -75,7 +56,7 @@ export type Answer = HttpClientResponse | globalThis.Response
  * @since 0.1.0
  */
 export interface HttpPoolClass<in out Self, in out Id extends string>
-  extends Context.ServiceClass<Self, Id, ConnectionPool.ConnectionPool<HttpConnection>>, PoolMembers<Self>
+  extends ConnectionPool.PoolClass<Self, Id, HttpConnection>
 {
   /**
    * The pool, and over it `HttpClient`. A program with two pools takes `layerPoolOnly` for the second: of two layers that
@@ -137,10 +118,7 @@ export const Service = <Self>() => <const Id extends string>(id: Id): HttpPoolCl
     const blank = make("")
     return (url, options) => request(options === undefined ? HttpClientRequest.setUrl(blank, url) : make(url, options))
   }
-  const statics: Omit<
-    HttpPoolClass<Self, Id>,
-    keyof Context.ServiceClass<Self, Id, Runtime.Pool> | keyof PoolMembers<Self>
-  > = {
+  const statics: Omit<HttpPoolClass<Self, Id>, keyof typeof tag> = {
     layer: (options) => layerOf(tag, make(options)),
     layerConfig: (options) => layerOf(tag, fromConfig(options)),
     layerPoolOnly: (options) => layerPoolOnlyOf(tag, make(options)),

@@ -137,7 +137,7 @@ describe("what is alerted", () => {
   it.effect("a pool that is unhealthy, as critical and before all warnings", () =>
     watched({}, () =>
       Effect.gen(function*() {
-        yield* Effect.forkScoped(Effect.repeat(Effect.scoped(Cache.get), { times: 1 }))
+        yield* Effect.forkScoped(Effect.repeat(Effect.scoped(Cache.acquire), { times: 1 }))
         const giveBack = yield* holdMany(2)
         yield* pass("10 seconds")
         yield* ConnectionManager.drain([Cache])

@@ -49,7 +49,7 @@ describe("what the page shows", () => {
     const { layer } = twoPools()
     return Effect.gen(function*() {
       yield* Db.withConnection(() => Effect.void)
-      yield* Cache.getWith({ label: "GET /calls" })
+      yield* Cache.acquireWith({ label: "GET /calls" })
       yield* browse((page) =>
         Effect.gen(function*() {
           const facts = (card: string, ...names: ReadonlyArray<string>) =>
@@ -57,7 +57,7 @@ describe("what the page shows", () => {
           yield* eventually(facts(db, "used", "idle", "pending", "leases"), ["0/2", "1", "0", "1"])
           yield* eventually(facts(cache, "used", "idle", "pending"), ["1/2", "0", "0"])
           yield* Effect.scoped(Effect.gen(function*() {
-            yield* Cache.get
+            yield* Cache.acquire
             yield* Effect.forkScoped(Cache.withConnection(() => Effect.void))
             yield* eventually(facts(cache, "used", "idle", "pending"), ["2/2", "0", "1"])
             yield* eventually(textsOf(page, ".lent b"), ["2"])
@@ -96,7 +96,7 @@ describe("what the page shows", () => {
         yield* isLive(page)
         yield* eventually(Effect.map(factsOf(page, db), ({ used }) => used), "0/2")
         setBack = 3_600_000
-        yield* Db.get
+        yield* Db.acquire
         yield* eventually(Effect.map(factsOf(page, db), ({ used }) => used), "1/2")
       })
     ).pipe(Effect.scoped, Effect.provide(layer))
@@ -105,8 +105,8 @@ describe("what the page shows", () => {
   it.live("tells all of a pool: options, reasons, timings and each connection", () => {
     const { layer } = twoPools({ cache: { maxConnections: 3, pendingLimit: 77 } })
     return Effect.gen(function*() {
-      yield* Cache.getWith({ label: "GET /calls" })
-      yield* Effect.scoped(Cache.get)
+      yield* Cache.acquireWith({ label: "GET /calls" })
+      yield* Effect.scoped(Cache.acquire)
       yield* browse((page) =>
         Effect.gen(function*() {
           yield* $(() => page.getByRole("link", { name: "app/Cache" }).first().click())
@@ -137,8 +137,8 @@ describe("what the page shows", () => {
       Effect.gen(function*() {
         yield* isLive(page)
         yield* Effect.scoped(Effect.gen(function*() {
-          yield* Cache.get
-          yield* Cache.get
+          yield* Cache.acquire
+          yield* Cache.acquire
           const alert = page.locator(".alerts li.warn").first()
           yield* $(() => alert.getByText("2 of 2 connections are lent").waitFor())
           yield* $(() => alert.getByText("Raise maxConnections if the backend can bear it").waitFor())
@@ -172,7 +172,7 @@ describe("text from elsewhere", () => {
 
   it.live("stays text: names, tags, labels, statements and causes", () =>
     Effect.gen(function*() {
-      yield* Cache.getWith({ label: nasty })
+      yield* Cache.acquireWith({ label: nasty })
       yield* browse((page) =>
         Effect.gen(function*() {
           yield* isLive(page)
@@ -455,7 +455,7 @@ describe("filters", () => {
     const { layer } = twoPools({ cache: { maxConnections: 12 } })
     return Effect.gen(function*() {
       yield* Cache.warmUp(12)
-      yield* Cache.getWith({ label: "night job" })
+      yield* Cache.acquireWith({ label: "night job" })
       yield* browse((page) =>
         Effect.gen(function*() {
           const ids = textsOf(page, ".grid tbody td:nth-child(2)")
@@ -535,8 +535,8 @@ describe("everybody can use it", () => {
       return Effect.gen(function*() {
         backend.set("connect", "fail")
         yield* Effect.ignore(Db.withConnection(() => Effect.void))
-        yield* Cache.get
-        yield* Cache.get
+        yield* Cache.acquire
+        yield* Cache.acquire
         yield* browse((page) =>
           Effect.gen(function*() {
             yield* $(() => page.locator(".alerts li.warn").first().waitFor())

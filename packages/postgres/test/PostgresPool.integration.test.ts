@@ -20,7 +20,7 @@ layer(EmbeddedPostgres.layer(), { excludeTestServices: true, timeout: "2 minutes
         )
         assert.strictEqual(row, processId)
         yield* Effect.scoped(Effect.gen(function*() {
-          const sql = yield* Db.get
+          const sql = yield* Db.acquire
           assert.deepStrictEqual(yield* sql`SELECT 1 AS a`.values, [[1]])
           assert.deepStrictEqual(yield* sql`SELECT 2 AS a`.unprepared, [{ a: 2 }])
           assert.deepStrictEqual(yield* sql.unsafe("SELECT $1::int AS a", [3]), [{ a: 3 }])

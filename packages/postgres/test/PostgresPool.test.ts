@@ -240,7 +240,7 @@ describe("PostgresPool", () => {
         kept = sql
         return Db.invalidate(sql)
       })
-      yield* Effect.scoped(Effect.flatMap(Db.get, Db.invalidate))
+      yield* Effect.scoped(Effect.flatMap(Db.acquire, Db.invalidate))
       yield* Db.withConnection((sql) => Db.withConnection((other) => Db.invalidate(sql === other ? kept! : other)))
       const { counts } = yield* Db.stats
       assert.strictEqual(counts.retired.invalidated, 3)
@@ -296,7 +296,7 @@ describe("types", () => {
     is<typeof f, typeof row>(true)
     const lent = Db.withConnection((sql) => Effect.as(Replica, sql.processId))
     is<typeof lent, Effect.Effect<number, PoolError.PoolError, Db | Replica>>(true)
-    const got = Db.get
+    const got = Db.acquire
     is<typeof got, Effect.Effect<PostgresConnector.PostgresConnection, PoolError.PoolError, Db | Scope.Scope>>(true)
     const transaction = Db.transaction(Effect.as(Effect.fail("no" as const), 1))
     is<typeof transaction, Effect.Effect<number, "no" | SqlError.SqlError | PoolError.PoolError, Db>>(true)

@@ -75,7 +75,7 @@ layer(EmbeddedPostgres.layer({ settings: { deadlock_timeout: "50ms" } }), {
         yield* table("t3")
         yield* Effect.exit(Db.transaction(Effect.gen(function*() {
           yield* Db.query`INSERT INTO t3 VALUES (1)`
-          yield* Effect.scoped(Effect.flatMap(Db.get, (own) =>
+          yield* Effect.scoped(Effect.flatMap(Db.acquire, (own) =>
             own.withTransaction(Effect.gen(function*() {
               yield* own`INSERT INTO t3 VALUES (2)`
               yield* Db.query`INSERT INTO t3 VALUES (3)`

@@ -58,7 +58,7 @@ import type { Element } from "./RedisSubscription.ts"
 export const make = (pool: ConnectionPool<RedisConnection>): Redis.Redis["Service"] => {
   return {
     ...connection(redisOf(pool)),
-    reserve: Effect.mapBoth(pool.getWith({ label: "Redis.reserve", isLongLived: true }), {
+    reserve: Effect.mapBoth(pool.acquireWith({ label: "Redis.reserve", isLongLived: true }), {
       onFailure: toRedisError,
       onSuccess: connection
     }),

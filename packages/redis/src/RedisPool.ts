@@ -46,23 +46,21 @@ import type { Element, SubscribeOptions } from "./RedisSubscription.ts"
  */
 export type RedisPool = ConnectionPool.ConnectionPool<RedisConnection>
 
-type PoolStatics<Self, Id extends string> = Omit<ConnectionPool.PoolClass<Self, Id, RedisConnection>, "get">
-
 /**
  * A service class for a Redis pool: the pool's members, every command, and the layers.
  *
  * A static command takes a connection for itself. Those that leave nothing behind share one with others and leave in one
  * write with what they send at the same moment; those that block or change the connection have one to themselves.
- * `get` is the command: a connection until the scope closes is `getWith()`.
  *
  * @category models
  * @since 0.1.0
  */
 export interface RedisPoolClass<in out Self, in out Id extends string>
-  extends PoolStatics<Self, Id>, Methods<RedisError | PoolError, Self>, Runner<PoolError, Self>
+  extends
+    ConnectionPool.PoolClass<Self, Id, RedisConnection>,
+    Methods<RedisError | PoolError, Self>,
+    Runner<PoolError, Self>
 {
-  new(_: never): ConnectionPool.PoolClass<Self, Id, RedisConnection> extends new(_: never) => infer Instance ? Instance
-    : never
   /**
    * What is published on channels, for as long as the stream is read. A lost connection is replaced, and the gap it leaves
    * is an element of the stream: see `RedisSubscription`.

@@ -10,7 +10,7 @@ type Pool = ConnectionPool.ConnectionPool<RedisConnector.RedisConnection>
 
 /** A pool that serves nothing but one subscription. */
 const poolWith = (inbox: Inbox): Pool => {
-  const pool = { name: "cache", getWith: () => Effect.never } as unknown as Pool
+  const pool = { name: "cache", acquireWith: () => Effect.never } as unknown as Pool
   register(pool, { join: () => Effect.succeed(inbox), end: Effect.void })
   return pool
 }

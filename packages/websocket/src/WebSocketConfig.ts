@@ -154,7 +154,7 @@ export interface ConnectionOptionsOf<Message> {
   /** How replies are told from each other. Without it a request has a connection to itself, and the next message is its reply. */
   readonly correlation?: Correlation<Message> | undefined
   /**
-   * How many callers may use one connection at once with `sendMessage` and `withShared`, and with `request` if there is
+   * How many callers may use one connection at once with `send` and `withShared`, and with `request` if there is
    * a `correlation`, when no connection is idle. Default 128, at most 10 000.
    */
   readonly sharing?: number | undefined

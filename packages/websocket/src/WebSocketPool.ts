@@ -86,7 +86,7 @@ export interface WebSocketPoolClass<in out Self, in out Id extends string, in ou
    * `delivery` tells whether it may be sent again. One that could not leave because its connection was being closed is
    * sent on another, once; so is a `request`.
    */
-  readonly sendMessage: (message: Message) => Effect.Effect<void, WebSocketError | PoolError, Self>
+  readonly send: (message: Message) => Effect.Effect<void, WebSocketError | PoolError, Self>
   /**
    * Sends a request on some connection and waits for its reply. With a `correlation` many are under way on each
    * connection; without one each has a connection to itself.
@@ -171,7 +171,7 @@ const layerPoolOnlyOf = <Self, Message, E>(
 
 type Operations<Self, Message> = Pick<
   WebSocketPoolClass<Self, string, Message>,
-  "sendMessage" | "request" | "broadcast" | "messages" | "inbound" | "traffic" | "socket"
+  "send" | "request" | "broadcast" | "messages" | "inbound" | "traffic" | "socket"
 >
 
 const operations = <Self, Message>(
@@ -180,7 +180,7 @@ const operations = <Self, Message>(
   const runtime = tag.useSync(Runtime.of)
   const inbound = Stream.unwrap(Effect.map(runtime, ({ hub }) => Reader.inbound(hub)))
   return {
-    sendMessage: (message) => tag.use((pool) => again(pool.withShared((connection) => connection.send(message)))),
+    send: (message) => tag.use((pool) => again(pool.withShared((connection) => connection.send(message)))),
     request: (message, options) =>
       tag.use((pool) => {
         const borrow = Runtime.of(pool).hub.settings.correlation === undefined ? pool.withConnection : pool.withShared

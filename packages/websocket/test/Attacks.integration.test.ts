@@ -205,7 +205,7 @@ describe("a hostile server", () => {
           assert.strictEqual((yield* Chat.stats).counts.retired.broken, 0, "a suspended connection misses no pong")
           const [info] = yield* Chat.connections
           assert.include(info?.activity ?? "", "suspended")
-          yield* Chat.sendMessage("it can't prove itself, and is believed")
+          yield* Chat.send("it can't prove itself, and is believed")
           assert.strictEqual((yield* Chat.stats).counts.retired.invalid, 0)
           yield* Fiber.interrupt(reader)
           yield* eventually(

@@ -110,7 +110,7 @@ describe("opening a connection", () => {
         { url: server.url, tls: { ca: TestCertificate.certificate } },
         Effect.gen(function*() {
           assert.strictEqual(yield* Chat.request("secret"), "secret")
-          yield* Chat.sendMessage("more")
+          yield* Chat.send("more")
         })
       )
     }))
@@ -123,7 +123,7 @@ describe("opening a connection", () => {
         Effect.gen(function*() {
           const large = "x".repeat(100_000)
           assert.strictEqual(yield* Chat.request(large), large)
-          yield* Chat.sendMessage(large)
+          yield* Chat.send(large)
         })
       )
       assert.include(server.requests[0]?.headers["sec-websocket-extensions"] ?? "", "permessage-deflate")
@@ -232,7 +232,7 @@ describe("sending to a server that does not read", () => {
         Effect.gen(function*() {
           const exits = yield* Effect.forEach(
             Array.from({ length: 30 }),
-            () => Effect.result(Chat.sendMessage(large)),
+            () => Effect.result(Chat.send(large)),
             { concurrency: "unbounded" }
           )
           const told = new Set(exits.map((exit) => {
@@ -257,7 +257,7 @@ describe("sending to a server that does not read", () => {
         Effect.gen(function*() {
           const results = yield* Effect.forEach(
             Array.from({ length: 30 }),
-            () => Effect.result(Chat.sendMessage(large)),
+            () => Effect.result(Chat.send(large)),
             { concurrency: "unbounded" }
           )
           const reasons = results.flatMap((result) => result._tag === "Failure" ? [result.failure.reason] : [])
@@ -274,7 +274,7 @@ describe("sending to a server that does not read", () => {
         { url: server.url, ...limits, sendTimeout: "20 seconds" },
         Effect.gen(function*() {
           const all = yield* Effect.forkChild(
-            Effect.forEach(Array.from({ length: 20 }), () => Chat.sendMessage(large), {
+            Effect.forEach(Array.from({ length: 20 }), () => Chat.send(large), {
               concurrency: "unbounded",
               discard: true
             })
@@ -334,7 +334,7 @@ describe("sending to a server that does not read", () => {
         { url: server.url, ...limits },
         Effect.gen(function*() {
           const all = yield* Effect.forkChild(
-            Effect.forEach(Array.from({ length: 20 }), () => Effect.result(Chat.sendMessage(large)), {
+            Effect.forEach(Array.from({ length: 20 }), () => Effect.result(Chat.send(large)), {
               concurrency: "unbounded"
             })
           )
@@ -428,7 +428,7 @@ describe("a validation", () => {
       yield* withChat(
         { ...options, maxConnections: 1 },
         Effect.gen(function*() {
-          yield* Chat.sendMessage("opens no other").pipe(Effect.ignore)
+          yield* Chat.send("opens no other").pipe(Effect.ignore)
           assert.isAtLeast((yield* Chat.stats).counts.retired.invalid, 1)
         })
       )

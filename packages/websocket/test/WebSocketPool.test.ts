@@ -352,7 +352,7 @@ describe("messages with a schema", () => {
     return withNotes(
       server,
       Effect.gen(function*() {
-        const error = yield* Effect.flip(Notes.sendMessage({ text: 1 as never }))
+        const error = yield* Effect.flip(Notes.send({ text: 1 as never }))
         assert.isTrue(error.reason._tag === "EncodeFailed" && /text/.test(error.reason.issue))
         assert.deepStrictEqual(server.received, [])
       })
@@ -365,7 +365,7 @@ describe("messages with a schema", () => {
       server,
       Effect.gen(function*() {
         const { seen } = yield* watch(Notes.inbound)
-        yield* Notes.sendMessage({ text: "hi" })
+        yield* Notes.send({ text: "hi" })
         server.push("secret, not JSON")
         server.push(JSON.stringify({ text: 12345 }))
         server.push(JSON.stringify({ text: "fine" }))
@@ -559,7 +559,7 @@ describe("what comes in", () => {
       withScript(
         server,
         Effect.gen(function*() {
-          yield* Chat.sendMessage("a")
+          yield* Chat.send("a")
           return (yield* Metric.snapshot).filter(({ id }) => id === "websocket_pool_messages_total")
         }),
         { metrics }

@@ -126,7 +126,7 @@ describe("an option that a compiler would have refused", () => {
     withScript(
       () => undefined,
       Effect.gen(function*() {
-        const { reason } = yield* Effect.flip(Chat.sendMessage({ text: "hi" } as never))
+        const { reason } = yield* Effect.flip(Chat.send({ text: "hi" } as never))
         assert.include(reason.message, "Schema.fromJsonString")
       }),
       { schema: Schema.Struct({ text: Schema.String }) as never }

@@ -152,7 +152,7 @@ export const lease = Effect.fnUntraced(function*(world: World, command: Extract<
   world.callers.push(caller)
   const use = (connection: Connection) => hold(world, caller, connection, command)
   const { pool } = world
-  const whole = command.how === "get" ? Effect.scoped(Effect.flatMap(pool.get, use)) : pool[command.how](use)
+  const whole = command.how === "acquire" ? Effect.scoped(Effect.flatMap(pool.acquire, use)) : pool[command.how](use)
   caller.fiber = yield* Effect.forkDetach(
     Effect.onExit(whole, (exit) =>
       Effect.sync(() => {

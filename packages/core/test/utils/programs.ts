@@ -7,7 +7,7 @@ const behaviour = Schema.Literals(["ok", "fail", "slow", "slowFail", "never", "s
 const small = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 5 }))
 
 const Lease = Schema.TaggedStruct("Lease", {
-  how: Schema.Literals(["withConnection", "get", "withShared"]),
+  how: Schema.Literals(["withConnection", "acquire", "withShared"]),
   /** For so many milliseconds, or until it is told to end. */
   hold: Schema.Literals([0, 7, 45, "long"]),
   end: Schema.Literals(["ok", "fail", "die"])
@@ -84,7 +84,7 @@ export const sharingPrograms = (maxLength: number): Arbitrary.Arbitrary<Program>
       sharers: setting.sharers === 3 ? 3 : 2
     },
     commands: commands.flatMap((command): ReadonlyArray<Command> => {
-      if (command._tag !== "Lease" || command.how === "get") return [command]
+      if (command._tag !== "Lease" || command.how === "acquire") return [command]
       const sharer: Command = { ...command, how: "withShared" }
       return [sharer, { ...sharer, hold: "long" }, { ...sharer, hold: "long" }, command]
     })

@@ -5,5 +5,5 @@ import type { ConnectionPool } from "@effect-pools/core/ConnectionPool"
 
 export type ManagedPool = Omit<
   ConnectionPool<never>,
-  "withConnection" | "withShared" | "get" | "getWith" | "invalidate"
+  "withConnection" | "withShared" | "acquire" | "acquireWith" | "invalidate"
 >

@@ -74,7 +74,7 @@ class SharingConnection implements Connection {
 
   // A stream holds a connection in its own scope, through the acquirer, and never comes here.
   executeStream(...args: Parameters<Connection["executeStream"]>): ReturnType<Connection["executeStream"]> {
-    const held: Effect.Effect<Lease, any, Scope.Scope> = this.pool.get
+    const held: Effect.Effect<Lease, any, Scope.Scope> = this.pool.acquire
     return Stream.unwrap(Effect.map(held, (lease) => lease.executeStream(...args)))
   }
 }

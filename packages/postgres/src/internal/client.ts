@@ -21,7 +21,7 @@ export const make = Effect.fnUntraced(function*(
   kit: Kit,
   pool: ConnectionPool<Lease>
 ): Effect.fn.Return<PgClient.PgClient, never, Reactivity.Reactivity> {
-  const acquirer: Acquirer = Effect.mapError(pool.get, toSqlError)
+  const acquirer: Acquirer = Effect.mapError(pool.acquire, toSqlError)
   const borrow = makeBorrower(pool, kit.settings.sharing)
   const borrower: Borrower = (f) =>
     Effect.mapError(borrow(f), (error) => isPoolError(error) ? toSqlError(error) : error)
@@ -30,7 +30,7 @@ export const make = Effect.fnUntraced(function*(
     withTransaction: <A, E, R>(effect: Effect.Effect<A, E, R>) => kit.transact(acquirer, effect),
     listen: (channel: string) =>
       Effect.flatMap(
-        Effect.mapError(pool.getWith({ label: `listen ${channel}`, isLongLived: true }), toSqlError),
+        Effect.mapError(pool.acquireWith({ label: `listen ${channel}`, isLongLived: true }), toSqlError),
         (lease) => lease.listen(channel)
       ),
     notify: (channel: string, payload: string) => Effect.asVoid(client`SELECT pg_notify(${channel}, ${payload})`)

@@ -88,7 +88,7 @@ export class Lease implements Connection {
   /** The rule that a statement of the borrower would break; without a verdict, that a stream or a listener would. */
   private refusal(verdict: Verdict.Verdict | undefined): string | undefined {
     if (!this.isActive) {
-      return "a connection was used after its lease ended: keep all work inside withConnection or the scope of get"
+      return "a connection was used after its lease ended: keep all work inside withConnection or the scope of acquire"
     }
     return this.isShared && verdict?.isShareable !== true
       ? "a shared connection is for single statements that leave nothing behind: use withConnection"

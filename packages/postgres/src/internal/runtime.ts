@@ -76,7 +76,7 @@ export const makeWith = Effect.fnUntraced(function*<Session>(
   const timer = options.metrics === false ? undefined : new QueryTimer(kit.pool, yield* Effect.context<never>())
   const bare = yield* ConnectionPool.make(connectorOf(kit, timer), { ...options, kind: "db" })
   const isDraining = Deferred.makeUnsafe<void>()
-  const forListeners = bare.getWith({ label: "listen", isLongLived: true })
+  const forListeners = bare.acquireWith({ label: "listen", isLongLived: true })
   const listener = yield* RcRef.make({ acquire: forListeners })
   // Before the reference is closed, which would interrupt whoever asks it.
   yield* Effect.addFinalizer(() => Deferred.succeed(isDraining, undefined))
@@ -112,8 +112,8 @@ export const makeWith = Effect.fnUntraced(function*<Session>(
 /** The pool as others see it, apart from what joins an open transaction: it lends the clients of its leases. */
 const lendingClients = (bare: Bare) => ({
   ...bare,
-  get: Effect.map(bare.get, clientOf),
-  getWith: (options?: ConnectionPool.LeaseOptions) => Effect.map(bare.getWith(options), clientOf),
+  acquire: Effect.map(bare.acquire, clientOf),
+  acquireWith: (options?: ConnectionPool.LeaseOptions) => Effect.map(bare.acquireWith(options), clientOf),
   invalidate: (sql: PostgresConnection) => Effect.suspend(() => bare.invalidate(leaseOf(sql)!))
 })
 
@@ -137,7 +137,7 @@ const joining = <A, E, R>(
 export const held = (kit: Kit.Kit, pool: Bare): Effect.Effect<Lease, PoolError, Scope.Scope> =>
   Effect.withFiber((fiber) => {
     const current = kit.currentLease(fiber.context)
-    return current === undefined ? pool.get : Effect.succeed(current)
+    return current === undefined ? pool.acquire : Effect.succeed(current)
   })
 
 const singleStatements = (kit: Kit.Kit, pool: Bare): Statement.Constructor => {

@@ -43,7 +43,7 @@ const begun = <A, E, R>(
     // The pool's error passes through the transaction as a `SqlError` and is itself again outside.
     let refusal: { readonly by: PoolError; readonly as: SqlError } | undefined
     let borrowed: Lease
-    const source = Effect.mapBoth(pool.getWith({ label: options.label }), {
+    const source = Effect.mapBoth(pool.acquireWith({ label: options.label }), {
       onFailure: (by) => (refusal = { by, as: toSqlError(by) }).as,
       onSuccess: (lease) => {
         borrowed = lease

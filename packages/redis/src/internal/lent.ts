@@ -57,7 +57,7 @@ export class Lease {
   accept<C extends AnyCommand>(command: C): C {
     if (!this.isActive) {
       throw this.misuse(
-        "a connection was used after its lease ended: keep all work inside withConnection or the scope of getWith"
+        "a connection was used after its lease ended: keep all work inside withConnection or the scope of acquire"
       )
     }
     if (this.isShared && !Dirt.isShareable(command)) {

@@ -20,7 +20,7 @@ import { keyOf, type Topic, type TopicKind } from "./topic.ts"
 
 export const openFrom = (pool: ConnectionPool<RedisConnection>): OpenLine => (listener) =>
   Effect.gen(function*() {
-    const lent = yield* pool.getWith({ label: "subscriptions", isLongLived: true })
+    const lent = yield* pool.acquireWith({ label: "subscriptions", isLongLived: true })
     yield* Effect.addFinalizer(() => pool.invalidate(lent))
     const { session } = leaseOf(lent)
     const state: LineState = { session, listener, nodes: new Map(), places: new Map(), lost: Deferred.makeUnsafe() }

@@ -155,4 +155,4 @@ const cut = (reason: string): string => {
 }
 
 const afterLease =
-  "a connection was used after its lease ended: keep all work inside withConnection or the scope of get"
+  "a connection was used after its lease ended: keep all work inside withConnection or the scope of acquire"

@@ -51,7 +51,7 @@ export const make = (
 
 /** The socket of a pool: each reader has a connection to itself, until its scope closes or the pool drains. */
 export const ofPool = <Message>({ isDraining, pool }: Runtime<Message>): Socket.Socket => {
-  const lease = pool.getWith({ label: "socket", isLongLived: true })
+  const lease = pool.acquireWith({ label: "socket", isLongLived: true })
   const drained = Effect.andThen(
     Deferred.await(isDraining),
     Effect.fail(

@@ -86,7 +86,7 @@ export const lendScoped = (balancer: Balancer, options: LeaseOptions | undefined
     Effect.withFiber((fiber) => {
       const trip = new Trip(options)
       const scope = Context.getUnsafe(fiber.context, Scope.Scope)
-      const go = ({ pool }: Upstream): AnyEffect => restore(pool.getWith(trip.optionsAt(balancer)))
+      const go = ({ pool }: Upstream): AnyEffect => restore(pool.acquireWith(trip.optionsAt(balancer)))
       return travel(balancer, trip, go, (exit) => {
         if (Exit.isFailure(exit)) return end(balancer, trip, exit)
         trip.isStarted = true

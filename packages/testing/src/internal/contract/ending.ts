@@ -44,7 +44,7 @@ const draining = <Lent, R>({ subject: { use }, test }: Bench<Lent, R>): void => 
       yield* pool.withConnection(use)
       yield* pool.drain
       yield* refusal(pool.withConnection(use), "PoolClosed")
-      yield* refusal(Effect.scoped(pool.get), "PoolClosed")
+      yield* refusal(Effect.scoped(pool.acquire), "PoolClosed")
       yield* refusal(pool.warmUp(1), "PoolClosed")
       const { state, total } = yield* pool.stats
       assert.deepStrictEqual({ state, total }, { state: "closed", total: 0 })

@@ -43,7 +43,7 @@ const reuse = <Lent, R>({ subject: { revokes, use }, test }: Bench<Lent, R>): vo
   test("get lends until the scope closes", {}, (pool) =>
     Effect.gen(function*() {
       yield* Effect.scoped(Effect.gen(function*() {
-        yield* use(yield* pool.get)
+        yield* use(yield* pool.acquire)
         assert.strictEqual((yield* pool.stats).used, 1)
       }))
       assert.strictEqual((yield* pool.stats).used, 0)

@@ -119,7 +119,7 @@ const pausing = <Lent, R>({ subject: { use }, test }: Bench<Lent, R>): void => {
       yield* pool.warmUp(1)
       yield* pool.pause
       yield* refusal(pool.withConnection(use), "PoolPaused")
-      yield* refusal(Effect.scoped(pool.get), "PoolPaused")
+      yield* refusal(Effect.scoped(pool.acquire), "PoolPaused")
       yield* pool.resume
       yield* pool.withConnection(use)
     }))
