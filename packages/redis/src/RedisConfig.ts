@@ -44,7 +44,10 @@ export interface ClusterOptions {
  * @since 0.1.0
  */
 export interface SentinelOptions {
-  /** The sentinels, at least one. They are asked in turn at each dial. */
+  /**
+   * The sentinels, at least one; name all of them. They are asked together at each dial, and as long as the pool has a
+   * connection it listens to each of them, so that a new primary is known at once.
+   */
   readonly nodes: ReadonlyArray<ServerAddress>
   /** What the sentinels call the primary. */
   readonly name: string
@@ -53,6 +56,13 @@ export interface SentinelOptions {
   /** Who logs in to the sentinels, if they ask. */
   readonly username?: string | undefined
   readonly password?: Redacted.Redacted | undefined
+  /** TLS to the sentinels themselves, as in `RedisOptions.tls`. Default: that of the servers. `false` for plain ones. */
+  readonly tls?: boolean | ConnectionOptions | undefined
+  /**
+   * How often each sentinel is asked where the primary is, besides listening to it, at least 100 ms. Default 10 s. Too
+   * small: the sentinels have work to do. Too large: a change that nobody was told of is noticed late.
+   */
+  readonly checkInterval?: Duration.Input | undefined
 }
 
 /**

@@ -2,26 +2,30 @@
  * The connector, from the parts that do its work.
  */
 import type { Connector } from "@effect-pools/core/Connector"
-import { make as makeCommand, raw } from "../RedisCommand.ts"
 import type { RedisConnection } from "../RedisConnector.ts"
 import { dial } from "./dial.ts"
 import { Lease, leaseOf } from "./lent.ts"
-import * as Send from "./send.ts"
+import { call, prove } from "./prove.ts"
+import { SentinelWatch } from "./sentinelWatch.ts"
 import type { Session } from "./session.ts"
 import type { ConnectionSettings } from "./settings.ts"
 
-export const make = (pool: string, settings: ConnectionSettings): Connector<Session, RedisConnection> => ({
-  ...care(pool),
-  connect: (signals) => dial(settings, signals),
-  sharers: settings.sharing,
-  // What is asked for at the same moment leaves together.
-  joins: "busiest"
-})
+export const make = (pool: string, settings: ConnectionSettings): Connector<Session, RedisConnection> => {
+  const { topology } = settings
+  const watch = topology._tag === "sentinel" ? new SentinelWatch(settings, topology) : undefined
+  return {
+    ...care(pool),
+    connect: (signals) => dial(settings, signals, watch),
+    sharers: settings.sharing,
+    // What is asked for at the same moment leaves together.
+    joins: "busiest"
+  }
+}
 
 /** The members that need nothing but the session. */
 export const care = (pool: string): Omit<Connector<Session, RedisConnection>, "connect"> => ({
   lend: (session) => new Lease(session, pool) as unknown as RedisConnection,
-  validate: (session) => call(session, "PING"),
+  validate: prove,
   reset: (session) => session.reset((name, ...args) => call(session, name, ...args)),
   isBroken: (session) => session.isBroken,
   revoke: (lent) => {
@@ -29,6 +33,3 @@ export const care = (pool: string): Omit<Connector<Session, RedisConnection>, "c
   },
   inspect: (session) => ({ tags: session.options.tags, activity: session.activity })
 })
-
-const call = (session: Session, name: string, ...args: ReadonlyArray<string>) =>
-  Send.one(session, () => makeCommand(name, args, raw))

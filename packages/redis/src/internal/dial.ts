@@ -17,13 +17,17 @@ import { Cluster } from "./cluster.ts"
 import { ClusterMap } from "./clusterMap.ts"
 import * as Fault from "./fault.ts"
 import * as Node from "./node.ts"
+import * as Roles from "./role.ts"
 import * as Sentinel from "./sentinel.ts"
+import type { SentinelWatch } from "./sentinelWatch.ts"
 import { type Carrier, Session } from "./session.ts"
-import { type Address, addressText, type ConnectionSettings, type Topology } from "./settings.ts"
+import { type Address, addressText, type ConnectionSettings, type Role, type Topology } from "./settings.ts"
 
+/** `watch`: who follows the sentinels, where there are any. */
 export const dial = (
   settings: ConnectionSettings,
-  signals: Signals
+  signals: Signals,
+  watch: SentinelWatch | undefined
 ): Effect.Effect<Session, RedisError, Scope.Scope> => {
   const { topology } = settings
   switch (topology._tag) {
@@ -32,12 +36,28 @@ export const dial = (
     case "cluster":
       return cluster(settings, topology, signals)
     case "sentinel":
-      return Effect.flatMap(
-        Sentinel.locate(settings, topology),
-        (address) => single(settings, address, signals, topology.role)
-      )
+      return located(settings, topology, signals, watch)
   }
 }
+
+const located = Effect.fnUntraced(function*(
+  settings: ConnectionSettings,
+  topology: Sentinel.SentinelTopology,
+  signals: Signals,
+  watch: SentinelWatch | undefined
+): Effect.fn.Return<Session, RedisError, Scope.Scope> {
+  const { role } = topology
+  const place = yield* Sentinel.locate(settings, topology)
+  const session = yield* single(settings, place.address, signals, role)
+  const move = (cause: Error) => {
+    // In good order: the others are not doubted, but for those that lead to the same server.
+    signals.onEnded()
+    // What a replica still answers is right enough; what a former primary confirms is lost.
+    if (role === "primary") session.kill(cause)
+  }
+  if (watch !== undefined) yield* watch.join({ ...place, move })
+  return session
+})
 
 const single = Effect.fnUntraced(function*(
   settings: ConnectionSettings,
@@ -53,8 +73,6 @@ const single = Effect.fnUntraced(function*(
   return yield* alive(node, session)
 })
 
-type Role = "primary" | "replica"
-
 const alive = (node: Node.Node, session: Session): Effect.Effect<Session, RedisError> =>
   node.ended === undefined
     ? Effect.succeed(session)
@@ -66,10 +84,8 @@ const checkRole = Effect.fnUntraced(function*(node: Node.Node, role: Role): Effe
   const reply = yield* Effect.mapError(node.call("ROLE"), (error) => Fault.ofDial(at, error, true)).pipe(
     Effect.catchIf(isRefusal, () => Effect.succeed<RawReply>(null))
   )
-  if (!Array.isArray(reply)) return
-  const found: Role = String(reply[0]) === "master" ? "primary" : "replica"
-  if (found === role) return
-  return yield* Fault.dialFailed(at, `the server is a ${found}, and the pool wants a ${role}`, undefined, true)
+  const rule = Roles.whyNot(reply, role)
+  if (rule !== undefined) return yield* Fault.dialFailed(at, rule, undefined, true)
 })
 
 const cluster = Effect.fnUntraced(function*(
@@ -168,7 +184,7 @@ const makeSession = Effect.fnUntraced(function*(
       address: about.address,
       db: settings.db,
       commandTimeout: settings.commandTimeout,
-      expectsWrites: about.role !== "replica",
+      role: about.role,
       isSpread: about.isSpread,
       tags
     },

@@ -45,13 +45,22 @@ const settingsOf = (own: Own, url: ConnectionUrl.UrlParts, name: string): Connec
   sharing: own.sharing ?? 128
 })
 
-const topologyOf = ({ cluster, host, port, sentinel }: Own, url: ConnectionUrl.UrlParts): Topology => {
+const topologyOf = ({ cluster, host, port, sentinel, tls: serverTls }: Own, url: ConnectionUrl.UrlParts): Topology => {
   if (cluster !== undefined) {
     return { _tag: "cluster", nodes: cluster.nodes, maxRedirections: cluster.maxRedirections ?? 16 }
   }
   if (sentinel !== undefined) {
-    const { name, nodes, password, role = "primary", username } = sentinel
-    return { _tag: "sentinel", nodes, name, role, username, password }
+    const { checkInterval, name, nodes, password, role = "primary", tls, username } = sentinel
+    return {
+      _tag: "sentinel",
+      nodes,
+      name,
+      role,
+      username,
+      password,
+      tls: tlsOf(tls ?? serverTls ?? url.tls ?? false),
+      checkInterval: OptionRules.millisOf(checkInterval) ?? 10_000
+    }
   }
   return {
     _tag: "standalone",
@@ -72,6 +81,8 @@ const port = OptionRules.count(1, 65_535)
 
 const maxRedirections = OptionRules.count(1, 1000)
 
+const checkInterval = OptionRules.duration("100 millis")
+
 /** What each option must be. The table is also the list of the options that are not the pool's. */
 const rules: OptionRules.Rules<Own> = {
   url: OptionRules.secret,
@@ -80,7 +91,7 @@ const rules: OptionRules.Rules<Own> = {
   username: OptionRules.text,
   password: OptionRules.secretOrEffect,
   db: OptionRules.count(0, 1_000_000),
-  tls: { expects: "true, false or options of node:tls", is: (value) => OptionRules.flag.is(value) || isObject(value) },
+  tls: { expects: "true, false or options of node:tls", is: (value) => isTls(value) },
   family: { expects: "0, 4 or 6", is: (value) => value === 0 || value === 4 || value === 6 },
   clientName: {
     expects: "a text of printable characters without spaces",
@@ -92,7 +103,9 @@ const rules: OptionRules.Rules<Own> = {
     is: (value) => isCluster(value)
   },
   sentinel: {
-    expects: "{ nodes, name, role?, username?, password? }, with one node { host, port } at least",
+    expects:
+      "{ nodes, name, role?, username?, password?, tls?, checkInterval? }, with one node { host, port } at least, "
+      + `and a checkInterval that is ${checkInterval.expects}`,
     is: (value) => isSentinel(value)
   },
   commandTimeout: OptionRules.duration(1),
@@ -113,11 +126,17 @@ const isCluster = (value: unknown): boolean =>
   (value["maxRedirections"] === undefined || maxRedirections.is(value["maxRedirections"]))
 
 const isSentinel = (value: unknown): boolean =>
-  isObject(value) && knows(value, ["nodes", "name", "role", "username", "password"]) && areNodes(value["nodes"]) &&
+  isObject(value) && knows(value, sentinelOptions) && areNodes(value["nodes"]) &&
   OptionRules.text.is(value["name"]) &&
   [undefined, "primary", "replica"].includes(value["role"] as string | undefined) &&
   (value["username"] === undefined || OptionRules.text.is(value["username"])) &&
-  (value["password"] === undefined || OptionRules.secret.is(value["password"]))
+  (value["password"] === undefined || OptionRules.secret.is(value["password"])) &&
+  (value["tls"] === undefined || isTls(value["tls"])) &&
+  (value["checkInterval"] === undefined || checkInterval.is(value["checkInterval"]))
+
+const sentinelOptions = ["nodes", "name", "role", "username", "password", "tls", "checkInterval"]
+
+const isTls = (value: unknown): boolean => OptionRules.flag.is(value) || isObject(value)
 
 const noContradiction = (own: Own, url: ConnectionUrl.UrlParts): Result.Result<void, InvalidOption> => {
   const naming = (["url", "host", "cluster", "sentinel"] as const).filter((option) => own[option] !== undefined)

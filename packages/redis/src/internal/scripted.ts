@@ -50,7 +50,7 @@ const open = Effect.fnUntraced(function*(
     address: "scripted",
     db: 0,
     commandTimeout: 10_000,
-    expectsWrites: true,
+    role: undefined,
     isSpread: false,
     tags: { address: "scripted", clientId: String(connection) }
   }

@@ -9,7 +9,7 @@ import * as Dirt from "./dirt.ts"
 import { answerOf } from "./fault.ts"
 import type { Node } from "./node.ts"
 import type { Request } from "./request.ts"
-import type { Address } from "./settings.ts"
+import type { Address, Role } from "./settings.ts"
 
 /** Carries requests to a server, or to the right one of several. */
 export interface Carrier {
@@ -35,8 +35,8 @@ export interface SessionOptions {
   readonly db: number
   /** Milliseconds. */
   readonly commandTimeout: number
-  /** Whether a refused write means that the connection leads to the wrong server. */
-  readonly expectsWrites: boolean
+  /** What the server must be, if the pool wants one of them. To a replica a refused write is no fault. */
+  readonly role: Role | undefined
   /** Whether it leads to several servers. Then nobody knows which of them a state was left in. */
   readonly isSpread: boolean
   /** What `inspect` shows. */
@@ -193,7 +193,7 @@ export class Session {
   /** Whether the session can't be used after a lease. */
   get isBroken(): boolean {
     return this.ended !== undefined || this.isMistaken || this.isOverrun ||
-      (this.hasRefusedWrite && this.options.expectsWrites)
+      (this.hasRefusedWrite && this.options.role !== "replica")
   }
 
   /** What must be done before the next lease; `undefined` if nothing. */

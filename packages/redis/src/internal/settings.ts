@@ -10,6 +10,9 @@ export interface Address {
   readonly port: number
 }
 
+/** What a server of a replicated set is. */
+export type Role = "primary" | "replica"
+
 export type Topology =
   | { readonly _tag: "standalone"; readonly address: Address }
   | { readonly _tag: "cluster"; readonly nodes: ReadonlyArray<Address>; readonly maxRedirections: number }
@@ -17,9 +20,13 @@ export type Topology =
     readonly _tag: "sentinel"
     readonly nodes: ReadonlyArray<Address>
     readonly name: string
-    readonly role: "primary" | "replica"
+    readonly role: Role
     readonly username: string | undefined
     readonly password: Redacted.Redacted | undefined
+    /** Of the sentinels themselves. */
+    readonly tls: ConnectionOptions | undefined
+    /** Milliseconds. */
+    readonly checkInterval: number
   }
 
 export interface ConnectionSettings {
@@ -40,3 +47,5 @@ export interface ConnectionSettings {
 
 export const addressText = ({ host, port }: Address): string =>
   host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`
+
+export const isSameAddress = (a: Address, b: Address): boolean => a.host === b.host && a.port === b.port

@@ -1,0 +1,34 @@
+/**
+ * Has a connection prove that it works, and that it leads where it should.
+ */
+import * as Effect from "effect/Effect"
+import { make as makeCommand, raw, type RawReply } from "../RedisCommand.ts"
+import type { RedisError } from "../RedisError.ts"
+import * as Fault from "./fault.ts"
+import * as Role from "./role.ts"
+import * as Send from "./send.ts"
+import type { Session } from "./session.ts"
+
+export const prove = (session: Session): Effect.Effect<unknown, RedisError> => {
+  const { address, role } = session.options
+  if (role === undefined) return asked(session, "PING")
+  // A server that was demoted answers as quickly as before, with what it had then.
+  return Effect.flatMap(asked(session, "ROLE"), (reply) => {
+    const rule = Role.whyNot(reply, role)
+    return rule === undefined ? Effect.void : Effect.fail(Fault.dialFailed(address, rule, undefined, true))
+  })
+}
+
+/** A server that refuses to answer is there. */
+const asked = (session: Session, name: string): Effect.Effect<RawReply, RedisError> =>
+  Effect.catchIf(call(session, name), isRefusal, () => Effect.succeed<RawReply>(null))
+
+/** A user may lack the right to it, and a proxy may not know it. */
+const isRefusal = ({ reason }: RedisError): boolean =>
+  reason._tag === "CommandFailed" && (reason.code === "NOPERM" || reason.code === "ERR")
+
+export const call = (
+  session: Session,
+  name: string,
+  ...args: ReadonlyArray<string>
+): Effect.Effect<RawReply, RedisError> => Send.one(session, () => makeCommand(name, args, raw))
