@@ -57,6 +57,33 @@ layer(EmbeddedPostgres.layer(), { excludeTestServices: true, timeout: "2 minutes
       })
     ))
 
+  for (
+    const [what, bad] of [
+      ["a value that can't be read", "SELECT floats(1, 2) AS v"],
+      ["an array of two dimensions", "SELECT ARRAY[[1,2]] AS v"],
+      ["a row above maxMessageSize", "SELECT repeat('x', 200000) AS v"],
+      ["a syntax error", "SELECT frm"]
+    ] as const
+  ) {
+    it.effect(`${what} of one fails no statement of another`, () =>
+      withDb(
+        { maxConnections: 2, sharing: 32, maxMessageSize: 100_000 },
+        Effect.gen(function*() {
+          yield* Db.query`DROP TABLE IF EXISTS orders`
+          yield* Db.query`DROP TYPE IF EXISTS floats`
+          yield* Db.query`CREATE TYPE floats AS RANGE (subtype = float8)`
+          yield* Db.query`CREATE TABLE orders (id int)`
+          const other = Effect.ignore(Db.query((sql) => sql.unsafe(bad)))
+          yield* Effect.forEach(
+            Array.from({ length: 600 }, (_, i) => i),
+            (i) => i % 60 === 59 ? other : Db.query`INSERT INTO orders VALUES (${i})`,
+            { concurrency: 60, discard: true }
+          )
+          assert.deepStrictEqual(yield* Db.query`SELECT count(*)::int AS n FROM orders`, [{ n: 590 }])
+        })
+      ))
+  }
+
   it.effect("an error of one is not that of the others", () =>
     withDb(
       one,

@@ -7,9 +7,11 @@
  * once when that happens.
  */
 import type { PgConnection } from "@effect/sql-pg/PgConnection"
+import * as PgProtocol from "@effect/sql-pg/PgProtocol"
 import type { BackendMessage, Parser } from "@effect/sql-pg/PgProtocol"
 import * as Effect from "effect/Effect"
 import type { Duplex } from "node:stream"
+import * as WireFilter from "./wire/filter.ts"
 
 /** What was found. Members that are `undefined` were not. */
 export interface PgInternals {
@@ -39,32 +41,21 @@ export const find = (connection: PgConnection): PgInternals => {
   return {
     deadError: typeof deadError === "function" ? () => deadError.call(internals) : undefined,
     onRetire: retireHooks instanceof Set ? (hook) => retireHooks.add(hook) : undefined,
-    observe: isParser(parser) ? (observer) => observeParser(parser, observer) : undefined,
+    observe: isParser(parser) && isDuplex(socket)
+      ? (observer) => WireFilter.install(seamOf(connection, parser, socket), observer)
+      : undefined,
     cancel: isCancel(cancel) ? cancel : undefined,
     socket: isDuplex(socket) ? socket : undefined
   }
 }
 
-// The driver hands each chunk to `pushEach` of its one parser. Messages cut across chunks are put together before, so
-// an observer never sees half a message, and TLS is off already.
-const observeParser = (parser: Parser<unknown>, observer: (message: BackendMessage<unknown>) => void): void => {
-  type OnMessage = Parameters<Parser<unknown>["pushEach"]>[1]
-  const pushEach = parser.pushEach
-  // The driver gives the same function each time, so most chunks need no new one.
-  let given: OnMessage | undefined
-  let both: OnMessage
-  const observed: Parser<unknown>["pushEach"] = (chunk, onMessage) => {
-    if (given !== onMessage) {
-      given = onMessage
-      both = (message) => {
-        observer(message)
-        onMessage(message)
-      }
-    }
-    pushEach.call(parser, chunk, both)
-  }
-  Object.assign(parser, { pushEach: observed })
-}
+// The driver hands each chunk to `pushEach` of its one parser, decrypted.
+const seamOf = (connection: PgConnection, parser: Parser<unknown>, socket: Duplex): WireFilter.Seam => ({
+  parser,
+  registry: connection.config.types,
+  maxMessageSize: connection.config.maxMessageSize ?? PgProtocol.defaultMaxMessageSize,
+  write: (bytes) => socket.write(bytes)
+})
 
 const field = (self: unknown, key: string): unknown =>
   typeof self === "object" && self !== null && key in self ? (self as Record<string, unknown>)[key] : undefined
