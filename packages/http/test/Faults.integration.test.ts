@@ -23,6 +23,63 @@ const faulty = <A, E, R>(
 
 const ok: Servers.Handler = (_, response) => response.end("ok")
 
+describe("a server that accepts whatever comes and closes it", () => {
+  for (const how of ["end", "destroy", "resetAndDestroy"] as const) {
+    it.live(
+      `is dialled about once a second, which health tells, and used again when it is well: ${how}`,
+      () =>
+        Effect.gen(function*() {
+          let isWell = false
+          const server = yield* Servers.raw((socket) => {
+            if (!isWell) return void socket[how]()
+            socket.on("data", () => socket.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"))
+          })
+          yield* withApi(
+            { origin: server.origin, minConnections: 1, startup: "lazy" },
+            Effect.gen(function*() {
+              yield* Effect.sleep("3 seconds")
+              assert.isAtMost(server.accepted(), 5)
+              const { counts } = yield* Api.stats
+              assert.isAtLeast(counts.failedToOpen, 2)
+              assert.strictEqual((yield* Api.health).status, "degraded")
+              isWell = true
+              yield* Effect.sleep("2500 millis")
+              assert.strictEqual((yield* Api.stats).idle, 1)
+              assert.strictEqual(yield* text("/"), "ok")
+            })
+          )
+        }),
+      15_000
+    )
+  }
+})
+
+describe("a server that hangs up on every first request", () => {
+  it.live("is not dialled by each of its callers as fast as they come", () =>
+    Effect.gen(function*() {
+      let isWell = false
+      const server = yield* Servers.raw((socket) => {
+        if (!isWell) return void socket.end()
+        socket.on("data", () => socket.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"))
+      })
+      yield* withApi(
+        { origin: server.origin, startup: "lazy", maxConnections: 10 },
+        Effect.gen(function*() {
+          const caller = Effect.forever(Effect.andThen(Effect.exit(Api.get("/")), Effect.sleep(10)))
+          yield* Effect.forEach(Array.from({ length: 20 }), () => Effect.forkScoped(caller))
+          yield* Effect.sleep("2 seconds")
+          const before = server.accepted()
+          yield* Effect.sleep("3 seconds")
+          assert.isAtMost(server.accepted() - before, 4)
+          isWell = true
+          // The breaker may have opened, which takes 5 s.
+          yield* Effect.sleep("6 seconds")
+          assert.strictEqual(yield* text("/"), "ok")
+        })
+      )
+    }), 20_000)
+})
+
 describe("resets", () => {
   it.live("a reset idle connection is noticed and replaced, and no caller notices", () =>
     faulty({ maxConnections: 4 }, ok, (proxy) =>

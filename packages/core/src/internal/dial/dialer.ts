@@ -37,6 +37,12 @@ export class Dialer {
   isRoundOver = false
   /** The pool's time until which the breaker lets no dial through; 0 while it is closed. */
   breakerUntil = 0
+  /** When a connection last ended as soon as it was open; never, at first. */
+  lastStillbornAt = Infinity
+  /** Connections in a row that ended by themselves under their first borrower, without a lease that went well meanwhile. */
+  barren = 0
+  /** How long the next connection must stay open before it counts as one, in milliseconds; 0 unless the last ended at once. */
+  settling = 0
   /** Told when a breaker's store that others share can't be asked. */
   onStoreFailed: (cause: unknown) => void = () => {}
   readonly pace: Effect.Effect<void>
@@ -121,6 +127,7 @@ export class Dialer {
     this.lastFailure = undefined
     this.step = undefined
     this.breakerUntil = 0
+    if (this.settling > 0) this.settling = this.barren = 0
     this.unblock(this.blocks)
   }
 

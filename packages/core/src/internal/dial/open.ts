@@ -8,17 +8,16 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Cause from "effect/Cause"
 import * as Scope from "effect/Scope"
-import { BreakerOpen, ConnectFailed, type PoolErrorReason } from "../../PoolError.ts"
-import { giveBack } from "../lease/checkIn.ts"
 import { describeCause } from "../../Describe.ts"
-import { isRetryable, refusedFor } from "./dialer.ts"
-import { emit, warn } from "../watch/events.ts"
+import { giveBack } from "../lease/checkIn.ts"
+import { refusedFor } from "./dialer.ts"
+import { breakerOpened, dialFailed, failUnserved, resumeAfter } from "./failure.ts"
+import { emit } from "../watch/events.ts"
 import { limited, StepMisused } from "../base/limited.ts"
 import { Pooled } from "../places/pooled.ts"
 import { broken, discard, ended, retireDue } from "../end/retire.ts"
 import type { PoolState } from "../places/state.ts"
-import { failWaiters } from "../line/wait.ts"
-import { failWarmUps, settleWarmUps } from "./warmUp.ts"
+import { settleWarmUps } from "./warmUp.ts"
 
 /** Begins a dial. */
 export const open = (state: PoolState): void => {
@@ -57,8 +56,13 @@ const connect = (state: PoolState, connection: Pooled): Effect.Effect<unknown, u
     })
   ).pipe(
     Scope.provide(connection.scope),
+    // Where the last connection ended as soon as it was open, the next shows first that it stays.
+    Effect.tap(() => {
+      const { settling } = state.dialer
+      return settling > 0 ? Effect.sleep(Math.min(settling, state.config.connectTimeout / 2)) : Effect.void
+    }),
     Effect.flatMap((value) => {
-      const rule = connection.isBroken ? "the connection ended while it was being opened" : misuse(state, value)
+      const rule = connection.isBroken ? endedTooEarly(connection) : misuse(state, value)
       return rule === undefined ? Effect.succeed(value) : Effect.fail(new StepMisused({ rule }))
     })
   )
@@ -71,6 +75,9 @@ const connect = (state: PoolState, connection: Pooled): Effect.Effect<unknown, u
     }
   })
 }
+
+const endedTooEarly = ({ endedBy }: Pooled): string =>
+  `the connection ended while it was being opened${endedBy === undefined ? "" : `: ${describeCause(endedBy)}`}`
 
 /** A connector that gives nothing, or the same connection twice, would make two borrowers share one. */
 const misuse = (state: PoolState, value: unknown): string | undefined => {
@@ -104,26 +111,11 @@ const arrived = (state: PoolState, connection: Pooled, value: unknown): void => 
   settleWarmUps(state)
 }
 
-const failed = Effect.fnUntraced(function*(state: PoolState, connection: Pooled, cause: unknown) {
-  const { dialer } = state
-  const now = state.time.now()
-  discard(state, connection)
-  state.counts.failedToOpen++
-  dialer.failed(cause, now)
-  // Dials that fail together are one step of the schedule: the first of them starts the delay.
-  const isFirst = !dialer.isBlocked
-  const block = isFirst ? dialer.block() : 0
-  const delay = isFirst ? yield* dialer.backOff(state.time.date(), cause) : 0
-  const openFor = yield* dialer.openFor
-  emit(state, { _tag: "OpenFailed", connection: connection.id, cause, attempt: dialer.failures, retryIn: delay })
-  if (isFirst) {
-    warn(state, `could not connect, attempt ${dialer.failures}: ${describeCause(cause)}`)
-    resumeAfter(state, Math.max(delay, openFor), block)
-  }
-  if (openFor > 0) breakerOpened(state, now + openFor, openFor)
-  failUnserved(state)
-  state.changed()
-})
+const failed = (state: PoolState, connection: Pooled, cause: unknown): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    discard(state, connection)
+    return dialFailed(state, connection, cause)
+  })
 
 /** The breaker let nobody dial, because another process shares it or because its time is not up yet. */
 const refusedByBreaker = (state: PoolState, connection: Pooled, retryAfter: number): Effect.Effect<void> =>
@@ -135,37 +127,3 @@ const refusedByBreaker = (state: PoolState, connection: Pooled, retryAfter: numb
     failUnserved(state)
     state.changed()
   })
-
-const breakerOpened = (state: PoolState, until: number, retryAfter: number): void => {
-  const wasOpen = state.dialer.breakerUntil > 0
-  state.dialer.breakerUntil = until
-  state.dialer.isRoundOver = true
-  if (wasOpen) return
-  emit(state, { _tag: "BreakerOpened", retryAfter })
-  warn(state, `too many dials failed, the next is made in ${Math.ceil(retryAfter)} ms`)
-}
-
-const resumeAfter = (state: PoolState, delay: number, block: number): void => {
-  state.fork(Effect.map(Effect.sleep(delay), () => {
-    if (state.dialer.unblock(block)) state.changed()
-  }))
-}
-
-/**
- * When a round of attempts is over and no other dial is under way, tells those who wait; callers only if nothing is open
- * either that could come back to them.
- */
-const failUnserved = (state: PoolState): void => {
-  if (!state.dialer.isRoundOver || state.dialer.underWay > 0) return
-  failWarmUps(state, unavailable(state, 0))
-  if (state.live === 0) failWaiters(state, (waited) => unavailable(state, waited))
-}
-
-const unavailable = (state: PoolState, waited: number): PoolErrorReason => {
-  const { breakerUntil, failures, lastFailure } = state.dialer
-  const retryAfter = breakerUntil - state.time.now()
-  const cause = lastFailure?.cause
-  return retryAfter > 0
-    ? new BreakerOpen({ retryAfter, cause })
-    : new ConnectFailed({ cause, attempts: failures, waited, isRetryable: isRetryable(cause) })
-}

@@ -12,6 +12,7 @@ import type { RetireReason } from "../../PoolEvent.ts"
 import { describeCause } from "../../Describe.ts"
 import { emit, warn } from "../watch/events.ts"
 import { limited, StepTimedOut } from "../base/limited.ts"
+import { endedByItself } from "../dial/failure.ts"
 import type { Pooled } from "../places/pooled.ts"
 import type { PoolState } from "../places/state.ts"
 
@@ -37,6 +38,7 @@ export const retire = (state: PoolState, connection: Pooled, because: RetireReas
   state.move(connection, "closing")
   state.counts.retired[because]++
   emit(state, { _tag: "Retired", connection: connection.id, because })
+  if (connection.isBroken || because === "ended") endedByItself(state, connection)
   state.forkDetached(close(state, connection, true))
 }
 
@@ -51,6 +53,7 @@ export const discard = (state: PoolState, connection: Pooled): void => {
 export const broken = (state: PoolState, connection: Pooled, cause: unknown): void => {
   if (connection.isBroken || hasEnded(connection) || connection.state === "closing") return
   connection.isBroken = true
+  connection.endedBy = cause
   if (connection.state === "opening") return
   raiseFence(state)
   if (connection.state !== "idle") return

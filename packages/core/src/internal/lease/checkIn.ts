@@ -125,6 +125,7 @@ const revoke = (state: PoolState, connection: Pooled, { lent }: Lease): void => 
 
 /** A lease that ended well proves the connection, unless a doubt arose after it was lent. */
 const prove = (state: PoolState, connection: Pooled, now: number): void => {
+  state.dialer.barren = 0
   if (connection.fence === state.fence) connection.provenAt = now
 }
 

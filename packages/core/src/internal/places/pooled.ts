@@ -34,6 +34,8 @@ export class Pooled {
   isDue = false
   /** Set when the connector reported its end. */
   isBroken = false
+  /** The cause that it reported. */
+  endedBy: unknown = undefined
   constructor(id: number, generation: number, now: number) {
     this.id = id
     this.generation = generation

@@ -1,0 +1,123 @@
+/**
+ * A dial that failed, or that made a connection which ended at once: the backoff, the breaker, and who is told of it.
+ */
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import { describeCause } from "../../Describe.ts"
+import { BreakerOpen, ConnectFailed, type PoolErrorReason } from "../../PoolError.ts"
+import { failWaiters } from "../line/wait.ts"
+import type { Pooled } from "../places/pooled.ts"
+import type { PoolState } from "../places/state.ts"
+import { emit, warn } from "../watch/events.ts"
+import { isRetryable } from "./dialer.ts"
+import { failWarmUps } from "./warmUp.ts"
+
+/** A connection that nobody has used and that ends within so many milliseconds was no success of its dial. */
+const atOnce = 500
+
+/** The least that a connection must stay open after another has ended at once, in milliseconds. */
+const leastSettling = 20
+
+/** What a dial fails with whose connection ended as soon as it was open. */
+class EndedAtOnce extends Data.TaggedError("EndedAtOnce")<{ readonly lived: number; readonly cause: unknown }> {
+  override get message(): string {
+    const because = this.cause === undefined ? "" : `: ${describeCause(this.cause)}`
+    return `the connection ended ${Math.round(this.lived)} ms after it was opened${because}`
+  }
+}
+
+/**
+ * Notes a failed dial. The dialer knows of it when this returns, so that no other dial begins before its delay; the effect
+ * tells everybody else.
+ */
+export const dialFailed = (state: PoolState, connection: Pooled, cause: unknown): Effect.Effect<void> => {
+  const { dialer } = state
+  const now = state.time.now()
+  state.counts.failedToOpen++
+  dialer.failed(cause, now)
+  // Dials that fail together are one step of the schedule: the first of them starts the delay.
+  const isFirst = !dialer.isBlocked
+  const block = isFirst ? dialer.block() : 0
+  return Effect.gen(function*() {
+    const delay = isFirst ? yield* dialer.backOff(state.time.date(), cause) : 0
+    const openFor = yield* dialer.openFor
+    emit(state, { _tag: "OpenFailed", connection: connection.id, cause, attempt: dialer.failures, retryIn: delay })
+    if (isFirst) {
+      warn(state, `could not connect, attempt ${dialer.failures}: ${describeCause(cause)}`)
+      resumeAfter(state, Math.max(delay, openFor), block)
+    }
+    if (openFor > 0) breakerOpened(state, now + openFor, openFor)
+    failUnserved(state)
+    state.changed()
+  })
+}
+
+/**
+ * A connection has ended by itself. If it did so as soon as it was open, and so did the one before it, its dial has failed:
+ * a server that accepts whatever comes and closes it must not be dialled on and on. A single one may be chance.
+ *
+ * Of those that end under their first borrower it takes as many in a row as the breaker wants to see, since a borrower may
+ * be the cause.
+ */
+export const endedByItself = (state: PoolState, connection: Pooled): void => {
+  const { config, dialer } = state
+  const now = state.time.now()
+  const lived = now - connection.openedAt
+  if (lived >= atOnce || !(connection.uses === 0 ? isStillborn(state, connection, now) : isBarren(connection))) return
+  if (connection.uses > 0 && ++dialer.barren < config.breaker.minimumDials) return
+  dialer.settling = Math.min(atOnce, Math.max(leastSettling, 2 * lived))
+  state.fork(dialFailed(state, connection, new EndedAtOnce({ lived, cause: connection.endedBy })))
+}
+
+/** Nobody has used it, and another before it that nobody used either has ended at once. */
+const isStillborn = (state: PoolState, connection: Pooled, now: number): boolean => {
+  const before = state.dialer.lastStillbornAt
+  state.dialer.lastStillbornAt = now
+  return connection.openedAt >= before && !hasStayed(state, before, now)
+}
+
+/** Its only lease has failed. */
+const isBarren = ({ errors, isBroken, uses }: Pooled): boolean => isBroken && uses === 1 && errors === 1
+
+/** Whether any connection that was opened since then has shown to be good for something. */
+const hasStayed = (state: PoolState, since: number, now: number): boolean => {
+  for (const { openedAt, state: is, uses } of state.connections) {
+    const isOpen = is !== "opening" && is !== "closing"
+    if (isOpen && openedAt >= since && (uses > 0 || now - openedAt >= atOnce)) return true
+  }
+  return false
+}
+
+export const breakerOpened = (state: PoolState, until: number, retryAfter: number): void => {
+  const wasOpen = state.dialer.breakerUntil > 0
+  state.dialer.breakerUntil = until
+  state.dialer.isRoundOver = true
+  if (wasOpen) return
+  emit(state, { _tag: "BreakerOpened", retryAfter })
+  warn(state, `too many dials failed, the next is made in ${Math.ceil(retryAfter)} ms`)
+}
+
+export const resumeAfter = (state: PoolState, delay: number, block: number): void => {
+  state.fork(Effect.map(Effect.sleep(delay), () => {
+    if (state.dialer.unblock(block)) state.changed()
+  }))
+}
+
+/**
+ * When a round of attempts is over and no other dial is under way, tells those who wait; callers only if nothing is open
+ * either that could come back to them.
+ */
+export const failUnserved = (state: PoolState): void => {
+  if (!state.dialer.isRoundOver || state.dialer.underWay > 0) return
+  failWarmUps(state, unavailable(state, 0))
+  if (state.live === 0) failWaiters(state, (waited) => unavailable(state, waited))
+}
+
+const unavailable = (state: PoolState, waited: number): PoolErrorReason => {
+  const { breakerUntil, failures, lastFailure } = state.dialer
+  const retryAfter = breakerUntil - state.time.now()
+  const cause = lastFailure?.cause
+  return retryAfter > 0
+    ? new BreakerOpen({ retryAfter, cause })
+    : new ConnectFailed({ cause, attempts: failures, waited, isRetryable: isRetryable(cause) })
+}
