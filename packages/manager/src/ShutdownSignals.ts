@@ -5,6 +5,12 @@
  * `drainTimeout`. A second signal changes nothing there. Whoever sends one does not want to wait: with this layer
  * around the whole program the process then exits at once, with 130 or 143 as after a signal nobody handles.
  *
+ * One Ctrl-C or one stop of a service often arrives twice: from the terminal and from `node --watch`, npm or a service
+ * manager that signals the whole group. Whatever comes within half a second of the first is therefore part of it.
+ *
+ * The program must handle the first signal itself, as `runMain` does. Where nobody does, such as with a `ManagedRuntime`
+ * and no handler that disposes of it, the signal ends the process as it would without this layer, and an error is logged.
+ *
  * ```ts
  * import { NodeRuntime } from "@effect/platform-node"
  * import { type ConnectionManager, ShutdownSignals } from "@effect-pools/manager"
@@ -18,41 +24,67 @@
  *
  * @since 0.1.0
  */
+import * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 
 /**
- * Ends the process at the second `SIGINT` or `SIGTERM`. Provide it below everything that takes time to
- * release, since it must be released last.
+ * Ends the process at the second `SIGINT` or `SIGTERM`, half a second after the first or later. Provide it below
+ * everything that takes time to release, since it must be released last.
  *
  * @category layers
  * @since 0.1.0
  */
 export const layer: Layer.Layer<never> = Layer.effectDiscard(
   Effect.acquireRelease(
-    Effect.map(Effect.context<never>(), (context) => listen(Effect.runSyncWith(context))),
+    Effect.map(Effect.context<never>(), listen),
     (stop) => Effect.sync(stop)
   )
 )
 
 const exitCodes = { SIGINT: 130, SIGTERM: 143 } as const
+type Signal = keyof typeof exitCodes
+
+/** How long the copies of one signal may take to arrive, ms. */
+const oneStop = 500
 
 // Effect has no service for the signals of a process.
 // oxlint-disable-next-line no-restricted-globals
 const host = process
 
-const listen = (runSync: (effect: Effect.Effect<void>) => void): () => void => {
-  let received = 0
-  const onSignal = (signal: keyof typeof exitCodes): void => {
-    received++
-    if (received === 1) return
-    runSync(Effect.logError(`${signal} came a second time: the process ends without waiting for its connections`))
-    host.exit(exitCodes[signal])
+/** The listeners of this module: of two layers none takes the other for somebody who handles the signal. */
+const own = new Set<unknown>()
+
+function listen(context: Context.Context<never>): () => void {
+  const runSync = Effect.runSyncWith(context)
+  const now = (): number => Number(runSync(Clock.monotonicTimeNanos)) / 1e6
+  let first: number | undefined
+  const onSignal = (signal: Signal): void => {
+    if (first === undefined) {
+      first = now()
+      if (isHandled(signal)) return
+      runSync(Effect.logError(
+        `nobody handles ${signal}: the process ends without draining its pools. Run the program with ` +
+          "NodeRuntime.runMain, or dispose of its ManagedRuntime in a handler of the signal"
+      ))
+      stop()
+      host.kill(host.pid, signal)
+    } else if (now() - first >= oneStop) {
+      runSync(Effect.logError(`${signal} came a second time: the process ends without waiting for its connections`))
+      host.exit(exitCodes[signal])
+    }
   }
-  host.on("SIGINT", onSignal)
-  host.on("SIGTERM", onSignal)
-  return () => {
+  const stop = (): void => {
+    own.delete(onSignal)
     host.off("SIGINT", onSignal)
     host.off("SIGTERM", onSignal)
   }
+  own.add(onSignal)
+  // Before the others, since a listener that was added with `once` is gone when the next one runs.
+  host.prependListener("SIGINT", onSignal)
+  host.prependListener("SIGTERM", onSignal)
+  return stop
 }
+
+const isHandled = (signal: Signal): boolean => host.listeners(signal).some((listener) => !own.has(listener))

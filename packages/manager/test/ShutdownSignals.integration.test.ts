@@ -11,14 +11,13 @@ interface Running {
   readonly ended: Effect.Effect<number | string>
 }
 
-const program = fileURLToPath(new URL("./fixtures/holding.ts", import.meta.url))
-
-const run = (drainTimeout: number) =>
+const run = (drainTimeout: number, how: "runMain" | "managedRuntime" = "runMain") =>
   Effect.acquireRelease(
     Effect.sync((): Running => {
       let output = ""
       let exit: number | string | undefined
-      const child = spawn(process.execPath, ["--conditions=@effect-pools/source", program, String(drainTimeout)])
+      const program = fileURLToPath(new URL("./fixtures/holding.ts", import.meta.url))
+      const child = spawn(process.execPath, ["--conditions=@effect-pools/source", program, String(drainTimeout), how])
       child.stdout.on("data", (data) => output += String(data))
       child.stderr.on("data", (data) => output += String(data))
       child.on("exit", (code, signal) => exit = code ?? signal ?? "")
@@ -46,6 +45,7 @@ describe("signals", () => {
         yield* says("ready")
         child.kill(signal)
         yield* says("DrainStarted")
+        yield* Effect.sleep("600 millis")
         assert.isNull(child.exitCode)
         child.kill(signal)
         assert.strictEqual(yield* ended, code)
@@ -61,5 +61,30 @@ describe("signals", () => {
       assert.strictEqual(yield* ended, 130)
       assert.include(output(), "drained 2 pools")
       assert.match(output(), /app\/Stuck: held by the night job \(connection 1, \d+ ms\)/)
+    }).pipe(Effect.scoped))
+
+  it.live.each([["SIGINT", "SIGINT"], ["SIGINT", "SIGTERM"], ["SIGTERM", "SIGTERM"]] as const)(
+    "one stop that arrives twice, as %s and %s, is one",
+    ([first, second]) =>
+      Effect.gen(function*() {
+        const { child, ended, output, says } = yield* run(1000)
+        yield* says("ready")
+        child.kill(first)
+        yield* says("DrainStarted")
+        yield* Effect.sleep("100 millis")
+        child.kill(second)
+        assert.strictEqual(yield* ended, 130)
+        assert.include(output(), "drained 2 pools")
+        assert.notInclude(output(), "came a second time")
+      }).pipe(Effect.scoped)
+  )
+
+  it.live("a program that does not handle its signals is ended by the first, and told why", () =>
+    Effect.gen(function*() {
+      const { child, ended, output, says } = yield* run(1000, "managedRuntime")
+      yield* says("ready")
+      child.kill("SIGTERM")
+      assert.strictEqual(yield* ended, "SIGTERM")
+      assert.include(output(), "nobody handles SIGTERM: the process ends without draining its pools")
     }).pipe(Effect.scoped))
 })
