@@ -52,6 +52,7 @@ import * as balanced from "./internal/balance/upstream.ts"
 import { EventHub } from "./internal/watch/events.ts"
 import { PoolTime } from "./internal/base/time.ts"
 import { PoolError } from "./PoolError.ts"
+import * as PoolMetrics from "./PoolMetrics.ts"
 import type { EjectReason } from "./PoolEvent.ts"
 import type { PoolStats } from "./PoolStats.ts"
 
@@ -247,6 +248,7 @@ export const make = Effect.fnUntraced(
       onSuccess: Effect.succeed
     })
     const config = merge.configs(name, upstreams.map(({ pool }) => pool.config))
+    yield* Effect.forEach(upstreams, ({ pool }) => PoolMetrics.adopt(pool.config, name), { discard: true })
     const events = yield* Effect.acquireRelease(
       Effect.sync(() => new EventHub(config.eventBuffer)),
       (events) => Effect.sync(() => events.end())

@@ -4,11 +4,13 @@
  * They are *pulled*: a pool counts in plain fields anyway, and a scrape reads those. A lease pays nothing for its
  * metrics. The series of a pool disappear with its scope.
  *
- * Every series `<kind>_pool_...` has the label `pool`. Pools of databases and of Redis publish OpenTelemetry's
- * `db.client.connection.*` as well.
+ * Every series `<kind>_pool_...` has the label `pool`. Those of a pool that a `BalancedPool` is over have the balanced
+ * pool's name there, and their own in the label `upstream`: they join by `pool`, and a sum counts nothing twice. Pools of
+ * databases and of Redis publish OpenTelemetry's `db.client.connection.*` as well.
  *
  * @since 0.1.0
  */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import type * as Scope from "effect/Scope"
@@ -92,17 +94,52 @@ export const boundaries: ReadonlyArray<number> = Object.freeze([
 /**
  * Publishes the metrics of a pool until the scope closes.
  *
- * Of two pools with the same kind and name in one registry only the later one is seen.
+ * Of two pools with the same kind and name in one registry only the later one is seen, until it is gone.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const register = (source: Source): Effect.Effect<void, never, Scope.Scope> => {
   const { config } = source
-  const isDatabase = config.kind === "db" || config.kind === "redis"
-  const registrations = [...poolMetrics(source), ...(isDatabase ? openTelemetry(source) : [])]
-  return Effect.forEach(registrations, (registration) => registration, { discard: true })
+  const acquire = Effect.map(Effect.context<never>(), (context) => {
+    const publishAs = (labels: Labels): () => void => {
+      const stops = seriesOf(source, labels).map((series) => publishIn(context, series))
+      return () => stops.forEach((stop) => stop())
+    }
+    let stop = publishAs({ pool: config.name })
+    relabel.set(config, (labels) => {
+      stop()
+      stop = publishAs(labels)
+    })
+    return () => {
+      relabel.delete(config)
+      stop()
+    }
+  })
+  return Effect.asVoid(Effect.acquireRelease(acquire, (stop) => Effect.sync(stop)))
 }
+
+/** The label `pool`, and of one that a balanced pool is over the label `upstream`. */
+interface Labels {
+  readonly pool: string
+  readonly upstream?: string
+}
+
+/** By the configuration, which a decorated pool shares with the one that published. */
+const relabel = new WeakMap<PoolConfig, (labels: Labels) => void>()
+
+/**
+ * For pools that are made of others: puts the series of one of those below the name of the whole until the scope closes.
+ * It does nothing where the pool publishes none.
+ *
+ * @category operations
+ * @since 0.1.0
+ */
+export const adopt = (upstream: PoolConfig, pool: string): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.asVoid(Effect.acquireRelease(
+    Effect.sync(() => relabel.get(upstream)?.({ pool, upstream: upstream.name })),
+    () => Effect.sync(() => relabel.get(upstream)?.({ pool: upstream.name }))
+  ))
 
 /**
  * Publishes a histogram of one's own until the scope closes, and gives the function that records a duration in
@@ -114,42 +151,54 @@ export const register = (source: Source): Effect.Effect<void, never, Scope.Scope
 export const makeTimer = (series: Series): Effect.Effect<(ms: number) => void, never, Scope.Scope> =>
   Effect.suspend(() => {
     const histogram = new Histogram()
-    return Effect.as(publishHistogram(series, histogram, () => 0), (ms: number) => histogram.record(ms))
+    const publish = Effect.map(
+      Effect.context<never>(),
+      (context) => publishIn(context, histogramOf(series, histogram, () => 0))
+    )
+    return Effect.as(Effect.acquireRelease(publish, (stop) => Effect.sync(stop)), (ms: number) => histogram.record(ms))
   })
 
 type Read = (numbers: PoolNumbers) => number
-type Publish = Effect.Effect<void, never, Scope.Scope>
 
-const poolMetrics = (source: Source): ReadonlyArray<Publish> => {
-  const { config: { kind, name }, histograms, numbers } = source
+/** A series that can be registered: what it is called, and how it is read. */
+interface Readable {
+  readonly key: string
+  readonly registerIn: (context: Context.Context<never>) => Metric.Registration
+}
+
+const seriesOf = (source: Source, labels: Labels): ReadonlyArray<Readable> => {
+  const isDatabase = source.config.kind === "db" || source.config.kind === "redis"
+  return [...poolMetrics(source, labels), ...(isDatabase ? openTelemetry(source, labels) : [])]
+}
+
+const poolMetrics = (source: Source, own: Labels): ReadonlyArray<Readable> => {
+  const { config: { kind }, histograms, numbers } = source
   const series = (suffix: string, description: string, labels: Readonly<Record<string, string>> = {}): Series => ({
     name: `${kind}_pool_${suffix}`,
     description,
-    attributes: { pool: name, ...labels }
+    attributes: { ...own, ...labels }
   })
   const labelled = (suffix: string, description: string, label: string, reads: Readonly<Record<string, Read>>) =>
     Object.entries(reads).map(([value, read]) =>
-      publishCounter(series(suffix, description, { [label]: value }), () => read(numbers()))
+      counterOf(series(suffix, description, { [label]: value }), () => read(numbers()))
     )
   return [
-    ...gauges.map(([suffix, description, read]) => publishGauge(series(suffix, description), () => read(numbers()))),
-    ...counters.map(([suffix, description, read]) =>
-      publishCounter(series(suffix, description), () => read(numbers()))
-    ),
+    ...gauges.map(([suffix, description, read]) => gaugeOf(series(suffix, description), () => read(numbers()))),
+    ...counters.map(([suffix, description, read]) => counterOf(series(suffix, description), () => read(numbers()))),
     ...labelled("errors_total", "What went wrong, by type", "type", errors),
     ...labelled("connections_retired_total", "Connections given up, by reason", "reason", retired),
     ...labelled("lease_ends_total", "Leases ended, by how the borrower's effect ended", "end", ended),
-    publishHistogram(
+    histogramOf(
       series("acquire_duration_seconds", "How long callers waited for a connection", inSeconds),
       histograms.wait,
       () => numbers().counts.acquiredAtOnce
     ),
-    publishHistogram(
+    histogramOf(
       series("use_duration_seconds", "How long borrowers held a connection", inSeconds),
       histograms.use,
       noZeros
     ),
-    publishHistogram(
+    histogramOf(
       series("open_duration_seconds", "How long dials took that succeeded", inSeconds),
       histograms.open,
       noZeros
@@ -222,47 +271,51 @@ const ended: Readonly<Record<keyof PoolNumbers["counts"]["ended"], Read>> = {
 }
 
 /** The metrics of OpenTelemetry's semantic conventions for database clients. */
-const openTelemetry = ({ config, histograms, numbers }: Source): ReadonlyArray<Publish> => {
+const openTelemetry = (
+  { histograms, numbers }: Source,
+  { pool, ...upstream }: Labels
+): ReadonlyArray<Readable> => {
   const series = (suffix: string, description: string, unit: string, state?: string): Series => ({
     name: `db.client.connection.${suffix}`,
     description,
     attributes: {
       unit,
-      "db.client.connection.pool.name": config.name,
+      "db.client.connection.pool.name": pool,
+      ...upstream,
       ...(state === undefined ? {} : { "db.client.connection.state": state })
     }
   })
   const count = (state: string): Series => series("count", "Connections, by state", "{connection}", state)
   const limit = (suffix: string, description: string): Series => series(suffix, description, "{connection}")
   return [
-    publishGauge(count("idle"), () => numbers().idle),
-    publishGauge(count("used"), () => numbers().used),
-    publishGauge(limit("idle.max", "The most idle connections allowed"), () => numbers().limit),
-    publishGauge(limit("idle.min", "The fewest idle connections kept"), () => numbers().minConnections),
-    publishGauge(limit("max", "The most connections allowed"), () => numbers().limit),
-    publishGauge(series("pending_requests", "Callers that wait", "{request}"), () => numbers().pending),
-    publishCounter(series("timeouts", "Callers that gave up", "{timeout}"), () => numbers().counts.timedOut),
-    publishHistogram(series("create_time", "Time to open a connection", "s"), histograms.open, noZeros),
-    publishHistogram(
+    gaugeOf(count("idle"), () => numbers().idle),
+    gaugeOf(count("used"), () => numbers().used),
+    gaugeOf(limit("idle.max", "The most idle connections allowed"), () => numbers().limit),
+    gaugeOf(limit("idle.min", "The fewest idle connections kept"), () => numbers().minConnections),
+    gaugeOf(limit("max", "The most connections allowed"), () => numbers().limit),
+    gaugeOf(series("pending_requests", "Callers that wait", "{request}"), () => numbers().pending),
+    counterOf(series("timeouts", "Callers that gave up", "{timeout}"), () => numbers().counts.timedOut),
+    histogramOf(series("create_time", "Time to open a connection", "s"), histograms.open, noZeros),
+    histogramOf(
       series("wait_time", "Time to get a connection", "s"),
       histograms.wait,
       () => numbers().counts.acquiredAtOnce
     ),
-    publishHistogram(series("use_time", "Time a connection was held", "s"), histograms.use, noZeros)
+    histogramOf(series("use_time", "Time a connection was held", "s"), histograms.use, noZeros)
   ]
 }
 
-const publishGauge = ({ name, ...options }: Series, read: () => number): Publish =>
-  publish(Metric.gauge(name, options), () => ({ value: natural(read()) }))
+const gaugeOf = ({ name, ...options }: Series, read: () => number): Readable =>
+  readable(Metric.gauge(name, options), options, () => ({ value: natural(read()) }))
 
-const publishCounter = ({ name, ...options }: Series, read: () => number): Publish =>
-  publish(Metric.counter(name, { ...options, incremental: true }), () => ({
+const counterOf = ({ name, ...options }: Series, read: () => number): Readable =>
+  readable(Metric.counter(name, { ...options, incremental: true }), options, () => ({
     count: natural(read()),
     incremental: true
   }))
 
-const publishHistogram = ({ name, ...options }: Series, durations: Durations, zeros: () => number): Publish =>
-  publish(Metric.histogram(name, { ...options, boundaries }), () => {
+const histogramOf = ({ name, ...options }: Series, durations: Durations, zeros: () => number): Readable =>
+  readable(Metric.histogram(name, { ...options, boundaries }), options, () => {
     const atOnce = natural(zeros())
     const counts = durations.cumulative(milliseconds, atOnce)
     return {
@@ -280,13 +333,44 @@ const milliseconds = boundaries.map((boundary) => boundary * 1000)
 const natural = (n: number): number => Number.isFinite(n) && n > 0 ? n : 0
 
 /** The one place that touches the unstable part of Effect's metrics. */
-const publish = <Input, State>(metric: Metric.Metric<Input, State>, get: () => State): Publish =>
-  Effect.asVoid(Effect.acquireRelease(
-    Effect.map(
-      Effect.context<never>(),
-      (context) => Metric.registerUnsafe(metric, context, { get, update: ignore, modify: ignore })
-    ),
-    (registration) => Effect.sync(() => registration.remove())
-  ))
+const readable = <Input, State>(
+  metric: Metric.Metric<Input, State>,
+  { attributes }: Pick<Series, "attributes">,
+  get: () => State
+): Readable => ({
+  key: JSON.stringify([metric.type, metric.id, Object.entries(attributes).toSorted()]),
+  registerIn: (context) => Metric.registerUnsafe(metric, context, { get, update: ignore, modify: ignore })
+})
 
 const ignore = (): void => {}
+
+interface Holding {
+  readonly register: () => Metric.Registration
+  registration: Metric.Registration
+}
+
+/** Who publishes a series, the latest last, of each registry. A registry itself keeps the latest alone. */
+const holdings = new WeakMap<object, Map<string, Array<Holding>>>()
+
+/** Registers a series, and gives the way to take it back: one of the same name that is still there is seen again. */
+const publishIn = (context: Context.Context<never>, series: Readable): () => void => {
+  const registry = Context.get(context, Metric.MetricRegistry)
+  const all = holdings.get(registry) ?? new Map<string, Array<Holding>>()
+  holdings.set(registry, all)
+  const key = `${series.key} ${JSON.stringify(Context.get(context, Metric.CurrentMetricAttributes))}`
+  const register = (): Metric.Registration => series.registerIn(context)
+  const holding: Holding = { register, registration: register() }
+  const before = all.get(key)
+  if (before === undefined) all.set(key, [holding])
+  else before.push(holding)
+  return () => {
+    holding.registration.remove()
+    const left = (all.get(key) ?? []).filter((other) => other !== holding)
+    const latest = left.at(-1)
+    if (latest === undefined) all.delete(key)
+    else {
+      all.set(key, left)
+      latest.registration = latest.register()
+    }
+  }
+}

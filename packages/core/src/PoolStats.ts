@@ -152,6 +152,11 @@ export interface Vitals extends PoolNumbers {
 export interface PoolStats extends Vitals {
   /** How long callers waited for a connection; one that did not have to wait counts as 0. */
   readonly wait: Timing
+  /**
+   * How many of those waits did not exceed each of `PoolMetrics.boundaries`, since the pool was made: the difference of
+   * two readings gives the percentiles of the time between them.
+   */
+  readonly waitsUpTo: ReadonlyArray<number>
   /** How long borrowers held a connection. */
   readonly use: Timing
   /** How long dials took that succeeded. */

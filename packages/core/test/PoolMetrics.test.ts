@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ConnectionPool, PoolConfig, PoolMetrics } from "@effect-pools/core"
+import { BalancedPool, ConnectionPool, PoolConfig, PoolMetrics } from "@effect-pools/core"
 import { Effect, Exit, Metric, Scope } from "effect"
 import { PrometheusMetrics } from "effect/observability"
 import { Histogram } from "../src/internal/watch/histogram.ts"
@@ -251,4 +251,59 @@ describe("PoolMetrics", () => {
       }))
       assert.strictEqual(yield* PrometheusMetrics.format(), "")
     }).pipe(isolated))
+
+  it.effect("of two pools of one name the later is seen, and the earlier again once it is gone", () =>
+    Effect.gen(function*() {
+      const open = Effect.fnUntraced(function*(maxConnections: number) {
+        const scope = yield* Scope.make()
+        const options = { name: "app/Db", kind: "db", minConnections: 0, maxConnections } as const
+        yield* Scope.provide(ConnectionPool.make({ connect: () => Effect.succeed({}) }, options), scope)
+        return Scope.close(scope, Exit.void)
+      })
+      const seen = Effect.map(scrape, (series) => [
+        series.get("db_pool_connections_max{pool=\"app/Db\"}"),
+        series.get("db_client_connection_max{db_client_connection_pool_name=\"app/Db\"}")
+      ])
+      const closeFirst = yield* open(1)
+      const closeSecond = yield* open(2)
+      assert.deepStrictEqual(yield* seen, [2, 2])
+      yield* closeFirst
+      assert.deepStrictEqual(yield* seen, [2, 2])
+      const closeThird = yield* open(3)
+      const closeFourth = yield* open(4)
+      yield* closeThird
+      assert.deepStrictEqual(yield* seen, [4, 4])
+      yield* closeFourth
+      assert.deepStrictEqual(yield* seen, [2, 2])
+      yield* closeSecond
+      assert.strictEqual(yield* PrometheusMetrics.format(), "")
+    }).pipe(isolated))
+
+  it.effect("the series of a balanced pool's upstreams join by its name, and are their own again after it", () =>
+    Effect.gen(function*() {
+      const options = { kind: "db", minConnections: 0, maxConnections: 2 } as const
+      const connector = { connect: () => Effect.succeed({}) }
+      const a = yield* ConnectionPool.make(connector, { ...options, name: "a" })
+      const b = yield* ConnectionPool.make(connector, { ...options, name: "b" })
+      yield* Effect.scoped(Effect.gen(function*() {
+        const decorated = { ...b, withConnection: b.withConnection }
+        const all = yield* BalancedPool.make([{ pool: a }, { pool: decorated }], {
+          name: "all",
+          strategy: "roundRobin"
+        })
+        for (let lease = 0; lease < 6; lease++) yield* all.withConnection(() => Effect.void)
+        const series = yield* scrape
+        for (const upstream of ["a", "b"]) {
+          const labels = `pool="all",upstream="${upstream}"`
+          assert.strictEqual(series.get(`db_pool_acquire_total{${labels}}`), 3)
+          assert.strictEqual(series.get(`db_pool_acquire_duration_seconds_count{${labels}}`), 3)
+          assert.isUndefined(series.get(`db_pool_acquire_total{pool="${upstream}"}`))
+        }
+        const { wait, waitsUpTo } = yield* all.stats
+        assert.deepStrictEqual([wait.count, waitsUpTo.length, waitsUpTo.at(-1)], [6, PoolMetrics.boundaries.length, 6])
+      }))
+      const series = yield* scrape
+      assert.strictEqual(series.get("db_pool_acquire_total{pool=\"a\"}"), 3)
+      assert.isFalse(Array.from(series.keys()).some((name) => name.includes("\"all\"")))
+    }).pipe(Effect.scoped, isolated))
 })

@@ -26,12 +26,13 @@
  *
  * @since 0.1.0
  */
-import type { ConnectionPool } from "@effect-pools/core/ConnectionPool"
+import type { ConnectionPool, EventOptions } from "@effect-pools/core/ConnectionPool"
 import type { PoolError } from "@effect-pools/core/PoolError"
 import type { PoolEvent } from "@effect-pools/core/PoolEvent"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { make } from "./internal/manager.ts"
 import type {
@@ -74,6 +75,9 @@ export class ConnectionManager extends Context.Service<ConnectionManager, Manage
 
   static readonly pools: Accessor<ReadonlyArray<ManagedPool>> = this.useSync(({ pools }) => pools)
   static readonly get: Get = ((pool: string) => this.use(({ get }) => get(pool))) as Get
+  static readonly register: Register =
+    ((pool: PoolKey | ManagedPool) => this.use(({ register }) => register(pool as PoolKey))) as Register
+  static readonly joins: Flow<ManagedPool> = streamOf(this, ({ joins }) => joins)
   static readonly stats: Accessor<ManagerStats> = this.use(({ stats }) => stats)
   static readonly health: Accessor<ManagerHealth> = this.use(({ health }) => health)
   static readonly alerts: Accessor<Effect.Success<Manager["alerts"]>> = this.use(({ alerts }) => alerts)
@@ -93,6 +97,8 @@ export class ConnectionManager extends Context.Service<ConnectionManager, Manage
   ): Effect.Effect<ManagerDrainReport, UnknownPool, ConnectionManager> => this.use(({ drain }) => drain(pools))
   static readonly alertChanges: Flow<AlertChange> = streamOf(this, ({ alertChanges }) => alertChanges)
   static readonly events: Flow<PoolEvent> = streamOf(this, ({ events }) => events)
+  static readonly eventsWith = (options?: EventOptions): Flow<PoolEvent> =>
+    streamOf(this, ({ eventsWith }) => eventsWith(options))
   static readonly metrics: Flow<ManagerStats> = streamOf(this, ({ metrics }) => metrics)
   static readonly healthStream: Flow<ManagerHealth> = streamOf(this, ({ healthStream }) => healthStream)
   static readonly healthChanges: Flow<HealthChange> = streamOf(this, ({ healthChanges }) => healthChanges)
@@ -108,6 +114,12 @@ interface Get {
     pool: Context.Key<I, ConnectionPool<Lent>>
   ): Effect.Effect<ConnectionPool<Lent>, UnknownPool, ConnectionManager>
   (name: string): Effect.Effect<ManagedPool, UnknownPool, ConnectionManager>
+}
+
+/** `Manager["register"]` with the service as a requirement. */
+interface Register {
+  <I>(pool: Context.Key<I, ManagedPool>): Effect.Effect<void, PoolError, I | Scope.Scope | ConnectionManager>
+  (pool: ManagedPool): Effect.Effect<void, PoolError, Scope.Scope | ConnectionManager>
 }
 
 function streamOf<A>(

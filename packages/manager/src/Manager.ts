@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { ConnectionPool } from "@effect-pools/core/ConnectionPool"
+import type { ConnectionPool, EventOptions } from "@effect-pools/core/ConnectionPool"
 import type { PoolError } from "@effect-pools/core/PoolError"
 import type { PoolEvent } from "@effect-pools/core/PoolEvent"
 import type { HealthWarning, PoolHealth } from "@effect-pools/core/PoolHealth"
@@ -13,6 +13,7 @@ import * as Data from "effect/Data"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { AlertChange } from "./internal/alertBoard.ts"
 import type { ManagerDrainReport } from "./internal/drain.ts"
@@ -180,8 +181,20 @@ export interface ManagerOptions<Pools extends ReadonlyArray<PoolKey> = ReadonlyA
  * @since 0.1.0
  */
 export interface Manager {
-  /** In the order in which they were given. */
+  /** Those of now: first those that the manager was made with, then those that joined. */
   readonly pools: ReadonlyArray<ManagedPool>
+  /** Pools as they join, from the moment the stream is run. */
+  readonly joins: Stream.Stream<ManagedPool>
+  /**
+   * Takes in a pool that was made while the program runs, until the scope closes: then it is drained within the
+   * manager's `drainTimeout` and leaves. Give the class of a pool in the context, or the pool. It is found by its name;
+   * where all are drained in `drainOrder` it goes with the last group. Fails with `InvalidOption` where another pool of
+   * the same name is managed.
+   */
+  readonly register: {
+    <I>(pool: Context.Key<I, ManagedPool>): Effect.Effect<void, PoolError, I | Scope.Scope>
+    (pool: ManagedPool): Effect.Effect<void, PoolError, Scope.Scope>
+  }
   /** A pool by its class, with all it can do, or by its name. */
   readonly get: {
     <I, Lent>(pool: Context.Key<I, ConnectionPool<Lent>>): Effect.Effect<ConnectionPool<Lent>, UnknownPool>
@@ -191,13 +204,18 @@ export interface Manager {
   readonly health: Effect.Effect<ManagerHealth>
   /** Those that stand, the critical first, then the oldest; and those cleared, the latest first, 100 at most. */
   readonly alerts: Effect.Effect<{ readonly current: ReadonlyArray<Alert>; readonly cleared: ReadonlyArray<Alert> }>
-  /** Alerts as they are raised and cleared. */
+  /**
+   * Alerts as they are raised and cleared, however many at once. A reader that lags 256 readings behind loses the oldest;
+   * `alerts` tells those that stand.
+   */
   readonly alertChanges: Stream.Stream<AlertChange>
   /**
    * The events of all pools. While it runs each lease makes an event too, at a cost; see `ConnectionPool.events`. A
    * reader too slow for a pool's `eventBuffer` loses the oldest.
    */
   readonly events: Stream.Stream<PoolEvent>
+  /** `events`, but only those asked for. */
+  readonly eventsWith: (options?: EventOptions) => Stream.Stream<PoolEvent>
   /** `stats`, at once and then on `metricsSchedule`. */
   readonly metrics: Stream.Stream<ManagerStats>
   /** `health`, at once and then on `healthSchedule`. */

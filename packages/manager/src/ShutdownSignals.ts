@@ -43,9 +43,6 @@ export const layer: Layer.Layer<never> = Layer.effectDiscard(
   )
 )
 
-const exitCodes = { SIGINT: 130, SIGTERM: 143 } as const
-type Signal = keyof typeof exitCodes
-
 /** How long the copies of one signal may take to arrive, ms. */
 const oneStop = 500
 
@@ -60,7 +57,7 @@ function listen(context: Context.Context<never>): () => void {
   const runSync = Effect.runSyncWith(context)
   const now = (): number => Number(runSync(Clock.monotonicTimeNanos)) / 1e6
   let first: number | undefined
-  const onSignal = (signal: Signal): void => {
+  const onSignal = (signal: NodeJS.Signals): void => {
     if (first === undefined) {
       first = now()
       if (isHandled(signal)) return
@@ -72,7 +69,7 @@ function listen(context: Context.Context<never>): () => void {
       host.kill(host.pid, signal)
     } else if (now() - first >= oneStop) {
       runSync(Effect.logError(`${signal} came a second time: the process ends without waiting for its connections`))
-      host.exit(exitCodes[signal])
+      host.exit(signal === "SIGINT" ? 130 : 143)
     }
   }
   const stop = (): void => {
@@ -87,4 +84,4 @@ function listen(context: Context.Context<never>): () => void {
   return stop
 }
 
-const isHandled = (signal: Signal): boolean => host.listeners(signal).some((listener) => !own.has(listener))
+const isHandled = (signal: NodeJS.Signals): boolean => host.listeners(signal).some((listener) => !own.has(listener))

@@ -1,8 +1,8 @@
 import { ConnectionPool } from "@effect-pools/core"
 import { FakeConnector } from "@effect-pools/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Metric } from "effect"
-import { acquireRate, failureRate, type Mark, meanWait, waitBucketsIn, waitPercentile } from "../src/internal/window.ts"
+import { Effect } from "effect"
+import { acquireRate, failureRate, type Mark, markOf, meanWait, waitPercentile } from "../src/internal/window.ts"
 
 const mark = (given: Partial<Mark>): Mark => ({
   at: 0,
@@ -46,7 +46,7 @@ describe("between two marks", () => {
     )
   })
 
-  it("nothing is told where nobody asked, or the pool has no metrics", () => {
+  it("nothing is told where nobody asked, or the pool does not tell", () => {
     assert.isUndefined(
       waitPercentile(mark({ buckets: buckets(5, 1, 2, 5) }), mark({ buckets: buckets(5, 1, 2, 5) }), 50)
     )
@@ -54,19 +54,14 @@ describe("between two marks", () => {
   })
 })
 
-describe("waitBucketsIn", () => {
-  it.effect("finds the histogram of the pool among those of others", () =>
+describe("the mark of a pool", () => {
+  it.effect("knows its waits, whether or not it publishes metrics", () =>
     Effect.gen(function*() {
-      const fake = FakeConnector.make()
-      const options = { kind: "db", minConnections: 0, maxConnections: 1 } as const
-      yield* ConnectionPool.make(fake.connector, { ...options, name: "other" })
-      const pool = yield* ConnectionPool.make(fake.connector, { ...options, name: "mine" })
-      yield* ConnectionPool.make(fake.connector, { ...options, kind: "redis", name: "mine" })
+      const options = { kind: "db", minConnections: 0, maxConnections: 1, metrics: false } as const
+      const pool = yield* ConnectionPool.make(FakeConnector.make().connector, { ...options, name: "mine" })
       yield* pool.withConnection(() => Effect.void)
       yield* pool.withConnection(() => Effect.void)
-      const read = waitBucketsIn(yield* Effect.context<never>())(pool)
-      assert.strictEqual(read()?.count, 2)
-      const silent = yield* ConnectionPool.make(fake.connector, { ...options, name: "silent", metrics: false })
-      assert.isUndefined(waitBucketsIn(yield* Effect.context<never>())(silent)())
-    }).pipe(Effect.scoped, Effect.provideService(Metric.MetricRegistry, new Map())))
+      const { buckets } = markOf(0, yield* pool.stats)
+      assert.deepStrictEqual([buckets?.count, buckets?.buckets.at(-1)], [2, [40.96, 2]])
+    }).pipe(Effect.scoped))
 })

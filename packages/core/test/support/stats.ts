@@ -1,4 +1,4 @@
-import type { PoolStats } from "@effect-pools/core"
+import { PoolMetrics, type PoolStats } from "@effect-pools/core"
 
 const timing = { count: 0, mean: 0, p50: 0, p95: 0, p99: 0, max: 0 }
 
@@ -26,6 +26,7 @@ export const statsOf = (given: Given = {}): PoolStats.PoolStats => ({
   breaker: "closed",
   recent: recentOf(given),
   wait: timing,
+  waitsUpTo: PoolMetrics.boundaries.map(() => 0),
   use: timing,
   open: timing,
   validate: timing,

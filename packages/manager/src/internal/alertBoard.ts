@@ -12,6 +12,8 @@ export interface AlertChange {
 
 interface Watch {
   alert: Alert | undefined
+  /** When it was raised, by the clock that nobody sets. */
+  raised: number
   /** Since when the number is above its limit, or, while an alert stands, since when it is well below. */
   since: number | undefined
 }
@@ -43,25 +45,42 @@ export class AlertBoard {
     return this.past
   }
 
-  evaluate(pool: string, evidence: Evidence, now: number): ReadonlyArray<AlertChange> {
+  /** `now` is the time of a clock that nobody sets, `date` what an alert says. */
+  evaluate(pool: string, evidence: Evidence, now: number, date: number = now): ReadonlyArray<AlertChange> {
     return this.watchesOf(pool).flatMap(([rule, watch]) => {
       const change = watch.alert === undefined
-        ? this.raise(pool, rule, watch, evidence, now)
+        ? this.raise(pool, rule, watch, evidence, now, date)
         : this.clear(watch.alert, rule, watch, evidence, now)
       return change === undefined ? [] : [change]
     })
   }
 
+  /** A pool is managed no longer: nothing stands of it any more. */
+  forget(pool: string, now: number): ReadonlyArray<AlertChange> {
+    const changes = (this.watches.get(pool) ?? []).flatMap(([, watch]) =>
+      watch.alert === undefined ? [] : [this.end(watch.alert, watch, now)]
+    )
+    this.watches.delete(pool)
+    return changes
+  }
+
   private watchesOf(pool: string): ReadonlyArray<readonly [Rule, Watch]> {
     let watches = this.watches.get(pool)
     if (watches === undefined) {
-      watches = rules.map((rule) => [rule, { alert: undefined, since: undefined }])
+      watches = rules.map((rule) => [rule, { alert: undefined, raised: 0, since: undefined }])
       this.watches.set(pool, watches)
     }
     return watches
   }
 
-  private raise(pool: string, rule: Rule, watch: Watch, evidence: Evidence, now: number): AlertChange | undefined {
+  private raise(
+    pool: string,
+    rule: Rule,
+    watch: Watch,
+    evidence: Evidence,
+    now: number,
+    date: number
+  ): AlertChange | undefined {
     if (rule.value(evidence) <= rule.limit(evidence)) {
       watch.since = undefined
       return undefined
@@ -69,13 +88,14 @@ export class AlertBoard {
     watch.since = sinceOf(watch, now)
     if (now - watch.since < this.raiseAfter) return undefined
     watch.since = undefined
+    watch.raised = now
     watch.alert = {
       id: this.nextId++,
       pool,
       rule: rule.rule,
       level: rule.level,
       ...told(rule, evidence),
-      raisedAt: now,
+      raisedAt: date,
       clearedAt: null
     }
     return { _tag: "AlertRaised", alert: watch.alert }
@@ -96,9 +116,14 @@ export class AlertBoard {
     }
     watch.since = sinceOf(watch, now)
     if (now - watch.since < this.clearAfter) return undefined
+    return this.end(alert, watch, now)
+  }
+
+  private end(alert: Alert, watch: Watch, now: number): AlertChange {
     watch.since = undefined
     watch.alert = undefined
-    const cleared = { ...alert, clearedAt: now }
+    // Told by how long it stood: the clock may have been set meanwhile, and nothing ends before it began.
+    const cleared = { ...alert, clearedAt: alert.raisedAt + Math.max(0, Math.round(now - watch.raised)) }
     this.past.unshift(cleared)
     if (this.past.length > mostCleared) this.past.pop()
     return { _tag: "AlertCleared", alert: cleared }

@@ -13,9 +13,12 @@ export interface Evidence {
   readonly recent: {
     readonly attempts: number
     readonly failureRate: number
+    /** How long that is, ms. */
+    readonly span: number
     readonly waits: number
-    /** The 95th percentile of waits where it is known, else their mean. */
     readonly wait: number
+    /** Whether `wait` is the 95th percentile, or the mean where the pool does not tell percentiles. */
+    readonly waitIs: "p95" | "mean"
   }
 }
 
@@ -82,7 +85,9 @@ export const rules: ReadonlyArray<Rule> = [
     limit: fixed(slowWait),
     clear: fixed(slowWait / 2),
     message: (value, { recent }) =>
-      `callers lately waited ${round(value)} ms for a connection, above ${slowWait} ms, over ${recent.waits} leases`,
+      `${recent.waitIs === "p95" ? "the 95th percentile of waits" : "the mean wait"} for a connection is ${
+        round(value)
+      } ms, above ${slowWait} ms, over ${recent.waits} leases of the last ${Math.round(recent.span / 1000)} s`,
     recommendation: () =>
       "Raise maxConnections, or minConnections if callers wait for dials, or hold connections for a shorter time."
   },

@@ -31,7 +31,8 @@ export interface ManagerDrainReport {
   readonly pools: ReadonlyArray<DrainedPool>
 }
 
-type Groups = ReadonlyArray<ReadonlyArray<ManagedPool>>
+/** Drained one after the other, the pools of each at once. */
+export type Groups = ReadonlyArray<ReadonlyArray<ManagedPool>>
 
 /**
  * In a fiber of its own, because a finalizer can't wait with a limit by itself: there nothing can be interrupted, the

@@ -14,6 +14,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Manager } from "../Manager.ts"
 import type { Message } from "../MonitoringApi.ts"
+import type { ManagedPool } from "./managedPool.ts"
 import * as View from "./view.ts"
 
 export interface FeedOptions {
@@ -163,13 +164,11 @@ export class Feed {
   }
 
   private readonly listen: Effect.Effect<void, never, Scope.Scope> = Effect.gen({ self: this }, function*() {
-    const { alertChanges, pools, samples } = this.manager
-    for (const pool of pools) {
-      yield* run(
-        pool.eventsWith({ leases: false }),
-        (event) => this.publish({ _tag: "Happened", event: View.event(event) })
-      )
-    }
+    const { alertChanges, samples } = this.manager
+    yield* this.ofEachPool(
+      (pool) => pool.eventsWith({ leases: false }),
+      (event) => this.publish({ _tag: "Happened", event: View.event(event) })
+    )
     yield* run(alertChanges, (change) => this.publish(change))
     yield* run(samples, (round) => {
       if (this.clients.size > 0) this.broadcast(frameOf({ _tag: "Sampled", ...round }))
@@ -177,9 +176,26 @@ export class Feed {
     yield* run(Stream.fromSchedule(Schedule.spaced(this.options.heartbeat)), () => this.broadcast(": still here\n\n"))
   })
 
-  private readonly listenToLeases: Effect.Effect<void, never, Scope.Scope> = Effect.gen({ self: this }, function*() {
-    for (const { events } of this.manager.pools) yield* run(events, (event) => this.leased(event))
-  })
+  private readonly listenToLeases: Effect.Effect<unknown, never, Scope.Scope> = Effect.suspend(() =>
+    this.ofEachPool(({ events }) => events, (event) => this.leased(event))
+  )
+
+  /** Listens to each pool by itself, so that one where much happens holds up no other; to those that join as well. */
+  private ofEachPool(
+    of: (pool: ManagedPool) => Stream.Stream<PoolEvent>,
+    f: (event: PoolEvent) => void
+  ): Effect.Effect<unknown, never, Scope.Scope> {
+    const known = new WeakSet<ManagedPool>()
+    const listen = (pool: ManagedPool): Effect.Effect<unknown, never, Scope.Scope> => {
+      if (known.has(pool)) return Effect.void
+      known.add(pool)
+      return run(of(pool), f)
+    }
+    return Effect.andThen(
+      Effect.forkScoped(Stream.runForEach(this.manager.joins, listen), { startImmediately: true }),
+      Effect.forEach(this.manager.pools, listen, { discard: true })
+    )
+  }
 
   /** There may be very many: they are sent to those who want them, and not kept. */
   private leased(event: PoolEvent): void {

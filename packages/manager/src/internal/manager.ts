@@ -3,95 +3,79 @@
  */
 import type { PoolError } from "@effect-pools/core/PoolError"
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as PubSub from "effect/PubSub"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import {
-  type Manager,
-  type ManagerHealth,
-  type ManagerOptions,
-  type ManagerStats,
-  type PoolKey,
-  type PoolRef,
-  UnknownPool
-} from "../Manager.ts"
+import type { Manager, ManagerHealth, ManagerOptions, ManagerStats, PoolKey } from "../Manager.ts"
 import { AlertBoard, type AlertChange } from "./alertBoard.ts"
-import { drainAll, logDrain, type ManagerDrainReport } from "./drain.ts"
+import { drainAll, type Groups, logDrain, type ManagerDrainReport } from "./drain.ts"
 import { fleetOf, readingOf } from "./fleet.ts"
 import type { ManagedPool } from "./managedPool.ts"
-import { type CheckedOptions, checkOptions, owner } from "./managerOptions.ts"
-import { refuse } from "./optionRules.ts"
+import { type CheckedOptions, checkOptions } from "./managerOptions.ts"
+import { Members } from "./members.ts"
 import { type HealthChange, type Outcome, type Round, Sampler } from "./sampler.ts"
 
 export const make = Effect.fnUntraced(function*(
   options: ManagerOptions<ReadonlyArray<PoolKey>>
 ): Effect.fn.Return<Manager, PoolError, unknown> {
   const checked = yield* checkOptions(options)
-  const members = yield* membersOf(checked.pools)
-  const groups = checked.drainOrder.map((group) => group.map(({ key }) => members.byKey(key)))
+  const members = yield* Members.make(checked.pools)
+  const groups = (): Groups => groupsOf(members, checked.drainOrder)
   yield* Effect.addFinalizer(() =>
-    Effect.flatMap(areClosed(members.all), (closed) => closed ? Effect.void : drainAndLog(groups, checked.drainTimeout))
+    Effect.andThen(
+      Effect.flatMap(
+        areClosed(members.all),
+        (closed) => closed ? Effect.void : drainAndLog(groups(), checked.drainTimeout)
+      ),
+      members.end
+    )
   )
-  const watch = yield* watchOver(members.all, checked)
-  return {
-    pools: members.all,
-    ...readingsOf(members.all, checked),
-    ...watch,
+  const manager = {
+    ...readingsOf(members, checked),
+    ...yield* watchOver(members, checked),
+    joins: members.joins,
     get: members.get as Manager["get"],
+    register: registerIn(members, checked.drainTimeout) as Manager["register"],
     ...controlsOf(members, groups, checked.drainTimeout)
   }
+  return Object.defineProperty(manager, "pools", { get: () => members.all, enumerable: true }) as Manager
 })
 
-interface Members {
-  readonly all: ReadonlyArray<ManagedPool>
-  readonly byKey: (key: string) => ManagedPool
-  readonly get: (ref: PoolRef) => Effect.Effect<ManagedPool, UnknownPool>
-  /** All of them unless some are named. */
-  readonly select: (refs?: ReadonlyArray<PoolRef>) => Effect.Effect<ReadonlyArray<ManagedPool>, UnknownPool>
+/** Those that joined later go with the last group: whoever is drained before may still need them. */
+const groupsOf = (members: Members, order: ReadonlyArray<ReadonlyArray<PoolKey>>): Groups => {
+  const groups = order.map((group) => group.map((key) => members.ofKey(key)))
+  const named = new Set(groups.flat())
+  const later = members.all.filter((pool) => !named.has(pool))
+  return [...groups.slice(0, -1), [...(groups.at(-1) ?? []), ...later]]
 }
 
-const membersOf = Effect.fnUntraced(function*(keys: ReadonlyArray<PoolKey>) {
-  const byKey = new Map<string, ManagedPool>()
-  const byName = new Map<string, ManagedPool>()
-  for (const key of keys) {
-    const pool = yield* key
-    if (byKey.has(key.key)) return yield* refuse(owner, "pools", `names ${key.key} twice`)
-    if (byName.has(pool.name)) {
-      return yield* refuse(owner, "pools", `two pools are called ${JSON.stringify(pool.name)}: rename one of them`)
-    }
-    byKey.set(key.key, pool)
-    byName.set(pool.name, pool)
-  }
-  const all = Array.from(byName.values())
-  const get = (ref: PoolRef): Effect.Effect<ManagedPool, UnknownPool> => {
-    const found = typeof ref === "string" ? byName.get(ref) : byKey.get(ref.key)
-    if (found !== undefined) return Effect.succeed(found)
-    const name = typeof ref === "string" ? ref : ref.key
-    return Effect.fail(new UnknownPool({ pool: name, known: all.map(({ name }) => name) }))
-  }
-  const members: Members = {
-    all,
-    // Only asked for keys that were checked to be among `keys`.
-    byKey: (key) => byKey.get(key)!,
-    get,
-    select: (refs) => refs === undefined ? Effect.succeed(all) : Effect.forEach(refs, get)
-  }
-  return members
-})
+const registerIn = (members: Members, drainTimeout: number) =>
+(
+  given: PoolKey | ManagedPool
+): Effect.Effect<void, PoolError, unknown> =>
+  Effect.gen(function*() {
+    const pool = Context.isKey(given) ? yield* (given as PoolKey) : given
+    yield* Effect.acquireRelease(members.join(pool), () =>
+      Effect.gen(function*() {
+        if (!(yield* areClosed([pool]))) yield* drainAndLog([[pool]], drainTimeout)
+        members.leave(pool)
+      }))
+  })
 
 const readingsOf = (
-  pools: ReadonlyArray<ManagedPool>,
+  members: Members,
   options: CheckedOptions
-): Pick<Manager, "stats" | "health" | "metrics" | "healthStream" | "events"> => {
+): Pick<Manager, "stats" | "health" | "metrics" | "healthStream" | "events" | "eventsWith"> => {
   const stats = Effect.gen(function*(): Effect.fn.Return<ManagerStats> {
-    const readings = yield* Effect.forEach(pools, readingOf)
+    const readings = yield* Effect.forEach(members.all, readingOf)
     const at = yield* Clock.currentTimeMillis
     return { at, fleet: fleetOf(readings), pools: readings.map(({ stats }) => stats) }
   })
   const health = Effect.gen(function*(): Effect.fn.Return<ManagerHealth> {
-    const readings = yield* Effect.forEach(pools, readingOf)
+    const readings = yield* Effect.forEach(members.all, readingOf)
     const at = yield* Clock.currentTimeMillis
     const fleet = fleetOf(readings)
     return {
@@ -110,15 +94,16 @@ const readingsOf = (
     health,
     metrics: Stream.fromEffectSchedule(stats, options.metricsSchedule),
     healthStream: Stream.fromEffectSchedule(health, options.healthSchedule),
-    events: Stream.mergeAll(pools.map(({ events }) => events), { concurrency: "unbounded" })
+    events: members.streamOf(({ events }) => events),
+    eventsWith: (options) => members.streamOf((pool) => pool.eventsWith(options))
   }
 }
 
-/** How many changes a reader may lag behind before it loses the oldest. */
+/** How many readings a reader may lag behind, each with all its changes, before it loses the oldest. */
 const changesBuffer = 256
 
 const watchOver = Effect.fnUntraced(function*(
-  pools: ReadonlyArray<ManagedPool>,
+  members: Members,
   options: CheckedOptions
 ): Effect.fn.Return<
   Pick<Manager, "alerts" | "alertChanges" | "healthChanges" | "samples" | "history" | "sampleInterval">,
@@ -126,14 +111,14 @@ const watchOver = Effect.fnUntraced(function*(
   Scope.Scope
 > {
   const board = new AlertBoard(options.alertAfter, options.clearAfter)
-  const sampler = yield* Sampler.make(pools, board, { history: options.history, window: options.alertWindow })
-  const alerts = yield* PubSub.sliding<AlertChange>(changesBuffer)
-  const changes = yield* PubSub.sliding<HealthChange>(changesBuffer)
+  const sampler = yield* Sampler.make(members, board, { history: options.history, window: options.alertWindow })
+  const alerts = yield* PubSub.sliding<ReadonlyArray<AlertChange>>(changesBuffer)
+  const changes = yield* PubSub.sliding<ReadonlyArray<HealthChange>>(changesBuffer)
   const rounds = yield* PubSub.sliding<Round>(4)
   const publish = (outcome: Outcome): Effect.Effect<void> =>
     Effect.gen(function*() {
-      yield* PubSub.publishAll(alerts, outcome.alerts)
-      yield* PubSub.publishAll(changes, outcome.changes)
+      if (outcome.alerts.length > 0) yield* PubSub.publish(alerts, outcome.alerts)
+      if (outcome.changes.length > 0) yield* PubSub.publish(changes, outcome.changes)
       yield* PubSub.publish(rounds, outcome.round)
       yield* Effect.forEach(outcome.alerts, logAlert, { discard: true })
     })
@@ -146,8 +131,8 @@ const watchOver = Effect.fnUntraced(function*(
   )
   return {
     alerts: Effect.sync(() => ({ current: board.current, cleared: Array.from(board.cleared) })),
-    alertChanges: Stream.fromPubSub(alerts),
-    healthChanges: Stream.fromPubSub(changes),
+    alertChanges: Stream.flattenIterable(Stream.fromPubSub(alerts)),
+    healthChanges: Stream.flattenIterable(Stream.fromPubSub(changes)),
     samples: Stream.fromPubSub(rounds),
     history: Effect.sync(() => sampler.history),
     sampleInterval: options.sampleInterval
@@ -166,7 +151,7 @@ const logAlert = ({ _tag, alert }: AlertChange): Effect.Effect<void> => {
 
 const controlsOf = (
   { select }: Members,
-  groups: ReadonlyArray<ReadonlyArray<ManagedPool>>,
+  groups: () => Groups,
   drainTimeout: number
 ): Pick<Manager, "warmUp" | "pause" | "resume" | "drain"> => ({
   warmUp: (refs) =>
@@ -181,12 +166,12 @@ const controlsOf = (
   resume: (refs) => Effect.flatMap(select(refs), Effect.forEach((pool) => pool.resume, { discard: true })),
   drain: (refs) =>
     refs === undefined
-      ? drainAndLog(groups, drainTimeout)
+      ? Effect.suspend(() => drainAndLog(groups(), drainTimeout))
       : Effect.flatMap(select(refs), (pools) => drainAndLog([pools], drainTimeout))
 })
 
 const drainAndLog = (
-  groups: ReadonlyArray<ReadonlyArray<ManagedPool>>,
+  groups: Groups,
   drainTimeout: number
 ): Effect.Effect<ManagerDrainReport> => Effect.tap(drainAll(groups, drainTimeout), logDrain)
 

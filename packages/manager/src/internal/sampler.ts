@@ -6,18 +6,11 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { Fleet, Sample, Status } from "../MonitoringApi.ts"
 import type { AlertBoard, AlertChange } from "./alertBoard.ts"
+import type { Evidence } from "./alertRules.ts"
 import { fleetOf, type Reading, readingOf } from "./fleet.ts"
 import type { ManagedPool } from "./managedPool.ts"
-import {
-  acquireRate,
-  failureRate,
-  type Mark,
-  markOf,
-  meanWait,
-  type WaitBuckets,
-  waitBucketsIn,
-  waitPercentile
-} from "./window.ts"
+import type { Members } from "./members.ts"
+import { acquireRate, failureRate, type Mark, markOf, meanWait, waitPercentile } from "./window.ts"
 
 /** A pool whose health is not what it was. */
 export interface HealthChange {
@@ -43,7 +36,6 @@ export interface Outcome {
 
 interface Subject {
   readonly pool: ManagedPool
-  readonly buckets: () => WaitBuckets | undefined
   readonly marks: Array<Mark>
   readonly samples: Array<Sample>
   status: Status
@@ -55,102 +47,121 @@ const waitMarks = 5
 const batch = 50
 
 export class Sampler {
-  private readonly subjects: ReadonlyArray<Subject>
+  private readonly subjects = new Map<ManagedPool, Subject>()
+  private readonly members: Members
   private readonly board: AlertBoard
   private readonly historySize: number
   private readonly windowSize: number
 
-  private constructor(
-    subjects: ReadonlyArray<Subject>,
-    board: AlertBoard,
-    sizes: { readonly history: number; readonly window: number }
-  ) {
-    this.subjects = subjects
+  private constructor(members: Members, board: AlertBoard, sizes: Sizes) {
+    this.members = members
     this.board = board
     this.historySize = sizes.history
     this.windowSize = Math.max(sizes.window, waitMarks)
   }
 
-  static make(
-    pools: ReadonlyArray<ManagedPool>,
-    board: AlertBoard,
-    sizes: { readonly history: number; readonly window: number }
-  ): Effect.Effect<Sampler> {
-    return Effect.gen(function*() {
-      const bucketsOf = waitBucketsIn(yield* Effect.context<never>())
-      const now = yield* Clock.currentTimeMillis
-      const subjects = yield* Effect.forEach(
-        pools,
-        (pool) =>
-          Effect.map(readingOf(pool), ({ health, stats }): Subject => {
-            const buckets = bucketsOf(pool)
-            return {
-              pool,
-              buckets,
-              marks: [markOf(now, stats, buckets())],
-              samples: [],
-              status: health.status
-            }
-          })
-      )
-      return new Sampler(subjects, board, sizes)
+  static make(members: Members, board: AlertBoard, sizes: Sizes): Effect.Effect<Sampler> {
+    const sampler = new Sampler(members, board, sizes)
+    return Effect.as(Effect.forEach(members.all, (pool) => sampler.subjectOf(pool), { discard: true }), sampler)
+  }
+
+  private subjectOf(pool: ManagedPool): Effect.Effect<Subject> {
+    const known = this.subjects.get(pool)
+    if (known !== undefined) return Effect.succeed(known)
+    return Effect.gen({ self: this }, function*() {
+      const { health, stats } = yield* readingOf(pool)
+      const subject: Subject = {
+        pool,
+        marks: [markOf(yield* monotonic, stats)],
+        samples: [],
+        status: health.status
+      }
+      this.subjects.set(pool, subject)
+      return subject
+    })
+  }
+
+  /** Forgets who left, and takes back what was said of them. */
+  private forget(now: number): ReadonlyArray<AlertChange> {
+    const present = new Set(this.members.all)
+    return Array.from(this.subjects.keys()).filter((pool) => !present.has(pool)).flatMap((pool) => {
+      this.subjects.delete(pool)
+      return this.board.forget(pool.name, now)
     })
   }
 
   /** The oldest first. */
   get history(): ReadonlyArray<{ readonly name: string; readonly samples: ReadonlyArray<Sample> }> {
-    return this.subjects.map(({ pool, samples }) => ({ name: pool.name, samples: Array.from(samples) }))
+    return Array.from(
+      this.subjects.values(),
+      ({ pool, samples }) => ({ name: pool.name, samples: Array.from(samples) })
+    )
   }
 
   readonly round: Effect.Effect<Outcome> = Effect.gen({ self: this }, function*() {
     const at = yield* Clock.currentTimeMillis
+    const now = yield* monotonic
     const readings: Array<Reading> = []
-    const alerts: Array<AlertChange> = []
+    const alerts: Array<AlertChange> = Array.from(this.forget(now))
     const changes: Array<HealthChange> = []
     const pools: Array<Round["pools"][number]> = []
-    for (const [index, subject] of this.subjects.entries()) {
+    for (const [index, pool] of this.members.all.entries()) {
       if (index > 0 && index % batch === 0) yield* Effect.yieldNow
-      const reading = yield* this.read(subject, at).pipe(
+      const reading = yield* this.read(pool, at, now).pipe(
         // One that can't be read must not hide what was found of the others.
-        Effect.catchCause((cause) =>
-          Effect.as(Effect.logError(`${subject.pool.name} could not be read`, cause), undefined)
-        )
+        Effect.catchCause((cause) => Effect.as(Effect.logError(`${pool.name} could not be read`, cause), undefined))
       )
       if (reading === undefined) continue
+      const { subject } = reading
       readings.push(reading)
       alerts.push(...reading.alerts)
-      pools.push({ name: subject.pool.name, sample: reading.sample })
+      pools.push({ name: pool.name, sample: reading.sample })
       const to = reading.health.status
-      if (to !== subject.status) changes.push({ pool: subject.pool.name, from: subject.status, to, at })
+      if (to !== subject.status) changes.push({ pool: pool.name, from: subject.status, to, at })
       subject.status = to
     }
     return { round: { at, fleet: fleetOf(readings), pools }, alerts, changes }
   })
 
-  private readonly read = Effect.fnUntraced({ self: this }, function*(subject: Subject, at: number) {
-    const { buckets, marks, pool, samples } = subject
+  private readonly read = Effect.fnUntraced({ self: this }, function*(pool: ManagedPool, at: number, now: number) {
+    const subject = yield* this.subjectOf(pool)
+    const { marks, samples } = subject
     const { health, stats } = yield* readingOf(pool)
-    const mark = markOf(at, stats, buckets())
-    const sample = sampleOf(marks, mark, stats, health.status)
+    const mark = markOf(now, stats)
+    const sample = sampleOf(marks, mark, at, stats, health.status)
     const oldest = marks[0] ?? mark
     const evidence = { stats, health, recent: recentOf(oldest, mark) }
     push(marks, mark, this.windowSize + 1)
     push(samples, sample, this.historySize)
-    return { stats, health, sample, alerts: this.board.evaluate(pool.name, evidence, at) }
+    return { subject, stats, health, sample, alerts: this.board.evaluate(pool.name, evidence, now, at) }
   })
 }
+
+interface Sizes {
+  readonly history: number
+  readonly window: number
+}
+
+/** In milliseconds, whatever is done to the wall clock: rates and alerts go by this. */
+const monotonic: Effect.Effect<number> = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1e6)
 
 const push = <A>(into: Array<A>, value: A, size: number): void => {
   into.push(value)
   if (into.length > size) into.shift()
 }
 
-const sampleOf = (marks: ReadonlyArray<Mark>, mark: Mark, stats: Reading["stats"], status: Status): Sample => {
+const sampleOf = (
+  marks: ReadonlyArray<Mark>,
+  mark: Mark,
+  at: number,
+  stats: Reading["stats"],
+  status: Status
+): Sample => {
   const before = marks.at(-1) ?? mark
   const earlier = marks.at(-waitMarks) ?? marks[0] ?? mark
   const [p50, p95, p99] = [50, 95, 99].map((percent) => waitPercentile(earlier, mark, percent))
   return {
-    at: mark.at,
+    at,
     state: stats.state,
     status,
     breaker: stats.breaker,
@@ -166,9 +177,14 @@ const sampleOf = (marks: ReadonlyArray<Mark>, mark: Mark, stats: Reading["stats"
   }
 }
 
-const recentOf = (oldest: Mark, mark: Mark) => ({
-  attempts: mark.attempts - oldest.attempts,
-  failureRate: failureRate(oldest, mark),
-  waits: mark.waits - oldest.waits,
-  wait: waitPercentile(oldest, mark, 95) ?? meanWait(oldest, mark)
-})
+const recentOf = (oldest: Mark, mark: Mark): Evidence["recent"] => {
+  const p95 = waitPercentile(oldest, mark, 95)
+  return {
+    span: mark.at - oldest.at,
+    attempts: mark.attempts - oldest.attempts,
+    failureRate: failureRate(oldest, mark),
+    waits: mark.waits - oldest.waits,
+    wait: p95 ?? meanWait(oldest, mark),
+    waitIs: p95 === undefined ? "mean" : "p95"
+  }
+}

@@ -1,17 +1,19 @@
 /**
  * What happened lately, as the difference between two marks: a pool's counts only ever grow.
  */
+import { boundaries } from "@effect-pools/core/PoolMetrics"
 import { attemptsOf, failuresOf, type PoolStats } from "@effect-pools/core/PoolStats"
-import * as Context from "effect/Context"
-import * as Metric from "effect/Metric"
 import { acquiredOf, share } from "./fleet.ts"
-import type { ManagedPool } from "./managedPool.ts"
 
 /** How many waits did not exceed each boundary (seconds), `count` in all. */
-export type WaitBuckets = Pick<Metric.HistogramState, "buckets" | "count">
+export interface WaitBuckets {
+  readonly buckets: ReadonlyArray<readonly [boundary: number, upTo: number]>
+  readonly count: number
+}
 
 /** The counts at one moment. */
 export interface Mark {
+  /** ms of a clock that nobody sets. */
   readonly at: number
   readonly acquired: number
   readonly atOnce: number
@@ -24,7 +26,7 @@ export interface Mark {
   readonly buckets: WaitBuckets | undefined
 }
 
-export const markOf = (at: number, stats: PoolStats, buckets: WaitBuckets | undefined): Mark => ({
+export const markOf = (at: number, stats: PoolStats): Mark => ({
   at,
   acquired: acquiredOf(stats),
   atOnce: stats.counts.acquiredAtOnce,
@@ -33,8 +35,14 @@ export const markOf = (at: number, stats: PoolStats, buckets: WaitBuckets | unde
   waits: stats.wait.count,
   waited: stats.wait.count * stats.wait.mean,
   longest: stats.wait.max,
-  buckets
+  buckets: bucketsOf(stats)
 })
+
+/** A pool of somebody's own making may not tell them. */
+const bucketsOf = ({ wait, waitsUpTo }: PoolStats): WaitBuckets | undefined =>
+  (waitsUpTo as PoolStats["waitsUpTo"] | undefined) === undefined
+    ? undefined
+    : { count: wait.count, buckets: boundaries.map((boundary, index) => [boundary, waitsUpTo[index] ?? 0]) }
 
 /** Leases begun per second. */
 export const acquireRate = (from: Mark, to: Mark): number =>
@@ -49,7 +57,7 @@ export const meanWait = (from: Mark, to: Mark): number =>
 
 /**
  * What `percent` of the waits between two marks did not exceed, ms, or `undefined` where nobody asked or the pool
- * publishes no metrics. Inside a bucket waits are taken to be spread evenly.
+ * does not tell. Inside a bucket waits are taken to be spread evenly.
  */
 export const waitPercentile = (from: Mark, to: Mark, percent: number): number | undefined => {
   if (from.buckets === undefined || to.buckets === undefined) return undefined
@@ -70,20 +78,3 @@ export const waitPercentile = (from: Mark, to: Mark, percent: number): number | 
   }
   return to.longest
 }
-
-/**
- * Finds the histograms of waits that pools publish, since their statistics tell percentiles only of their whole life.
- * The registry is read once: it is long where there are many pools.
- */
-export const waitBucketsIn = (
-  context: Context.Context<never>
-): (pool: ManagedPool) => () => WaitBuckets | undefined => {
-  const found = new Map<string, () => WaitBuckets>()
-  for (const { attributes, hooks, id, type } of Context.get(context, Metric.MetricRegistry).values()) {
-    if (type !== "Histogram" || !id.endsWith(acquireDuration)) continue
-    found.set(`${id} ${attributes?.["pool"]}`, () => hooks.get(context))
-  }
-  return ({ config, name }) => found.get(`${config.kind}${acquireDuration} ${name}`) ?? (() => undefined)
-}
-
-const acquireDuration = "_pool_acquire_duration_seconds"

@@ -3,6 +3,7 @@
  */
 import type { ConnectionInfo, DrainReport } from "../../ConnectionPool.ts"
 import type { PoolConfig } from "../../PoolConfig.ts"
+import { boundaries } from "../../PoolMetrics.ts"
 import type { PoolCounts, PoolStats, Recent, Timing } from "../../PoolStats.ts"
 
 /** What several pools may do together. */
@@ -65,6 +66,7 @@ export const stats = (name: string, all: ReadonlyArray<PoolStats>): PoolStats =>
     recent: recent(all.map((stats) => stats.recent)),
     counts: counts(all.map((stats) => stats.counts)),
     wait: timing(all.map((stats) => stats.wait)),
+    waitsUpTo: boundaries.map((_, index) => sum(all, ({ waitsUpTo }) => waitsUpTo[index] ?? 0)),
     use: timing(all.map((stats) => stats.use)),
     open: timing(all.map((stats) => stats.open)),
     validate: timing(all.map((stats) => stats.validate)),

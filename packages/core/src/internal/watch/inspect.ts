@@ -5,16 +5,20 @@ import * as Result from "effect/Result"
 import type { ConnectionInfo } from "../../ConnectionPool.ts"
 import type { Inspection } from "../../Connector.ts"
 import type { Holder } from "../../PoolError.ts"
+import { boundaries } from "../../PoolMetrics.ts"
 import type { PoolCounts, PoolNumbers, PoolStats, Vitals } from "../../PoolStats.ts"
 import { labelOf } from "../line/lease.ts"
 import type { Pooled } from "../places/pooled.ts"
 import type { PoolState } from "../places/state.ts"
+
+const boundariesInMillis = boundaries.map((boundary) => boundary * 1000)
 
 export const stats = (state: PoolState): PoolStats => {
   const { counts } = state
   return {
     ...vitals(state),
     wait: counts.wait.timing(counts.acquiredAtOnce),
+    waitsUpTo: counts.wait.cumulative(boundariesInMillis, counts.acquiredAtOnce),
     use: counts.use.timing(),
     open: counts.open.timing(),
     validate: counts.validate.timing(),
