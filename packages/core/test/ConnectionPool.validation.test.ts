@@ -1,6 +1,18 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Schedule } from "effect"
-import { advance, borrow, borrowMany, call, callMany, id, only, onPool, settle } from "./utils/bench.ts"
+import { Effect, Fiber, Schedule, type Scope } from "effect"
+import {
+  advance,
+  type Bench,
+  borrow,
+  borrowMany,
+  call,
+  callMany,
+  id,
+  only,
+  onPool,
+  settle,
+  type Setup
+} from "./utils/bench.ts"
 
 describe("ConnectionPool: validation before a lease", () => {
   it.effect("is left out within the freshness window and made after it", () =>
@@ -91,6 +103,80 @@ describe("ConnectionPool: validation before a lease", () => {
       const served = yield* Effect.forEach(callers, ({ fiber }) => Fiber.join(fiber))
       assert.deepStrictEqual(served.toSorted(), [1, 2, 3])
     }))
+})
+
+describe("ConnectionPool: idle connections that have died without a sign", () => {
+  /** So many are idle and dead, the backend is well again, and a dial takes 100 ms. */
+  const dead = (
+    setup: Setup & { readonly idle: number },
+    body: (bench: Bench) => Effect.Effect<void, unknown, Scope.Scope>
+  ) => {
+    const { idle, ...options } = setup
+    return onPool(
+      { connectRate: 1_000, ...options, backend: { connectDelay: 100, ...options.backend } },
+      function*(bench) {
+        const warming = yield* Effect.forkScoped(bench.pool.warmUp(idle))
+        yield* advance(100)
+        yield* Fiber.join(warming)
+        yield* advance("2 seconds")
+        bench.gates.set("validate", "never")
+        yield* body(bench)
+      }
+    )
+  }
+
+  for (const callers of [1, 3, 10]) {
+    it.effect(`cost ${callers} callers one validateTimeout and one dial`, () =>
+      dead({ idle: 10, maxConnections: 20 }, ({ gates, pool }) =>
+        Effect.gen(function*() {
+          const waiting = yield* callMany(pool, callers)
+          yield* advance(1100)
+          for (const { exit } of waiting) assert.strictEqual(exit()?._tag, "Success")
+          assert.isAtMost(gates.fake.dialled, 10 + callers)
+        })))
+  }
+
+  it.effect("cost no caller its time, however short acquireTimeout is", () =>
+    dead({ idle: 10, maxConnections: 20, acquireTimeout: "1500 millis" }, ({ pool }) =>
+      Effect.gen(function*() {
+        for (let call = 0; call < 3; call++) {
+          const waiting = yield* callMany(pool, 1)
+          yield* advance(1100)
+          assert.strictEqual(waiting[0]!.exit()?._tag, "Success")
+          yield* advance("2 seconds")
+        }
+      })))
+
+  it.effect("prove themselves together where there is no room to dial", () =>
+    dead(
+      { idle: 10, maxConnections: 10, backend: { closeDelay: "4 seconds" } },
+      ({ gates, pool }) =>
+        Effect.gen(function*() {
+          const waiting = yield* call(pool)
+          assert.strictEqual(gates.running("validate"), 1)
+          // All but the first, and the one among them that is well answers.
+          gates.set("validate", "never", "never", "never", "never", "never", "never", "never", "never", "ok")
+          yield* advance("1 second")
+          assert.deepStrictEqual([gates.running("validate"), waiting.exit()?._tag], [8, "Success"])
+          yield* advance("2 seconds")
+          assert.strictEqual((yield* pool.stats).counts.failedToValidate, 9)
+        })
+    ))
+
+  it.effect("are dialled for no more, once another has proven itself", () =>
+    dead({ idle: 3, maxConnections: 20 }, ({ gates, pool }) =>
+      Effect.gen(function*() {
+        gates.set("validate", "never", "ok")
+        const first = yield* call(pool)
+        yield* advance("1 second")
+        assert.strictEqual(first.exit()?._tag, "Success")
+        yield* advance("5 seconds")
+        const dialled = gates.fake.dialled
+        gates.set("validate", "slow")
+        yield* callMany(pool, 2)
+        assert.deepStrictEqual([gates.running("validate"), gates.fake.dialled], [2, dialled])
+        gates.open("validate")
+      })))
 })
 
 describe("ConnectionPool: the fence", () => {

@@ -42,10 +42,20 @@ const serveIdle = (state: PoolState, first: Lease, now: number): boolean => {
   if (fresh >= 0) handOver(state, idle.splice(fresh, 1)[0]!, first, now)
   else if (idle.length === 0) return false
   else if (state.connector.validate === undefined) retire(state, idle[idle.length - 1]!, "broken")
-  else if (state.validating < wantedByWaiters(state, now)) validateForWaiter(state, idle.pop()!)
+  else if (state.validating < proofsWanted(state, now)) validateForWaiter(state, idle.pop()!)
   else return false
   return true
 }
+
+/**
+ * Where the last proof has failed, the others are asked together and not one after another: they may all have died of the
+ * same.
+ */
+const proofsWanted = (state: PoolState, now: number): number =>
+  wantedByWaiters(state, now) + (state.isProofDoubted ? proofsInDoubt : 0)
+
+/** How many more connections prove themselves at a time after a proof has failed. */
+const proofsInDoubt = 16
 
 /** How many dials to begin now. */
 const wanted = (state: PoolState): number => {
@@ -53,7 +63,9 @@ const wanted = (state: PoolState): number => {
   const room = state.limit - state.connections.size
   if (room <= 0) return 0
   const waiting = state.isLending ? wantedByWaiters(state, state.time.now()) : 0
-  const forWaiters = waiting - state.opening - state.validating
+  // Nobody counts on a proof after one has failed: what there is room for is dialled beside.
+  const promised = state.isProofDoubted ? 0 : state.validating
+  const forWaiters = waiting - state.opening - promised
   const forMinimum = state.floor - (state.live - state.due) - state.opening
   const missing = Math.min(room, Math.max(forWaiters, forMinimum, wantedBySharers(state)))
   // After a failure one dial at a time finds out whether the backend is back.

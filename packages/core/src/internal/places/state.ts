@@ -61,6 +61,8 @@ export class PoolState {
   due = 0
   /** Those of `checking` that a waiter is to get if they pass. */
   validating = 0
+  /** Whether the last connection that was to prove itself for a waiter has failed to. */
+  isProofDoubted = false
   phase: "open" | "draining" | "closed" = "open"
   isPaused = false
   limit: number

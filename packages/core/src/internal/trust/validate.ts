@@ -22,6 +22,7 @@ export const validateForWaiter = (state: PoolState, connection: Pooled): void =>
   state.move(connection, "checking")
   state.fork(Effect.map(prove(state, connection), (isProven) => {
     state.validating--
+    state.isProofDoubted = !isProven
     if (isProven) giveBack(state, connection, state.time.now(), true)
     state.changed()
   }))
