@@ -1,4 +1,5 @@
 import { PoolError, ResourcePool } from "@effect-pools/core"
+import { EffectPools } from "@effect-pools/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit, Fiber, Layer, type Scope } from "effect"
 import { advance, captureLogs, isGone, reason, settle } from "./utils/bench.ts"
@@ -56,6 +57,19 @@ const onServer = <E>(body: Effect.Effect<void, E, Server | Scope.Scope>) =>
 const id = (session: Session) => Effect.succeed(session.id)
 
 describe("ResourcePool", () => {
+  it.effect("has each live resource in one Pool of Effect, from its acquisition to its release", () =>
+    Effect.gen(function*() {
+      const held = EffectPools.make()
+      yield* Effect.scoped(Effect.gen(function*() {
+        const pool = yield* held.watch(ResourcePool.make({ acquire, maxConnections: 3 }))
+        yield* settle
+        assert.deepStrictEqual(held.numbers(), { items: 1, loans: 1, waiting: 0, invalidated: 0 })
+        yield* Effect.scoped(Effect.andThen(pool.acquire, pool.acquire))
+        assert.deepStrictEqual([held.all.length, held.numbers().items, (yield* pool.stats).total], [1, 2, 2])
+      }))
+      assert.strictEqual(held.numbers().items, 0)
+    }).pipe(Effect.provide(Server.layer)))
+
   it.effect("acquires resources with the services its maker has, and releases them", () =>
     onServer(Effect.gen(function*() {
       const pool = yield* ResourcePool.make({ ...small, acquire })

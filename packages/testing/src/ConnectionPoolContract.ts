@@ -13,6 +13,7 @@ import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { makeBench } from "./internal/contract/bench.ts"
 import { ending } from "./internal/contract/ending.ts"
+import { holding } from "./internal/contract/holding.ts"
 import { leasing } from "./internal/contract/leasing.ts"
 import { observing } from "./internal/contract/observing.ts"
 import { replacing } from "./internal/contract/replacing.ts"
@@ -47,6 +48,7 @@ export const suite = <Lent, R>(name: string, subject: Subject<Lent, R>): void =>
   layer(subject.layer, { excludeTestServices: true, timeout: "2 minutes" })(`ConnectionPoolContract: ${name}`, (it) => {
     const bench = makeBench(subject, it.effect)
     leasing(bench)
+    holding(bench)
     waiting(bench)
     replacing(bench)
     ending(bench)

@@ -5,6 +5,9 @@
  */
 
 /** @since 0.1.0 */
+export * as EffectPools from "./EffectPools.ts"
+
+/** @since 0.1.0 */
 export * as EmbeddedPostgres from "./EmbeddedPostgres.ts"
 
 /** @since 0.1.0 */

@@ -7,12 +7,14 @@ import type { Lease } from "./line/lease.ts"
 import { open } from "./dial/open.ts"
 import { retire } from "./end/retire.ts"
 import { fillsUp, joinable, wantedBySharers, wantedByWaiters } from "./lease/share.ts"
+import { keepFloor, takeIdle } from "./places/idle.ts"
 import type { PoolState } from "./places/state.ts"
 import { validateForWaiter } from "./trust/validate.ts"
 
 export const dispatch = (state: PoolState): void => {
   if (state.phase !== "closed") {
     if (state.isLending) serve(state)
+    if (state.hold.resting > 0) keepFloor(state)
     for (let missing = wanted(state); missing > 0; missing--) open(state)
   }
   state.drain?.onChange?.()
@@ -39,10 +41,10 @@ const serveIdle = (state: PoolState, first: Lease, now: number): boolean => {
   const { idle } = state
   // A health check may have left a colder one as the only one that needs no proof.
   const fresh = idle.findLastIndex((connection) => isFresh(state, connection, now))
-  if (fresh >= 0) handOver(state, idle.splice(fresh, 1)[0]!, first, now)
+  if (fresh >= 0) handOver(state, takeIdle(state, idle[fresh]!), first, now)
   else if (idle.length === 0) return false
   else if (state.connector.validate === undefined) retire(state, idle[idle.length - 1]!, "broken")
-  else if (state.validating < proofsWanted(state, now)) validateForWaiter(state, idle.pop()!)
+  else if (state.validating < proofsWanted(state, now)) validateForWaiter(state, idle[idle.length - 1]!)
   else return false
   return true
 }

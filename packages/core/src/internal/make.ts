@@ -19,7 +19,8 @@ import { Dialer } from "./dial/dialer.ts"
 import { dispatch } from "./dispatch.ts"
 import { runDrain } from "./end/drain.ts"
 import { emit, EventHub, warn } from "./watch/events.ts"
-import { raiseFence } from "./end/retire.ts"
+import { exitDoor, raiseFence } from "./end/retire.ts"
+import { Hold, PoolObserver } from "./places/hold.ts"
 import { PoolState } from "./places/state.ts"
 import { PoolTime } from "./base/time.ts"
 import { resumeWoken } from "./line/wait.ts"
@@ -29,15 +30,26 @@ export const makeState = Effect.fnUntraced(
   function*(config: PoolConfig, connector: Connector<any, any>, background: Scope.Closeable) {
     const context = yield* Effect.context<never>()
     const runFork = Effect.runForkWith(context)
+    const time = new PoolTime(Context.get(context, Clock.Clock))
+    // Before the fibers, which end first: they may not meet a Pool that has ended.
+    const hold = new Hold({
+      maxConnections: config.maxConnections,
+      timeToLive: config.idleTimeout,
+      time,
+      scope: background,
+      exitDoor: (connection) => exitDoor(state, connection)
+    })
+    const tellObserver = yield* PoolObserver
+    tellObserver(hold.pool)
     const fibers = yield* Scope.provide(FiberSet.make<unknown, never>(), background)
     const runInBackground = yield* FiberSet.runtime(fibers)<never>()
-    const time = new PoolTime(Context.get(context, Clock.Clock))
-    const state = new PoolState({
+    const state: PoolState = new PoolState({
       config,
       connector,
       time,
       random: Context.get(context, Random.Random),
       events: new EventHub(config.eventBuffer),
+      hold,
       dialer: yield* Scope.provide(Dialer.make(config), background),
       dispatcher: Context.get(context, Scheduler.Scheduler).makeDispatcher(),
       // Work begins on the scheduler's next turn and never inside the change that asked for it.

@@ -2,6 +2,7 @@
  * What the tests of the engine share: a pool over a gated backend that must end without a leak, and callers on command.
  */
 import { ConnectionPool, type PoolConfig, PoolError, type PoolEvent } from "@effect-pools/core"
+import * as EffectPools from "@effect-pools/testing/EffectPools"
 import type { FakeConnection, FakeConnector } from "@effect-pools/testing/FakeConnector"
 import * as GatedConnector from "@effect-pools/testing/GatedConnector"
 import { assert } from "@effect/vitest"
@@ -33,6 +34,8 @@ export interface Bench {
   readonly pool: Pool
   readonly gates: GatedConnector.GatedConnector
   readonly fake: FakeConnector
+  /** The `Pool` of Effect that holds the connections. */
+  readonly held: EffectPools.EffectPools
   /** What was logged, oldest first. */
   readonly logs: ReadonlyArray<Log>
   /** What was published by the pool while somebody listened, oldest first. Filled once `listen` is run. */
@@ -62,16 +65,19 @@ export const onPool = (setup: Setup, body: (bench: Bench) => Body): Effect.Effec
   const scope = Scope.makeUnsafe()
   return Effect.gen(function*() {
     const logs: Array<Log> = []
+    const held = EffectPools.make()
     const pool = yield* ConnectionPool.make(gates.connector, { ...quiet, ...options }).pipe(
+      held.watch,
       Scope.provide(scope),
       Effect.provide(captureLogs(logs))
     )
     const { events, listen } = listenTo(pool)
-    const bench: Bench = { pool, gates, fake: gates.fake, logs, events, listen }
+    const bench: Bench = { pool, gates, fake: gates.fake, held, logs, events, listen }
     const exit = yield* Effect.exit(Effect.scoped(Effect.gen(() => body(bench))))
     yield* closeIn("2 minutes", scope)
     yield* exit
     yield* isGone(pool)
+    assert.deepStrictEqual(held.numbers(), { items: 0, loans: 0, waiting: 0, invalidated: 0 }, "in Effect's Pool")
     assert.strictEqual(gates.fake.leaked, stuck, "opened - closed at the backend")
     assert.isAtMost(gates.fake.peak, pool.config.maxConnections + stuck, "connections at once at the backend")
   }).pipe(

@@ -2,7 +2,7 @@
  * Runs a program against a pool and checks after every step that the pool keeps its rules.
  */
 import { ConnectionPool } from "@effect-pools/core"
-import type { GatedConnector } from "@effect-pools/testing"
+import { EffectPools, type GatedConnector } from "@effect-pools/testing"
 import { Cause, Clock, Deferred, Effect, Exit, References, Schedule, Scope } from "effect"
 import type { Command, Program, Setting } from "./programs.ts"
 import { rules } from "./rules.ts"
@@ -51,10 +51,11 @@ export const run = ({ commands, setting }: Program) =>
 export const makeWorld = Effect.fnUntraced(function*(setting: Setting, turns: Turns) {
   const witness = new Witness({ ...setting, slow: setting.stubborn ? timeouts.verySlow : timeouts.slow })
   const scope = yield* Scope.make()
-  const pool = yield* Scope.provide(ConnectionPool.make(witness.connector, optionsOf(setting)), scope)
+  const held = EffectPools.make()
+  const pool = yield* held.watch(Scope.provide(ConnectionPool.make(witness.connector, optionsOf(setting)), scope))
   const runSync = Effect.runSyncWith(yield* Effect.context<never>())
   witness.givenUp = () => runSync(pool.stats).counts.closesTimedOut
-  return new World({ turns, witness, pool, scope, setting })
+  return new World({ turns, witness, pool, held, scope, setting })
 })
 
 const pick = <A>(from: ReadonlyArray<A>, which: number): A | undefined => from[which % Math.max(1, from.length)]

@@ -59,6 +59,28 @@ const all: Record<string, Rule> = {
     return sum === stats.total && connections.length === stats.total && same ? undefined : { sum }
   },
 
+  "every live connection, and nothing else, is an item of Effect's Pool": ({ stats, world }) => {
+    const { items } = world.held.numbers()
+    return items === stats.total - stats.opening - stats.closing ? undefined : { items }
+  },
+
+  "Effect's Pool has nobody in it that waits and nothing that is to leave": ({ world }) => {
+    const { invalidated, waiting } = world.held.numbers()
+    return waiting + invalidated === 0 ? undefined : { waiting, invalidated }
+  },
+
+  "only idle connections rest in Effect's Pool": ({ stats, world }) => {
+    const { items, loans } = world.held.numbers()
+    return loans <= items && items - loans <= stats.idle ? undefined : { items, loans }
+  },
+
+  "what the minimum needs does not rest": ({ stats, world }) => {
+    const { items, loans } = world.held.numbers()
+    const isKept = stats.state === "open" || stats.state === "paused"
+    const floor = isKept ? Math.min(stats.minConnections, stats.limit, items) : 0
+    return loans >= floor ? undefined : { items, loans, floor }
+  },
+
   "no number is below 0": ({ stats }) =>
     Object.values(brief(stats)).some((n) => typeof n === "number" && n < 0) ? stats : undefined,
 

@@ -2,7 +2,7 @@
  * A pool under test: its callers, its backend and everything that happens to it.
  */
 import type { ConnectionPool } from "@effect-pools/core"
-import type { FakeConnector } from "@effect-pools/testing"
+import type { EffectPools, FakeConnector } from "@effect-pools/testing"
 import { Data, Deferred, type Exit, type Fiber, type Scope } from "effect"
 import type { Setting } from "./programs.ts"
 import type { Turns } from "./turns.ts"
@@ -59,6 +59,8 @@ export class World {
   readonly turns: Turns
   readonly witness: Witness
   readonly pool: ConnectionPool.ConnectionPool<Connection>
+  /** The `Pool` of Effect that holds the connections. */
+  readonly held: EffectPools.EffectPools
   readonly scope: Scope.Closeable
   readonly setting: Setting
   readonly callers: Array<Caller> = []
@@ -70,10 +72,11 @@ export class World {
   failedAt: number | undefined = undefined
   counts: Readonly<Record<string, number>> = {}
 
-  constructor(options: Pick<World, "turns" | "witness" | "pool" | "scope" | "setting">) {
+  constructor(options: Pick<World, "turns" | "witness" | "pool" | "held" | "scope" | "setting">) {
     this.turns = options.turns
     this.witness = options.witness
     this.pool = options.pool
+    this.held = options.held
     this.scope = options.scope
     this.setting = options.setting
   }

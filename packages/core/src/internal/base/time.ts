@@ -64,8 +64,15 @@ export class PoolTime {
 export const steadyMillis = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
 
 /** A clock whose wall is never set, for those who reckon with the wall alone: set back, it would hold them up as long. */
-export const steadied = (clock: Clock.Clock): Clock.Clock => {
-  const currentTimeMillisUnsafe = (): number => Math.floor(steadyMillis(clock))
+export const steadied = (clock: Clock.Clock): Clock.Clock =>
+  withTime(clock, () => Math.floor(steadyMillis(clock)), (duration) => clock.sleep(duration))
+
+/** A clock of which all that is reckoned in milliseconds comes from elsewhere. */
+export const withTime = (
+  clock: Clock.Clock,
+  currentTimeMillisUnsafe: () => number,
+  sleep: Clock.Clock["sleep"]
+): Clock.Clock => {
   const currentTimeNanosUnsafe = (): bigint => clock.monotonicTimeNanosUnsafe()
   return {
     currentTimeMillisUnsafe,
@@ -74,6 +81,6 @@ export const steadied = (clock: Clock.Clock): Clock.Clock => {
     currentTimeNanos: clock.monotonicTimeNanos,
     monotonicTimeNanosUnsafe: currentTimeNanosUnsafe,
     monotonicTimeNanos: clock.monotonicTimeNanos,
-    sleep: (duration) => clock.sleep(duration)
+    sleep
   }
 }

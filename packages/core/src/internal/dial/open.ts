@@ -102,6 +102,7 @@ const arrived = (state: PoolState, connection: Pooled, value: unknown): void => 
   connection.expiresAt = now + config.maxLifetime * (1 - config.maxLifetimeJitter * state.random.nextDoubleUnsafe())
   connection.provenAt = now
   connection.fence = state.fence
+  state.hold.enrol(connection)
   emit(state, { _tag: "Opened", connection: connection.id, took })
   if (wasOpen) emit(state, { _tag: "BreakerClosed" })
   state.move(connection, "checking")

@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import { describeHolder } from "../../Describe.ts"
 import { emit, warn } from "../watch/events.ts"
 import { labelOf, type Lease, takenAt } from "../line/lease.ts"
+import { restSurplus } from "../places/idle.ts"
 import type { Pooled } from "../places/pooled.ts"
 import { retire, retireDue } from "./retire.ts"
 import type { PoolState } from "../places/state.ts"
@@ -21,6 +22,7 @@ export const keepHouse = (state: PoolState): Effect.Effect<never> =>
     for (const connection of Array.from(state.connections)) next = Math.min(next, visit(state, connection, now))
     retireDue(state)
     state.changed()
+    restSurplus(state, now)
     return Effect.sleep(Math.max(1, next - state.time.now()))
   }))
 
@@ -69,8 +71,15 @@ export const visitIdle = (state: PoolState, connection: Pooled, now: number): nu
   } else if (isNeeded && (state.closing > 0 || state.opening > 0 || state.dialer.failures > 0)) {
     // Without room to replace it first they go one by one, and none goes while another can't be opened.
     return now + 1000
-  } else retire(state, connection, now >= connection.expiresAt ? "lifetime" : "idle")
+  } else if (now >= connection.expiresAt) retire(state, connection, "lifetime")
+  else endIdle(state, connection)
   return Infinity
+}
+
+/** Effect's Pool ends what rests there; what was not yet put to rest leaves by the same door. */
+const endIdle = (state: PoolState, connection: Pooled): void => {
+  if (connection.loan === undefined) state.hold.expire()
+  if (connection.state === "idle") retire(state, connection, "idle")
 }
 
 const visitUsed = (state: PoolState, connection: Pooled, now: number): number => {

@@ -13,6 +13,7 @@ import { describeCause } from "../../Describe.ts"
 import { emit, warn } from "../watch/events.ts"
 import { limited, StepTimedOut } from "../base/limited.ts"
 import { endedByItself } from "../dial/failure.ts"
+import { removeIdle } from "../places/idle.ts"
 import type { Pooled } from "../places/pooled.ts"
 import type { PoolState } from "../places/state.ts"
 
@@ -31,10 +32,17 @@ export const whyRetire = (state: PoolState, connection: Pooled, now: number): Re
 /** In an outage what the minimum needs serves on past its lifetime: an old connection is better than none. */
 const isIrreplaceable = (state: PoolState): boolean => state.dialer.failures > 0 && state.live <= state.floor
 
-/** Closes a connection that is open, whatever its state. Callers call `changed` when they are done. */
+/** Sends a connection that is open to its end, whatever its state. Callers call `changed` when they are done. */
 export const retire = (state: PoolState, connection: Pooled, because: RetireReason): void => {
   if (connection.state === "closing") return
-  if (connection.state === "idle") state.idle.splice(state.idle.indexOf(connection), 1)
+  connection.leavesBecause = because
+  state.hold.leave(connection)
+}
+
+/** The one way out of Effect's Pool, for whatever ends a connection: it is closed beside everybody. */
+export const exitDoor = (state: PoolState, connection: Pooled): void => {
+  const because = connection.leavesBecause ?? (state.phase === "open" ? "idle" : "shutdown")
+  if (connection.state === "idle") removeIdle(state, connection)
   state.move(connection, "closing")
   state.counts.retired[because]++
   emit(state, { _tag: "Retired", connection: connection.id, because })

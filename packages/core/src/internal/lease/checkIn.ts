@@ -12,6 +12,7 @@ import { emit, warn } from "../watch/events.ts"
 import { visitIdle } from "../end/housekeeping.ts"
 import { labelOf, type Lease } from "../line/lease.ts"
 import { limited } from "../base/limited.ts"
+import { toIdle } from "../places/idle.ts"
 import type { Pooled } from "../places/pooled.ts"
 import { hasEnded, raiseFence, retire, whyRetire } from "../end/retire.ts"
 import { endSharing } from "./share.ts"
@@ -176,16 +177,6 @@ export const giveBack = (state: PoolState, connection: Pooled, now: number, isPr
   toIdle(state, connection)
   if (now >= connection.expiresAt) visitIdle(state, connection, now)
   if (first !== undefined || state.phase !== "open" || connection.isDue) state.changed()
-}
-
-/** Adds a connection to the idle ones, which are kept in the order in which they became idle. */
-export const toIdle = (state: PoolState, connection: Pooled): void => {
-  const { idle } = state
-  state.move(connection, "idle")
-  let place = idle.length
-  while (place > 0 && idle[place - 1]!.idleSince > connection.idleSince) place--
-  if (place === idle.length) idle.push(connection)
-  else idle.splice(place, 0, connection)
 }
 
 const endOf = (exit: Exit.Exit<unknown, unknown>): LeaseEnd =>

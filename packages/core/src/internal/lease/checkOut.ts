@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import { refusal } from "./admit.ts"
 import { emit, warn } from "../watch/events.ts"
 import { labelOf, type Lease } from "../line/lease.ts"
+import { takeIdle } from "../places/idle.ts"
 import type { Pooled } from "../places/pooled.ts"
 import { fillsUp, joinable } from "./share.ts"
 import type { PoolState } from "../places/state.ts"
@@ -44,7 +45,7 @@ const take = (state: PoolState, lease: Lease, now: number): Pooled | undefined =
   }
   const connection = state.idle[state.idle.length - 1]
   if (connection === undefined) return lease.isShared ? joinable(state, now) : undefined
-  return isFresh(state, connection, now) ? state.idle.pop() : undefined
+  return isFresh(state, connection, now) ? takeIdle(state, connection) : undefined
 }
 
 /**

@@ -36,6 +36,12 @@ export class Pooled {
   isBroken = false
   /** The cause that it reported. */
   endedBy: unknown = undefined
+  /** Whether Effect's Pool owns it: from its arrival until it leaves by the exit door. Written by the hold alone. */
+  isHeld = false
+  /** The scope that the engine has it from Effect's Pool in; `undefined` while it rests there. Written by the hold alone. */
+  loan: Scope.Closeable | undefined = undefined
+  /** Why it leaves; without a reason its time to live has ended it. */
+  leavesBecause: RetireReason | undefined = undefined
   constructor(id: number, generation: number, now: number) {
     this.id = id
     this.generation = generation

@@ -18,6 +18,7 @@ import type { Dialer } from "../dial/dialer.ts"
 import type { EventHub } from "../watch/events.ts"
 import type { Lease } from "../line/lease.ts"
 import { LeaseList } from "../line/leaseList.ts"
+import type { Hold } from "./hold.ts"
 import type { Pooled } from "./pooled.ts"
 import { RecentCounts } from "../watch/recent.ts"
 import type { PoolTime } from "../base/time.ts"
@@ -29,6 +30,7 @@ export class PoolState {
   readonly random: typeof Random.Random.Service
   readonly events: EventHub
   readonly dialer: Dialer
+  readonly hold: Hold
   /** Wakes waiting fibers, on the scheduler the pool was made with. */
   readonly dispatcher: Scheduler.SchedulerDispatcher
   /** Starts background work that ends with the pool. */
@@ -89,6 +91,7 @@ export class PoolState {
     readonly random: typeof Random.Random.Service
     readonly events: EventHub
     readonly dialer: Dialer
+    readonly hold: Hold
     readonly dispatcher: Scheduler.SchedulerDispatcher
     readonly fork: (effect: Effect.Effect<unknown>) => Fiber.Fiber<unknown>
     readonly forkDetached: (effect: Effect.Effect<unknown>) => Fiber.Fiber<unknown>
@@ -99,6 +102,7 @@ export class PoolState {
     this.random = options.random
     this.events = options.events
     this.dialer = options.dialer
+    this.hold = options.hold
     this.dispatcher = options.dispatcher
     this.fork = options.fork
     this.forkDetached = options.forkDetached

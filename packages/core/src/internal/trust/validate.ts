@@ -7,11 +7,12 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { giveBack, toIdle } from "../lease/checkIn.ts"
+import { giveBack } from "../lease/checkIn.ts"
 import { describeCause } from "../../Describe.ts"
 import { emit, warn } from "../watch/events.ts"
 import { visitIdle } from "../end/housekeeping.ts"
 import { limited } from "../base/limited.ts"
+import { takeIdle, toIdle } from "../places/idle.ts"
 import type { Pooled } from "../places/pooled.ts"
 import { hasEnded, raiseFence, retire, whyRetire } from "../end/retire.ts"
 import type { PoolState } from "../places/state.ts"
@@ -19,6 +20,7 @@ import type { PoolState } from "../places/state.ts"
 /** Checks a connection that was idle; it is lent if it passes, and the next is tried if not. */
 export const validateForWaiter = (state: PoolState, connection: Pooled): void => {
   state.validating++
+  takeIdle(state, connection)
   state.move(connection, "checking")
   state.fork(Effect.map(prove(state, connection), (isProven) => {
     state.validating--
@@ -34,7 +36,7 @@ export const validateForWaiter = (state: PoolState, connection: Pooled): void =>
  * The connection is taken at once and not when the effect is run: in between the fiber may give way to one that borrows it.
  */
 export const probe = (state: PoolState, connection: Pooled): Effect.Effect<boolean> => {
-  state.idle.splice(state.idle.indexOf(connection), 1)
+  takeIdle(state, connection)
   state.move(connection, "checking")
   return Effect.map(prove(state, connection), (isProven) => {
     if (isProven) {

@@ -13,6 +13,7 @@ import * as Fiber from "effect/Fiber"
 import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import type { Subject } from "../../ConnectionPoolContract.ts"
+import * as EffectPools from "../../EffectPools.ts"
 import { eventually } from "../../Eventually.ts"
 
 export interface Bench<Lent, R> {
@@ -21,7 +22,10 @@ export interface Bench<Lent, R> {
   readonly test: (
     title: string,
     options: PoolOptions,
-    body: (pool: ConnectionPool<Lent>) => Effect.Effect<unknown, unknown, Scope.Scope | R>
+    body: (
+      pool: ConnectionPool<Lent>,
+      held: EffectPools.EffectPools
+    ) => Effect.Effect<unknown, unknown, Scope.Scope | R>
   ) => void
 }
 
@@ -46,11 +50,13 @@ export const makeBench = <Lent, R>(
       Effect.gen(function*() {
         const scope = yield* Scope.make()
         yield* Effect.addFinalizer(() => Scope.close(scope, Exit.void))
-        const pool = yield* Scope.provide(subject.make({ ...defaults, ...options }), scope)
-        const exit = yield* Effect.exit(Effect.scoped(body(pool)))
+        const held = EffectPools.make()
+        const pool = yield* held.watch(Scope.provide(subject.make({ ...defaults, ...options }), scope))
+        const exit = yield* Effect.exit(Effect.scoped(body(pool, held)))
         yield* Scope.close(scope, Exit.void)
         yield* exit
         yield* isGone(pool, subject)
+        assert.deepStrictEqual(held.numbers(), { items: 0, loans: 0, waiting: 0, invalidated: 0 }, "in Effect's Pool")
       }).pipe(Effect.provideService(References.MinimumLogLevel, "Error")))
 })
 
