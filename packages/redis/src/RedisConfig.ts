@@ -35,6 +35,11 @@ export interface ClusterOptions {
    * slots move. Too large: in a broken cluster they go in circles.
    */
   readonly maxRedirections?: number | undefined
+  /**
+   * Where servers are in truth, by the address that the nodes name them by, for those behind NAT:
+   * `{ "10.0.0.1:6379": { host: "redis.example.com", port: 7001 } }`. Default: all are where they say.
+   */
+  readonly addressMap?: Readonly<Record<string, ServerAddress>> | undefined
 }
 
 /**
@@ -63,6 +68,11 @@ export interface SentinelOptions {
    * small: the sentinels have work to do. Too large: a change that nobody was told of is noticed late.
    */
   readonly checkInterval?: Duration.Input | undefined
+  /**
+   * Where servers are in truth, by the address that the sentinels name them by, for those behind NAT:
+   * `{ "10.0.0.1:6379": { host: "redis.example.com", port: 7001 } }`. Default: all are where they say.
+   */
+  readonly addressMap?: Readonly<Record<string, ServerAddress>> | undefined
 }
 
 /**

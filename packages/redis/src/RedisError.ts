@@ -36,6 +36,8 @@ const transient: ReadonlySet<string> = new Set([
   "MASTERDOWN",
   "BUSY",
   "NOREPLICAS",
+  // The server was demoted while the command waited, and gave it nothing.
+  "UNBLOCKED",
   // Of a transaction, which can't be sent on piece by piece.
   "MOVED",
   "ASK"

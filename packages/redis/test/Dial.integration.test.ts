@@ -78,6 +78,34 @@ describe("a dial", () => {
       assert.isUndefined(connector.inspect?.(session).tags["clientId"])
     }).pipe(Effect.scoped))
 
+  it.live("takes a refusal of what nothing depends on in any words", () =>
+    Effect.gen(function*() {
+      for (
+        const refusal of [
+          "-ERR Syntax error, try CLIENT (LIST | KILL | GETNAME | SETNAME | PAUSE | REPLY)\r\n",
+          "-unsupported command 'CLIENT'\r\n",
+          "-ERR command 'CLIENT' is not supported\r\n",
+          "-FORBIDDEN by the proxy\r\n"
+        ]
+      ) {
+        const { port } = yield* serve([refusal, refusal, refusal])
+        yield* connect(port)
+        const { connector, session } = yield* connect((yield* serve([refusal, refusal, pong, refusal])).port)
+        yield* connector.validate!(session)
+      }
+    }).pipe(Effect.scoped))
+
+  it.live("tells of a server that takes nobody, also where the refusal comes first", () =>
+    Effect.gen(function*() {
+      for (
+        const [code, refusal] of [
+          ["ERR", "-ERR max number of clients reached\r\n"],
+          ["DENIED", "-DENIED Redis is running in protected mode\r\n"],
+          ["NOAUTH", "-NOAUTH Authentication required.\r\n"]
+        ] as const
+      ) assert.strictEqual((yield* dialFailure([refusal, "end"])).code, code)
+    }))
+
   it.live("to something else than Redis fails", () =>
     Effect.gen(function*() {
       assert.include((yield* dialFailure(["HTTP/1.1 400 Bad Request\r\n\r\n"])).description, "RESP2")
@@ -175,9 +203,13 @@ const slowly = (answer: string): FakeServer.Answer => (socket) => void setTimeou
 describe("the only node that is known", () => {
   it.live("of a cluster has all the time of connectTimeout", () =>
     Effect.gen(function*() {
-      const server = yield* FakeServer.make((command) =>
-        command === "PING" ? slowly(pong) : command === "CLUSTER SLOTS" ? "*0\r\n" : FakeServer.polite(command)
-      )
+      const own = `*1\r\n*3\r\n:0\r\n:16383\r\n*3\r\n$0\r\n\r\n:1\r\n$2\r\nme\r\n`
+      const answers: Readonly<Record<string, FakeServer.Answer>> = {
+        PING: slowly(pong),
+        "CLUSTER SLOTS": own,
+        "CLUSTER MYID": "$2\r\nme\r\n"
+      }
+      const server = yield* FakeServer.make((command) => answers[command] ?? FakeServer.polite(command))
       const nodes = [{ host: "127.0.0.1", port: server.port }]
       const connector = yield* RedisConnector.make({ cluster: { nodes } })
       yield* connector.connect({ onBroken: () => {}, onEnded: () => {} })

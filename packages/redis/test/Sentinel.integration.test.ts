@@ -178,6 +178,32 @@ describe("sentinel", () => {
       }).pipe(Effect.scoped, Effect.provide(cacheOf(watched)))
     }))
 
+  it.live("who waits for an element at a primary that is demoted waits on at its successor", () =>
+    Effect.gen(function*() {
+      const watched = yield* EmbeddedRedis.sentinel({ replicas: 1, sentinels: 1 })
+      yield* Effect.gen(function*() {
+        const [primary, replica] = watched.servers
+        yield* watched.sentinels[0]!.stop
+        const failures: Array<string> = []
+        const worker = yield* Cache.blpop(["jobs"], "20 seconds").pipe(
+          Effect.tapError((error) => Effect.sync(() => failures.push(error.message))),
+          Effect.retry({ while: (error) => error.isRetryable, schedule: Schedule.spaced("100 millis") }),
+          Effect.forkChild
+        )
+        yield* eventually(
+          "it waits",
+          Effect.map(primary!.clients, (all) => all.some(({ command }) => command === "blpop"))
+        )
+        yield* primary!.command("REPLICAOF", replica!.host, replica!.port)
+        yield* eventually("it is told", Effect.sync(() => failures.some((message) => message.includes("UNBLOCKED"))))
+        yield* primary!.command("REPLICAOF", "NO", "ONE")
+        yield* write("a", "1")
+        yield* primary!.command("RPUSH", "jobs", "job 1")
+        assert.deepStrictEqual(yield* Effect.timeout(Fiber.join(worker), "20 seconds"), ["jobs", "job 1"])
+        assert.isAtLeast((yield* Cache.stats).counts.closed, 1)
+      }).pipe(Effect.provide(Cache.layer({ url: watched.servers[0]!.url, minConnections: 0, maxConnections: 4 })))
+    }))
+
   it.live("a primary that freezes is given up, and its successor found", () =>
     Effect.gen(function*() {
       const watched = yield* EmbeddedRedis.sentinel({ replicas: 1 })

@@ -1,55 +1,63 @@
 /**
- * Carries requests to the nodes of a cluster: one socket to each node that was needed so far.
+ * Carries requests to the nodes of a cluster.
  *
- * The slots' owners are asked for at the dial and after a redirection; a redirection itself is followed at once. When the
- * socket to a node ends, the whole connection does: the pool opens another, which asks anew.
+ * The slots' owners are asked for at the dial, after a redirection and when a node serves no more; a redirection itself is
+ * followed at once. What has no key goes to one primary, the home, as long as it is one.
  */
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import { Command } from "ioredis"
+import type { RawReply } from "../RedisCommand.ts"
 import { RedisError, TooManyRedirections } from "../RedisError.ts"
-import { type ClusterMap, type Redirection, redirection } from "./clusterMap.ts"
+import { type ClusterMap, counts, type Redirection } from "./clusterMap.ts"
 import type { Node } from "./node.ts"
+import { Places, type PlacesParts } from "./places.ts"
 import { type OnDone, Request } from "./request.ts"
 import type { Carrier } from "./session.ts"
-import { type Address, addressText } from "./settings.ts"
+import type { Address, Opened } from "./settings.ts"
 import { slotOf } from "./slot.ts"
 
-export interface ClusterParts {
-  /** The node that was asked first. */
-  readonly seed: Node
+export interface ClusterParts extends PlacesParts {
   readonly map: ClusterMap
   readonly maxRedirections: number
-  /** Opens a socket to one more node, in the connection's scope. */
-  readonly open: (address: Address) => Effect.Effect<Node, RedisError>
-  /** Runs an effect beside, in the connection's scope. */
-  readonly fork: (effect: Effect.Effect<void>) => void
+  /** Those that the options name: they are asked when nobody else knows. */
+  readonly named: ReadonlyArray<Address>
 }
-
-/** A node that is open, or those who wait for it. */
-type Place = Node | Array<(node: Node | undefined, error: unknown) => void>
 
 export class Cluster implements Carrier {
   private readonly parts: ClusterParts
-  private readonly places = new Map<string, Place>()
-  private isAsking = false
+  private readonly map: ClusterMap
+  private readonly places: Places
+  /** The sockets that listen: a server takes hardly any command on those. */
+  private readonly ears: Places
+  private home: Address
+  /** Those who wait for a map, while somebody is asked for one. */
+  private asking: Array<() => void> | undefined
   private ended: Error | undefined = undefined
 
-  constructor(parts: ClusterParts, seedAddress: Address | undefined) {
+  constructor(parts: ClusterParts, home: Address, opened: Opened<Node>) {
     this.parts = parts
-    if (seedAddress !== undefined) this.places.set(addressText(seedAddress), parts.seed)
+    this.map = parts.map
+    this.home = home
+    // What listens and what asks are lost together, when neither is left.
+    const onEmpty = (cause: Error) => {
+      if (this.places.isEmpty && this.ears.isEmpty) parts.onEmpty(cause)
+    }
+    this.places = new Places({ ...parts, onEmpty })
+    this.ears = new Places({ ...parts, onEmpty })
+    this.places.add(home, opened)
   }
 
   primaries(): ReadonlyArray<Address> {
-    return this.parts.map.primaries
+    return this.map.primaries
+  }
+
+  /** The socket that the connection began with has ended. */
+  lost(node: Node, cause: Error): void {
+    this.places.lost(node, cause)
   }
 
   send(request: Request): void {
-    const key = keyOf(request)
-    const owner = key === undefined ? undefined : this.parts.map.ownerOf(slotOf(key))
-    if (owner === undefined) this.sendOn(this.parts.seed, request)
-    else this.sendAt(owner, request)
+    this.sendAt(this.placeOf(request), request)
   }
 
   sendTo(request: Request, primary: Address): void {
@@ -58,146 +66,186 @@ export class Cluster implements Carrier {
 
   /** All go where the first key belongs: the server refuses what belongs elsewhere. */
   sendTogether(requests: ReadonlyArray<Request>): void {
-    let owner: Address | undefined
-    for (const request of requests) {
-      const key = keyOf(request)
-      if (key === undefined) continue
-      owner = this.parts.map.ownerOf(slotOf(key))
-      break
-    }
-    const sendAll = (node: Node) => {
+    const keyed = requests.find((request) => keyOf(request) !== undefined)
+    this.places.with(keyed === undefined ? this.homeNow() : this.placeOf(keyed), (node, error) => {
+      if (node === undefined) this.askAgain()
       for (const request of requests) {
-        request.onRedirection = (error) => {
-          const found = redirection(error, node.address)
-          if (found?._tag === "MOVED") this.moved(found)
-          return false
+        if (node === undefined) request.reject(error)
+        else {
+          request.onRedirection = (error) => this.note(error, node)
+          node.send(request)
         }
-        node.send(request)
       }
-    }
-    if (owner === undefined) return sendAll(this.parts.seed)
-    this.withNode(owner, (node, error) => {
-      if (node !== undefined) return sendAll(node)
-      for (const request of requests) request.reject(error)
     })
   }
 
   unsent(): number {
-    let bytes = this.parts.seed.unsent
-    for (const place of this.places.values()) {
-      if (!Array.isArray(place) && place !== this.parts.seed) bytes += place.unsent
-    }
-    return bytes
+    return this.places.unsent() + this.ears.unsent()
   }
 
   destroy(cause: Error): void {
-    this.parts.seed.destroy(cause)
-    for (const place of this.places.values()) if (!Array.isArray(place)) place.destroy(cause)
     this.end(cause)
+    this.places.destroy(cause)
+    this.ears.destroy(cause)
   }
 
   /** Opens no more sockets, and tells those who wait for one. Sockets that are open say goodbye by themselves. */
   end(cause: Error): void {
     this.ended ??= cause
-    const places = Array.from(this.places.values())
-    this.places.clear()
-    for (const place of places) {
-      if (Array.isArray(place)) { for (const waiter of place) waiter(undefined, cause) }
-    }
+    this.places.end(cause)
+    this.ears.end(cause)
   }
 
   listener(shardedChannel: string | undefined): Effect.Effect<Node, unknown> {
-    const owner = shardedChannel === undefined ? undefined : this.parts.map.ownerOf(slotOf(shardedChannel))
-    if (owner === undefined) return Effect.succeed(this.parts.seed)
-    return Effect.callback((resume) =>
-      this.withNode(owner, (node, error) => resume(node === undefined ? Effect.fail(error) : Effect.succeed(node)))
-    )
+    return Effect.suspend(() => {
+      const owner = shardedChannel === undefined ? undefined : this.map.ownerOf(slotOf(shardedChannel))
+      return nodeAt(this.ears, owner ?? this.homeNow())
+    })
   }
 
   redirected(error: unknown, by: Node): boolean {
-    const to = redirection(error, by.address)
+    const to = this.map.redirection(error, by.address)
     if (to?._tag !== "MOVED") return false
     this.moved(to)
     return true
   }
 
+  counts(node: Node | undefined): Effect.Effect<boolean> {
+    return Effect.suspend(() => {
+      const address = node === undefined ? this.homeNow() : this.ears.addressOf(node)
+      return address === undefined ? Effect.succeed(true) : this.countsAt(address)
+    })
+  }
+
+  /** Asks a node itself and another: one that was reset knows of nobody, and one that was forgotten does not know it. */
+  private countsAt(address: Address): Effect.Effect<boolean> {
+    const call = (address: Address, what: string) =>
+      Effect.flatMap(nodeAt(this.places, address), (node) => node.call("CLUSTER", what))
+    return Effect.gen({ self: this }, function*() {
+      if (this.map.read(yield* call(address, "SLOTS"), address).size === 0) return false
+      const id = this.map.idOf(address)
+      const others = this.map.primaries.filter((primary) => this.map.idOf(primary) !== id)
+      const other = others.find((primary) => this.places.at(primary) !== undefined) ?? others[0]
+      return id === undefined || other === undefined || counts(yield* call(other, "NODES"), id)
+    }).pipe(
+      // Whoever can't be asked, refuses or hangs says nothing against it.
+      Effect.timeout(answerLimit),
+      Effect.orElseSucceed(() => true)
+    )
+  }
+
+  private placeOf(request: Request): Address {
+    const key = keyOf(request)
+    return (key === undefined ? undefined : this.map.ownerOf(slotOf(key))) ?? this.homeNow()
+  }
+
+  /** Another primary takes its place when it is none any more, one that is connected if there is any. */
+  private homeNow(): Address {
+    if (this.map.isPrimary(this.home)) return this.home
+    const { primaries } = this.map
+    return this.home = primaries.find((primary) => this.places.at(primary) !== undefined) ?? primaries[0] ?? this.home
+  }
+
   private sendAt(address: Address, request: Request, isAsked = false): void {
-    this.withNode(address, (node, error) => {
+    this.places.with(address, (node, error) => {
       if (node === undefined) {
         // Its replica may have taken over.
         this.askAgain()
         return request.reject(error)
       }
       if (isAsked) node.send(new Request("ASKING", [], ignore))
-      this.sendOn(node, request)
+      request.onRedirection = (error) => this.follow(error, node, request)
+      node.send(request)
     })
   }
 
-  private sendOn(node: Node, request: Request): void {
-    request.onRedirection = (error) => this.follow(redirection(error, node.address), request)
-    node.send(request)
+  private follow(error: unknown, node: Node, request: Request): boolean {
+    if (this.ended !== undefined) return false
+    const to = this.map.redirection(error, node.address)
+    if (to !== undefined) {
+      if (to._tag === "MOVED") this.moved(to)
+      this.again(request, () => this.sendAt(to.address, request, to._tag === "ASK"))
+      return true
+    }
+    if (!servesNot(error)) return false
+    // It was not carried out. Another node may know who serves it by now.
+    this.askAgain(undefined, node, () => {
+      const place = this.placeOf(request)
+      if (this.ended !== undefined || this.places.at(place) === node) request.fail(error)
+      else this.again(request, () => this.sendAt(place, request))
+    })
+    return true
   }
 
-  private follow(to: Redirection | undefined, request: Request): boolean {
-    if (to === undefined || this.ended !== undefined) return false
-    if (to._tag === "MOVED") this.moved(to)
+  private again(request: Request, send: () => void): void {
     const { maxRedirections } = this.parts
     if (request.redirections >= maxRedirections) {
       const reason = new TooManyRedirections({ redirections: maxRedirections })
       request.fail(new RedisError({ command: request.name, reason }))
     } else {
       request.redirections++
-      this.sendAt(to.address, request, to._tag === "ASK")
+      send()
     }
-    return true
+  }
+
+  /** Learns from the refusal of what can't be sent on. */
+  private note(error: unknown, node: Node): false {
+    if (!this.redirected(error, node) && servesNot(error)) this.askAgain(undefined, node)
+    return false
   }
 
   private moved({ address, slot }: Redirection): void {
-    this.parts.map.moved(slot, address)
+    this.map.moved(slot, address)
     this.askAgain(address)
   }
 
-  /** Others may have moved as well. However many redirections come, one question is on its way at a time. */
-  private askAgain(address?: Address): void {
-    if (this.isAsking || this.ended !== undefined) return
-    this.isAsking = true
-    const { seed } = this.parts
-    if (address === undefined) this.ask(seed)
-    else this.withNode(address, (node) => this.ask(node ?? seed))
+  /**
+   * Has the map renewed: others may have moved as well. However many redirections come, one question is on its way at a
+   * time. `first` is asked before the others, and `not` is not asked.
+   */
+  private askAgain(first?: Address, not?: Node, then: () => void = ignore): void {
+    if (this.ended !== undefined) return then()
+    if (this.asking !== undefined) return void this.asking.push(then)
+    this.asking = [then]
+    const { named } = this.parts
+    const connected = this.map.primaries.filter((primary) => this.places.at(primary) !== undefined)
+    const all = [...(first === undefined ? [] : [first]), ...connected, ...this.map.primaries, ...named]
+    this.ask(all, not)
   }
 
-  private ask(node: Node): void {
-    const done: OnDone = (_, reply, error) => {
-      this.isAsking = false
-      if (error === undefined) this.parts.map.read(reply, node.address)
-    }
-    node.send(new Request("CLUSTER", ["SLOTS"], done))
-  }
-
-  private withNode(address: Address, use: (node: Node | undefined, error: unknown) => void): void {
-    if (this.ended !== undefined) return use(undefined, this.ended)
-    const name = addressText(address)
-    const place = this.places.get(name)
-    if (place !== undefined) {
-      if (Array.isArray(place)) place.push(use)
-      else use(place, undefined)
-      return
-    }
-    const waiters = [use]
-    this.places.set(name, waiters)
-    this.parts.fork(Effect.map(Effect.exit(this.parts.open(address)), (exit) => {
-      if (this.ended !== undefined) return
-      if (Exit.isSuccess(exit)) this.places.set(name, exit.value)
-      else this.places.delete(name)
-      for (const waiter of waiters) {
-        if (Exit.isSuccess(exit)) waiter(exit.value, undefined)
-        else waiter(undefined, Cause.squash(exit.cause))
+  /** Asks one after the other, until one knows. */
+  private ask([address, ...others]: ReadonlyArray<Address>, not: Node | undefined): void {
+    if (address === undefined) return this.asked()
+    this.places.with(address, (node) => {
+      if (this.ended !== undefined) return this.asked()
+      if (node === undefined || node === not) return this.ask(others, not)
+      const done: OnDone = (_, reply: RawReply, error) => {
+        if (error === undefined && this.map.read(reply, node.address).size > 0) this.asked()
+        else this.ask(others, not)
       }
-    }))
+      node.send(new Request("CLUSTER", ["SLOTS"], done))
+    })
+  }
+
+  private asked(): void {
+    const waiting = this.asking ?? []
+    this.asking = undefined
+    for (const then of waiting) then()
   }
 }
 
 const ignore = (): void => {}
+
+/** The trouble of one node must not look like that of another. */
+const answerLimit = "500 millis"
+
+const nodeAt = (places: Places, address: Address): Effect.Effect<Node, unknown> =>
+  Effect.callback((resume) =>
+    places.with(address, (node, error) => resume(node === undefined ? Effect.fail(error) : Effect.succeed(node)))
+  )
+
+/** The node has left the cluster, is cut off from it, or has become a replica, which takes no writes. */
+const servesNot = (error: unknown): boolean => error instanceof Error && /^(CLUSTERDOWN|READONLY) /.test(error.message)
 
 /** ioredis knows where each command has its keys. */
 const keyOf = ({ args, name }: Request): string | Buffer | undefined => {

@@ -2,7 +2,7 @@
  * What a cluster says about itself: which primary holds which slot.
  */
 import type { RawReply } from "../RedisCommand.ts"
-import { type Address, addressText } from "./settings.ts"
+import { type Address, type AddressMap, addressText, isSameAddress, translated } from "./settings.ts"
 import { slotCount } from "./slot.ts"
 
 /** Where a server sends a command that it does not answer itself. */
@@ -13,11 +13,22 @@ export interface Redirection {
 }
 
 export class ClusterMap {
+  private readonly addressMap: AddressMap
   private readonly owners: Array<Address | undefined> = Array(slotCount)
+  private readonly ids = new Map<string, string>()
   private list: ReadonlyArray<Address> = []
+
+  constructor(addressMap: AddressMap) {
+    this.addressMap = addressMap
+  }
 
   ownerOf(slot: number): Address | undefined {
     return this.owners[slot]
+  }
+
+  /** What the cluster calls a node. */
+  idOf(address: Address): string | undefined {
+    return this.ids.get(addressText(address))
   }
 
   /** Each primary once, in whatever order the server named them. */
@@ -25,39 +36,59 @@ export class ClusterMap {
     return this.list
   }
 
-  moved(slot: number, to: Address): void {
-    this.owners[slot] = to
-    if (!this.list.some((address) => addressText(address) === addressText(to))) this.list = [...this.list, to]
+  isPrimary(address: Address): boolean {
+    return this.list.some((primary) => isSameAddress(primary, address))
   }
 
-  /** Takes the answer to `CLUSTER SLOTS`, and gives each primary by its id. */
+  moved(slot: number, to: Address): void {
+    this.owners[slot] = to
+    if (!this.isPrimary(to)) this.list = [...this.list, to]
+  }
+
+  /**
+   * Takes the answer to `CLUSTER SLOTS`, and gives each primary by its id. There is none where the server belongs to no
+   * cluster any more: that is no news about those who do.
+   */
   read(reply: RawReply, from: Address): ReadonlyMap<string, Address> {
     const primaries = new Map<string, Address>()
     const found: Array<Address> = []
     for (const range of listOf(reply)) {
       const [first, last, primary] = listOf(range)
       const [host, port, id] = listOf(primary)
-      const address = { host: textOf(host) || from.host, port: Number(port) }
+      const address = translated(this.addressMap, { host: textOf(host) || from.host, port: Number(port) })
       if (!primaries.has(textOf(id))) found.push(address)
       primaries.set(textOf(id), address)
+      this.ids.set(addressText(address), textOf(id))
       for (let slot = Number(first); slot <= Number(last); slot++) this.owners[slot] = address
     }
-    // A server that has left its cluster knows of nobody, which is no news about those who have not.
     if (found.length > 0) this.list = found
     return primaries
   }
-}
 
-/** Reads `MOVED 3999 127.0.0.1:6381`, where an empty host is that of the server that says so. */
-export const redirection = (error: unknown, from: Address): Redirection | undefined => {
-  const said = error instanceof Error ? /^(MOVED|ASK) (\d+) (.*):(\d+)$/.exec(error.message) : null
-  if (said === null) return undefined
-  return {
-    _tag: said[1] as "MOVED" | "ASK",
-    slot: Number(said[2]),
-    address: { host: said[3] === "" ? from.host : said[3]!, port: Number(said[4]) }
+  /** Reads `MOVED 3999 127.0.0.1:6381`, where an empty host is that of the server that says so. */
+  redirection(error: unknown, from: Address): Redirection | undefined {
+    const said = error instanceof Error ? /^(MOVED|ASK) (\d{1,5}) (.*):(\d{1,5})$/.exec(error.message) : null
+    if (said === null) return undefined
+    const address = { host: said[3] === "" ? from.host : said[3]!, port: Number(said[4]) }
+    return {
+      _tag: said[1] as "MOVED" | "ASK",
+      slot: Number(said[2]),
+      address: translated(this.addressMap, address)
+    }
   }
 }
 
+/** Whether a node belongs to a cluster that works, as its answer to `CLUSTER INFO` says. One that tells nothing may. */
+export const isInOrder = (info: RawReply): boolean => !/cluster_state:fail/.test(textOf(info))
+
+/** Whether the answer to `CLUSTER NODES` counts a node in. An answer of another kind tells nothing. */
+export const counts = (nodes: RawReply, id: string): boolean => {
+  const lines = textOf(nodes).split("\n").map((line) => line.split(" ")).filter(({ length }) => length >= 8)
+  if (lines.length === 0) return true
+  const flags = lines.find(([known]) => known === id)?.[2]?.split(",")
+  return flags !== undefined && !flags.some((flag) => flag === "fail" || flag === "noaddr" || flag === "handshake")
+}
+
 const listOf = (reply: RawReply | undefined): ReadonlyArray<RawReply> => Array.isArray(reply) ? reply : []
-const textOf = (reply: RawReply | undefined): string => reply === null || reply === undefined ? "" : String(reply)
+const textOf = (reply: RawReply | undefined): string =>
+  reply === null || reply === undefined || Array.isArray(reply) ? "" : String(reply)

@@ -14,14 +14,21 @@ import * as Scope from "effect/Scope"
 import type { RawReply } from "../RedisCommand.ts"
 import type { RedisError } from "../RedisError.ts"
 import { Cluster } from "./cluster.ts"
-import { ClusterMap } from "./clusterMap.ts"
+import { ClusterMap, isInOrder } from "./clusterMap.ts"
 import * as Fault from "./fault.ts"
 import * as Node from "./node.ts"
 import * as Roles from "./role.ts"
 import * as Sentinel from "./sentinel.ts"
 import type { SentinelWatch } from "./sentinelWatch.ts"
 import { type Carrier, Session } from "./session.ts"
-import { type Address, addressText, type ConnectionSettings, type Role, type Topology } from "./settings.ts"
+import {
+  type Address,
+  addressText,
+  type ConnectionSettings,
+  type Opened,
+  type Role,
+  type Topology
+} from "./settings.ts"
 
 /** `watch`: who follows the sentinels, where there are any. */
 export const dial = (
@@ -81,76 +88,170 @@ const alive = (node: Node.Node, session: Session): Effect.Effect<Session, RedisE
 /** The sentinels may not know yet that the server has changed its role. */
 const checkRole = Effect.fnUntraced(function*(node: Node.Node, role: Role): Effect.fn.Return<void, RedisError> {
   const at = addressText(node.address)
-  const reply = yield* Effect.mapError(node.call("ROLE"), (error) => Fault.ofDial(at, error, true)).pipe(
-    Effect.catchIf(isRefusal, () => Effect.succeed<RawReply>(null))
-  )
+  const reply = yield* Effect.mapError(unlessRefused(node.call("ROLE")), (error) => Fault.ofDial(at, error, true))
   const rule = Roles.whyNot(reply, role)
   if (rule !== undefined) return yield* Fault.dialFailed(at, rule, undefined, true)
 })
 
 const cluster = Effect.fnUntraced(function*(
   settings: ConnectionSettings,
-  topology: Extract<Topology, { readonly _tag: "cluster" }>,
+  topology: ClusterTopology,
   signals: Signals
 ): Effect.fn.Return<Session, RedisError, Scope.Scope> {
   let session: Session | undefined
   let carrier: Cluster | undefined
   const scope = yield* Effect.scope
-  const onEnd = (cause: Error) => {
-    session?.lost(cause)
-    carrier?.destroy(cause)
-  }
-  const open = (address: Address) =>
-    Scope.provide(Effect.map(attempt(settings, address, onEnd), ({ node }) => node), scope)
-  const seed = yield* firstThatAnswers(settings, topology.nodes, onEnd)
-  const call = (...args: ReadonlyArray<string>) =>
-    Effect.mapError(seed.call("CLUSTER", ...args), (error) => Fault.ofDial(addressText(seed.address), error, true))
-  const map = new ClusterMap()
-  const primaries = map.read(yield* call("SLOTS"), seed.address)
-  const seedAddress = primaries.get(String(yield* call("MYID")))
   const context = yield* Effect.context<never>()
   const fork = (effect: Effect.Effect<void>) => void Effect.runForkWith(context)(Effect.forkIn(effect, scope))
-  const { maxRedirections } = topology
-  carrier = new Cluster({ seed, map, maxRedirections, open, fork }, seedAddress)
-  const opened = carrier
-  yield* Effect.addFinalizer(() => Effect.sync(() => opened.end(new Error("the pool closed the connection"))))
-  const about = { address: addressText(seed.address), role: undefined, clientId: undefined, isSpread: true }
+  const map = new ClusterMap(topology.addressMap)
+  const { address, node, opened } = yield* enter(settings, topology, map, (node, cause) => carrier?.lost(node, cause))
+  const parts = {
+    map,
+    maxRedirections: topology.maxRedirections,
+    named: topology.nodes,
+    open: (address: Address, onEnd: Node.OnEnd) =>
+      Scope.provide(
+        within(settings.commandTimeout, address, attempt(settings, address, (_, cause) => onEnd(cause))),
+        scope
+      ),
+    fork,
+    onEmpty: (cause: Error) => session?.lost(cause)
+  }
+  carrier = new Cluster(parts, address, opened)
+  const routes = carrier
+  yield* Effect.addFinalizer(() => Effect.sync(() => routes.end(new Error("the pool closed the connection"))))
+  const about = { address: addressText(address), role: undefined, clientId: undefined, isSpread: true }
   session = yield* makeSession(settings, about, carrier, signals)
-  return yield* alive(seed, session)
+  return yield* alive(node, session)
+})
+
+type ClusterTopology = Extract<Topology, { readonly _tag: "cluster" }>
+
+/** A primary of the cluster, by the address that the cluster knows it by. */
+interface Entrance {
+  readonly address: Address
+  readonly node: Node.Node
+  readonly opened: Opened<Node.Node>
+}
+
+/** Which of the sockets has ended, and why. */
+type OnNodeEnd = (node: Node.Node, cause: Error) => void
+
+/** Opens a primary of the cluster: what has no key is sent to it, and a replica would refuse part of that. */
+const enter = Effect.fnUntraced(function*(
+  settings: ConnectionSettings,
+  topology: ClusterTopology,
+  map: ClusterMap,
+  onEnd: OnNodeEnd
+): Effect.fn.Return<Entrance, RedisError, Scope.Scope> {
+  const { id, opened } = yield* firstMember(settings, topology.nodes, map, onEnd)
+  const own = map.primaries.find((primary) => map.idOf(primary) === id)
+  if (own !== undefined) return { address: own, node: opened.node, opened }
+  const address = yield* firstOf(
+    map.primaries,
+    (primary) =>
+      Effect.map(attempt(settings, primary, onEnd), (opened) => ({ address: primary, node: opened.node, opened }))
+  )
+  yield* opened.close
+  return address
 })
 
 /** One that hangs must not use up the time of the dial: the next may answer. */
-const answerLimit = "1 second"
+const answerLimit = 1000
 
 /** Begins with any of them, so that the connections of a pool do not all ask the same one. */
-const firstThatAnswers = Effect.fnUntraced(function*(
-  settings: ConnectionSettings,
+const firstOf = Effect.fnUntraced(function*<A>(
   nodes: ReadonlyArray<Address>,
-  onEnd: Node.OnEnd
-): Effect.fn.Return<Node.Node, RedisError, Scope.Scope> {
+  open: (address: Address) => Effect.Effect<A, RedisError, Scope.Scope>
+): Effect.fn.Return<A, RedisError, Scope.Scope> {
   const first = yield* Random.nextIntBetween(0, nodes.length - 1)
   const inTurn = [...nodes.slice(first), ...nodes.slice(0, first)]
-  return yield* Effect.firstSuccessOf(inTurn.map((address, i) => {
-    const opened = Effect.map(attempt(settings, address, onEnd), ({ node }) => node)
+  return yield* Effect.firstSuccessOf(inTurn.map((address, i) =>
     // Behind the last there is none to be asked in its place.
-    if (i === inTurn.length - 1) return opened
-    return Effect.timeoutOrElse(opened, {
-      duration: answerLimit,
-      orElse: () => Effect.fail(Fault.dialFailed(addressText(address), "the node does not answer", undefined, true))
-    })
-  }))
+    i === inTurn.length - 1 ? open(address) : within(answerLimit, address, open(address))
+  ))
 })
 
-/** A login that leaves no socket behind if it fails. */
-const attempt = Effect.fnUntraced(function*(settings: ConnectionSettings, address: Address, onEnd: Node.OnEnd) {
-  let isIn = false
-  const scope = yield* Scope.fork(yield* Effect.scope)
-  const logged = yield* Scope.provide(login(settings, address, (cause) => isIn && onEnd(cause)), scope).pipe(
-    Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
+const within = <A, R>(
+  limit: number,
+  address: Address,
+  effect: Effect.Effect<A, RedisError, R>
+): Effect.Effect<A, RedisError, R> =>
+  Effect.timeoutOrElse(effect, {
+    duration: limit,
+    orElse: () => Effect.fail(Fault.dialFailed(addressText(address), "the node does not answer", undefined, true))
+  })
+
+/** A node that belongs to a cluster. One that finds its cluster in no order is taken only where there is no other. */
+const firstMember = Effect.fnUntraced(function*(
+  settings: ConnectionSettings,
+  nodes: ReadonlyArray<Address>,
+  map: ClusterMap,
+  onEnd: OnNodeEnd
+): Effect.fn.Return<Member, RedisError, Scope.Scope> {
+  const doubted: Array<Address> = []
+  const open = (mayDoubt: boolean) => (address: Address) =>
+    inScope(
+      Effect.flatMap(attempt(settings, address, onEnd), (opened) =>
+        Effect.flatMap(questions(opened.node), (said) => {
+          const at = addressText(address)
+          if (!mayDoubt && !isInOrder(said.info)) {
+            doubted.push(address)
+            return Effect.fail(
+              Fault.dialFailed(at, "the cluster is not in order there (cluster_state)", undefined, true)
+            )
+          }
+          if (map.read(said.slots, address).size > 0) return Effect.succeed({ id: said.id, opened })
+          return Effect.fail(Fault.dialFailed(at, "the node belongs to no cluster that has slots", undefined, true))
+        }))
+    )
+  return yield* Effect.catch(
+    firstOf(nodes, open(false)),
+    (error) => doubted.length === 0 ? Effect.fail(error) : firstOf(doubted, open(true))
   )
-  isIn = true
-  return logged
 })
+
+interface Member {
+  readonly id: string
+  readonly opened: Opened<Node.Node>
+}
+
+const questions = (
+  node: Node.Node
+): Effect.Effect<{ readonly slots: RawReply; readonly info: RawReply; readonly id: string }, RedisError> => {
+  const at = addressText(node.address)
+  const call = (what: string) => node.call("CLUSTER", what)
+  // A user may be allowed no more than the first question.
+  const all = [call("SLOTS"), unlessRefused(call("INFO")), unlessRefused(call("MYID"))] as const
+  return Effect.map(
+    Effect.mapError(Effect.all(all, { concurrency: "unbounded" }), (error) => Fault.ofDial(at, error, true)),
+    ([slots, info, id]) => ({ slots, info, id: id === null ? "" : String(id) })
+  )
+}
+
+/** A login that leaves no socket behind if it fails. */
+const attempt = (
+  settings: ConnectionSettings,
+  address: Address,
+  onEnd: OnNodeEnd
+): Effect.Effect<Opened<Node.Node>, RedisError, Scope.Scope> =>
+  Effect.gen(function*() {
+    let node: Node.Node | undefined
+    const scope = yield* Scope.fork(yield* Effect.scope)
+    const logged = yield* Scope.provide(
+      login(settings, address, (cause) => node !== undefined && onEnd(node, cause)),
+      scope
+    ).pipe(Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause))))
+    node = logged.node
+    return { node, close: Scope.close(scope, Exit.void) }
+  })
+
+/** Whatever it opened is closed if it fails. */
+const inScope = <A>(effect: Effect.Effect<A, RedisError, Scope.Scope>): Effect.Effect<A, RedisError, Scope.Scope> =>
+  Effect.flatMap(
+    Effect.flatMap(Effect.scope, (scope) => Scope.fork(scope)),
+    (scope) => Scope.provide(effect, scope).pipe(Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause))))
+  )
 
 const carrierOf = (node: Node.Node): Carrier => ({
   send: (request) => node.send(request),
@@ -162,6 +263,7 @@ const carrierOf = (node: Node.Node): Carrier => ({
   unsent: () => node.unsent,
   destroy: (cause) => node.destroy(cause),
   listener: () => Effect.succeed(node),
+  counts: () => Effect.succeed(true),
   redirected: () => false
 })
 
@@ -208,15 +310,20 @@ const login = Effect.fnUntraced(function*(
   const required = (name: string, ...args: ReadonlyArray<string>) =>
     Effect.mapError(node.call(name, ...args), (error) => Fault.ofDial(at, error, hasFreshCredentials, args))
   /** Anything but the answer that the protocol knows is no login. */
+  const isAnswer = (answer: string, name: string, reply: RawReply) =>
+    String(reply) === answer
+      ? Effect.succeed(reply)
+      : Effect.fail(
+        Fault.dialFailed(at, `the answer to ${name} is not ${answer}: this is no Redis server`, undefined, true)
+      )
   const said = (answer: string, name: string, ...args: ReadonlyArray<string>) =>
-    Effect.filterOrFail(
-      required(name, ...args),
-      (reply) => String(reply) === answer,
-      () => Fault.dialFailed(at, `the answer to ${name} is not ${answer}: this is no Redis server`, undefined, true)
-    )
-  // What an old server does not know, or a user may not do, is done without.
+    Effect.flatMap(required(name, ...args), (reply) => isAnswer(answer, name, reply))
+  // Nothing depends on it: a server may not know it, and a user may lack the right to it.
   const optional = (name: string, ...args: ReadonlyArray<string>) =>
-    Effect.catchIf(required(name, ...args), isRefusal, () => Effect.succeed<RawReply>(null))
+    Effect.mapError(
+      unlessRefused(node.call(name, ...args)),
+      (error) => Fault.ofDial(at, error, hasFreshCredentials, args)
+    )
   const auth = password === undefined
     ? []
     : [said("OK", "AUTH", ...(settings.username === undefined ? [] : [settings.username]), Redacted.value(password))]
@@ -227,14 +334,17 @@ const login = Effect.fnUntraced(function*(
     optional("CLIENT", "SETNAME", settings.clientName),
     optional("CLIENT", "ID"),
     // A server that is loading its data refuses it.
-    said("PONG", "PING")
+    Effect.flatMap(
+      optional("PING"),
+      (reply) => reply === null ? Effect.succeed(reply) : isAnswer("PONG", "PING", reply)
+    )
   ], { concurrency: "unbounded" })
   return { node, clientId: replies[3] === null ? undefined : String(replies[3]) }
 })
 
-const isRefusal = ({ reason }: RedisError): boolean =>
-  reason._tag === "DialFailed" &&
-  (reason.code === "NOPERM" || reason.code === "ERR" && /unknown/i.test(reason.description))
+/** Null where the server refuses. */
+const unlessRefused = (call: Effect.Effect<RawReply, unknown>): Effect.Effect<RawReply, unknown> =>
+  Effect.catch(call, (error) => Fault.isRefusal(error) ? Effect.succeed<RawReply>(null) : Effect.fail(error))
 
 const currentPassword = (
   settings: ConnectionSettings,

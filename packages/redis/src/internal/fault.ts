@@ -25,6 +25,22 @@ export const answerOf = (error: unknown): { readonly code: string; readonly desc
     : { code: found[1]!, description: found[2] ?? "" }
 }
 
+/**
+ * Whether the server refused one command, and would take others. Servers and proxies have many words for that, so it is
+ * told by what it is not: a login that is missing, or a server that takes none at all.
+ */
+export const isRefusal = (error: unknown): boolean => {
+  const answer = answerOf(error)
+  return answer !== undefined && isOfOneCommand(answer)
+}
+
+export const isOfOneCommand = (
+  { code, description }: { readonly code: string; readonly description: string }
+): boolean =>
+  !closed.has(code) && !(code === "ERR" && /^max number of clients|authenti|not permitted/i.test(description))
+
+const closed: ReadonlySet<string> = new Set(["NOAUTH", "WRONGPASS", "LOADING", "MASTERDOWN", "DENIED"])
+
 const reasonOf = (error: unknown, wasSent: boolean, args: ReadonlyArray<EncodedArg>): RedisErrorReason => {
   const answer = answerOf(error)
   if (answer === undefined) {

@@ -15,6 +15,7 @@ import * as Fault from "./fault.ts"
 import { leaseOf } from "./lent.ts"
 import type { Node } from "./node.ts"
 import type { Session } from "./session.ts"
+import { addressText } from "./settings.ts"
 import type { Line, Listener, OpenLine } from "./subscriber.ts"
 import { keyOf, type Topic, type TopicKind } from "./topic.ts"
 
@@ -29,11 +30,21 @@ export const openFrom = (pool: ConnectionPool<RedisConnection>): OpenLine => (li
     const line: Line = {
       subscribe: (topic) => inTime(session, "SUBSCRIBE", subscribe(state, topic)),
       unsubscribe: (topic) => inTime(session, "UNSUBSCRIBE", unsubscribe(state, topic)),
-      ping: Effect.suspend(() => Effect.forEach(state.nodes.keys(), (node) => node.call("PING"), concurrently)),
+      ping: Effect.suspend(() => Effect.forEach(state.nodes.keys(), (node) => prove(state, node), concurrently)),
       lost: Deferred.await(state.lost)
     }
     return line
   })
+
+/** That it answers, and that it still hears of what is published. */
+const prove = ({ session: { carrier } }: LineState, node: Node): Effect.Effect<void, unknown> =>
+  Effect.andThen(
+    Effect.catch(node.call("PING"), (error) => Fault.isRefusal(error) ? Effect.void : Effect.fail(error)),
+    Effect.flatMap(carrier.counts(node), (counts) => counts ? Effect.void : Effect.fail(hasLeft(node)))
+  )
+
+const hasLeft = ({ address }: Node): RedisError =>
+  Fault.dialFailed(addressText(address), "the node has left the cluster", undefined, true)
 
 const concurrently = { concurrency: "unbounded", discard: true } as const
 

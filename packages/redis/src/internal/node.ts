@@ -44,6 +44,7 @@ export class Node {
   /** Sends a request, and has it answered in any case. */
   send(request: Request): void {
     if (this.ended !== undefined || !this.redis.stream.writable) return request.reject(this.cause)
+    request.holder = this
     this.unanswered.push(request)
     request.leaveWith(this.batch)
   }

@@ -47,10 +47,11 @@ const settingsOf = (own: Own, url: ConnectionUrl.UrlParts, name: string): Connec
 
 const topologyOf = ({ cluster, host, port, sentinel, tls: serverTls }: Own, url: ConnectionUrl.UrlParts): Topology => {
   if (cluster !== undefined) {
-    return { _tag: "cluster", nodes: cluster.nodes, maxRedirections: cluster.maxRedirections ?? 16 }
+    const { addressMap, maxRedirections = 16, nodes } = cluster
+    return { _tag: "cluster", nodes, maxRedirections, addressMap: new Map(Object.entries(addressMap ?? {})) }
   }
   if (sentinel !== undefined) {
-    const { checkInterval, name, nodes, password, role = "primary", tls, username } = sentinel
+    const { addressMap, checkInterval, name, nodes, password, role = "primary", tls, username } = sentinel
     return {
       _tag: "sentinel",
       nodes,
@@ -59,7 +60,8 @@ const topologyOf = ({ cluster, host, port, sentinel, tls: serverTls }: Own, url:
       username,
       password,
       tls: tlsOf(tls ?? serverTls ?? url.tls ?? false),
-      checkInterval: OptionRules.millisOf(checkInterval) ?? 10_000
+      checkInterval: OptionRules.millisOf(checkInterval) ?? 10_000,
+      addressMap: new Map(Object.entries(addressMap ?? {}))
     }
   }
   return {
@@ -99,12 +101,12 @@ const rules: OptionRules.Rules<Own> = {
   },
   keepAlive: OptionRules.duration("1 second"),
   cluster: {
-    expects: "{ nodes, maxRedirections? }, with one node { host, port } at least",
+    expects: "{ nodes, maxRedirections?, addressMap? }, with one node { host, port } at least",
     is: (value) => isCluster(value)
   },
   sentinel: {
     expects:
-      "{ nodes, name, role?, username?, password?, tls?, checkInterval? }, with one node { host, port } at least, "
+      "{ nodes, name, role?, username?, password?, tls?, checkInterval?, addressMap? }, with one node { host, port } at least, "
       + `and a checkInterval that is ${checkInterval.expects}`,
     is: (value) => isSentinel(value)
   },
@@ -118,15 +120,20 @@ const isNode = (node: unknown): boolean =>
 
 const areNodes = (nodes: unknown): boolean => Array.isArray(nodes) && nodes.length > 0 && nodes.every(isNode)
 
+const isAddressMap = (value: unknown): boolean =>
+  value === undefined || isObject(value) && !Array.isArray(value) &&
+    Object.entries(value).every(([name, node]) => /:\d{1,5}$/.test(name) && isNode(node))
+
 const knows = (value: object, keys: ReadonlyArray<string>): boolean =>
   Object.keys(value).every((key) => keys.includes(key))
 
 const isCluster = (value: unknown): boolean =>
-  isObject(value) && knows(value, ["nodes", "maxRedirections"]) && areNodes(value["nodes"]) &&
+  isObject(value) && knows(value, ["nodes", "maxRedirections", "addressMap"]) &&
+  areNodes(value["nodes"]) && isAddressMap(value["addressMap"]) &&
   (value["maxRedirections"] === undefined || maxRedirections.is(value["maxRedirections"]))
 
 const isSentinel = (value: unknown): boolean =>
-  isObject(value) && knows(value, sentinelOptions) && areNodes(value["nodes"]) &&
+  isObject(value) && knows(value, sentinelOptions) && areNodes(value["nodes"]) && isAddressMap(value["addressMap"]) &&
   OptionRules.text.is(value["name"]) &&
   [undefined, "primary", "replica"].includes(value["role"] as string | undefined) &&
   (value["username"] === undefined || OptionRules.text.is(value["username"])) &&
@@ -134,7 +141,7 @@ const isSentinel = (value: unknown): boolean =>
   (value["tls"] === undefined || isTls(value["tls"])) &&
   (value["checkInterval"] === undefined || checkInterval.is(value["checkInterval"]))
 
-const sentinelOptions = ["nodes", "name", "role", "username", "password", "tls", "checkInterval"]
+const sentinelOptions = ["nodes", "name", "role", "username", "password", "tls", "checkInterval", "addressMap"]
 
 const isTls = (value: unknown): boolean => OptionRules.flag.is(value) || isObject(value)
 

@@ -10,7 +10,19 @@ import * as Send from "./send.ts"
 import type { Session } from "./session.ts"
 
 export const prove = (session: Session): Effect.Effect<unknown, RedisError> => {
-  const { address, role } = session.options
+  const { address, isSpread, role } = session.options
+  if (isSpread) {
+    return Effect.andThen(
+      asked(session, "PING"),
+      Effect.flatMap(
+        session.carrier.counts(undefined),
+        (counts) =>
+          counts
+            ? Effect.void
+            : Effect.fail(Fault.dialFailed(address, "the node has left the cluster", undefined, true))
+      )
+    )
+  }
   if (role === undefined) return asked(session, "PING")
   // A server that was demoted answers as quickly as before, with what it had then.
   return Effect.flatMap(asked(session, "ROLE"), (reply) => {
@@ -24,8 +36,7 @@ const asked = (session: Session, name: string): Effect.Effect<RawReply, RedisErr
   Effect.catchIf(call(session, name), isRefusal, () => Effect.succeed<RawReply>(null))
 
 /** A user may lack the right to it, and a proxy may not know it. */
-const isRefusal = ({ reason }: RedisError): boolean =>
-  reason._tag === "CommandFailed" && (reason.code === "NOPERM" || reason.code === "ERR")
+const isRefusal = ({ reason }: RedisError): boolean => reason._tag === "CommandFailed" && Fault.isOfOneCommand(reason)
 
 export const call = (
   session: Session,

@@ -12,6 +12,11 @@ export type EncodedArg = string | Buffer
 /** Called once: with an answer, or with the error that took its place. */
 export type OnDone = (request: Request, reply: RawReply, error: unknown) => void
 
+/** What can be ended at once, with all that was sent on it. */
+export interface Holder {
+  readonly destroy: (cause: Error) => void
+}
+
 /** Stands for an error that is a bug of the program, and not an answer: who waits for the answer dies of it. */
 export class Defect {
   readonly cause: unknown
@@ -31,6 +36,8 @@ export class Request {
   deadline = Infinity
   isBlocking = false
   wasSent = false
+  /** The socket it was sent on. */
+  holder: Holder | undefined = undefined
   /** What was sent to the same server next. */
   behind: Request | undefined = undefined
   private batch: Batch | undefined = undefined

@@ -86,6 +86,10 @@ class Server implements Carrier {
     return false
   }
 
+  counts(): Effect.Effect<boolean> {
+    return Effect.succeed(true)
+  }
+
   send(request: Request): void {
     this.waiting.add(request)
     this.script.record({ connection: this.connection, command: request.name, args: request.args })

@@ -15,7 +15,14 @@ import { list, Mismatch, type RawReply, record, text } from "../RedisCommand.ts"
 import type { RedisError } from "../RedisError.ts"
 import * as Fault from "./fault.ts"
 import * as Node from "./node.ts"
-import { type Address, addressText, type ConnectionSettings, isSameAddress, type Topology } from "./settings.ts"
+import {
+  type Address,
+  addressText,
+  type ConnectionSettings,
+  isSameAddress,
+  type Topology,
+  translated
+} from "./settings.ts"
 
 export type SentinelTopology = Extract<Topology, { readonly _tag: "sentinel" }>
 
@@ -132,7 +139,7 @@ export const ask = Effect.fnUntraced(function*(
   address: Address
 ): Effect.fn.Return<Vote | undefined, RedisError, Scope.Scope> {
   const node = yield* connect(settings, topology, address, () => {})
-  const { name, role } = topology
+  const { addressMap, name, role } = topology
   const [found, about, replicas] = yield* Effect.all([
     // While a failover ends, this one alone names the new primary already.
     call(node, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", name),
@@ -141,7 +148,12 @@ export const ask = Effect.fnUntraced(function*(
     role === "primary" ? Effect.succeed<RawReply>([]) : call(node, "SENTINEL", "REPLICAS", name)
   ], { concurrency: "unbounded" })
   const primary = primaryOf(found)
-  return primary === undefined ? undefined : { primary, epoch: epochOf(about), replicas: replicasOf(replicas) }
+  if (primary === undefined) return undefined
+  return {
+    primary: translated(addressMap, primary),
+    epoch: epochOf(about),
+    replicas: replicasOf(replicas).map((replica) => translated(addressMap, replica))
+  }
 })
 
 const primaryOf = (reply: RawReply): Address | undefined => {

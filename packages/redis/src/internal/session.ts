@@ -26,6 +26,11 @@ export interface Carrier {
   readonly destroy: (cause: Error) => void
   /** Where to listen: at the server that serves a sharded channel, or at any for what all of them serve. */
   readonly listener: (shardedChannel: string | undefined) => Effect.Effect<Node, unknown>
+  /**
+   * Whether a node that is listened to, or the one that what has no key is sent to, still belongs to where it was found:
+   * one that was taken out of a cluster answers, and hears of nothing.
+   */
+  readonly counts: (listening: Node | undefined) => Effect.Effect<boolean>
   /** Learns from a server's refusal where a sharded channel is. `false` if it says nothing about that. */
   readonly redirected: (error: unknown, by: Node) => boolean
 }
@@ -113,9 +118,14 @@ export class Session {
 
   private learn(error: unknown): void {
     const answer = answerOf(error)
-    if (answer?.code === "READONLY") this.hasRefusedWrite = true
-    // A socket may take nothing more before it tells its end. Whoever waits must find the connection dead.
-    else if (answer === undefined && error instanceof Error && !(error instanceof RedisError)) this.lost(error)
+    if (answer !== undefined && isDemotion(answer)) this.hasRefusedWrite = true
+    // A socket may take nothing more before it tells its end. Whoever waits must find the connection dead. One of several
+    // sockets is no more than that.
+    else if (
+      answer === undefined && error instanceof Error && !(error instanceof RedisError) && !this.options.isSpread
+    ) {
+      this.lost(error)
+    }
   }
 
   private mark(request: Request): void {
@@ -261,18 +271,23 @@ export class Session {
   }))
 
   private expire(now: number): void {
-    const { commandTimeout } = this.options
+    const { commandTimeout, isSpread } = this.options
     const cause = new Error(`no answer came within ${commandTimeout} ms (commandTimeout)`)
+    const late = Array.from(this.outstanding).filter(({ deadline }) => deadline <= now)
     // First, so that whoever is told runs on without it.
-    this.lost(cause)
-    for (const request of this.outstanding) {
-      if (request.deadline <= now) {
-        request.fail(new RedisError({ command: request.name, reason: new CommandTimeout({ timeout: commandTimeout }) }))
-      }
+    if (!isSpread) this.lost(cause)
+    for (const request of late) {
+      const reason = new CommandTimeout({ timeout: commandTimeout })
+      request.fail(new RedisError({ command: request.name, reason }))
     }
-    this.carrier.destroy(cause)
+    if (isSpread) { for (const { holder } of late) holder?.destroy(cause) }
+    else this.carrier.destroy(cause)
   }
 }
+
+/** The server has become a replica: it takes no writes, and lets nobody wait for some. */
+const isDemotion = ({ code, description }: { readonly code: string; readonly description: string }): boolean =>
+  code === "READONLY" || (code === "UNBLOCKED" && description.includes("instance state changed"))
 
 /** Bytes that may be left to a server by those who no longer wait, so that a server that hangs fills no memory. */
 const mostUnsent = 16 * 1024 * 1024

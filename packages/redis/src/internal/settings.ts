@@ -10,12 +10,26 @@ export interface Address {
   readonly port: number
 }
 
+/** Where a server is, by where it says that it is. */
+export type AddressMap = ReadonlyMap<string, Address>
+
+/** Something that was opened, and what closes it. */
+export interface Opened<A> {
+  readonly node: A
+  readonly close: Effect.Effect<void>
+}
+
 /** What a server of a replicated set is. */
 export type Role = "primary" | "replica"
 
 export type Topology =
   | { readonly _tag: "standalone"; readonly address: Address }
-  | { readonly _tag: "cluster"; readonly nodes: ReadonlyArray<Address>; readonly maxRedirections: number }
+  | {
+    readonly _tag: "cluster"
+    readonly nodes: ReadonlyArray<Address>
+    readonly maxRedirections: number
+    readonly addressMap: AddressMap
+  }
   | {
     readonly _tag: "sentinel"
     readonly nodes: ReadonlyArray<Address>
@@ -27,6 +41,7 @@ export type Topology =
     readonly tls: ConnectionOptions | undefined
     /** Milliseconds. */
     readonly checkInterval: number
+    readonly addressMap: AddressMap
   }
 
 export interface ConnectionSettings {
@@ -49,3 +64,5 @@ export const addressText = ({ host, port }: Address): string =>
   host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`
 
 export const isSameAddress = (a: Address, b: Address): boolean => a.host === b.host && a.port === b.port
+
+export const translated = (map: AddressMap, address: Address): Address => map.get(addressText(address)) ?? address
