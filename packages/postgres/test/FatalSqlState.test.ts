@@ -4,7 +4,14 @@ import { Cause, Exit } from "effect"
 import { SqlError } from "effect/sql"
 import { Session } from "../src/internal/session.ts"
 
-const nothing = { deadError: undefined, onRetire: undefined, observe: undefined, cancel: undefined, socket: undefined }
+const nothing = {
+  deadError: undefined,
+  onRetire: undefined,
+  observe: undefined,
+  cancel: undefined,
+  statements: undefined,
+  socket: undefined
+}
 
 const session = (expectsPrimary: boolean) =>
   new Session({} as never, nothing, {
@@ -12,7 +19,8 @@ const session = (expectsPrimary: boolean) =>
     expectsPrimary,
     prepares: true,
     alwaysResets: false,
-    isShareable: false
+    isShareable: false,
+    schema: { changes: 0 }
   })
 
 /** A lease that ended with this error of the server; without `severity` as an old driver or pooler would give it. */

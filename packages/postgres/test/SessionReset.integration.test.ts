@@ -72,6 +72,29 @@ const leftovers: ReadonlyArray<{
     look: (sql) => sql`SELECT to_regclass('pets')::text`.values
   },
   {
+    what: "a temporary table behind a comment",
+    leave: (sql) => sql`CREATE /* scratch */ TEMP TABLE pets (id int)`,
+    look: (sql) => sql`SELECT to_regclass('pets')::text`.values
+  },
+  {
+    what: "a temporary table by the search path",
+    leave: (sql) =>
+      sql.withTransaction(
+        Effect.andThen(sql`SELECT set_config('search_path', ${"pg_temp"}, true)`, sql`CREATE TABLE pets (id int)`)
+      ),
+    look: (sql) => sql`SELECT to_regclass('pets')::text`.values
+  },
+  {
+    what: "a tenant whose name looks like the end of a call",
+    leave: (sql) => sql`SELECT set_config('app.tenant', 'acme, true)', false)`,
+    look: (sql) => sql`SELECT coalesce(nullif(current_setting('app.tenant', true), ''), 'none')`.values
+  },
+  {
+    what: "a setting by a function whose name is written in escapes",
+    leave: (sql) => sql.unsafe(`SELECT U&"s\\0065t_config"('app.tenant', 'acme', false)`),
+    look: (sql) => sql`SELECT coalesce(nullif(current_setting('app.tenant', true), ''), 'none')`.values
+  },
+  {
     what: "a temporary table by SELECT INTO",
     leave: (sql) => sql`SELECT 1 AS id INTO TEMPORARY pets`,
     look: (sql) => sql`SELECT to_regclass('pets')::text`.values

@@ -9,10 +9,11 @@ import { Lease, type Terms } from "./lease.ts"
 import * as Lent from "./lent.ts"
 import type { QueryTimer } from "./queryTimer.ts"
 import type { Session } from "./session.ts"
+import * as SqlText from "./sqlText.ts"
 
 /** Lends leases: a single statement needs no more. */
 export const make = (kit: Kit, timer: QueryTimer | undefined): Connector<Session, Lease> => ({
-  connect: (signals) => dial(kit.settings, signals),
+  connect: (signals) => dial(kit.settings, kit.schema, signals),
   sharers: kit.settings.sharing,
   // The server runs the statements of a connection one after the other. Filling one before the next is taken would save
   // writes, but keep all others waiting for a slow statement while there are idle connections.
@@ -58,9 +59,8 @@ export const care = {
   isBroken: (session, exit) => session.isBroken(exit),
   inspect: (session) => ({
     tags: { processId: String(session.own.processId), address: session.options.address },
-    activity: session.running[0] === undefined ? undefined : withoutLiterals(session.running[0])
+    activity: session.running[0] === undefined
+      ? undefined
+      : SqlText.withoutLiterals(session.running[0].slice(0, 1000), 100)
   })
 } satisfies Partial<Connector<Session, PostgresConnection>>
-
-// A parameter is never part of the text, but a literal may be a secret: ALTER ROLE ... PASSWORD '...'.
-const withoutLiterals = (text: string): string => text.replace(/'(?:[^']|'')*'?/g, "'...'").slice(0, 100)

@@ -13,11 +13,13 @@ import type * as Scope from "effect/Scope"
 import type { Duplex } from "node:stream"
 import * as DialError from "../DialError.ts"
 import * as PgInternals from "./pgInternals.ts"
+import type { Schema } from "./schema.ts"
 import { Session, SessionEnded } from "./session.ts"
 import type { ConnectionSettings } from "./settings.ts"
 
 export const dial = Effect.fnUntraced(function*(
   settings: ConnectionSettings,
+  schema: Schema,
   signals: Signals
 ): Effect.fn.Return<Session, DialError.DialError, Scope.Scope> {
   const address = addressOf(settings)
@@ -36,6 +38,7 @@ export const dial = Effect.fnUntraced(function*(
   const session = new Session(isShareable ? connection : yield* connection.pin, internals, {
     address,
     isShareable,
+    schema,
     expectsPrimary: settings.role === "primary",
     prepares: settings.driver.prepare !== false,
     alwaysResets: settings.sessionReset === "always"

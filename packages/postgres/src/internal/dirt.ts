@@ -3,9 +3,13 @@
  *
  * It is noticed from two sides: the command tag that the server answers to each statement, and the text of statements
  * whose tag hides what they do (`SELECT set_config(...)`). Both rather see too much than too little: what is noticed in
- * vain costs a round trip, what is missed is handed to the next borrower. State that only a function in the server
+ * vain costs a round trip, what is missed is handed to the next borrower. A text that can't be understood with certainty
+ * is taken for one that leaves everything behind. State that only a function in the server
  * changes can't be noticed; that is what the option `sessionReset: "always"` is for.
  */
+
+import * as Settings from "./settingsCall.ts"
+import * as SqlText from "./sqlText.ts"
 
 /** A set of kinds of dirt, as bits. */
 export type Dirt = number
@@ -54,29 +58,66 @@ export const ofTag = (tag: string, text: string | undefined): Dirt => {
   }
 }
 
-const localSet = /^\s*SET\s+(?:LOCAL|TRANSACTION)\b/i
-// As `session_authorization` too.
-const identitySet = /\bROLE\b|AUTHORIZATION\b/i
-
 // `SET LOCAL` ends with its transaction, and the server says `SET` to it as well.
-const ofSet = (text: string): Dirt =>
-  localSet.test(text) ? none : identitySet.test(text) ? settings | identity : settings
+const ofSet = (text: string): Dirt => {
+  const tokens = SqlText.read(text)
+  if (tokens === undefined) return settings | identity
+  const isLocal = isWord(tokens[1], "local") || isWord(tokens[1], "transaction")
+  return isLocal ? none : tokens.some(isIdentity) ? settings | identity : settings
+}
 
-const suspicious = /set_config|pg_settings|advisory_lock|temp/i
-const localConfig = /set_config\s*\([^()]*,\s*(?:true|'t(?:rue)?'|'on')\s*\)/gi
-const config = /set_config|\bUPDATE\b[^]*\bpg_settings\b/i
-const lock = /pg_(?:try_)?advisory_lock/i
-const temp =
-  /\b(?:CREATE|INTO)\s+(?:OR\s+REPLACE\s+)?(?:LOCAL\s+|GLOBAL\s+)?(?:RECURSIVE\s+)?TEMP(?:ORARY)?\b|\bpg_temp\b/i
+type Token = SqlText.Token
 
-/** The dirt that the text of a statement tells of, where its tag doesn't. */
-export const ofText = (text: string): Dirt => {
+const isWord = (token: Token | undefined, word: string): boolean => token?.kind === "word" && token.text === word
+
+const isIdentifier = ({ kind }: Token): boolean => kind === "word" || kind === "name"
+
+const identities = new Set(["role", "authorization", "session_authorization"])
+
+const isIdentity = (token: Token): boolean => isIdentifier(token) && identities.has(token.text.toLowerCase())
+
+/** A text without any of these does nothing that its tag hides. */
+const suspicious = /set_config|pg_settings|advisory_lock|temp|u&["']/i
+
+/** The dirt that the text of a statement tells of, where its tag doesn't. A text that can't be understood tells of all. */
+export const ofText = (
+  text: string,
+  read: () => ReadonlyArray<Token> | undefined = () => SqlText.read(text)
+): Dirt => {
   if (!suspicious.test(text)) return none
+  const tokens = read()
+  return tokens === undefined ? anything : ofTokens(tokens)
+}
+
+const ofTokens = (tokens: ReadonlyArray<Token>): Dirt => {
   let dirt = none
-  if (config.test(text.replace(localConfig, ""))) dirt |= settings | identity
-  if (lock.test(text)) dirt |= locks
-  if (temp.test(text)) dirt |= temporary
-  return dirt
+  for (let i = 0; i < tokens.length; i++) dirt |= ofToken(tokens, i)
+  const updatesSettings = tokens.some((token) => isWord(token, "update")) &&
+    tokens.some((token) => isIdentifier(token) && token.text === "pg_settings")
+  return updatesSettings ? dirt | settings | identity : dirt
+}
+
+const ofToken = (tokens: ReadonlyArray<Token>, at: number): Dirt => {
+  const { kind, text } = tokens[at]!
+  if (kind === "mark") return none
+  // As a schema, by whatever way a statement comes to it.
+  if (text.includes("pg_temp")) return temporary
+  if (kind === "literal") return none
+  if (text === "set_config") return ofCall(Settings.readCall(tokens, at))
+  if (text.startsWith("pg_advisory_lock") || text.startsWith("pg_try_advisory_lock")) return locks
+  return kind === "word" && (text === "temp" || text === "temporary") && isMade(tokens, at) ? temporary : none
+}
+
+const ofCall = ({ hidesPath, isLocal }: Settings.Call): Dirt =>
+  (isLocal ? none : settings | identity) | (hidesPath ? temporary : none)
+
+const between = new Set(["or", "replace", "local", "global", "recursive"])
+
+/** Whether the word stands where `CREATE TEMP TABLE` and `SELECT ... INTO TEMP` have it. */
+const isMade = (tokens: ReadonlyArray<Token>, at: number): boolean => {
+  let before = at - 1
+  while (before >= 0 && tokens[before]!.kind === "word" && between.has(tokens[before]!.text)) before--
+  return isWord(tokens[before], "create") || isWord(tokens[before], "into")
 }
 
 const plain = /^\s*(?:SELECT|INSERT|UPDATE|DELETE|MERGE|VALUES|TABLE|WITH)\b/i

@@ -16,6 +16,7 @@ import { DeadlockError, SerializationError, SqlError, type SqlErrorReason, Unkno
 import * as Statement from "effect/sql/Statement"
 import * as Compiler from "./compiler.ts"
 import { Lease } from "./lease.ts"
+import type { Schema } from "./schema.ts"
 import type { ConnectionSettings } from "./settings.ts"
 
 type TransformRows = (<A extends object>(rows: ReadonlyArray<A>) => ReadonlyArray<A>) | undefined
@@ -29,6 +30,7 @@ export interface Dialect {
 export interface Kit {
   readonly pool: string
   readonly settings: ConnectionSettings
+  readonly schema: Schema
   readonly transformed: Dialect
   readonly plain: Dialect
   readonly spanAttributes: ReadonlyArray<readonly [string, unknown]>
@@ -77,6 +79,7 @@ export const make = Effect.fnUntraced(function*(
   return {
     pool,
     settings,
+    schema: { changes: 0 },
     transformed,
     plain: { compiler: transformed.compiler.withoutTransform, transformRows: undefined },
     spanAttributes: clientOptions.spanAttributes,

@@ -16,9 +16,11 @@ import type { SqlError } from "effect/sql/SqlError"
 import * as Stream from "effect/Stream"
 import type { PostgresConnection } from "../PostgresConnector.ts"
 import type { QueryTimer } from "./queryTimer.ts"
-import type { Session } from "./session.ts"
+import { isStale } from "./schema.ts"
+import { serverError, type Session } from "./session.ts"
 import * as Verdict from "./verdict.ts"
 
+type Execute<A> = (pg: PgConnection, prepare: boolean) => Effect.Effect<A, SqlError>
 type Params = ReadonlyArray<unknown>
 type TransformRows = (<A extends object>(rows: ReadonlyArray<A>) => ReadonlyArray<A>) | undefined
 
@@ -58,13 +60,28 @@ export class Lease implements Connection {
   }
 
   /** An effect that can be run several times, also at once: each time it is another statement. */
-  private run<A>(text: string, f: (pg: PgConnection) => Effect.Effect<A, SqlError>): Effect.Effect<A, SqlError> {
-    return Effect.suspend(() => this.runOnce(text, f))
+  private run<A>(text: string, prepare: boolean, f: Execute<A>): Effect.Effect<A, SqlError> {
+    return Effect.suspend(() => {
+      const verdict = Verdict.of(text)
+      const once = this.runOnce(text, verdict, prepare, f)
+      return prepare
+        ? Effect.catchIf(once, (error) => this.mayRunAnew(error), () => this.runOnce(text, verdict, false, f))
+        : once
+    })
   }
 
-  private runOnce<A>(text: string, f: (pg: PgConnection) => Effect.Effect<A, SqlError>): Effect.Effect<A, SqlError> {
+  /** Whether a prepared statement was refused for what was true when it was prepared, and nothing was lost with it. */
+  private mayRunAnew(error: SqlError): boolean {
+    return !this.session.isInTransaction && isStale(serverError(error))
+  }
+
+  private runOnce<A>(
+    text: string,
+    verdict: Verdict.Verdict,
+    prepare: boolean,
+    f: Execute<A>
+  ): Effect.Effect<A, SqlError> {
     const { session, terms: { timer } } = this
-    const verdict = Verdict.of(text)
     let isRunning = false
     let startedAt = 0
     const checked = Effect.suspend(() => {
@@ -73,13 +90,16 @@ export class Lease implements Connection {
       isRunning = true
       if (timer !== undefined) startedAt = timer.now()
       session.begin(text, verdict)
-      return f(this.isShared ? session.own : session.pg)
+      return f(this.isShared ? session.own : session.pg, prepare && session.prepares(verdict))
     })
     return Effect.onExitPrimitive(checked, (exit) => {
       if (!isRunning) return undefined
       session.finish(text)
       // Alone, the driver stops an interrupted statement and waits for its end; in company it just goes on.
-      if (this.isShared && Exit.hasInterrupts(exit)) session.isAbandoned = true
+      if (Exit.hasInterrupts(exit)) {
+        if (this.isShared) session.isAbandoned = true
+        else session.abandon(text)
+      }
       timer?.record(verdict.kind, startedAt)
       return undefined
     })
@@ -108,7 +128,7 @@ export class Lease implements Connection {
   }
 
   private query(text: string, params: Params, prepare: boolean): Effect.Effect<ReadonlyArray<Row>, SqlError> {
-    return Effect.map(this.run(text, (pg) => pg.query(text, params, prepare)), rowsOf)
+    return Effect.map(this.run(text, prepare, (pg, prepare) => pg.query(text, params, prepare)), rowsOf)
   }
 
   private transformed(
@@ -136,18 +156,18 @@ export class Lease implements Connection {
   }
 
   executeRaw(text: string, params: Params): Effect.Effect<unknown, SqlError> {
-    return this.run(text, (pg) => pg.query(text, params))
+    return this.run(text, true, (pg, prepare) => pg.query(text, params, prepare))
   }
 
   executeValues(text: string, params: Params): Effect.Effect<ReadonlyArray<ReadonlyArray<unknown>>, SqlError> {
-    return this.run(text, (pg) => pg.queryValues(text, params))
+    return this.run(text, true, (pg, prepare) => pg.queryValues(text, params, prepare))
   }
 
   executeValuesUnprepared(
     text: string,
     params: Params
   ): Effect.Effect<ReadonlyArray<ReadonlyArray<unknown>>, SqlError> {
-    return this.run(text, (pg) => pg.queryValues(text, params, false))
+    return this.run(text, false, (pg, prepare) => pg.queryValues(text, params, prepare))
   }
 
   executeStream(text: string, params: Params, transformRows: TransformRows): Stream.Stream<any, SqlError> {

@@ -23,8 +23,18 @@ export interface PgInternals {
   readonly observe: ((observer: (message: BackendMessage<unknown>) => void) => void) | undefined
   /** Cancels what runs on the server, whoever asked for it. */
   readonly cancel: Effect.Effect<void> | undefined
+  /** The statements that the driver has prepared, or is about to. */
+  readonly statements: Statements | undefined
   /** The transport, decrypted. */
   readonly socket: Duplex | undefined
+}
+
+/** What the driver keeps by a name. */
+export interface Statements {
+  /** Drops all that are prepared, here at once and on the server with the next one. */
+  readonly forgetAll: () => void
+  /** Drops a statement whose first execution was given up: the driver waits for it for ever. */
+  readonly forgetAbandoned: (text: string) => void
 }
 
 const internalsKey = "~@effect/sql-pg/PgConnection/internals"
@@ -45,6 +55,7 @@ export const find = (connection: PgConnection): PgInternals => {
       ? (observer) => WireFilter.install(seamOf(connection, parser, socket), observer)
       : undefined,
     cancel: isCancel(cancel) ? cancel : undefined,
+    statements: statementsOf(field(base, "prepared")),
     socket: isDuplex(socket) ? socket : undefined
   }
 }
@@ -59,6 +70,31 @@ const seamOf = (connection: PgConnection, parser: Parser<unknown>, socket: Duple
 
 const field = (self: unknown, key: string): unknown =>
   typeof self === "object" && self !== null && key in self ? (self as Record<string, unknown>)[key] : undefined
+
+interface Prepared {
+  readonly ready: boolean
+  readonly parsing: boolean
+}
+
+const statementsOf = (cache: unknown): Statements | undefined => {
+  const known = field(cache, "statements")
+  const evict = field(cache, "evict")
+  const evictFailed = field(cache, "evictFailed")
+  if (!(known instanceof Map) || typeof evict !== "function" || typeof evictFailed !== "function") return undefined
+  const statements = known as ReadonlyMap<string, Prepared>
+  return {
+    forgetAll: () => {
+      for (const prepared of Array.from(statements.values())) evict.call(cache, prepared)
+    },
+    forgetAbandoned: (text) => {
+      // The key is the text, and for a statement with parameters their types after a zero.
+      for (const [key, prepared] of Array.from(statements)) {
+        const isIt = key === text || (key.startsWith(text) && key.charCodeAt(text.length) === 0)
+        if (isIt && prepared.parsing && !prepared.ready) evictFailed.call(cache, prepared)
+      }
+    }
+  }
+}
 
 const isCancel = (self: unknown): self is Effect.Effect<void> => Effect.isEffect(self)
 

@@ -60,9 +60,17 @@ const makeServer = (script: PostgresScript.Script): Server => {
           onRetire: undefined,
           observe: (given) => (observer = given),
           cancel: undefined,
+          statements: undefined,
           socket: undefined
         },
-        { address: "scripted", expectsPrimary: false, prepares: true, alwaysResets: false, isShareable: false }
+        {
+          address: "scripted",
+          expectsPrimary: false,
+          prepares: true,
+          alwaysResets: false,
+          isShareable: false,
+          schema: { changes: 0 }
+        }
       )
       backend.ready("I")
       return session

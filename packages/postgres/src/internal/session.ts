@@ -2,6 +2,7 @@
  * One session with the server, as the pool holds it: the driver's connection and what is known of its state.
  */
 import type { PgConnection } from "@effect/sql-pg/PgConnection"
+import type { ErrorFields } from "@effect/sql-pg/PgProtocol"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -10,7 +11,8 @@ import * as Scope from "effect/Scope"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import * as FatalSqlState from "../FatalSqlState.ts"
 import * as Dirt from "./dirt.ts"
-import type { PgInternals } from "./pgInternals.ts"
+import type { PgInternals, Statements } from "./pgInternals.ts"
+import type { Schema } from "./schema.ts"
 import type { Verdict } from "./verdict.ts"
 import { WireState } from "./wireState.ts"
 
@@ -24,13 +26,15 @@ export interface SessionOptions {
   readonly alwaysResets: boolean
   /** Whether several single statements may be on it at once. */
   readonly isShareable: boolean
+  /** The changes of the schema that the sessions of the pool have noticed. */
+  readonly schema: Schema
 }
 
 export class Session {
   /** What the pool itself uses. */
   readonly own: PgConnection
   readonly options: SessionOptions
-  readonly wire: WireState = new WireState(() => this.running.length === 1 ? this.running[0] : undefined)
+  readonly wire: WireState
   /** The statements that run or wait for their turn, and open streams. */
   readonly running: Array<string> = []
   /** Whether a shared statement was left by its fiber and may still be on its way. */
@@ -44,6 +48,9 @@ export class Session {
   private readonly deadError: () => unknown
   private readonly cancel: Effect.Effect<void>
   private readonly hangUp: () => void
+  private readonly statements: Statements | undefined
+  /** The changes of the schema before which everything here was prepared. */
+  private schemaChanges: number
   private pinned: { readonly pg: PgConnection; readonly scope: Scope.Closeable } | undefined = undefined
 
   constructor(own: PgConnection, internals: PgInternals, options: SessionOptions) {
@@ -51,6 +58,9 @@ export class Session {
     this.cancel = internals.cancel ?? own.interrupt
     this.hangUp = () => void internals.socket?.destroy()
     this.options = options
+    this.statements = internals.statements
+    this.schemaChanges = options.schema.changes
+    this.wire = new WireState(options.schema, () => this.running.length === 1 ? this.running[0] : undefined)
     this.deadError = internals.deadError ?? (() => undefined)
     this.isObserved = internals.observe !== undefined
     if (internals.observe === undefined) return
@@ -78,9 +88,24 @@ export class Session {
     this.pinned = undefined
   }
 
-  begin(text: string, { dirt }: Verdict): void {
+  begin(text: string, { changesReading, dirt }: Verdict): void {
     this.running.push(text)
     this.wire.dirt |= dirt
+    if (changesReading) this.wire.readsOtherwise = true
+    const { changes } = this.options.schema
+    if (changes === this.schemaChanges) return
+    this.schemaChanges = changes
+    this.statements?.forgetAll()
+  }
+
+  /** Whether a statement may be prepared, or run by the name under which it was prepared. */
+  prepares({ isOfTheMoment }: Verdict): boolean {
+    return !this.wire.readsOtherwise && !isOfTheMoment
+  }
+
+  /** A statement was left before its end. */
+  abandon(text: string): void {
+    this.statements?.forgetAbandoned(text)
   }
 
   finish(text: string): void {
@@ -157,6 +182,8 @@ export class Session {
     this.unpin()
     if (!this.isObserved || this.options.alwaysResets) this.wire.dirt |= Dirt.anything
     const isClean = !this.isInTransaction && this.wire.dirt === Dirt.none
+    // What was set for the transaction alone has ended with it, and the rest is dirt.
+    if (isClean) this.wire.readsOtherwise = false
     if (this.isAbandoned) return isClean ? this.settle : Effect.andThen(this.settle, this.clean)
     return isClean ? undefined : this.clean
   }
@@ -205,6 +232,7 @@ export class Session {
       Effect.andThen(Effect.suspend(() => {
         if (this.isObserved && this.wire.status !== "I") return unclean("a transaction is still open")
         this.wire.dirt = Dirt.none
+        this.wire.readsOtherwise = false
         return Effect.void
       }))
     )
@@ -225,12 +253,16 @@ const unclean = (message: string): Effect.Effect<never, Unclean> => Effect.fail(
 /** What the server said of an error, if it came from there. */
 export const serverError = (
   error: SqlError
-): { readonly code?: string | undefined; readonly severityUnlocalized?: string | undefined } => {
+): Pick<ErrorFields, "code" | "severityUnlocalized" | "message" | "routine"> => {
   const { cause } = error.reason
   if (typeof cause !== "object" || cause === null) return {}
-  const { code, severityUnlocalized } = cause as Record<string, unknown>
+  const { code, message, routine, severityUnlocalized } = cause as Record<string, unknown>
   return {
     code: typeof code === "string" && /^[0-9A-Z]{5}$/.test(code) ? code : undefined,
-    severityUnlocalized: typeof severityUnlocalized === "string" ? severityUnlocalized : undefined
+    message: textOrNone(message),
+    routine: textOrNone(routine),
+    severityUnlocalized: textOrNone(severityUnlocalized)
   }
 }
+
+const textOrNone = (value: unknown): string | undefined => typeof value === "string" ? value : undefined

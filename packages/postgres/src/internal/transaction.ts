@@ -11,6 +11,8 @@ import type { Isolation, TransactionOptions } from "../PostgresPool.ts"
 import { toSqlError } from "./client.ts"
 import type { Kit } from "./kit.ts"
 import type { Lease } from "./lease.ts"
+import { isStale } from "./schema.ts"
+import { serverError } from "./session.ts"
 
 /** Runs `f` in a new transaction, or in a savepoint if the fiber is in one of this pool. */
 export const run = <A, E, R>(
@@ -108,6 +110,16 @@ const levels: Readonly<Record<Isolation, string>> = {
   "serializable": "SERIALIZABLE"
 }
 
-/** Whether the transaction only lost against another one, so that the same work may succeed when done again. */
+/**
+ * Whether the same work may succeed when it is done again: the transaction only lost against another one, or met a
+ * statement that had been prepared before the schema changed.
+ */
 const isConflict = (error: unknown): boolean =>
-  isSqlError(error) && (error.reason._tag === "SerializationError" || error.reason._tag === "DeadlockError")
+  isSqlError(error) &&
+  (error.reason._tag === "SerializationError" || error.reason._tag === "DeadlockError" || isOutdated(error))
+
+const isOutdated = (error: SqlError): boolean => {
+  const said = serverError(error)
+  // The last is what somebody else deallocated.
+  return isStale(said) || said.code === "26000"
+}

@@ -5,6 +5,8 @@
  * judged once, and the verdict is kept.
  */
 import * as Dirt from "./dirt.ts"
+import * as Settings from "./settingsCall.ts"
+import * as SqlText from "./sqlText.ts"
 
 /** The first word, as far as it is worth a series of its own in the metrics. */
 export type Kind = typeof kinds[number]
@@ -17,12 +19,36 @@ export interface Verdict {
   /** Whether it may run beside those of others. */
   readonly isShareable: boolean
   readonly kind: Kind
+  /**
+   * Whether it may change how the literals of later statements are read. The server reads those of a prepared statement
+   * once, by the settings of that moment.
+   */
+  readonly changesReading: boolean
+  /** Whether a literal such as `'now'` stands for the moment at which it is read, so that it can't be prepared. */
+  readonly isOfTheMoment: boolean
 }
 
 export const judge = (text: string): Verdict => {
-  const dirt = Dirt.ofText(text)
-  return { dirt, isShareable: dirt === Dirt.none && Dirt.isPlain(text), kind: kindOf(text) }
+  // Read once, and only if something asks for it.
+  let known: { readonly tokens: ReadonlyArray<SqlText.Token> | undefined } | undefined
+  const tokens = () => (known ??= { tokens: SqlText.read(text) }).tokens
+  const dirt = Dirt.ofText(text, tokens)
+  return {
+    dirt,
+    isShareable: dirt === Dirt.none && Dirt.isPlain(text),
+    kind: kindOf(text),
+    changesReading: setsSomething.test(text) && Settings.changesReading(tokens()),
+    isOfTheMoment: mayBeOfTheMoment.test(text) && isOfTheMoment(tokens())
+  }
 }
+
+const setsSomething = /^\s*(?:set\b|--|\/\*)|set_config|pg_settings|u&["']/i
+const mayBeOfTheMoment = /\b(?:now|today|tomorrow|yesterday)\b|\be'|u&'/i
+const moment = /\b(?:now|today|tomorrow|yesterday)\b/i
+
+const isOfTheMoment = (tokens: ReadonlyArray<SqlText.Token> | undefined): boolean =>
+  tokens === undefined ||
+  tokens.some(({ isExact, kind, text }) => kind === "literal" && (!isExact || moment.test(text)))
 
 const kindOf = (text: string): Kind => {
   const word = /^\s*(select|insert|update|delete)\b/i.exec(text)?.[1]

@@ -4,6 +4,9 @@
 import type { BackendMessage, ErrorFields, TransactionStatus } from "@effect/sql-pg/PgProtocol"
 import * as FatalSqlState from "../FatalSqlState.ts"
 import * as Dirt from "./dirt.ts"
+import type { Schema } from "./schema.ts"
+import * as SchemaChange from "./schema.ts"
+import * as Settings from "./settingsCall.ts"
 
 export class WireState {
   /** From the last ReadyForQuery; `undefined` before the first and if messages can't be observed. */
@@ -16,31 +19,46 @@ export class WireState {
   /** The error that aborted the current transaction. */
   abortedBy: ErrorFields | undefined = undefined
 
+  /** Whether literals may be read by other settings than the session's own, so that nothing must be prepared. */
+  readsOtherwise = false
+
   private failed: ErrorFields | undefined = undefined
+  private readonly schema: Schema
+  private hasChangedSchema = false
   /** The text of the statement that runs, if exactly one runs. */
   private readonly runningAlone: () => string | undefined
 
-  constructor(runningAlone: () => string | undefined) {
+  constructor(schema: Schema, runningAlone: () => string | undefined) {
+    this.schema = schema
     this.runningAlone = runningAlone
   }
 
   readonly observe = (message: BackendMessage<unknown>): void => {
     switch (message._tag) {
       case "CommandComplete":
-        this.dirt |= Dirt.ofTag(message.commandTag, this.runningAlone())
+        this.completed(message.commandTag)
         return
       case "ReadyForQuery":
         this.ready(message.status)
         return
       case "ParameterStatus":
         this.dirt |= Dirt.settings
+        if (!Settings.isHarmless(message.name.toLowerCase())) this.readsOtherwise = true
         return
       case "ErrorResponse":
         this.failed = message.fields
+        if (SchemaChange.isStale(message.fields)) this.schema.changes++
         if (endsSession(message.fields)) this.fatal = message.fields
         else if (FatalSqlState.find(message.fields.code ?? "")?.because === "role") this.hasRefusedWrite = true
         return
     }
+  }
+
+  private completed(tag: string): void {
+    this.dirt |= Dirt.ofTag(tag, this.runningAlone())
+    // What they do to settings is seen by nobody.
+    if (tag === "DO" || tag === "CALL") this.readsOtherwise = true
+    if (SchemaChange.isChange(tag)) this.hasChangedSchema = true
   }
 
   private ready(status: TransactionStatus): void {
@@ -48,6 +66,11 @@ export class WireState {
     else if (this.status !== "E") this.abortedBy = this.failed
     this.failed = undefined
     this.status = status
+    // Others see the change when it is committed, and would prepare the old state again before.
+    if (this.hasChangedSchema && status === "I") {
+      this.hasChangedSchema = false
+      this.schema.changes++
+    }
   }
 }
 

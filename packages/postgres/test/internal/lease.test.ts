@@ -7,6 +7,7 @@ import { TestClock } from "effect/testing"
 import { Lease } from "../../src/internal/lease.ts"
 import { QueryTimer } from "../../src/internal/queryTimer.ts"
 import { Session } from "../../src/internal/session.ts"
+import * as Verdict from "../../src/internal/verdict.ts"
 
 const nothing: PgConnection.Result = { command: "", rowCount: 0, oid: null, rows: [], fields: [] }
 
@@ -33,13 +34,15 @@ const session = () =>
     onRetire: undefined,
     observe: undefined,
     cancel: undefined,
+    statements: undefined,
     socket: undefined
   }, {
     address: "fake",
     expectsPrimary: false,
     prepares: true,
     alwaysResets: false,
-    isShareable: false
+    isShareable: false,
+    schema: { changes: 0 }
   })
 
 const leaseOf = Effect.map(Effect.context<never>(), (context) =>
@@ -112,7 +115,7 @@ describe("Lease", () => {
       const statement = lease.executeRaw("SELECT 1", [])
       yield* meanwhile(statement)
       lease.isActive = false
-      lease.session.begin("of another lease", { dirt: 0, isShareable: false, kind: "other" })
+      lease.session.begin("of another lease", Verdict.of("of another lease"))
       const refused = yield* meanwhile(statement)
       assert.isTrue(Exit.isFailure(refused) && Cause.squash(refused.cause) instanceof PoolError.PoolMisuse)
       assert.deepStrictEqual(lease.session.running, ["of another lease"])

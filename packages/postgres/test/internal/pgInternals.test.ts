@@ -9,7 +9,14 @@ import * as FakeBackend from "../fixtures/fakeBackend.ts"
 
 const connect = (stream: Duplex) => PgConnection.make({ username: "u", stream: () => stream })
 
-const options = { address: "fake", expectsPrimary: false, prepares: true, alwaysResets: false, isShareable: false }
+const options = {
+  address: "fake",
+  expectsPrimary: false,
+  prepares: true,
+  alwaysResets: false,
+  isShareable: false,
+  schema: { changes: 0 }
+}
 
 describe("pgInternals", () => {
   it.effect("finds all of its parts in the driver that is installed", () =>
@@ -87,6 +94,7 @@ describe("pgInternals", () => {
         onRetire: undefined,
         observe: undefined,
         cancel: undefined,
+        statements: undefined,
         socket: undefined
       }
       assert.deepStrictEqual(PgInternals.find(bare), nothing)

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Dirt from "../../src/internal/dirt.ts"
+import * as SqlText from "../../src/internal/sqlText.ts"
 import * as Verdict from "../../src/internal/verdict.ts"
 
 describe("verdict", () => {
@@ -28,10 +29,69 @@ describe("verdict", () => {
   ]
   for (const [text, kind, isShareable, dirt = Dirt.none] of texts) {
     it(`${JSON.stringify(text)} is of the kind ${kind}, may ${isShareable ? "" : "not "}be shared and leaves ${dirt}`, () => {
-      const verdict = { kind, isShareable, dirt }
+      const verdict = { kind, isShareable, dirt, changesReading: text.startsWith("SET"), isOfTheMoment: false }
       assert.deepStrictEqual(Verdict.judge(text), verdict)
       // First and again: what is kept is what was judged, even though the expressions are used over and over.
       for (const _ of [1, 2, 3]) assert.deepStrictEqual(Verdict.of(text), verdict)
+    })
+  }
+})
+
+describe("what is not prepared", () => {
+  const texts: ReadonlyArray<readonly [text: string, changesReading: boolean, isOfTheMoment?: boolean]> = [
+    ["SET TimeZone = 'UTC'", true],
+    ["SET LOCAL DateStyle = 'ISO, DMY'", true],
+    ["SET TIME ZONE 'UTC'", true],
+    ["/* x */ SET SESSION IntervalStyle = 'iso_8601'", true],
+    ["SET LOCAL statement_timeout = '5s'", false],
+    ["SET LOCAL app.tenant = 'acme'", false],
+    ["SET search_path = a", false],
+    ["SET TRANSACTION READ ONLY", false],
+    ["SET SESSION AUTHORIZATION a", false],
+    ["UPDATE t SET timezone = 'UTC'", false],
+    ["SELECT set_config('app.tenant', $1, true)", false],
+    ["SELECT set_config('TimeZone', $1, true)", true],
+    ["SELECT set_config($1, $2, true)", true],
+    ["UPDATE pg_settings SET setting = 'UTC'", true],
+    ["SELECT 'now'::timestamptz", false, true],
+    ["SELECT '{Today}'::date[], \"now\"", false, true],
+    ["SELECT E'\\x6eow'::timestamptz", false, true],
+    ["SELECT now(), 'knows' FROM t", false],
+    ["SELECT a ~ '\\d' FROM t", false],
+    ["SELECT now() -- 'now'", false]
+  ]
+  for (const [text, changesReading, isOfTheMoment = false] of texts) {
+    it(`${JSON.stringify(text)} ${changesReading ? "changes" : "leaves"} how literals are read and is ${isOfTheMoment ? "" : "not "}of the moment`, () => {
+      const verdict = Verdict.judge(text)
+      assert.deepStrictEqual([verdict.changesReading, verdict.isOfTheMoment], [changesReading, isOfTheMoment])
+    })
+  }
+})
+
+describe("a text of 300 kB is judged in less than 100 ms, such as", () => {
+  const long = (part: string) => part.repeat(Math.ceil(300_000 / part.length))
+  const texts: Readonly<Record<string, string>> = {
+    "UPDATEs that look like those of settings": long("UPDATE pg_settings temp "),
+    "an UPDATE of many columns": `UPDATE t SET ${long("a = 'temp', ")}`,
+    "calls of set_config": `SELECT ${long("set_config('a.b', 'c', ")}`,
+    "CREATE OR REPLACE again and again": long("CREATE OR REPLACE LOCAL "),
+    "modifiers before TEMP": `${long("OR REPLACE LOCAL GLOBAL RECURSIVE TEMP ")}`,
+    "open comments": long("/*"),
+    "open quotes": `SELECT temp, ${long("'")}`,
+    "dollar signs": `SELECT temp, ${long("$a")}`,
+    "opened dollar quotes": `SELECT temp, ${long("$ab $")}`,
+    "white space": `${long(" \n\t")}temp`,
+    "brackets": `SELECT set_config${long("(")}`,
+    "names in quotes": `SELECT temp, ${long("\"\"")}`
+  }
+  for (const [what, text] of Object.entries(texts)) {
+    it(`${what}`, () => {
+      Verdict.judge(text.slice(0, 1000))
+      const startedAt = performance.now()
+      Verdict.judge(text)
+      Dirt.ofTag("SET", text)
+      SqlText.withoutLiterals(text, 100)
+      assert.isBelow(performance.now() - startedAt, 100)
     })
   }
 })
