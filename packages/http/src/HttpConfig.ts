@@ -61,8 +61,10 @@ export interface RequestOptions {
   /** The header `user-agent`. Default `effect-pools`. */
   readonly userAgent?: string | undefined
   /**
-   * How long the head of a response may take once its request has a connection. Default 30 s. A limit ends up to a
-   * quarter later than it says. Too short: slow answers are lost. Too long: a server that hangs holds connections.
+   * How long the head of a response may take once its request has gone out, and how long the server may take nothing more
+   * of a request that has not. What the operating system has taken counts as gone out; a caller's own body that pauses is
+   * waited for. Default 30 s. A limit ends up to a quarter later than it says. Too short: slow answers are lost. Too long:
+   * a server that hangs holds connections.
    */
   readonly headersTimeout?: Duration.Input | undefined
   /**
@@ -77,7 +79,10 @@ export interface RequestOptions {
    * the limit: set it below that of the server. Too short: requests meet sockets that the server is closing.
    */
   readonly keepAliveMargin?: Duration.Input | undefined
-  /** The largest head of a response, in bytes. Default 16 KiB. */
+  /**
+   * The largest head of a response, in bytes; over HTTP/2 each header counts 32 bytes more (RFC 9113, 6.5.2). Default
+   * 16 KiB. Too small: answers with many cookies are lost. Too large: so much memory for each request.
+   */
   readonly maxHeaderSize?: number | undefined
   /** The largest body of a response, in bytes. By default it is not limited: a streamed body needs no room. */
   readonly maxResponseSize?: number | undefined

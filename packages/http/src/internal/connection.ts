@@ -2,24 +2,12 @@
  * One connection to the origin, as the pool holds it.
  */
 import type { Signals } from "@effect-pools/core/Connector"
-import { type Exchange, isOurs } from "./exchange.ts"
+import type { Exchange } from "./exchange.ts"
+import { isOurs } from "./faults.ts"
 import type { Job } from "./job.ts"
 import * as KeepAlive from "./keepAlive.ts"
 import type { Watch } from "./watch.ts"
-
-/** What carries requests: an undici client over one socket, or the script of a test. */
-export interface Wire {
-  readonly protocol: "HTTP/1.1" | "HTTP/2"
-  readonly origin: string
-  readonly address: string
-  /** How many requests it carries at once. */
-  readonly maxStreams: number
-  /** Whether it can still carry a request. */
-  readonly isOpen: () => boolean
-  /** How many bytes have come from the server. */
-  readonly bytesRead: () => number
-  readonly dispatch: (job: Job, exchange: Exchange) => void
-}
+import type { Wire } from "./wire.ts"
 
 /** Whom a connection tells about itself. */
 interface Keeper {
@@ -29,6 +17,8 @@ interface Keeper {
   readonly watch: Watch
   readonly keepAlive: KeepAlive.KeepAlive
   readonly keepAliveMargin: number
+  /** -1 without a limit. */
+  readonly maxResponseSize: number
 }
 
 export class Connection implements KeepAlive.Kept {
@@ -57,6 +47,7 @@ export class Connection implements KeepAlive.Kept {
   send(job: Job, exchange: Exchange): void {
     this.exchanges.add(exchange)
     this.idleSince = undefined
+    if (this.keeper.maxResponseSize >= 0) exchange.maxSize = this.keeper.maxResponseSize
     exchange.bytesBefore = this.wire.bytesRead()
     this.keeper.watch.wake()
     this.wire.dispatch(job, exchange)

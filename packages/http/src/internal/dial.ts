@@ -1,24 +1,25 @@
 /**
  * Opens one connection: address look-up, TCP, TLS, the choice of the protocol and, with HTTP/2, the server's settings.
  *
- * It has no time limit of its own; the pool's `connectTimeout` is the limit of all of it. The undici client that sends
- * the requests is given this one socket: when it asks for another, the connection has ended.
+ * It has no time limit of its own; the pool's `connectTimeout` is the limit of all of it.
  */
 import type { Signals } from "@effect-pools/core/Connector"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { ClientHttp2Session } from "node:http2"
 import type { Socket } from "node:net"
 import type { TLSSocket } from "node:tls"
-import { buildConnector, Client, type Dispatcher } from "undici"
+import { buildConnector } from "undici"
 import * as DialError from "../DialError.ts"
-import { Connection, type Wire } from "./connection.ts"
-import { type Exchange, SocketGone } from "./exchange.ts"
+import { Connection } from "./connection.ts"
+import type { Exchange } from "./exchange.ts"
+import { SocketGone } from "./faults.ts"
+import * as Http1Wire from "./http1Wire.ts"
+import * as Http2Wire from "./http2Wire.ts"
 import type { KeepAlive } from "./keepAlive.ts"
 import type { HttpSettings } from "./settings.ts"
-import * as UndiciInternals from "./undiciInternals.ts"
 import type { Watch } from "./watch.ts"
+import type { End, OnGone, Wire } from "./wire.ts"
 
 /** What all connections of a pool share. */
 interface Shared {
@@ -34,19 +35,14 @@ export const make = (settings: HttpSettings, shared: Shared): Dial => {
   const { address, open } = opener(settings)
   return Effect.fnUntraced(function*(signals: Signals) {
     const socket = yield* Effect.acquireRelease(open, closed, { interruptible: true })
-    const client = clientOf(settings, socket)
-    yield* Effect.addFinalizer(() => Effect.promise(() => client.destroy()))
     const lost = Deferred.makeUnsafe<never, DialError.DialError>()
     let connection: Connection | undefined
-    client.on("disconnect", (_, __, error) => {
-      if (connection === undefined) Deferred.doneUnsafe(lost, Effect.fail(DialError.fromCause(error, address)))
-      else disconnected(connection, error)
-    })
-    const servername = new URL(settings.origin).hostname
-    yield* attach(client, servername)
-    const session = socket.alpnProtocol === "h2" ? UndiciInternals.sessionOf(socket) : undefined
-    if (session !== undefined) yield* Effect.raceFirst(settingsOf(session), Deferred.await(lost))
-    const wire = wireOf(settings, client, socket, session, { address, servername })
+    const onGone: OnGone = (error, end) => {
+      if (connection !== undefined) return disconnected(connection, error, end)
+      Deferred.doneUnsafe(lost, Effect.fail(DialError.fromCause(error, address)))
+    }
+    const makeWire = socket.alpnProtocol === "h2" ? Http2Wire.make : Http1Wire.make
+    const wire = yield* Effect.raceFirst(makeWire(settings, socket, address, onGone), Deferred.await(lost))
     connection = yield* connectionOf(wire, settings, shared, signals)
     if (Deferred.isDoneUnsafe(lost)) return yield* Deferred.await(lost)
     if (!wire.isOpen()) return yield* DialError.fromCause(new SocketGone(), address)
@@ -66,7 +62,8 @@ export const connectionOf = (
     asked: (exchange) => onAsked?.(exchange),
     watch,
     keepAlive,
-    keepAliveMargin: settings.keepAliveMargin
+    keepAliveMargin: settings.keepAliveMargin,
+    maxResponseSize: settings.maxResponseSize
   })
   watch.add(connection)
   return Effect.as(
@@ -115,90 +112,8 @@ const closed = (socket: Socket): Effect.Effect<void> =>
     socket.destroy()
   })
 
-const clientOf = (settings: HttpSettings, socket: AnySocket): Client => {
-  let isTaken = false
-  const client: Client = new Client(settings.origin, {
-    connect: (_, callback) => {
-      if (isTaken) return void client.destroy(new SocketGone())
-      isTaken = true
-      // undici goes on with what waits only when it is called from outside.
-      queueMicrotask(() => callback(null, socket))
-    },
-    // The pool says how long a connection is kept and a request may take.
-    keepAliveTimeout: 0x7fffffff,
-    keepAliveMaxTimeout: 0x7fffffff,
-    keepAliveTimeoutThreshold: -1e9,
-    headersTimeout: 0,
-    bodyTimeout: 0,
-    maxHeaderSize: settings.maxHeaderSize,
-    maxResponseSize: settings.maxResponseSize,
-    allowH2: settings.allowH2,
-    h2Options: { maxConcurrentStreams: settings.maxConcurrentStreams }
-  })
-  return client
-}
-
-/**
- * Makes undici take the socket now: without a request it would not notice that the socket ends. The request is given up
- * before a byte of it is written.
- */
-const attach = (client: Client, servername: string): Effect.Effect<void> =>
-  Effect.callback((resume) => {
-    const nothing = (): void => {}
-    client.dispatch(withServername({ method: "GET", path: "/" }, servername), {
-      onRequestStart: () => {
-        throw new SocketGone()
-      },
-      onResponseStart: nothing,
-      onResponseData: nothing,
-      onResponseEnd: nothing,
-      onResponseError: () => resume(Effect.void)
-    })
-  })
-
-// The types of undici have no place for it.
-const withServername = (outgoing: Dispatcher.DispatchOptions, servername: string): Dispatcher.DispatchOptions =>
-  ({ ...outgoing, servername }) as Dispatcher.DispatchOptions
-
-const settingsOf = (session: ClientHttp2Session): Effect.Effect<void> =>
-  Effect.callback((resume) => {
-    const done = () => resume(Effect.void)
-    session.once("remoteSettings", done)
-    return Effect.sync(() => session.off("remoteSettings", done))
-  })
-
-const wireOf = (
-  settings: HttpSettings,
-  client: Client,
-  socket: AnySocket,
-  session: ClientHttp2Session | undefined,
-  { address, servername }: { readonly address: string; readonly servername: string }
-): Wire => {
-  const isH2 = socket.alpnProtocol === "h2"
-  const isTls = settings.origin.startsWith("https:")
-  return {
-    origin: settings.origin,
-    protocol: isH2 ? "HTTP/2" : "HTTP/1.1",
-    address,
-    get maxStreams() {
-      if (!isH2) return 1
-      return Math.min(settings.maxConcurrentStreams, session?.remoteSettings?.maxConcurrentStreams ?? Infinity)
-    },
-    isOpen: () => !socket.destroyed && !client.destroyed,
-    bytesRead: () => socket.bytesRead,
-    dispatch: ({ outgoing }, exchange) => {
-      // Told none, undici would take the header `host` for it, and close the connection when that changes.
-      const own = isTls ? withServername(outgoing, servername) : outgoing
-      // And after HEAD too, for the sake of servers that answer it with a body.
-      client.dispatch(outgoing.method === "HEAD" ? { ...own, reset: false } : own, exchange)
-    }
-  }
-}
-
 /** An idle connection that the server closes in order, or a session it says goodbye to, is nothing unusual in HTTP. */
-const disconnected = (connection: Connection, error: Error & { readonly code?: string }): void => {
-  const isOrderly = error.code === "UND_ERR_INFO" ||
-    (error.code === "UND_ERR_SOCKET" && connection.exchanges.size === 0)
-  if (isOrderly) connection.end()
+const disconnected = (connection: Connection, error: Error, end: End): void => {
+  if (end === "orderly" || (end === "closed" && connection.exchanges.size === 0)) connection.end()
   else connection.break(error)
 }

@@ -1,47 +1,30 @@
 /**
- * One request and its response, as undici reports them.
+ * One request and its response, as the wire reports them: undici, whose handler it is, or our own over HTTP/2.
  *
- * The caller is told when the head has come, the lease when the whole is over. Both are told in a microtask, when undici
- * has done all it does with the piece of data at hand: only then it is known whether the body came with the head, which
- * is how most answers of an API come, and whether the connection stays open.
+ * The caller is told when the head has come, the lease when the whole is over. Both are told in a microtask, when the
+ * wire has done all it does with the piece of data at hand: only then it is known whether the body came with the head,
+ * which is how most answers of an API come, and whether the connection stays open.
  */
-import type { Dispatcher } from "undici"
+import { GivenUp, SocketGone } from "./faults.ts"
 
 /** So many bytes of a body that nobody reads are taken in; then the server is stopped until somebody does. */
 const bufferLimit = 64 * 1024
 
-/** What a request asks of undici. */
-export interface Outgoing {
-  readonly method: string
-  readonly path: string
-  readonly headers: Readonly<Record<string, string>>
-  readonly body: NonNullable<Dispatcher.DispatchOptions["body"]> | null
-}
-
-/** We gave the request up ourselves: it says nothing about the server. */
-export class GivenUp extends Error {
-  override readonly name = "GivenUp"
-}
-
-/** What undici says of a request that can't be sent, or whose body is not as long as it said. */
-const badRequests = new Set(["UND_ERR_INVALID_ARG", "UND_ERR_NOT_SUPPORTED", "UND_ERR_REQ_CONTENT_LENGTH_MISMATCH"])
-
-/** Whether an error is our side's, so that it says nothing about the server. */
-export const isOurs = (error: unknown): boolean =>
-  error instanceof GivenUp ||
-  (error instanceof Error && "code" in error && typeof error.code === "string" && badRequests.has(error.code))
-
-/** The connection ended, and the server has not seen the request, or said that it will not look at it. */
-export class SocketGone extends Error {
-  override readonly name = "SocketGone"
-  override readonly message: string = "the connection ended before the request was sent"
-}
-
 const noHeaders: Exchange["headers"] = {}
+
+const never = (): boolean => false
 
 type Step = "queued" | "sent" | "body" | "done" | "failed"
 
-export class Exchange implements Dispatcher.DispatchHandler {
+/** How an exchange is governed from this side. */
+export interface Flow {
+  /** Ends it: the connection is closed, or with HTTP/2 the stream reset. `onResponseError` is told at once. */
+  readonly abort: (error: Error) => void
+  readonly pause: () => void
+  readonly resume: () => void
+}
+
+export class Exchange {
   step: Step = "queued"
   status = 0
   headers: Record<string, string | Array<string> | undefined> = noHeaders
@@ -59,8 +42,16 @@ export class Exchange implements Dispatcher.DispatchHandler {
   wasSent = false
   /** Whether anything of a response has come. */
   isAnswered = false
+  /** Whether the request has gone out to its end. */
+  isSentWhole = false
+  /** Whether it is the caller's own body that is waited for. */
+  isBodyAwaited: () => boolean = never
   /** Whether all of the body is wanted, however large. */
   isCollecting = false
+  /** Whether anybody has begun to read the body. */
+  wasRead = false
+  /** How many bytes the body may have. */
+  maxSize = Infinity
   /** When the watch last saw something happen. */
   movedAt = 0
   /** How many bytes had come over the connection when the request began. */
@@ -72,7 +63,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
   /** Tells the reader of the body that there is more, or no more. */
   onMore: (() => void) | undefined = undefined
   private seen = -1
-  private controller: Dispatcher.DispatchController | undefined = undefined
+  /** How many pieces of the request's body have gone out. */
+  private sent = 0
+  private flow: Flow | undefined = undefined
   private isPaused = false
   private isScheduled = false
 
@@ -92,19 +85,30 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   /** Whether whoever is waited for did anything since this was last asked. */
   hasMoved(): boolean {
+    if (this.step !== "body" && this.isBodyAwaited()) return true
     const read = this.received - this.waiting
-    const now = this.step !== "body" ? 0 : this.isAwaited ? 1 + 2 * this.received : 2 + 2 * read
+    const now = this.step !== "body" ? -2 - this.sent : this.isAwaited ? 1 + 2 * this.received : 2 + 2 * read
     if (now === this.seen) return false
     this.seen = now
     return true
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
+  onRequestStart(flow: Flow): void {
     // Thrown, since to abort it would close a connection on which nothing was written.
     if (this.isOver) throw this.error
-    this.controller = controller
+    this.flow = flow
     this.step = "sent"
     this.wasSent = true
+  }
+
+  /** A piece of the request's body has gone out. */
+  onBodySent(): void {
+    this.sent++
+  }
+
+  onRequestSent(): void {
+    this.sent++
+    this.isSentWhole = true
   }
 
   onResponseStarted(): void {
@@ -120,13 +124,14 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.later()
   }
 
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
+  onResponseData(flow: Flow, chunk: Uint8Array): void {
     this.chunks.push(chunk)
     this.waiting += chunk.length
     this.received += chunk.length
+    if (this.received > this.maxSize) return this.abort(tooLarge(this.maxSize))
     if (this.waiting >= bufferLimit && !this.isCollecting) {
       this.isPaused = true
-      controller.pause()
+      flow.pause()
     }
     if (this.onMore !== undefined) this.later()
   }
@@ -147,16 +152,18 @@ export class Exchange implements Dispatcher.DispatchHandler {
   /** Takes what has come of the body, and lets more of it come. */
   take(): Array<Uint8Array> {
     const taken = this.chunks
+    this.wasRead = true
     this.chunks = []
     this.waiting = 0
-    this.flow()
+    this.go()
     return taken
   }
 
   /** From here on everything is taken in. */
   collect(): void {
     this.isCollecting = true
-    this.flow()
+    this.wasRead = true
+    this.go()
   }
 
   /** Ends it early: the connection is closed, or with HTTP/2 the stream reset. The end may be told at once. */
@@ -164,7 +171,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (this.isOver) return
     this.step = "failed"
     this.error = error
-    this.controller?.abort(error)
+    this.flow?.abort(error)
     if (now) this.tell()
     else this.later()
   }
@@ -174,10 +181,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
     return this.step === "body" && Number(this.headers["content-length"] ?? Infinity) - this.received < bufferLimit
   }
 
-  private flow(): void {
+  private go(): void {
     if (!this.isPaused) return
     this.isPaused = false
-    this.controller?.resume()
+    this.flow?.resume()
   }
 
   private later(): void {
@@ -201,6 +208,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.onMore?.()
   }
 }
+
+const tooLarge = (limit: number): GivenUp =>
+  new GivenUp(`the body of the response is larger than the max size of ${limit} bytes (maxResponseSize)`)
 
 /** A microtask by way of a promise costs less than `queueMicrotask`. */
 const resolved = Promise.resolve()

@@ -7,7 +7,9 @@ import * as HttpClientError from "effect/http/HttpClientError"
 import type { HttpClientRequest } from "effect/http/HttpClientRequest"
 import type { HttpClientResponse } from "effect/http/HttpClientResponse"
 import type { Connection } from "./connection.ts"
-import { type Exchange, GivenUp, type Outgoing } from "./exchange.ts"
+import type { Exchange } from "./exchange.ts"
+import { GivenUp } from "./faults.ts"
+import type { Outgoing } from "./outgoing.ts"
 import { Response } from "./response.ts"
 
 export interface Job {
@@ -18,6 +20,8 @@ export interface Job {
   readonly isReplayable: boolean
   /** Stops what makes the body. */
   readonly stop: (() => void) | undefined
+  /** Whether the next piece of the body is waited for. */
+  readonly isBodyAwaited: () => boolean
   /** Ends the request when it aborts. */
   readonly signal: AbortSignal | undefined
 }
@@ -33,6 +37,7 @@ export const send = (connection: Connection, job: Job, exchange: Exchange, onEnd
     onEnd()
   }
   exchange.origin = connection.wire.origin
+  exchange.isBodyAwaited = job.isBodyAwaited
   connection.send(job, exchange)
 }
 

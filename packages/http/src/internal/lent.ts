@@ -8,7 +8,8 @@ import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import type { HttpConnection } from "../HttpConnector.ts"
 import type { Connection } from "./connection.ts"
-import { type Exchange, GivenUp } from "./exchange.ts"
+import type { Exchange } from "./exchange.ts"
+import { GivenUp } from "./faults.ts"
 
 const leaseKey = Symbol("@effect-pools/http/lease")
 

@@ -131,10 +131,12 @@ const jobOf = (
       path,
       // A form makes its own type, with its own boundary.
       headers: request.body._tag === "FormData" ? withoutType(headers) : headers,
-      body: body.content
+      body: body.content,
+      length: body.length
     },
     isReplayable: body.isReplayable,
     stop: body.stop,
+    isBodyAwaited: body.isAwaited,
     signal
   }
 }

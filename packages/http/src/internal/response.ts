@@ -17,7 +17,8 @@ import type * as Pull from "effect/Pull"
 import type * as Schema from "effect/Schema"
 import type * as Socket from "effect/socket/Socket"
 import * as Stream from "effect/Stream"
-import { type Exchange, GivenUp } from "./exchange.ts"
+import type { Exchange } from "./exchange.ts"
+import { GivenUp } from "./faults.ts"
 
 type Failure = HttpClientError.HttpClientError
 

@@ -11,11 +11,10 @@ import type { HttpClientError } from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import type * as Scope from "effect/Scope"
-import type { Dispatcher } from "undici"
 import type { Handler } from "../HttpPool.ts"
-import type { Wire } from "./connection.ts"
+import type { Wire } from "./wire.ts"
 import * as Dial from "./dial.ts"
-import type { Exchange } from "./exchange.ts"
+import type { Exchange, Flow } from "./exchange.ts"
 import type { Job } from "./job.ts"
 import * as Runtime from "./runtime.ts"
 
@@ -43,18 +42,12 @@ const wireOf = (origin: string, handler: Handler, run: Run): Wire => ({
   bytesRead: () => 0,
   dispatch: (job, exchange) => {
     const answering = run(answer(origin, handler, job, exchange))
-    exchange.onRequestStart({ ...controller, abort: () => answering.interruptUnsafe() })
+    exchange.onRequestStart({ ...flow, abort: () => answering.interruptUnsafe() })
+    exchange.onRequestSent()
   }
 })
 
-const controller: Dispatcher.DispatchController = {
-  aborted: false,
-  paused: false,
-  reason: null,
-  abort: () => {},
-  pause: () => {},
-  resume: () => {}
-}
+const flow: Flow = { abort: () => {}, pause: () => {}, resume: () => {} }
 
 const answer = (origin: string, handler: Handler, job: Job, exchange: Exchange): Effect.Effect<void> => {
   const { outgoing } = job
@@ -70,7 +63,7 @@ const answer = (origin: string, handler: Handler, job: Job, exchange: Exchange):
     // Of several cookies the headers of Effect hold one.
     const headers = cookies.length === 0 ? { ...response.headers } : { ...response.headers, "set-cookie": cookies }
     exchange.onResponseStart(undefined, response.status, headers)
-    if (body.byteLength > 0) exchange.onResponseData(controller, new Uint8Array(body))
+    if (body.byteLength > 0) exchange.onResponseData(flow, new Uint8Array(body))
     exchange.onResponseEnd()
   })
 }

@@ -7,7 +7,8 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Connection } from "./connection.ts"
-import { type Exchange, GivenUp } from "./exchange.ts"
+import type { Exchange } from "./exchange.ts"
+import { GivenUp } from "./faults.ts"
 
 interface Limits {
   readonly headersTimeout: number
@@ -92,13 +93,16 @@ export class Watch {
   }
 }
 
+const silence = (exchange: Exchange): string =>
+  exchange.isSentWhole ? "the server has not answered" : "nothing more of the request could be sent"
+
 const late = (connection: Connection, exchange: Exchange, { bodyTimeout, headersTimeout }: Limits): void => {
   if (exchange.step === "body" && !exchange.isAwaited) {
     return exchange.abort(new GivenUp(`the body of the response has not been read for ${bodyTimeout} ms (bodyTimeout)`))
   }
   const error = exchange.step === "body"
     ? new RequestTimeout("bodyTimeout", "nothing has come of the body of the response", bodyTimeout)
-    : new RequestTimeout("headersTimeout", "the server has not answered", headersTimeout)
+    : new RequestTimeout("headersTimeout", silence(exchange), headersTimeout)
   exchange.abort(error)
   // Where nothing at all has come, the other streams of a session wait in vain too.
   if (connection.isSilentSince(exchange)) connection.break(error)

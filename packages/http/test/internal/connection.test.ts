@@ -1,10 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Result } from "effect"
-import { Connection, type Wire } from "../../src/internal/connection.ts"
+import { Connection } from "../../src/internal/connection.ts"
 import { Exchange } from "../../src/internal/exchange.ts"
 import { KeepAlive } from "../../src/internal/keepAlive.ts"
 import * as Options from "../../src/internal/options.ts"
 import { Watch } from "../../src/internal/watch.ts"
+import type { Wire } from "../../src/internal/wire.ts"
 
 const wire: Wire = {
   protocol: "HTTP/1.1",
@@ -31,7 +32,8 @@ describe("what the server says of idle connections", () => {
         asked: () => {},
         watch: yield* Watch.make(settings),
         keepAlive: yield* KeepAlive.make,
-        keepAliveMargin: settings.keepAliveMargin
+        keepAliveMargin: settings.keepAliveMargin,
+        maxResponseSize: settings.maxResponseSize
       })
       connection.settle(answered("timeout=10"))
       assert.strictEqual(connection.keepAlive, 8000)

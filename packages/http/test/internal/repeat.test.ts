@@ -1,10 +1,12 @@
 import { assert, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import { HttpBody, HttpClientRequest } from "effect/http"
-import type { Wire } from "../../src/internal/connection.ts"
+
 import * as Dial from "../../src/internal/dial.ts"
-import { type Exchange, SocketGone } from "../../src/internal/exchange.ts"
+import type { Exchange } from "../../src/internal/exchange.ts"
+import { SocketGone } from "../../src/internal/faults.ts"
 import * as Runtime from "../../src/internal/runtime.ts"
+import type { Wire } from "../../src/internal/wire.ts"
 
 type Dispatch = Wire["dispatch"]
 

@@ -1,0 +1,110 @@
+/**
+ * An HTTP/1.1 connection: an undici client over the one socket it is given. When it asks for another, the connection has
+ * ended.
+ */
+import * as Effect from "effect/Effect"
+import type { Socket } from "node:net"
+import { Client, type Dispatcher } from "undici"
+import type { Exchange } from "./exchange.ts"
+import { SocketGone } from "./faults.ts"
+import type { Job } from "./job.ts"
+import type { HttpSettings } from "./settings.ts"
+import type { End, MakeWire, Wire } from "./wire.ts"
+
+export const make: MakeWire = (settings, socket, address, onGone) =>
+  Effect.gen(function*() {
+    const client = yield* Effect.acquireRelease(
+      Effect.sync(() => clientOf(settings, socket)),
+      (client) => Effect.promise(() => client.destroy())
+    )
+    const wire = new Http1Wire(settings, client, socket, address)
+    client.on("disconnect", (_, __, error) => onGone(error, endOf(error)))
+    yield* attach(client, wire.servername)
+    return wire
+  })
+
+const clientOf = (settings: HttpSettings, socket: Socket): Client => {
+  let isTaken = false
+  const client: Client = new Client(settings.origin, {
+    connect: (_, callback) => {
+      if (isTaken) return void client.destroy(new SocketGone())
+      isTaken = true
+      // undici goes on with what waits only when it is called from outside.
+      queueMicrotask(() => callback(null, socket))
+    },
+    // The pool says how long a connection is kept and a request may take, and how large a body may be.
+    keepAliveTimeout: 0x7fffffff,
+    keepAliveMaxTimeout: 0x7fffffff,
+    keepAliveTimeoutThreshold: -1e9,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    maxHeaderSize: settings.maxHeaderSize,
+    allowH2: false
+  })
+  return client
+}
+
+/**
+ * Makes undici take the socket now: without a request it would not notice that the socket ends. The request is given up
+ * before a byte of it is written.
+ */
+const attach = (client: Client, servername: string): Effect.Effect<void> =>
+  Effect.callback((resume) => {
+    const nothing = (): void => {}
+    client.dispatch(withServername({ method: "GET", path: "/" }, servername), {
+      onRequestStart: () => {
+        throw new SocketGone()
+      },
+      onResponseStart: nothing,
+      onResponseData: nothing,
+      onResponseEnd: nothing,
+      onResponseError: () => resume(Effect.void)
+    })
+  })
+
+// The types of undici have no place for it.
+const withServername = (outgoing: Dispatcher.DispatchOptions, servername: string): Dispatcher.DispatchOptions =>
+  ({ ...outgoing, servername }) as Dispatcher.DispatchOptions
+
+class Http1Wire implements Wire {
+  readonly protocol = "HTTP/1.1"
+  readonly origin: string
+  readonly address: string
+  readonly servername: string
+  readonly maxStreams = 1
+  private readonly client: Client
+  private readonly socket: Socket
+  private readonly isTls: boolean
+
+  constructor(settings: HttpSettings, client: Client, socket: Socket, address: string) {
+    this.origin = settings.origin
+    this.address = address
+    this.client = client
+    this.socket = socket
+    this.servername = new URL(settings.origin).hostname
+    this.isTls = settings.origin.startsWith("https:")
+  }
+
+  isOpen(): boolean {
+    return !this.socket.destroyed && !this.client.destroyed
+  }
+
+  bytesRead(): number {
+    return this.socket.bytesRead
+  }
+
+  dispatch({ outgoing }: Job, exchange: Exchange): void {
+    const { headers, length, ...rest } = outgoing
+    const sized = length === undefined || outgoing.body instanceof Uint8Array
+      ? headers
+      : { "content-length": String(length), ...headers }
+    // Told none, undici would take the header `host` for it, and close the connection when that changes.
+    const own = { ...rest, headers: sized, ...(this.isTls ? { servername: this.servername } : {}) }
+    // And after HEAD too, for the sake of servers that answer it with a body.
+    const options = outgoing.method === "HEAD" ? { ...own, reset: false } : own
+    this.client.dispatch(options as Dispatcher.DispatchOptions, exchange)
+  }
+}
+
+const endOf = ({ code }: Error & { readonly code?: string }): End =>
+  code === "UND_ERR_INFO" ? "orderly" : code === "UND_ERR_SOCKET" ? "closed" : "failed"

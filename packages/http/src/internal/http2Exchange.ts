@@ -1,0 +1,180 @@
+/**
+ * One exchange over a stream of HTTP/2.
+ */
+import * as Result from "effect/Result"
+import * as Http2 from "node:http2"
+import type { Exchange, Flow } from "./exchange.ts"
+import { BadRequest, ConnectionLost, SocketGone, StreamReset } from "./faults.ts"
+import type { Outgoing } from "./outgoing.ts"
+
+const { NGHTTP2_CANCEL, NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_FLAG_END_STREAM, NGHTTP2_REFUSED_STREAM } = Http2.constants
+
+/** What a stream has to do with its session. */
+interface Session {
+  readonly open: (hasBody: boolean) => Http2.ClientHttp2Stream
+  /** Whether the server said goodbye before it looked at the stream of this number. */
+  readonly hasRefused: (id: number) => boolean
+  /** Whether the session has ended, and with which error code. */
+  readonly end: () => string | undefined
+  /** Told that we reset the stream, whether it had an answer, and how much of the request was not flushed yet. */
+  readonly onReset: (isAnswered: boolean, unflushed: number) => void
+  readonly onOver: () => void
+}
+
+export class Http2Exchange implements Flow {
+  private readonly exchange: Exchange
+  private readonly outgoing: Outgoing
+  private readonly session: Session
+  private stream: Http2.ClientHttp2Stream | undefined = undefined
+  /** Whether the server has sent all it will, which END_STREAM alone says. */
+  private isWhole = false
+  /** Whether the request was never written. */
+  private isUnsent = false
+  private isOver = false
+
+  constructor(exchange: Exchange, outgoing: Outgoing, session: Session) {
+    this.exchange = exchange
+    this.outgoing = outgoing
+    this.session = session
+  }
+
+  begin(): void {
+    if (this.exchange.isOver) return this.over()
+    const { body } = this.outgoing
+    this.exchange.onRequestStart(this)
+    const opened = Result.try({
+      try: () => this.session.open(body !== null),
+      catch: (cause) => new BadRequest(cause instanceof Error ? cause.message : "the request can't be sent", { cause })
+    })
+    if (Result.isFailure(opened)) return this.fail(opened.failure)
+    this.stream = opened.success
+    this.listen(this.stream)
+    if (body === null) return this.exchange.onRequestSent()
+    if (body instanceof Uint8Array) return this.end(body)
+    this.send((body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]())
+  }
+
+  readonly abort = (error: Error): void => {
+    if (this.isOver) return
+    this.reset()
+    this.fail(error)
+  }
+
+  readonly pause = (): void => void this.stream?.pause()
+
+  readonly resume = (): void => void this.stream?.resume()
+
+  private listen(stream: Http2.ClientHttp2Stream): void {
+    // The end of what is read comes of RST_STREAM and of the end of the session too; but then the stream is closed.
+    const push = stream.push.bind(stream)
+    stream.push = (chunk, encoding) => {
+      if (chunk === null && !stream.closed) this.isWhole = true
+      return push(chunk, encoding)
+    }
+    // It stays as long as the stream does: an error without a listener would end the process.
+    stream.on("error", () => {})
+    stream.on("frameError", (type: number) => {
+      this.isUnsent ||= type === headersFrame
+    })
+    stream.on("response", (headers, flags) => this.respond(headers, flags))
+    stream.on("trailers", (_, flags) => this.note(flags))
+    stream.on("data", (chunk: Uint8Array) => {
+      if (!this.isOver) this.exchange.onResponseData(this, chunk)
+    })
+    stream.on("end", () => {
+      if (this.isWhole) this.complete()
+    })
+    stream.on("close", () => this.closed(stream))
+  }
+
+  private respond({ ":status": status, ...headers }: Http2.IncomingHttpHeaders, flags: number): void {
+    if (this.isOver) return
+    this.note(flags)
+    this.exchange.onResponseStart(undefined, Number(status), headers)
+  }
+
+  private note(flags: number): void {
+    if ((flags & NGHTTP2_FLAG_END_STREAM) !== 0) this.isWhole = true
+  }
+
+  /** An answer that comes before all of the request has gone out leaves nothing to send the rest for. */
+  private complete(): void {
+    if (this.isOver) return
+    if (this.stream?.writableFinished === false) this.reset()
+    this.over()
+    this.exchange.onResponseEnd()
+  }
+
+  private reset(): void {
+    const { stream } = this
+    if (stream === undefined) return
+    const unflushed = stream.writableLength
+    // With a code RST_STREAM goes out at once, whatever of the body has not been flushed.
+    stream.close(NGHTTP2_CANCEL)
+    this.session.onReset(this.exchange.isAnswered, unflushed)
+  }
+
+  private closed(stream: Http2.ClientHttp2Stream): void {
+    if (this.isOver) return
+    if (this.isWhole && this.exchange.step === "body") return this.complete()
+    const { id, rstCode = 0 } = stream
+    const end = this.session.end()
+    const isUnseen = this.isUnsent || id === undefined || this.session.hasRefused(id) ||
+      rstCode === NGHTTP2_REFUSED_STREAM
+    if (isUnseen && !this.exchange.isAnswered) this.fail(new SocketGone())
+    else this.fail(end === undefined ? new StreamReset(rstCode, nameOf(rstCode)) : new ConnectionLost(end))
+  }
+
+  private fail(error: Error): void {
+    this.over()
+    this.exchange.onResponseError(undefined, error)
+  }
+
+  private over(): void {
+    this.isOver = true
+    this.session.onOver()
+  }
+
+  private send(pieces: AsyncIterator<Uint8Array>): void {
+    pieces.next().then(({ done, value }) => {
+      if (this.isOver) return
+      if (done === true) return this.end(undefined)
+      this.stream?.write(value, (error) => {
+        if (error !== null && error !== undefined) return
+        this.exchange.onBodySent()
+        this.send(pieces)
+      })
+    }, this.abort)
+  }
+
+  private end(last: Uint8Array | undefined): void {
+    this.stream?.end(last, () => this.exchange.onRequestSent())
+  }
+}
+
+/** The number of the frame that a request begins with (RFC 9113, 6.2). */
+const headersFrame = 1
+
+/** The names of the error codes, in their order (RFC 9113, 7). */
+const names = [
+  "NO_ERROR",
+  "PROTOCOL_ERROR",
+  "INTERNAL_ERROR",
+  "FLOW_CONTROL_ERROR",
+  "SETTINGS_TIMEOUT",
+  "STREAM_CLOSED",
+  "FRAME_SIZE_ERROR",
+  "REFUSED_STREAM",
+  "CANCEL",
+  "COMPRESSION_ERROR",
+  "CONNECT_ERROR",
+  "ENHANCE_YOUR_CALM",
+  "INADEQUATE_SECURITY",
+  "HTTP_1_1_REQUIRED"
+]
+
+const nameOf = (code: number): string =>
+  // Node resets a stream with this code itself when the head of the response is too large.
+  code === NGHTTP2_ENHANCE_YOUR_CALM
+    ? "ENHANCE_YOUR_CALM, or its head was larger than maxHeaderSize"
+    : names[code] ?? `code ${code}`
