@@ -31,6 +31,7 @@
  */
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
@@ -43,6 +44,7 @@ import * as control from "./internal/control.ts"
 import { checkHealth } from "./internal/trust/healthCheck.ts"
 import { keepHouse } from "./internal/end/housekeeping.ts"
 import { connections, numbers, stats, vitals } from "./internal/watch/inspect.ts"
+import { DrainWithin as drainWithin } from "./internal/end/drainWithin.ts"
 import { Lease } from "./internal/line/lease.ts"
 import { makeDrain, makeState } from "./internal/make.ts"
 import type { PoolState } from "./internal/places/state.ts"
@@ -145,6 +147,25 @@ export interface DrainReport {
   /** Connections whose close was given up at `closeTimeout`. */
   readonly closesTimedOut: number
 }
+
+/**
+ * How long drains that are asked for under it may take from now on, whatever the pools' own limits say: for who has
+ * a deadline for more than one pool. When that time is up a drain waits for no borrower any more and for closes a quarter
+ * of a second at most. It holds for a drain that runs already, too; a drain that is done sooner does not wait.
+ *
+ * ```ts
+ * import { ConnectionPool } from "@effect-pools/core"
+ * import { Effect } from "effect"
+ *
+ * declare const pool: ConnectionPool.ConnectionPool<object>
+ *
+ * const drained = pool.drain.pipe(Effect.provideService(ConnectionPool.DrainWithin, "2 seconds"))
+ * ```
+ *
+ * @category references
+ * @since 0.1.0
+ */
+export const DrainWithin: Context.Reference<Duration.Input | undefined> = drainWithin
 
 /**
  * A managed pool of connections. `Lent` is what a borrower gets.

@@ -1,4 +1,4 @@
-import type { ConnectionPool } from "@effect-pools/core"
+import { ConnectionPool } from "@effect-pools/core"
 import * as GatedConnector from "@effect-pools/testing/GatedConnector"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Scope } from "effect"
@@ -419,4 +419,49 @@ describe("ConnectionPool: the end of the pool's scope", () => {
       assert.strictEqual(yield* pool.withConnection(id), 1)
       assert.strictEqual((yield* pool.stats).counts.opened, 1)
     }))
+})
+
+describe("a drain with a deadline from above", () => {
+  it.effect("waits for borrowers until then, however long its own limit is", () =>
+    onPool({ ...limits, drainTimeout: "1 hour" }, function*({ pool }) {
+      yield* borrow(pool)
+      const draining = yield* Effect.forkScoped(
+        Effect.provideService(pool.drain, ConnectionPool.DrainWithin, "3 seconds")
+      )
+      yield* settle
+      yield* advance(2999)
+      assert.isUndefined(draining.pollUnsafe())
+      yield* advance(1)
+      const { abandoned, closed, took } = yield* Fiber.join(draining)
+      assert.deepStrictEqual([abandoned.length, closed, took], [1, 1, 3000])
+      yield* isGone(pool)
+    }))
+
+  it.effect("that comes while it runs holds for it as well, and one that is done sooner does not wait", () =>
+    onPool({ ...limits, drainTimeout: "1 hour" }, function*({ pool }) {
+      const borrower = yield* borrow(pool)
+      const first = yield* Effect.forkScoped(pool.drain)
+      yield* settle
+      yield* Effect.forkScoped(Effect.provideService(pool.drain, ConnectionPool.DrainWithin, "10 seconds"))
+      yield* advance("1 second")
+      yield* borrower.giveBack
+      assert.strictEqual((yield* Fiber.join(first)).took, 1000)
+      yield* isGone(pool)
+    }))
+
+  it.effect("gives up closes that hang a quarter of a second later", () =>
+    Effect.gen(function*() {
+      const gates = GatedConnector.make({ initial: { close: "never" } })
+      const pool = yield* makePool({ ...limits, minConnections: 1, closeTimeout: "1 hour" }, gates)
+      const draining = yield* Effect.forkScoped(
+        Effect.provideService(pool.drain, ConnectionPool.DrainWithin, "1 second")
+      )
+      yield* settle
+      yield* advance(1249)
+      assert.isUndefined(draining.pollUnsafe())
+      yield* advance(1)
+      const { closed, closesTimedOut, took } = yield* Fiber.join(draining)
+      assert.deepStrictEqual([closed, closesTimedOut, took], [1, 1, 1250])
+      yield* isGone(pool)
+    }).pipe(Effect.scoped))
 })

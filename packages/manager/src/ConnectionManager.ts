@@ -77,6 +77,9 @@ export class ConnectionManager extends Context.Service<ConnectionManager, Manage
   static readonly get: Get = ((pool: string) => this.use(({ get }) => get(pool))) as Get
   static readonly register: Register =
     ((pool: PoolKey | ManagedPool) => this.use(({ register }) => register(pool as PoolKey))) as Register
+  static readonly afterDrain = (
+    effect: Effect.Effect<unknown>
+  ): Effect.Effect<Effect.Effect<void>, never, ConnectionManager> => this.use(({ afterDrain }) => afterDrain(effect))
   static readonly joins: Flow<ManagedPool> = streamOf(this, ({ joins }) => joins)
   static readonly stats: Accessor<ManagerStats> = this.use(({ stats }) => stats)
   static readonly health: Accessor<ManagerHealth> = this.use(({ health }) => health)

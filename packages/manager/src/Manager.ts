@@ -144,9 +144,9 @@ export interface ManagerOptions<Pools extends ReadonlyArray<PoolKey> = ReadonlyA
    */
   readonly drainOrder?: ReadonlyArray<ReadonlyArray<Pools[number]>> | undefined
   /**
-   * How long the drain of all pools may take. Default 20 s. A pool that is not done by then is left to its own limits
-   * and named in the log. Too short: work is cut off that a pool would have waited for. Too long: whoever stops the
-   * process kills it first.
+   * How long the drain of all pools may take, whatever their own `drainTimeout` says. Default 20 s. A pool that is not
+   * done by then is named in the log and cut off: its connections are closed under their borrowers. Too short: work is
+   * cut off that a pool would have waited for. Too long: whoever stops the process kills it first.
    */
   readonly drainTimeout?: Duration.Input | undefined
   /**
@@ -183,6 +183,11 @@ export interface ManagerOptions<Pools extends ReadonlyArray<PoolKey> = ReadonlyA
 export interface Manager {
   /** Those of now: first those that the manager was made with, then those that joined. */
   readonly pools: ReadonlyArray<ManagedPool>
+  /**
+   * Runs an effect once the manager is released and has drained its pools; or `drainTimeout` after this call, if it is
+   * not released by then. The release waits for the effect. Gives an effect that runs it now, if it has not run yet.
+   */
+  readonly afterDrain: (effect: Effect.Effect<unknown>) => Effect.Effect<Effect.Effect<void>>
   /** Pools as they join, from the moment the stream is run. */
   readonly joins: Stream.Stream<ManagedPool>
   /**

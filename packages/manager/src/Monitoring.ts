@@ -16,19 +16,16 @@
 import type { PoolError } from "@effect-pools/core/PoolError"
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
-import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpRouter from "effect/http/HttpRouter"
-import * as HttpServer from "effect/http/HttpServer"
 import type { ServeError } from "effect/http/HttpServerError"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import { ConnectionManager } from "./ConnectionManager.ts"
-import type { Feed } from "./internal/feed.ts"
-import { type CheckedRoutes, checkRoutes, checkServer } from "./internal/monitoringOptions.ts"
+import { checkRoutes, checkServer } from "./internal/monitoringOptions.ts"
 import { addRoutes } from "./internal/monitoringRoutes.ts"
-import { serve } from "./internal/monitoringServer.ts"
+import { listen } from "./internal/monitoringServer.ts"
 
 /**
  * The options of the routes.
@@ -83,6 +80,15 @@ export interface ServerOptions extends RoutesOptions {
   readonly port?: number | undefined
   /** Lets everybody who reaches a host that is not loopback read without a token. Default false. */
   readonly isExposed?: boolean | undefined
+  /**
+   * Serves HTTPS, with a certificate (PEM, those above it after it) and its private key. Default none: HTTP.
+   */
+  readonly tls?: { readonly cert: string; readonly key: Redacted.Redacted } | undefined
+  /**
+   * Lets the token travel unencrypted to a host that is not loopback, such as from a proxy that ends TLS. Default false:
+   * without `tls` such a host is refused where there is a token.
+   */
+  readonly isUnencrypted?: boolean | undefined
   /** How long a client may take to send the headers of a request. Default 10 s. */
   readonly headersTimeout?: Duration.Input | undefined
   /** How long a client may take to send a whole request; never less than `headersTimeout`. Default 15 s. */
@@ -113,14 +119,17 @@ export class Address extends Context.Service<Address, {
 export const routes = (
   options: RoutesOptions = {}
 ): Layer.Layer<never, PoolError, HttpRouter.HttpRouter | ConnectionManager> =>
-  Layer.effectDiscard(Effect.flatMap(checkRoutes(options), install))
-
-const install = Effect.fnUntraced(function*(options: CheckedRoutes) {
-  return yield* addRoutes(yield* HttpRouter.HttpRouter, yield* ConnectionManager, options)
-})
+  Layer.effectDiscard(Effect.gen(function*() {
+    const checked = yield* checkRoutes(options)
+    yield* addRoutes(yield* HttpRouter.HttpRouter, yield* ConnectionManager, checked)
+  }))
 
 /**
  * A server of its own for the routes. Fails with `InvalidOption`, and with `ServeError` where the address is taken.
+ *
+ * It outlives its layer until the manager has drained the pools: `/ready` says 503 meanwhile, and `/events` tells how
+ * the drain goes. Where the manager goes on without it, it is closed after the manager's `drainTimeout`, or by the next
+ * server for the same manager.
  *
  * @category layers
  * @since 0.1.0
@@ -128,21 +137,7 @@ const install = Effect.fnUntraced(function*(options: CheckedRoutes) {
 export const layer = (
   options: ServerOptions = {}
 ): Layer.Layer<Address, PoolError | ServeError, ConnectionManager> =>
-  Layer.unwrap(Effect.map(checkServer(options), (checked) => {
-    const feed = Deferred.makeUnsafe<Feed>()
-    const served = serve(
-      checked,
-      Layer.effectDiscard(Effect.flatMap(install(checked.routes), (made) => Deferred.succeed(feed, made)))
-    )
-    const address = Effect.gen(function*() {
-      // Before the server is released: it waits for its clients, and those of a stream don't leave by themselves.
-      yield* Effect.addFinalizer(() => Effect.map(Deferred.await(feed), (feed) => feed.end()))
-      const url = `${HttpServer.formatAddress((yield* HttpServer.HttpServer).address)}${checked.routes.prefix}/`
-      yield* Effect.logInfo(`monitoring at ${url}`)
-      return { url }
-    })
-    return Layer.provide(Layer.effect(Address, address), served)
-  }))
+  Layer.effect(Address, Effect.flatMap(checkServer(options), listen))
 
 /**
  * `layer` with options read from `Config`.

@@ -19,14 +19,18 @@
  * | `GET /alerts` | `Alerts`: raised now, and cleared lately | 200 |
  * | `GET /events` | a stream of `Message`s, see below | 200, 400, 503 too many streams |
  * | `POST /pools/:name/warm-up` | `WarmedUp`; takes `WarmUp` as JSON or no body | 200, 400, 404, 409 |
- * | `POST /pools/:name/drain` | `Drained`, once it is; the drain goes on if the client leaves | 200, 404 |
+ * | `POST /pools/:name/drain` | `Drained`, once it is; the drain goes on if the client leaves | 200, 400, 404 |
  * | `POST /pools/:name/pause`, `/resume`, `/retire-all` | `Done` | 200, 404, 409 |
  * | `DELETE /pools/:name/connections/:id` | `Done` | 200, 404 |
  *
+ * What takes longer than `heartbeat` is answered with 200 and a space every `heartbeat` until the JSON comes; what fails so
+ * late is a `Failure` in that answer.
+ *
  * The last four exist only where a token was given and need the header `Authorization: Bearer <token>`: without it they
- * answer 401. Where reading needs the token as well (a server that is not on loopback), so do all others but `/live`,
+ * answer 401, and 429 with `Retry-After` after too many wrong ones from one address. Where reading needs the token as well (a server that is not on loopback), so do all others but `/live`,
  * `/ready` and the dashboard's files. Every answer that is not 2xx is a `Failure`, except 503 of `/health` and
- * `/ready`. 403 says that `Host` or `Origin` is not allowed, 413 that the body is too large.
+ * `/ready`. 403 says that `Host` or `Origin` is not allowed, 405 that the path takes other methods (`Allow`; of a server of its own),
+ * 413 that the body is too large.
  *
  * ## The stream
  *
@@ -38,7 +42,7 @@
  * 1. `Hello` comes first. Another `instance` than before says that the server is a new one: its counts begin anew.
  * 2. If the request had `Last-Event-ID`, what was missed comes next, or a `Gap` if that is no longer known. Without it
  *    `?last=100` brings the last 100 events and changes of alerts that are still known, of 1000 at most.
- * 3. Then, as they happen: `Happened` (an event of a pool), `AlertRaised`, `AlertCleared`, and every
+ * 3. Then, as they happen: `Happened` (an event of a pool), `AlertRaised`, `AlertCleared`, `Acted` (somebody with the token changed a pool), and every
  *    `sampleInterval` ms `Sampled` with one sample of each pool.
  *
  * `?leases=true` adds `Acquired` and `Released` for each lease, of which there may be very many. They come beside the

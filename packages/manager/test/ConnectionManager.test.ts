@@ -336,20 +336,26 @@ describe("the drain at the end", () => {
 
   it.effect("gives up on a stuck pool at the deadline, names who holds it, and delays nobody", () =>
     Effect.gen(function*() {
-      const { cache, closing, held, logs, state } = yield* stuckIn({ drainTimeout: "30 seconds" })
+      const { cache, closing, db, held, logs, state } = yield* stuckIn({ drainTimeout: "30 seconds" })
       assert.strictEqual(yield* state(Cache), "closed")
       assert.strictEqual(cache.leaked, 0)
       yield* TestClock.adjust("29 seconds")
       assert.deepStrictEqual(logs, [])
       yield* TestClock.adjust("1 second")
-      assert.strictEqual(logs.length, 1)
+      assert.strictEqual(logs.length, 2)
       assert.match(
         logs[0]!,
         /drained 2 pools in 30000 ms, but not all in peace: app\/Db: not done at drainTimeout, held by the report of June \(connection 1, 30000 ms\);/
       )
-      yield* held.end
+      assert.match(
+        logs[1]!,
+        /^1 leases had not ended by the deadline of whoever drains the pool, their connections are closed: the report of June/
+      )
+      // The pool's own limit of an hour does not begin again.
       yield* settle
       yield* Fiber.join(closing)
+      assert.strictEqual(db.fake.leaked, 0)
+      yield* held.end
     }))
 
   it.effect("a stuck group leaves the next ones their share of the time", () =>

@@ -305,7 +305,7 @@ describe("actions", () => {
       yield* Effect.repeat(Effect.delay(Cache.stats, "5 millis"), { until: ({ state }) => state === "draining" })
       yield* Fiber.interrupt(leave)
       yield* Effect.repeat(Effect.delay(Cache.stats, "5 millis"), { until: ({ state }) => state === "closed" })
-      assert.include(logs, "app/Cache: drain, as asked over HTTP")
+      assert.include(logs, "app/Cache: drain, as asked over HTTP by 127.0.0.1")
     }).pipe(Effect.scoped, Effect.provide(layer))
   })
 
@@ -376,7 +376,7 @@ describe("actions", () => {
       yield* Db.withConnection(() => Effect.void)
       const before = yield* Db.stats
       for (const [, action] of all) {
-        assert.strictEqual((yield* ask(`pools/app%2FDb/${action}`, { headers: bearer })).status, 404)
+        assert.strictEqual((yield* ask(`pools/app%2FDb/${action}`, { headers: bearer })).status, 405)
       }
       const { counts, state } = yield* Db.stats
       assert.deepStrictEqual([state, counts], [before.state, before.counts])
@@ -456,11 +456,11 @@ describe("who may ask", () => {
       const host = "localhost"
       yield* Db.withConnection(() => Effect.void)
       assert.strictEqual(yield* raw("pools/app%2FDb/connections/1;x", { host, ...bearer }, "DELETE"), 400)
-      assert.strictEqual(yield* raw("pools/app%2FDb;x/pause", { host, ...bearer }, "POST"), 404)
+      assert.strictEqual(yield* raw("pools/app%2FDb;x/pause", { host, ...bearer }, "POST"), 400)
       assert.strictEqual(yield* raw("pools/app/Db", { host }), 404)
       assert.strictEqual(yield* raw("pools/x/../app%2FDb", { host }), 404)
       const override = { host, "x-http-method-override": "POST", ...bearer }
-      assert.strictEqual(yield* raw("pools/app%2FDb/pause", override), 404)
+      assert.strictEqual(yield* raw("pools/app%2FDb/pause", override), 405)
       assert.deepStrictEqual([(yield* Db.stats).state, (yield* Db.stats).total], ["open", 1])
       for (const page of ["", "/", "?x=/", "/?x"]) assert.strictEqual(yield* raw(page, { host }), 200, `/${page}`)
     }).pipe(Effect.provide(layer))
@@ -538,6 +538,10 @@ describe("where it listens", () => {
     [{ host: "::" }, "host", /can be reached from elsewhere/],
     [{ host: "0.0.0.0", isExposed: false }, "host", /can be reached from elsewhere/],
     [{ host: "db.example" }, "host", /an IP address or localhost/],
+    [{ host: "0.0.0.0", token: Redacted.make("a-token-for-the-tests") }, "host", /the token would travel unencrypted/],
+    [{ isUnencrypted: true }, "isUnencrypted", /has no effect where no token travels unencrypted/],
+    [{ tls: { cert: "", key: Redacted.make("a-token-for-the-tests") } }, "tls", /a certificate as cert \(PEM\)/],
+    [{ tls: { cert: "none", key: Redacted.make("a-token-for-the-tests") } }, "tls", /can't be used: /],
     [{ isExposed: true }, "isExposed", /has no effect where host is 127.0.0.1/],
     [{ token: "a-token-for-the-tests" }, "token", /Redacted/],
     [{ token: Redacted.make("short") }, "token", /at least 16/],
@@ -571,10 +575,10 @@ describe("where it listens", () => {
 
   it.live("elsewhere than on loopback reading needs the token, unless it is exposed", () =>
     Effect.gen(function*() {
-      assert.deepStrictEqual(yield* elsewhere({}), [401, 200])
-      assert.deepStrictEqual(yield* elsewhere({ isExposed: true }), [200, 200])
+      assert.deepStrictEqual(yield* elsewhere({ isUnencrypted: true }), [401, 200])
+      assert.deepStrictEqual(yield* elsewhere({ isUnencrypted: true, isExposed: true }), [200, 200])
       assert.deepStrictEqual(yield* elsewhere({ isExposed: true, token: undefined }), [200, 200])
-      assert.deepStrictEqual(yield* elsewhere({ reading: "open" }), [200, 200])
+      assert.deepStrictEqual(yield* elsewhere({ isUnencrypted: true, reading: "open" }), [200, 200])
     }))
 
   it.live("below a prefix everything is where it was, and nothing beside it", () => {

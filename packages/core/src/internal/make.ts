@@ -4,6 +4,7 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberSet from "effect/FiberSet"
@@ -17,7 +18,8 @@ import { advance } from "./lease/checkOut.ts"
 import { describeCause } from "../Describe.ts"
 import { Dialer } from "./dial/dialer.ts"
 import { dispatch } from "./dispatch.ts"
-import { runDrain } from "./end/drain.ts"
+import { hurryDrain, runDrain } from "./end/drain.ts"
+import { DrainWithin } from "./end/drainWithin.ts"
 import { emit, EventHub, warn } from "./watch/events.ts"
 import { exitDoor, raiseFence } from "./end/retire.ts"
 import { Hold, PoolObserver } from "./places/hold.ts"
@@ -79,7 +81,7 @@ export const makeDrain = (
 ): (queue: "serve" | "refuse") => Effect.Effect<DrainReport> => {
   let running: Deferred.Deferred<DrainReport> | undefined
   return (queue: "serve" | "refuse"): Effect.Effect<DrainReport> =>
-    Effect.suspend(() => {
+    Effect.flatMap(DrainWithin, (within) => {
       if (running === undefined) {
         const report = running = Deferred.makeUnsafe<DrainReport>()
         state.forkDetached(Effect.onExit(runDrain(state, queue), (exit) => {
@@ -87,6 +89,15 @@ export const makeDrain = (
           return Deferred.done(report, exit)
         }))
       }
+      if (within !== undefined) state.forkDetached(hurryAfter(state, within, running))
       return Deferred.await(running)
     })
 }
+
+/** Unless the drain has ended before by itself. */
+const hurryAfter = (
+  state: PoolState,
+  within: Duration.Input,
+  report: Deferred.Deferred<DrainReport>
+): Effect.Effect<unknown> =>
+  Effect.raceFirst(Effect.andThen(Effect.sleep(within), hurryDrain(state)), Deferred.await(report))

@@ -34,6 +34,7 @@ export const isToken = async (value: string, pool: string): Promise<boolean> => 
     method: "DELETE",
     headers: authorization(value)
   })
+  if (response.status === 429) throw new Refused(429, await messageOf(response))
   return response.status !== 401
 }
 
@@ -46,7 +47,16 @@ const get = <A>(path: string): Promise<A> => ask(path, { signal: AbortSignal.tim
 const ask = async <A>(path: string, init: RequestInit): Promise<A> => {
   const response = await fetch(path, { ...common, ...init, headers: authorization() })
   const body: unknown = await response.json().catch(() => undefined)
-  if (response.ok) return body as A
-  const message = (body as Api.Failure | undefined)?.message
-  throw new Refused(response.status, message ?? `the server answered ${response.status}`)
+  // What takes long is answered with 200 before it is known how it ends.
+  if (response.ok && !isFailure(body)) return body as A
+  throw new Refused(response.status, messageIn(body, response))
 }
+
+const isFailure = (body: unknown): body is Api.Failure =>
+  typeof body === "object" && body !== null && "error" in body && "message" in body
+
+const messageOf = async (response: Response): Promise<string> =>
+  messageIn(await response.json().catch(() => undefined), response)
+
+const messageIn = (body: unknown, { status }: Response): string =>
+  isFailure(body) ? body.message : `the server answered ${status}`

@@ -1,7 +1,7 @@
 /** Each event in words, and how bad it is. */
 import type * as Api from "../../src/MonitoringApi.ts"
 import { count, millis, plural } from "./format.ts"
-import type { Mark } from "./log.ts"
+import type { Mark, Told } from "./log.ts"
 
 export type Level = "info" | "good" | "warning" | "bad"
 
@@ -72,19 +72,23 @@ const ofPools: Table<Api.PoolEvent> = {
   UpstreamReturned: ({ upstream }) => good(`${upstream} is used again`)
 }
 
+const ofDeeds: Table<Api.Acted> = {
+  Acted: ({ action, client }) => info(`${action}, as asked over HTTP by ${client}`)
+}
+
 const ofPage: Table<Mark> = {
   ServerStarted: () => warning("the program started anew: all counts begin at 0"),
   EventsMissed: () => warning("events are missing here: the page was away for too long")
 }
 
 /** The kinds of events that pools have. */
-export const tags: ReadonlyArray<string> = Object.keys(ofPools)
+export const tags: ReadonlyArray<string> = Object.keys({ ...ofPools, ...ofDeeds })
 
-const table = { ...ofPools, ...ofPage }
+const table = { ...ofPools, ...ofDeeds, ...ofPage }
 
-export const describe = (event: Api.PoolEvent | Mark): Described =>
+export const describe = (event: Told): Described =>
   // Each entry takes the events of the very tag that it is found by, which the compiler can't follow.
-  (table[event._tag] as (event: Api.PoolEvent | Mark) => Described)(event)
+  (table[event._tag] as (event: Told) => Described)(event)
 
 /** `AcquireTimedOut` as `acquire timed out`. */
 export const wordsOf = (tag: string): string =>

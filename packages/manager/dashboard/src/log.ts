@@ -9,9 +9,12 @@ export interface Mark {
   readonly at: number
 }
 
+/** Everything that the log tells of. */
+export type Told = Api.PoolEvent | Api.Acted | Mark
+
 export interface Entry {
   readonly key: number
-  readonly event: Api.PoolEvent | Mark
+  readonly event: Told
   readonly text: Described
 }
 
@@ -26,7 +29,7 @@ export const logChanged = signal(0)
 /** The oldest first. */
 export const log: ReadonlyArray<Entry> = entries
 
-export const record = (event: Api.PoolEvent | Mark): void => {
+export const record = (event: Told): void => {
   entries.push(new LazyEntry(++key, event))
   // A quarter more, so that not each event moves all others.
   if (entries.length > kept * 1.25) entries.splice(0, entries.length - kept)
@@ -36,9 +39,9 @@ export const record = (event: Api.PoolEvent | Mark): void => {
 /** An event is put in words when somebody looks at it: of thousands most are never seen. */
 class LazyEntry implements Entry {
   readonly key: number
-  readonly event: Api.PoolEvent | Mark
+  readonly event: Told
   #text: Described | undefined
-  constructor(key: number, event: Api.PoolEvent | Mark) {
+  constructor(key: number, event: Told) {
     this.key = key
     this.event = event
   }

@@ -40,6 +40,9 @@ const hear = (message: Api.Message): void => {
       // It is seldom, and it shows: the numbers need not wait for the next sample.
       if (!isLease(message.event)) refresh()
       return
+    case "Acted":
+      record(message)
+      return refresh()
     case "AlertRaised":
     case "AlertCleared":
       meanwhile.push(message.alert)

@@ -6,6 +6,7 @@
  * again at the end.
  */
 import type { DrainReport } from "@effect-pools/core/ConnectionPool"
+import { DrainWithin } from "@effect-pools/core/ConnectionPool"
 import { describeHolder } from "@effect-pools/core/Describe"
 import type { Holder } from "@effect-pools/core/PoolError"
 import * as Clock from "effect/Clock"
@@ -56,10 +57,15 @@ const run = Effect.fnUntraced(
     }
     yield* settled(running.map(({ fiber }) => fiber), deadline - (yield* now))
     const pools = yield* Effect.forEach(running, ({ fiber, pool }) => outcomeOf(pool, fiber))
+    // One deadline for all: without this the pools' layers, released next, would wait for what is left once more.
+    yield* Effect.forEach(running, ({ fiber, pool }) => fiber.pollUnsafe() === undefined ? cut(pool) : Effect.void)
     const took = (yield* now) - begin
     return { took, isComplete: pools.every(({ report }) => report !== undefined), pools }
   }
 )
+
+const cut = (pool: ManagedPool): Effect.Effect<unknown> =>
+  Effect.forkDetach(Effect.provideService(pool.drain, DrainWithin, 0), { startImmediately: true })
 
 /** In milliseconds, whatever is done to the wall clock meanwhile. */
 const now: Effect.Effect<number> = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1e6)

@@ -13,7 +13,7 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Manager } from "../Manager.ts"
-import type { Message } from "../MonitoringApi.ts"
+import type { Acted, Message } from "../MonitoringApi.ts"
 import type { ManagedPool } from "./managedPool.ts"
 import * as View from "./view.ts"
 
@@ -203,6 +203,12 @@ export class Feed {
     const text = frameOf({ _tag: "Happened", event: View.event(event) })
     for (const client of this.clients) if (client.leases) client.send(text)
   }
+
+  /** Publishes actions as they are carried out, with the time. */
+  readonly auditor: Effect.Effect<(deed: Omit<Acted, "_tag" | "at">) => void> = Effect.map(
+    Clock.Clock,
+    (clock) => (deed) => this.publish({ _tag: "Acted", at: clock.currentTimeMillisUnsafe(), ...deed })
+  )
 
   private publish(message: Message): void {
     const text = frameOf(message, `${this.instance}.${++this.sequence}`)

@@ -10,6 +10,7 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Manager, ManagerHealth, ManagerOptions, ManagerStats, PoolKey } from "../Manager.ts"
+import { AfterDrain } from "./afterDrain.ts"
 import { AlertBoard, type AlertChange } from "./alertBoard.ts"
 import { drainAll, type Groups, logDrain, type ManagerDrainReport } from "./drain.ts"
 import { fleetOf, readingOf } from "./fleet.ts"
@@ -24,19 +25,19 @@ export const make = Effect.fnUntraced(function*(
   const checked = yield* checkOptions(options)
   const members = yield* Members.make(checked.pools)
   const groups = (): Groups => groupsOf(members, checked.drainOrder)
+  const afterDrain = new AfterDrain(checked.drainTimeout)
   yield* Effect.addFinalizer(() =>
-    Effect.andThen(
-      Effect.flatMap(
-        areClosed(members.all),
-        (closed) => closed ? Effect.void : drainAndLog(groups(), checked.drainTimeout)
-      ),
-      members.end
-    )
+    Effect.gen(function*() {
+      if (!(yield* areClosed(members.all))) yield* drainAndLog(groups(), checked.drainTimeout)
+      yield* members.end
+      yield* afterDrain.end
+    })
   )
   const manager = {
     ...readingsOf(members, checked),
     ...yield* watchOver(members, checked),
     joins: members.joins,
+    afterDrain: afterDrain.run,
     get: members.get as Manager["get"],
     register: registerIn(members, checked.drainTimeout) as Manager["register"],
     ...controlsOf(members, groups, checked.drainTimeout)

@@ -21,6 +21,6 @@ const page = (response: Response, prefix: string): Handler => {
   const moved = HttpServerResponse.empty({ status: 308, headers: { ...securityHeaders, location: `${prefix}/` } })
   return Effect.map(
     HttpServerRequest.HttpServerRequest,
-    ({ originalUrl }) => new URL(originalUrl, "http://localhost").pathname.endsWith("/") ? response : moved
+    ({ originalUrl }) => /^[^?#]*\/(?:[?#]|$)/.test(originalUrl) ? response : moved
   )
 }

@@ -16,7 +16,8 @@ import { failure, json, securityHeaders, text } from "./reply.ts"
 import { type Handler, type Route, route, withPool } from "./route.ts"
 import * as View from "./view.ts"
 
-export const probes = (manager: Manager): ReadonlyArray<Route> => [
+/** `isEnding`: whether the program that is told of is on its way out, though its pools may not drain yet. */
+export const probes = (manager: Manager, isEnding: () => boolean): ReadonlyArray<Route> => [
   route("GET", "/live", "open", Effect.succeed(json({ live: true } satisfies Api.Live))),
   route(
     "GET",
@@ -25,7 +26,7 @@ export const probes = (manager: Manager): ReadonlyArray<Route> => [
     Effect.map(readPools(manager), (pools) => {
       const admitting = pools.filter(({ health, stats }) => stats.state === "open" && health.status !== "unhealthy")
       const body: Api.Ready = {
-        ready: admitting.length === pools.length,
+        ready: admitting.length === pools.length && !isEnding(),
         pools: pools.length,
         admitting: admitting.length
       }

@@ -27,7 +27,7 @@ export const securityHeaders: Readonly<Record<string, string>> = {
   ].join("; ")
 }
 
-const uncached = { ...securityHeaders, "cache-control": "no-store" }
+export const uncached: Readonly<Record<string, string>> = { ...securityHeaders, "cache-control": "no-store" }
 
 export const json = (body: unknown, status = 200): Response =>
   HttpServerResponse.jsonUnsafe(body, { status, headers: uncached })
@@ -39,14 +39,17 @@ const statuses: Readonly<Record<Failure["error"], number>> = {
   "unauthorized": 401,
   "forbidden": 403,
   "not-found": 404,
+  "method-not-allowed": 405,
+  "too-many-attempts": 429,
   "bad-request": 400,
   "conflict": 409,
   "body-too-large": 413,
   "too-many-streams": 503
 }
 
+export const failureBody = (error: Failure["error"], message: string): Failure => ({ error, message: oneLine(message) })
+
 export const failure = (error: Failure["error"], message: string): Response => {
-  const body: Failure = { error, message: oneLine(message) }
-  const response = json(body, statuses[error])
+  const response = json(failureBody(error, message), statuses[error])
   return error === "unauthorized" ? HttpServerResponse.setHeader(response, "www-authenticate", "Bearer") : response
 }

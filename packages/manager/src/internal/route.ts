@@ -14,7 +14,7 @@ type Response = HttpServerResponse.HttpServerResponse
 export type Handler = Effect.Effect<Response, never, HttpRouter.Provided>
 
 export interface Route {
-  readonly method: "GET" | "POST" | "DELETE"
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS"
   readonly path: `/${string}`
   readonly access: Access
   readonly handler: Handler

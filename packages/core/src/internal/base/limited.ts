@@ -21,6 +21,13 @@ export class StepTimedOut extends Data.TaggedError("StepTimedOut")<{
   }
 }
 
+/** What a step fails with that was ended before its time was up. */
+export class StepCut extends Data.TaggedError("StepCut")<{ readonly step: string }> {
+  override get message(): string {
+    return `${this.step} was given up, since the time for the drain was up`
+  }
+}
+
 /** What a step fails with that breaks the connector's contract. */
 export class StepMisused extends Data.TaggedError("StepMisused")<{ readonly rule: string }> {
   override get message(): string {
@@ -34,10 +41,12 @@ export class StepMisused extends Data.TaggedError("StepMisused")<{ readonly rule
  */
 export const limited = <A>(
   effect: Effect.Effect<A, unknown>,
-  { millis, onStart, option, step }: {
+  { cut = Effect.never, millis, onStart, option, step }: {
     readonly step: string
     readonly option: string
     readonly millis: number
+    /** Whoever ends this ends the step before its time is up. */
+    readonly cut?: Effect.Effect<void> | undefined
     /** Told of the fiber the effect runs in. */
     readonly onStart?: ((fiber: Fiber.Fiber<unknown, unknown>) => void) | undefined
   }
@@ -46,12 +55,15 @@ export const limited = <A>(
     Effect.flatMap(Effect.forkDetach(effect, { startImmediately: true }), (fiber) => {
       onStart?.(fiber)
       const abandon = Effect.sync(() => fiber.interruptUnsafe())
-      const timeIsUp = Effect.as(Effect.sleep(millis), undefined)
+      const timeIsUp = Effect.as(Effect.sleep(millis), "late" as const)
+      const isCut = Effect.as(cut, "cut" as const)
       return Effect.flatMap(
-        Effect.onInterrupt(restore(Effect.raceFirst(Fiber.await(fiber), timeIsUp)), () => abandon),
+        Effect.onInterrupt(restore(Effect.raceAllFirst([Fiber.await(fiber), timeIsUp, isCut])), () => abandon),
         (exit) =>
-          exit === undefined
+          exit === "late"
             ? Effect.andThen(abandon, Effect.fail(new StepTimedOut({ step, option, millis })))
+            : exit === "cut"
+            ? Effect.andThen(abandon, Effect.fail(new StepCut({ step })))
             : Exit.isSuccess(exit)
             ? Effect.succeed(exit.value)
             : Effect.fail(squash(exit.cause, step))

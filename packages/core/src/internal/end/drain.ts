@@ -2,12 +2,14 @@
  * The end of a pool, in bounded time: serve the queue and wait for borrowers until `drainTimeout`, then close what is
  * left under its borrower, each close within `closeTimeout`.
  */
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type { DrainReport } from "../../ConnectionPool.ts"
 import { type Holder, PoolClosed } from "../../PoolError.ts"
 import { describeHolder } from "../../Describe.ts"
 import { emit, warn } from "../watch/events.ts"
 import { labelOf } from "../line/lease.ts"
+import { lastCloses } from "./drainWithin.ts"
 import { discard, retire } from "./retire.ts"
 import type { DrainState, PoolState } from "../places/state.ts"
 import { failWaiters } from "../line/wait.ts"
@@ -25,8 +27,7 @@ interface Beginning {
 /** Runs the drain to its end. `queue` says what becomes of those who wait already. */
 export const runDrain = Effect.fnUntraced(
   function*(state: PoolState, queue: "serve" | "refuse"): Effect.fn.Return<DrainReport> {
-    const drain: DrainState = { onChange: undefined }
-    state.drain = drain
+    const drain: DrainState = state.drain ??= { isHurried: false, onChange: undefined }
     state.phase = "draining"
     state.isPaused = false
     const beginning = begin(state)
@@ -34,7 +35,7 @@ export const runDrain = Effect.fnUntraced(
     const refusedAtOnce = queue === "refuse" ? refuseAll(state) : 0
     releaseIdle(state)
     state.changed()
-    yield* settled(state, drain, () => isQuiet(state), state.config.drainTimeout)
+    yield* settled(state, drain, () => drain.isHurried || isQuiet(state), state.config.drainTimeout)
     state.phase = "closed"
     const returned = endedOf(state) - beginning.ended
     const refused = refusedAtOnce + refuseAll(state)
@@ -46,6 +47,18 @@ export const runDrain = Effect.fnUntraced(
     return report
   }
 )
+
+/**
+ * Ends the drain: borrowers are waited for no more, and closes no longer than `lastCloses`.
+ */
+export const hurryDrain = Effect.fnUntraced(function*(state: PoolState) {
+  const drain: DrainState = state.drain ??= { isHurried: false, onChange: undefined }
+  if (drain.isHurried) return
+  drain.isHurried = true
+  drain.onChange?.()
+  yield* Effect.sleep(Math.min(lastCloses, state.config.closeTimeout))
+  yield* Deferred.succeed(state.closesCut, undefined)
+})
 
 /** Nobody waits, nobody holds a connection, and none is being made clean after its lease. */
 const isQuiet = (state: PoolState): boolean => state.waiters.size === 0 && state.used === 0 && state.checking === 0
@@ -103,7 +116,8 @@ const abandon = (state: PoolState): ReadonlyArray<Holder> => {
   }
   if (abandoned.length > 0) {
     const names = abandoned.map(describeHolder).join(", ")
-    warn(state, `${abandoned.length} leases had not ended by drainTimeout, their connections are closed: ${names}`)
+    const limit = state.drain?.isHurried === true ? "by the deadline of whoever drains the pool" : "by drainTimeout"
+    warn(state, `${abandoned.length} leases had not ended ${limit}, their connections are closed: ${names}`)
   }
   return abandoned
 }

@@ -4,6 +4,7 @@
  * Its place is free only when its close has ended or was given up, so that the server never sees more than
  * `maxConnections`.
  */
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -11,7 +12,7 @@ import * as Scope from "effect/Scope"
 import type { RetireReason } from "../../PoolEvent.ts"
 import { describeCause } from "../../Describe.ts"
 import { emit, warn } from "../watch/events.ts"
-import { limited, StepTimedOut } from "../base/limited.ts"
+import { limited, StepCut, StepTimedOut } from "../base/limited.ts"
 import { endedByItself } from "../dial/failure.ts"
 import { removeIdle } from "../places/idle.ts"
 import type { Pooled } from "../places/pooled.ts"
@@ -114,7 +115,8 @@ const close = Effect.fnUntraced(function*(state: PoolState, connection: Pooled, 
   const exit = yield* Effect.exit(limited(Effect.andThen(finished, Scope.close(connection.scope, Exit.void)), {
     step: "close",
     option: "closeTimeout",
-    millis: state.config.closeTimeout
+    millis: state.config.closeTimeout,
+    cut: Deferred.await(state.closesCut)
   }))
   for (const lease of connection.holders) state.bereft.add(lease)
   state.connections.delete(connection)
@@ -132,7 +134,7 @@ const close = Effect.fnUntraced(function*(state: PoolState, connection: Pooled, 
 const closeFailed = (state: PoolState, connection: Pooled, exit: Exit.Failure<unknown, unknown>): void => {
   const cause = Exit.findErrorOption(exit)
   const error = cause._tag === "Some" ? cause.value : exit.cause
-  if (error instanceof StepTimedOut) state.counts.closesTimedOut++
+  if (error instanceof StepTimedOut || error instanceof StepCut) state.counts.closesTimedOut++
   emit(state, { _tag: "CloseFailed", connection: connection.id, cause: error })
   warn(state, `connection ${connection.id} could not be closed: ${describeCause(error)}`)
 }

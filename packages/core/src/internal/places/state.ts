@@ -5,6 +5,7 @@
  * dial, a validation, a reset, a close) runs in a fiber of its own and comes back with one synchronous change, after
  * which `changed` lets the dispatcher look again. That is the whole of the pool's concurrency control.
  */
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type * as Random from "effect/Random"
@@ -81,6 +82,8 @@ export class PoolState {
   /** Waiters with less time than those beside them, each with the fiber that watches its deadline. */
   readonly hurried = new Map<Lease, Fiber.Fiber<unknown>>()
   drain: DrainState | undefined = undefined
+  /** Done when closes are waited for no more. */
+  readonly closesCut: Deferred.Deferred<void> = Deferred.makeUnsafe<void>()
   /** Lets the dispatcher look again. To be called after every change that may free or want a connection. */
   changed: () => void = () => {}
 
@@ -185,6 +188,8 @@ export interface WarmUp {
 
 /** A drain under way. */
 export interface DrainState {
+  /** Whether the time that somebody above gave the drain is up. */
+  isHurried: boolean
   /** Called after every change while a step of the drain waits for one. */
   onChange: (() => void) | undefined
 }

@@ -179,6 +179,8 @@ export const Failure = Schema.Struct({
     "unauthorized",
     "forbidden",
     "not-found",
+    "method-not-allowed",
+    "too-many-attempts",
     "bad-request",
     "conflict",
     "body-too-large",

@@ -75,6 +75,20 @@ export const PoolEvent = Schema.Union([
 /** @category events @since 0.1.0 */
 export type PoolEvent = typeof PoolEvent.Type
 
+/** Somebody with the token has changed a pool over HTTP. @category events @since 0.1.0 */
+export const Acted = Schema.TaggedStruct("Acted", {
+  at: Schema.Finite,
+  pool: Schema.String,
+  /** Such as `pause`; `retire` is of one connection. */
+  action: Schema.String,
+  /** The address at the other end of the socket, which may be a proxy's. */
+  client: Schema.String,
+  /** What the request says in `X-Forwarded-For`, which anybody can write. */
+  forwardedFor: Text
+})
+/** @category events @since 0.1.0 */
+export type Acted = typeof Acted.Type
+
 /**
  * What the stream sends. `_tag` is the field `event` of the server-sent event.
  *
@@ -97,6 +111,7 @@ export const Message = Schema.Union([
   Schema.TaggedStruct("Happened", { event: PoolEvent }),
   Schema.TaggedStruct("AlertRaised", { alert: Alert }),
   Schema.TaggedStruct("AlertCleared", { alert: Alert }),
+  Acted,
   /** Has no `id`: the next one makes up for a lost one. */
   Schema.TaggedStruct("Sampled", {
     at: Schema.Finite,
