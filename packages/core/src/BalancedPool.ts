@@ -47,12 +47,11 @@ import { Balancer } from "./internal/balance/balancer.ts"
 import * as facade from "./internal/balance/facade.ts"
 import * as merge from "./internal/balance/merge.ts"
 import * as BalancedOptions from "./internal/balance/options.ts"
-import { Outlier } from "./internal/balance/outlier.ts"
-import * as balanced from "./internal/balance/upstream.ts"
+import { watch } from "./internal/balance/hedge.ts"
 import { EventHub } from "./internal/watch/events.ts"
 import { PoolTime } from "./internal/base/time.ts"
 import { PoolError } from "./PoolError.ts"
-import * as PoolMetrics from "./PoolMetrics.ts"
+import type { PoolConfig } from "./PoolConfig.ts"
 import type { EjectReason } from "./PoolEvent.ts"
 import type { PoolStats } from "./PoolStats.ts"
 
@@ -64,7 +63,10 @@ import type { PoolStats } from "./PoolStats.ts"
  */
 export interface Upstream<in out Lent> {
   readonly pool: ConnectionPool.ConnectionPool<Lent>
-  /** Its share of the leases beside the other weights, from 0.000001 to 1000000. Default 1. */
+  /**
+   * Its share of the leases beside the other weights, from 0.000001 to 1000000, or 0 for none: it stays connected and
+   * gets no lease until `setWeight` gives it one. Default 1.
+   */
   readonly weight?: number | undefined
 }
 
@@ -90,12 +92,23 @@ export type Strategy = "roundRobin" | "leastUsed" | "powerOfTwoChoices"
 export type Outcome = "success" | "failure" | "ignore"
 
 /**
+ * What the pool knows of a lease that has ended.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface LeaseReport {
+  /** Whether the connection broke. Of connections that broke together, as in a restart of the server, one lease tells. */
+  readonly isBroken: boolean
+}
+
+/**
  * Judges how a lease ended. It must not wait; if it throws, the lease is ignored.
  *
  * @category models
  * @since 0.1.0
  */
-export type Classify = (exit: Exit.Exit<unknown, unknown>) => Outcome
+export type Classify = (exit: Exit.Exit<unknown, unknown>, report: LeaseReport) => Outcome
 
 /**
  * When an upstream is ejected because of how its leases end, and for how long.
@@ -144,10 +157,10 @@ export interface Options {
   /** When upstreams are ejected; `false`: never. */
   readonly outlierEjection?: OutlierEjection | false | undefined
   /**
-   * What the end of a lease says about its upstream. By default a lease that succeeds is a success, and one that dies is
-   * a failure; what a caller's own effect fails with is ignored, since only the caller knows whose fault it is, and so
-   * are interruptions. Failures to connect always count, once for all callers that meet the same one; whatever else a
-   * pool refuses never does.
+   * What the end of a lease says about its upstream. By default a lease that succeeds is a success, and one that fails
+   * with its connection broken is a failure; what a caller's own effect fails or dies with is ignored, since only the
+   * caller knows whose fault it is, and so are interruptions. Failures to connect always count, once for all callers that
+   * meet the same one; whatever else a pool refuses never does.
    */
   readonly classify?: Classify | undefined
   /**
@@ -162,6 +175,13 @@ export interface Options {
    * all at once. Too short: it meets the load with cold caches. Too long: the others carry its share.
    */
   readonly slowStart?: Duration.Input | undefined
+  /**
+   * How long a caller waits at one upstream before it goes to another where a connection is free; if none is, one is
+   * opened elsewhere meanwhile. A caller whose upstream fails to connect does not wait for that. Default 250 ms, or a
+   * tenth of `acquireTimeout` if that is shorter. Too short: dials of ordinary length are doubled. Too long: callers wait
+   * for an upstream that does not answer.
+   */
+  readonly hedgeAfter?: Duration.Input | undefined
 }
 
 /**
@@ -180,7 +200,7 @@ export interface UpstreamInfo {
    * - `in`: it gets its full share
    * - `warming`: it came back a moment ago and gets less
    * - `ejected`: its leases failed too often
-   * - `unavailable`: its pool is paused, draining or closed, or can't connect
+   * - `unavailable`: its pool is paused, draining or closed, or can't connect, or its dials are not answered
    */
   readonly state: "in" | "warming" | "ejected" | "unavailable"
   /** Leases that wait there or have not ended. */
@@ -223,6 +243,19 @@ export interface UpstreamInfo {
 export interface BalancedPool<in out Lent> extends ConnectionPool.ConnectionPool<Lent> {
   /** How each upstream is, in the order in which they were given. */
   readonly upstreams: Effect.Effect<ReadonlyArray<UpstreamInfo>>
+  /**
+   * Adds an upstream until the scope closes, with little load at first. When it leaves, callers that wait there go on to
+   * the others and leases that have begun end there; its pool stays its maker's. So a pool that is made in the same scope
+   * is drained when it has left.
+   *
+   * Fails with `InvalidOption` for a name that is taken, a bad weight, and more than 1000 upstreams.
+   */
+  readonly join: (upstream: Upstream<Lent>) => Effect.Effect<void, PoolError, Scope.Scope>
+  /**
+   * Gives an upstream another weight from the next lease on, 0 for none. When none has a weight, callers are refused with
+   * `PoolPaused`. Fails with `InvalidOption` if there is no upstream of that name, and for a bad weight.
+   */
+  readonly setWeight: (upstream: string, weight: number) => Effect.Effect<void, PoolError>
 }
 
 /** How often the pools of the upstreams are looked at, in milliseconds. */
@@ -247,25 +280,24 @@ export const make = Effect.fnUntraced(
       onFailure: (reason) => Effect.fail(new PoolError({ pool: name, reason })),
       onSuccess: Effect.succeed
     })
-    const config = merge.configs(name, upstreams.map(({ pool }) => pool.config))
-    yield* Effect.forEach(upstreams, ({ pool }) => PoolMetrics.adopt(pool.config, name), { discard: true })
-    const events = yield* Effect.acquireRelease(
-      Effect.sync(() => new EventHub(config.eventBuffer)),
-      (events) => Effect.sync(() => events.end())
-    )
+    const merged = (configs: ReadonlyArray<PoolConfig>): PoolConfig => merge.configs(name, configs)
+    const config = merged(upstreams.map(({ pool }) => pool.config))
     const fork = yield* FiberSet.runtime(yield* FiberSet.make<unknown, never>())<never>()
     const balancer = new Balancer({
-      upstreams: upstreams.map(({ pool, weight = 1 }, index) =>
-        new balanced.Upstream(index, pool, weight, new Outlier(settings))
-      ),
       settings,
       config,
+      merge: merged,
       time: new PoolTime(yield* Clock.Clock),
       random: yield* Random.Random,
-      events,
+      events: new EventHub(config.eventBuffer),
       // Work begins on the scheduler's next turn and never inside the lease that asked for it.
       fork: (effect) => void fork(Effect.andThen(Effect.yieldNow, effect))
     })
+    balancer.watch = watch(balancer)
+    yield* Effect.addFinalizer(() => Effect.sync(() => balancer.end()))
+    for (const { pool, weight = 1 } of upstreams) {
+      yield* facade.publish(balancer, balancer.add(pool, weight))
+    }
     yield* balancer.look
     yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(lookEvery), balancer.look)))
     return facade.make<Lent>(balancer)
@@ -283,6 +315,10 @@ export interface BalancedPoolClass<in out Self, in out Id extends string, in out
 {
   /** How each upstream is; empty where the service is another pool, such as a fake in a test. */
   readonly upstreams: Effect.Effect<ReadonlyArray<UpstreamInfo>, never, Self>
+  /** `join` of the balanced pool; where the service is another pool it does nothing. */
+  readonly join: (upstream: Upstream<Lent>) => Effect.Effect<void, PoolError, Scope.Scope | Self>
+  /** `setWeight` of the balanced pool; where the service is another pool it does nothing. */
+  readonly setWeight: (upstream: string, weight: number) => Effect.Effect<void, PoolError, Self>
   /**
    * The layer of the pool, over upstreams that live as long as the layer if the effect makes them. Its name is the
    * class's id unless the options give one.
@@ -302,8 +338,11 @@ export interface BalancedPoolClass<in out Self, in out Id extends string, in out
  */
 export const Service = <Self, Lent>() => <const Id extends string>(id: Id): BalancedPoolClass<Self, Id, Lent> => {
   const service = ConnectionPool.serviceClass<Self, Lent>()(id)
-  const own: Pick<BalancedPoolClass<Self, Id, Lent>, "upstreams" | "layer"> = {
+  const own: Pick<BalancedPoolClass<Self, Id, Lent>, "upstreams" | "join" | "setWeight" | "layer"> = {
     upstreams: service.use((pool) => isBalanced(pool) ? pool.upstreams : Effect.succeed([])),
+    join: (upstream) => service.use((pool) => isBalanced(pool) ? pool.join(upstream) : Effect.void),
+    setWeight: (upstream, weight) =>
+      service.use((pool) => isBalanced(pool) ? pool.setWeight(upstream, weight) : Effect.void),
     layer: (upstreams, options) =>
       Layer.effect(
         service,

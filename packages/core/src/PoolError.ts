@@ -132,10 +132,16 @@ export class BreakerOpen extends Data.TaggedError("BreakerOpen")<{
  * @category reasons
  * @since 0.1.0
  */
-export class PoolPaused extends Data.TaggedError("PoolPaused")<{}> {
+export class PoolPaused extends Data.TaggedError("PoolPaused")<{
+  /** Why, if not because of `pause`: a balanced pool may have no upstream. */
+  readonly because?: string | undefined
+}> {
   readonly isRetryable = true
+  constructor(args: { readonly because?: string | undefined } = {}) {
+    super(args)
+  }
   override get message(): string {
-    return "the pool is paused; it admits callers again after resume"
+    return this.because ?? "the pool is paused; it admits callers again after resume"
   }
 }
 

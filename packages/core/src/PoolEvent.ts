@@ -213,6 +213,17 @@ export interface UpstreamReturned extends Common<"UpstreamReturned"> {
   readonly upstream: string
 }
 
+/** An upstream joined a balanced pool that was in use. @category events @since 0.1.0 */
+export interface UpstreamJoined extends Common<"UpstreamJoined"> {
+  readonly upstream: string
+  readonly weight: number
+}
+
+/** An upstream left a balanced pool. @category events @since 0.1.0 */
+export interface UpstreamLeft extends Common<"UpstreamLeft"> {
+  readonly upstream: string
+}
+
 /**
  * Everything that can happen in a pool.
  *
@@ -246,3 +257,5 @@ export type PoolEvent =
   | ClockLeapt
   | UpstreamEjected
   | UpstreamReturned
+  | UpstreamJoined
+  | UpstreamLeft

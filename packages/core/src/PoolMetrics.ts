@@ -158,6 +158,17 @@ export const makeTimer = (series: Series): Effect.Effect<(ms: number) => void, n
     return Effect.as(Effect.acquireRelease(publish, (stop) => Effect.sync(stop)), (ms: number) => histogram.record(ms))
   })
 
+/**
+ * Publishes a counter of one's own until the scope closes. It is read at each scrape.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const makeCounter = (series: Series, read: () => number): Effect.Effect<void, never, Scope.Scope> => {
+  const publish = Effect.map(Effect.context<never>(), (context) => publishIn(context, counterOf(series, read)))
+  return Effect.asVoid(Effect.acquireRelease(publish, (stop) => Effect.sync(stop)))
+}
+
 type Read = (numbers: PoolNumbers) => number
 
 /** A series that can be registered: what it is called, and how it is read. */

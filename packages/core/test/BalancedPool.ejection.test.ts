@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import type { BalancedPool } from "@effect-pools/core"
 import { Cause, Deferred, Effect, Exit, Fiber, Metric, Schedule } from "effect"
 import { advance, id, only, settle } from "./utils/bench.ts"
 import { type Fleet, leases, onFleet, type Setup, states } from "./utils/upstreams.ts"
@@ -18,8 +19,16 @@ const rounds = ({ backends, pool }: Fleet, many: number, isSick: (upstream: numb
 const all = () => true
 const only0 = (upstream: number): boolean => upstream === 0
 
+/** A lease that dies is a failure of its upstream. */
+const classify: BalancedPool.Classify = (exit) =>
+  Exit.isSuccess(exit)
+    ? "success"
+    : Cause.hasDies(exit.cause) && !Cause.hasInterrupts(exit.cause)
+    ? "failure"
+    : "ignore"
+
 /** Round robin, so that each upstream has its turn, and full weight at once. */
-const plain = { strategy: "roundRobin", slowStart: 0 } as const
+const plain = { strategy: "roundRobin", slowStart: 0, classify } as const
 
 const twoOf = (setup: Partial<Setup> = {}): Setup => ({ weights: [1, 1], ...plain, ...setup })
 
@@ -163,7 +172,7 @@ describe("BalancedPool: ejection", () => {
   )
 
   it.effect("no ejection at all with outlierEjection false", () =>
-    onFleet(twoOf({ outlierEjection: false }), function*(fleet) {
+    onFleet(twoOf({ outlierEjection: false, classify: undefined }), function*(fleet) {
       yield* rounds(fleet, 40, all)
       assert.deepStrictEqual(yield* states(fleet), ["in", "in"])
     }))
@@ -214,7 +223,7 @@ describe("BalancedPool: ejection", () => {
   it.effect("an upstream that returns gets its share little by little", () =>
     onFleet({
       weights: [2, 2],
-      strategy: "roundRobin",
+      ...plain,
       slowStart: "10 seconds",
       outlierEjection: { consecutiveFailures: 1, baseEjectionTime: "1 second" }
     }, function*(fleet) {
@@ -302,15 +311,14 @@ describe("BalancedPool: what counts as a failure", () => {
   const ejected = (fleet: Fleet) =>
     Effect.map(states(fleet), (all) => all.filter((state) => state === "ejected").length)
 
-  it.effect("by default a defect, but not what the caller fails with and no interruption", () =>
-    onFleet(strict(), function*(fleet) {
+  it.effect("by default nothing that a caller's own effect ends with, not even a defect", () =>
+    onFleet(strict({ classify: undefined }), function*(fleet) {
       yield* Effect.exit(fleet.pool.withConnection(() => Effect.fail("mine")))
       yield* Effect.exit(fleet.pool.withConnection(() => Effect.interrupt))
-      const interruptedAndMore = Cause.combine(Cause.interrupt(), Cause.die("bug"))
-      yield* Effect.exit(fleet.pool.withConnection(() => Effect.failCause(interruptedAndMore)))
-      assert.strictEqual(yield* ejected(fleet), 0)
       yield* Effect.exit(fleet.pool.withConnection(() => Effect.die("bug")))
-      assert.strictEqual(yield* ejected(fleet), 1)
+      yield* Effect.exit(fleet.pool.withShared(() => Effect.die("bug")))
+      yield* Effect.exit(Effect.scoped(Effect.andThen(fleet.pool.acquire, Effect.die("bug"))))
+      assert.strictEqual(yield* ejected(fleet), 0)
     }))
 
   it.effect("what is ignored does not break a run of failures", () =>

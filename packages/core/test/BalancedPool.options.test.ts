@@ -39,6 +39,7 @@ const refused: ReadonlyArray<readonly [options: unknown, error: string]> = [
     { slowStart: {} },
     "slowStart must be a finite duration of at least 0, such as \"30 seconds\" or 0, got a value of type object"
   ],
+  [{ hedgeAfter: 0 }, "hedgeAfter must be a finite duration greater than 0"],
   [{ outlierEjection: true }, "outlierEjection must be false or an object, got true"],
   [{ outlierEjection: null }, "outlierEjection must be false or an object"],
   [{ outlierEjection: { consecutiveErrors: 1 } }, "outlierEjection.consecutiveErrors is not an option"],
@@ -88,11 +89,11 @@ describe("BalancedPool: options", () => {
       assert.include(yield* refusal({ name: "b" }), `${rule}, "b" is there twice`)
     }))
 
-  it.effect.each([0, -1, NaN, Infinity, 5e-324, 1e308])("the weight %f is refused", (weight) =>
+  it.effect.each([-1, NaN, Infinity, 5e-324, 1e308])("the weight %f is refused", (weight) =>
     Effect.gen(function*() {
       assert.strictEqual(
         yield* refusal({}, ["a"], weight),
-        `weight must be a number from 0.000001 to 1000000, got ${weight} for "a"`
+        `weight must be 0 or a number from 0.000001 to 1000000, got ${weight} for "a"`
       )
     }))
 
@@ -104,7 +105,8 @@ describe("BalancedPool: options", () => {
         outlierEjection: { baseEjectionTime: "1 hour", maxEjectionTime: undefined },
         classify: undefined,
         panicThreshold: undefined,
-        slowStart: undefined
+        slowStart: undefined,
+        hedgeAfter: undefined
       })
       assert.strictEqual(pool.name, "balanced pool")
       assert.deepStrictEqual((yield* pool.upstreams).map(({ weight }) => weight), [1])

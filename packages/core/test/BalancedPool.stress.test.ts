@@ -3,6 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { PoolError } from "@effect-pools/core"
+import type { FakeConnector } from "@effect-pools/testing"
 import { Cause, Effect, Exit, type Fiber, Random, Schedule } from "effect"
 import { advance, only, settle } from "./utils/bench.ts"
 import { type Fleet, leases, onFleet, states } from "./utils/upstreams.ts"
@@ -17,13 +18,18 @@ const pick = <const A>(...choices: ReadonlyArray<A>) =>
   Effect.map(Random.nextIntBetween(0, choices.length), (index) => choices[Math.min(index, choices.length - 1)]!)
 
 /** Sleeps, then ends in one of the ways a lease can end. */
-const body = (caller: Caller) => () => {
+const body = ({ backends }: Fleet, caller: Caller) => (connection: FakeConnector.FakeConnection) => {
   caller.began++
   return Effect.gen(function*() {
     yield* Effect.sleep(yield* pick(0, 1, 20, 150))
-    switch (yield* pick("well", "well", "well", "failure", "defect", "interrupt")) {
+    switch (yield* pick("well", "well", "well", "failure", "defect", "interrupt", "cut")) {
       case "well":
         return
+      case "cut":
+        for (const { gates: { fake } } of backends) {
+          if (fake.connections.includes(connection)) fake.break(connection)
+        }
+        return yield* Effect.fail("mine")
       case "failure":
         return yield* Effect.fail("mine")
       case "defect":
@@ -34,12 +40,13 @@ const body = (caller: Caller) => () => {
   })
 }
 
-const call = ({ pool }: Fleet, caller: Caller) =>
+const call = (fleet: Fleet, caller: Caller) =>
   Effect.gen(function*() {
+    const { pool } = fleet
     const how = yield* pick("withConnection", "withConnection", "withShared", "acquire")
     const lease = how === "acquire"
-      ? Effect.scoped(Effect.flatMap(pool.acquire, body(caller)))
-      : pool[how](body(caller))
+      ? Effect.scoped(Effect.flatMap(pool.acquire, body(fleet, caller)))
+      : pool[how](body(fleet, caller))
     const patience = yield* pick(0, 10, 300, 60_000)
     return yield* Effect.raceFirst(lease, Effect.andThen(Effect.sleep(patience), Effect.fail("impatient")))
   }).pipe(Effect.onExit(() => Effect.sync(() => void caller.ended++)))
@@ -114,7 +121,9 @@ const storm = (strategy: "roundRobin" | "leastUsed" | "powerOfTwoChoices") =>
     assert.isAbove(harm, 0, "the storm is felt")
     yield* endedOnce(fleet, callers)
     assert.deepStrictEqual(yield* states(fleet), ["in", "in", "in"])
-    yield* fleet.pool.withConnection(() => Effect.void)
+    const last = yield* Effect.forkScoped(fleet.pool.withConnection(() => Effect.void))
+    yield* advance("1 second")
+    assert.deepStrictEqual(last.pollUnsafe(), Exit.void)
   })
 
 const endedOnce = Effect.fnUntraced(function*(fleet: Fleet, callers: ReadonlyArray<Caller>) {

@@ -164,7 +164,10 @@ describe("BalancedPool: health", () => {
 
   it.effect("is degraded while one is out, and tells which and why", () =>
     onFleet(inTurn({ outlierEjection: { consecutiveFailures: 1 } }), function*({ backends, pool }) {
-      yield* Effect.exit(pool.withConnection(() => Effect.die("bug")))
+      yield* Effect.exit(pool.withConnection((connection) => {
+        backends[0]!.gates.fake.break(connection)
+        return Effect.fail("cut")
+      }))
       yield* advance("2 seconds")
       assert.deepStrictEqual(yield* health(pool), {
         status: "degraded",
@@ -383,14 +386,18 @@ describe("BalancedPool: what it does", () => {
     Effect.gen(function*() {
       const upstreams = yield* Effect.forEach(["a", "b"], (name) =>
         Effect.map(ConnectionPool.make(FakeConnector.make().connector, { name }), (pool) => ({ pool })))
-      const outlierEjection = { consecutiveFailures: 1 }
-      const pool = yield* Effect.scoped(BalancedPool.make(upstreams, { strategy: "roundRobin", outlierEjection }))
+      const pool = yield* Effect.scoped(
+        BalancedPool.make(upstreams, {
+          strategy: "roundRobin",
+          outlierEjection: { consecutiveFailures: 1 },
+          classify: (exit) =>
+            Exit.isSuccess(exit) ? "success" : "failure"
+        })
+      )
       assert.strictEqual((yield* pool.stats).state, "open")
       assert.strictEqual(
         defectOf(
-          yield* Effect.exit(pool.withConnection(() =>
-            Effect.die("bug")
-          ))
+          yield* Effect.exit(pool.withConnection(() => Effect.die("bug")))
         ),
         "bug"
       )

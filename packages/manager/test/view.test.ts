@@ -55,7 +55,9 @@ const events: { readonly [Tag in PoolEvent.PoolEvent["_tag"]]: Extract<PoolEvent
     Drained: { _tag: "Drained", ...common, report },
     ClockLeapt: { _tag: "ClockLeapt", ...common, by: -3 },
     UpstreamEjected: { _tag: "UpstreamEjected", ...common, upstream: "u", because: "failureRate", forMillis: 30_000 },
-    UpstreamReturned: { _tag: "UpstreamReturned", ...common, upstream: "u" }
+    UpstreamReturned: { _tag: "UpstreamReturned", ...common, upstream: "u" },
+    UpstreamJoined: { ...common, _tag: "UpstreamJoined", upstream: "a", weight: 1 },
+    UpstreamLeft: { ...common, _tag: "UpstreamLeft", upstream: "a" }
   }
 
 const overTheWire = Schema.decodeUnknownSync(Schema.fromJsonString(MonitoringApi.PoolEvent))

@@ -2,11 +2,12 @@
  * What the user tells a running pool: retire this one or all, pause and resume, another limit.
  */
 import * as Effect from "effect/Effect"
-import { InvalidOption, PoolClosed, type PoolError, PoolMisuse } from "../PoolError.ts"
+import { InvalidOption, PoolClosed, type PoolError, PoolMisuse, PoolPaused } from "../PoolError.ts"
 import { emit } from "./watch/events.ts"
 import type { Pooled } from "./places/pooled.ts"
 import { retire } from "./end/retire.ts"
 import type { PoolState } from "./places/state.ts"
+import { sendOn } from "./line/wait.ts"
 import { settleWarmUps } from "./dial/warmUp.ts"
 
 /** Marks a connection one holds as not to be lent again. */
@@ -63,6 +64,7 @@ export const pause = (state: PoolState): void => {
   if (state.isPaused || state.phase !== "open") return
   state.isPaused = true
   emit(state, { _tag: "Paused" })
+  sendOn(state, () => new PoolPaused())
 }
 
 export const resume = (state: PoolState): void => {

@@ -69,7 +69,9 @@ const ofPools: Table<Api.PoolEvent> = {
     const why = because === "failureRate" ? "its failure rate" : "consecutive failures"
     return warning(`${upstream} is left out for ${millis(forMillis)} because of ${why}`)
   },
-  UpstreamReturned: ({ upstream }) => good(`${upstream} is used again`)
+  UpstreamReturned: ({ upstream }) => good(`${upstream} is used again`),
+  UpstreamJoined: ({ upstream, weight }) => good(`${upstream} joined with weight ${weight}`),
+  UpstreamLeft: ({ upstream }) => info(`${upstream} left`)
 }
 
 const ofDeeds: Table<Api.Acted> = {

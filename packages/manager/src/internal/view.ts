@@ -92,6 +92,8 @@ export const event = (event: PoolEvent): Api.PoolEvent => {
     case "ClockLeapt":
     case "UpstreamEjected":
     case "UpstreamReturned":
+    case "UpstreamJoined":
+    case "UpstreamLeft":
       return event
   }
 }

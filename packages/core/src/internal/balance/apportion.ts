@@ -18,7 +18,7 @@ export const apportion = (whole: number, parts: ReadonlyArray<Part>): ReadonlyAr
   for (let left = whole - given.reduce((a, b) => a + b, 0); left > 0; left--) {
     let next = -1
     for (const [index, { most, weight }] of parts.entries()) {
-      if (given[index]! >= most) continue
+      if (weight === 0 || given[index]! >= most) continue
       if (next < 0 || (given[index]! + 1) / weight < (given[next]! + 1) / parts[next]!.weight) next = index
     }
     if (next < 0) break

@@ -3,43 +3,63 @@
  * like the state of a pool.
  */
 import * as Effect from "effect/Effect"
-import * as Metric from "effect/Metric"
 import type * as Random from "effect/Random"
 import type { Outcome } from "../../BalancedPool.ts"
+import type { ConnectionPool } from "../../ConnectionPool.ts"
 import type { PoolConfig } from "../../PoolConfig.ts"
-import type { EjectReason, UpstreamEjected, UpstreamReturned } from "../../PoolEvent.ts"
+import type { EjectReason, UpstreamEjected, UpstreamJoined, UpstreamLeft, UpstreamReturned } from "../../PoolEvent.ts"
 import type { PoolStats } from "../../PoolStats.ts"
 import type { EventHub } from "../watch/events.ts"
 import type { PoolTime } from "../base/time.ts"
+import { slots } from "./merge.ts"
 import type { Settings } from "./options.ts"
-import type { Upstream } from "./upstream.ts"
+import { Outlier } from "./outlier.ts"
+import { Upstream, type Waiting } from "./upstream.ts"
 
-type Told = Omit<UpstreamEjected, "pool" | "at"> | Omit<UpstreamReturned, "pool" | "at">
+type Untold<Event> = Omit<Event, "pool" | "at">
+type Told = Untold<UpstreamEjected> | Untold<UpstreamReturned> | Untold<UpstreamJoined> | Untold<UpstreamLeft>
 
 export class Balancer {
-  readonly upstreams: ReadonlyArray<Upstream>
+  /** Replaced whenever one joins or leaves. */
+  upstreams: ReadonlyArray<Upstream> = []
+  /** That of all upstreams together. */
+  config: PoolConfig
+  /** Whether the upstreams are being paused one after the other: callers wait where they are. */
+  isPausing = false
   readonly settings: Settings
-  readonly config: PoolConfig
   readonly time: PoolTime
   readonly random: typeof Random.Random.Service
   readonly events: EventHub
   /** Starts work that ends with the balanced pool's scope. */
   readonly fork: (effect: Effect.Effect<unknown>) => void
+  /** Sends callers that wait for long to where a connection is free. */
+  watch: Effect.Effect<void> = Effect.void
+  /** Told of each upstream that joins, and of the end with `undefined`. */
+  readonly onJoined = new Set<(upstream: Upstream | undefined) => void>()
+  private isEnded = false
   /** The upstreams of the choice under way: one array for the life of the pool. */
   readonly candidates: Array<Upstream> = []
-  private readonly maxEjected: number
+  private readonly merge: (pools: ReadonlyArray<PoolConfig>) => PoolConfig
+  private isWatching = false
+  private lastSlot = -1
 
-  constructor(parts: Pick<Balancer, "upstreams" | "settings" | "config" | "time" | "random" | "events" | "fork">) {
-    this.upstreams = parts.upstreams
-    this.settings = parts.settings
+  constructor(
+    parts: Pick<Balancer, "config" | "settings" | "time" | "random" | "events" | "fork"> & {
+      readonly merge: (pools: ReadonlyArray<PoolConfig>) => PoolConfig
+    }
+  ) {
     this.config = parts.config
+    this.settings = parts.settings
     this.time = parts.time
     this.random = parts.random
     this.events = parts.events
     this.fork = parts.fork
-    const many = this.upstreams.length
-    // One of two or more may always go, or ejection would silently do nothing for a few upstreams.
-    this.maxEjected = many < 2 ? 0 : Math.max(1, Math.floor(many * this.settings.maxEjectedShare))
+    this.merge = parts.merge
+  }
+
+  /** How long a caller waits at an upstream before it is sent to another that is free, in milliseconds. */
+  get patience(): number {
+    return this.settings.hedgeAfter ?? Math.min(250, this.config.acquireTimeout / 10)
   }
 
   /** How many upstreams are available. */
@@ -54,9 +74,61 @@ export class Balancer {
     return this.available < this.settings.panicThreshold * this.upstreams.length
   }
 
+  /** Adds an upstream, which has been checked. */
+  add(pool: ConnectionPool<any>, weight: number): Upstream {
+    const upstream = new Upstream(this.nextSlot(), pool, weight, new Outlier(this.settings))
+    this.replace([...this.upstreams, upstream])
+    return upstream
+  }
+
+  /** Adds an upstream while the others are in use. Its caches are cold, as those of one that comes back. */
+  join(pool: ConnectionPool<any>, weight: number): Upstream {
+    const upstream = this.add(pool, weight)
+    upstream.comeBack(this.time.now())
+    for (const tell of this.onJoined) tell(upstream)
+    this.tell({ _tag: "UpstreamJoined", upstream: pool.name, weight })
+    return upstream
+  }
+
+  /** Takes an upstream out. Leases that have begun there end there; callers that wait go on, if they can. */
+  leave(upstream: Upstream): void {
+    if (upstream.isGone) return
+    upstream.isGone = true
+    this.replace(this.upstreams.filter((other) => other !== upstream))
+    this.tell({ _tag: "UpstreamLeft", upstream: upstream.pool.name })
+    this.sendOn(upstream)
+  }
+
+  /** Ends the streams of events. */
+  end(): void {
+    this.isEnded = true
+    this.events.end()
+    for (const tell of this.onJoined) tell(undefined)
+  }
+
+  /** Tells of the upstreams there are, of each that joins, and of the end, until the function is taken back. */
+  tellMembers(tell: (upstream: Upstream | undefined) => void): void {
+    for (const upstream of this.upstreams) tell(upstream)
+    if (this.isEnded) tell(undefined)
+    this.onJoined.add(tell)
+  }
+
+  /** Takes in that a caller waits at an upstream. */
+  waits(upstream: Upstream, caller: Waiting): void {
+    upstream.waiting.add(caller)
+    if (this.isWatching) return
+    this.isWatching = true
+    this.fork(Effect.ensuring(
+      this.watch,
+      Effect.sync(() => {
+        this.isWatching = false
+      })
+    ))
+  }
+
   /** Takes in how a lease ended. */
   record(upstream: Upstream, outcome: Outcome, since: number, now: number): void {
-    if (outcome === "ignore" || !this.settings.ejects) return
+    if (outcome === "ignore" || !this.settings.ejects || upstream.isGone) return
     const because = upstream.outlier.record(outcome === "failure", since, now)
     if (because !== undefined) this.eject(upstream, because, now)
   }
@@ -69,6 +141,14 @@ export class Balancer {
     if (upstream.isFailing) return
     upstream.isFailing = true
     this.record(upstream, "failure", now, now)
+    this.sendOn(upstream)
+  }
+
+  /** Takes in that callers wait for an upstream's dials longer than they should. */
+  stalled(upstream: Upstream): void {
+    if (upstream.isStalled) return
+    upstream.isStalled = true
+    if (!upstream.isShut && !upstream.isProbed) this.probe(upstream)
   }
 
   /** Lets an ejected upstream back in when its time is up. */
@@ -82,9 +162,9 @@ export class Balancer {
   see(upstream: Upstream, stats: PoolStats): void {
     const now = this.time.now()
     this.refresh(upstream, now)
-    const wasAvailable = upstream.isAvailable
-    if (upstream.see(stats)) this.failing(upstream, now)
-    if (upstream.isAvailable && !wasAvailable) upstream.comeBack(now)
+    const wasFit = upstream.isFit
+    if (upstream.see(stats, now, this.patience)) this.failing(upstream, now)
+    if (upstream.isFit && !wasFit) upstream.comeBack(now)
     if (upstream.isFailing && !upstream.isShut && !upstream.isProbed) this.probe(upstream)
   }
 
@@ -93,23 +173,42 @@ export class Balancer {
     Effect.forEach(this.upstreams, (upstream) => this.lookAt(upstream))
   )
 
-  private lookAt(upstream: Upstream): Effect.Effect<PoolStats> {
-    return Effect.tap(upstream.pool.stats, (stats) => Effect.sync(() => this.see(upstream, stats)))
-  }
-
   /**
-   * A pool without a minimum dials only for callers, and none is sent there: this is its caller. The pool's own pace and
-   * breaker keep it from storming the backend.
+   * Opens a connection of an upstream's pool. One without a minimum dials only for callers, and none is sent where none
+   * is served: this is its caller. The pool's own pace and breaker keep it from storming the backend.
    */
-  private probe(upstream: Upstream): void {
+  probe(upstream: Upstream): void {
     upstream.isProbed = true
     this.fork(
-      upstream.pool.warmUp(1).pipe(
+      upstream.pool.warmUp(upstream.oneMore).pipe(
         Effect.andThen(this.lookAt(upstream)),
         Effect.ignore,
         Effect.ensuring(Effect.sync(() => void (upstream.isProbed = false)))
       )
     )
+  }
+
+  private lookAt(upstream: Upstream): Effect.Effect<PoolStats> {
+    return Effect.tap(upstream.pool.stats, (stats) => Effect.sync(() => this.see(upstream, stats)))
+  }
+
+  /** Sends callers from an upstream that can't serve them to others. */
+  private sendOn(upstream: Upstream): void {
+    for (const caller of Array.from(upstream.waiting)) if (caller.mayLeave()) caller.moveOn(undefined)
+  }
+
+  private replace(upstreams: ReadonlyArray<Upstream>): void {
+    this.upstreams = upstreams
+    // Without an upstream it stays as it was, as nobody is lent anything.
+    if (upstreams.length > 0) this.config = this.merge(upstreams.map(({ pool }) => pool.config))
+  }
+
+  /** Numbers are given in turn, so that one that is free again is not soon taken for its former owner. */
+  private nextSlot(): number {
+    const taken = new Set(this.upstreams.map(({ slot }) => slot))
+    do this.lastSlot = (this.lastSlot + 1) % slots
+    while (taken.has(this.lastSlot))
+    return this.lastSlot
   }
 
   private eject(upstream: Upstream, because: EjectReason, now: number): void {
@@ -121,20 +220,14 @@ export class Balancer {
     if (ejected >= this.maxEjected) return
     const forMillis = upstream.outlier.eject(because, now)
     this.tell({ _tag: "UpstreamEjected", upstream: upstream.pool.name, because, forMillis })
-    this.fork(this.reportEjection(upstream, because, forMillis))
+    const log = `upstream ${upstream.pool.name} is ejected for ${Math.round(forMillis)} ms (${because})`
+    this.fork(Effect.annotateLogs(Effect.logWarning(log), { pool: this.config.name }))
   }
 
-  private reportEjection(upstream: Upstream, because: EjectReason, forMillis: number): Effect.Effect<void> {
-    const { name } = upstream.pool
-    const log = Effect.logWarning(`upstream ${name} is ejected for ${Math.round(forMillis)} ms (${because})`)
-    const counter = Metric.counter(`${this.config.kind}_pool_ejections_total`, {
-      description: "Ejections of upstreams",
-      attributes: { pool: this.config.name, upstream: name },
-      incremental: true
-    })
-    return Effect.annotateLogs(log, { pool: this.config.name }).pipe(
-      Effect.andThen(this.config.metrics ? Metric.update(counter, 1) : Effect.void)
-    )
+  private get maxEjected(): number {
+    const many = this.upstreams.length
+    // One of two or more may always go, or ejection would silently do nothing for a few upstreams.
+    return many < 2 ? 0 : Math.max(1, Math.floor(many * this.settings.maxEjectedShare))
   }
 
   private tell(event: Told): void {

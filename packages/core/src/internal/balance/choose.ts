@@ -7,7 +7,7 @@ import type { Upstream } from "./upstream.ts"
 /**
  * An upstream that was not tried yet, or `undefined` if all were.
  *
- * Those that are available come first. When too few are, or none is left, ejection is ignored: it is a guess from how
+ * Those that are available come first, and one without weight never. When too few are, or none is left, ejection is ignored: it is a guess from how
  * leases ended. Then those that refuse at once, and last those whose dials fail, so that the error a caller gets in the
  * end is the one that explains most.
  */
@@ -18,8 +18,9 @@ export const choose = (balancer: Balancer, tried: ReadonlyArray<Upstream>, now: 
     const belongs = tiers[tier]!
     candidates.length = 0
     for (const upstream of upstreams) {
-      if (!belongs(upstream) || tried.includes(upstream)) continue
+      if (upstream.weight === 0 || !belongs(upstream) || tried.includes(upstream)) continue
       upstream.effective = upstream.weight * upstream.share(settings.slowStart, now)
+      upstream.load = upstream.burden(now) / upstream.effective
       candidates.push(upstream)
     }
     if (candidates.length > 0) return settings.choose(candidates, random)

@@ -5,10 +5,14 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Cause from "effect/Cause"
+import * as Queue from "effect/Queue"
+import type * as Result from "effect/Result"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { BalancedPool, UpstreamInfo } from "../../BalancedPool.ts"
+import type { BalancedPool, Upstream as JoiningUpstream, UpstreamInfo } from "../../BalancedPool.ts"
 import type { ConnectionPool, DrainReport, EventOptions } from "../../ConnectionPool.ts"
 import { InvalidOption, PoolError, PoolMisuse } from "../../PoolError.ts"
+import * as PoolMetrics from "../../PoolMetrics.ts"
 import type { PoolEvent } from "../../PoolEvent.ts"
 import type { PoolStats } from "../../PoolStats.ts"
 import { apportion } from "./apportion.ts"
@@ -16,17 +20,20 @@ import type { Balancer } from "./balancer.ts"
 import * as health from "./health.ts"
 import { lend, lendScoped } from "./lend.ts"
 import * as merge from "./merge.ts"
+import { checkUpstreams, show } from "./options.ts"
 import type { Upstream } from "./upstream.ts"
 
 export const make = <Lent>(balancer: Balancer): BalancedPool<Lent> => {
-  const { config } = balancer
+  const { name } = balancer.config
   const stats = Effect.map(
     onEach(balancer, (pool) => pool.stats),
-    (all) => merge.stats(config.name, all)
+    (all) => merge.stats(name, all)
   )
   return {
-    name: config.name,
-    config,
+    name,
+    get config() {
+      return balancer.config
+    },
     withConnection: (f, options) => lend(balancer, f, options, false),
     withShared: (f, options) => lend(balancer, f, options, true),
     acquire: lendScoped(balancer, undefined),
@@ -37,37 +44,117 @@ export const make = <Lent>(balancer: Balancer): BalancedPool<Lent> => {
     stats,
     connections: Effect.map(
       onEach(balancer, (pool) => pool.connections),
-      (all) => merge.connections(all, balancer.upstreams.map(({ pool }) => pool.name))
+      (all) => merge.connections(all, balancer.upstreams)
     ),
     health: Effect.map(
       balancer.look,
-      (all) => health.assess(balancer, merge.stats(config.name, all), all)
+      (all) => health.assess(balancer, merge.stats(name, all), all)
     ),
     events: events(balancer, undefined),
     eventsWith: (options) => events(balancer, options),
     warmUp: (count) => warmUp(balancer, count),
-    pause: Effect.asVoid(onEach(balancer, (pool) => pool.pause)),
-    // A look, so that callers need not wait for the next one.
-    resume: Effect.asVoid(Effect.andThen(onEach(balancer, (pool) => pool.resume), balancer.look)),
+    pause: pause(balancer),
+    resume: resume(balancer),
     setLimit: (limit) => setLimit(balancer, limit),
     drain: drain(balancer),
     upstreams: Effect.map(
       balancer.look,
       (all) => balancer.upstreams.map((each, index) => infoOf(balancer, each, all[index]!))
-    )
+    ),
+    join: (upstream) => join(balancer, upstream),
+    setWeight: (name, weight) => setWeight(balancer, name, weight)
   }
 }
 
+/** Asks those that are upstreams at that moment. */
 const onEach = <A, E>(
-  { upstreams }: Balancer,
+  balancer: Balancer,
   f: (pool: ConnectionPool<any>, index: number) => Effect.Effect<A, E>
 ): Effect.Effect<ReadonlyArray<A>, E> =>
-  Effect.forEach(upstreams, ({ index, pool }) => f(pool, index), { concurrency: "unbounded" })
+  Effect.suspend(() =>
+    Effect.forEach(balancer.upstreams, ({ pool }, index) => f(pool, index), { concurrency: "unbounded" })
+  )
 
-const events = ({ events, upstreams }: Balancer, options: EventOptions | undefined): Stream.Stream<PoolEvent> =>
-  Stream.mergeAll([events.stream(options), ...upstreams.map(({ pool }) => pool.eventsWith(options))], {
-    concurrency: "unbounded"
+/** Callers stay where they wait, since there will be nowhere else to go. */
+const pause = (balancer: Balancer): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    balancer.isPausing = true
+    return onEach(balancer, (pool) => pool.pause).pipe(
+      Effect.andThen(balancer.look),
+      Effect.ensuring(Effect.sync(() => {
+        balancer.isPausing = false
+      })),
+      Effect.asVoid
+    )
   })
+
+// A look, so that callers need not wait for the next one.
+const resume = (balancer: Balancer): Effect.Effect<void> =>
+  Effect.asVoid(Effect.andThen(onEach(balancer, (pool) => pool.resume), balancer.look))
+
+const events = (balancer: Balancer, options: EventOptions | undefined): Stream.Stream<PoolEvent> => {
+  const ofUpstreams = Stream.flatMap(
+    members(balancer),
+    (upstream) => Stream.filter(upstream.pool.eventsWith(options), () => !upstream.isGone),
+    { concurrency: "unbounded" }
+  )
+  return Stream.merge(balancer.events.stream(options), ofUpstreams)
+}
+
+/** The upstreams there are, and each that joins. */
+const members = (balancer: Balancer): Stream.Stream<Upstream> =>
+  Stream.unwrap(Effect.gen(function*() {
+    const queue = yield* Queue.unbounded<Upstream, Cause.Done>()
+    const tell = (upstream: Upstream | undefined): void => {
+      if (upstream === undefined) Queue.endUnsafe(queue)
+      else Queue.offerUnsafe(queue, upstream)
+    }
+    yield* Effect.acquireRelease(
+      Effect.sync(() => balancer.tellMembers(tell)),
+      () => Effect.sync(() => balancer.onJoined.delete(tell))
+    )
+    return Stream.fromQueue(queue)
+  }))
+
+const join = (balancer: Balancer, joining: JoiningUpstream<any>): Effect.Effect<void, PoolError, Scope.Scope> =>
+  Effect.gen(function*() {
+    const { pool, weight = 1 } = joining
+    const all = [...balancer.upstreams.map((upstream) => ({ pool: upstream.pool })), { pool, weight }]
+    yield* checked(balancer, checkUpstreams(balancer.config.name, all))
+    const upstream = yield* Effect.acquireRelease(
+      Effect.sync(() => balancer.join(pool, weight)),
+      (upstream) => Effect.sync(() => balancer.leave(upstream))
+    )
+    yield* publish(balancer, upstream)
+    yield* balancer.look
+  })
+
+const setWeight = (balancer: Balancer, name: string, weight: number): Effect.Effect<void, PoolError> =>
+  Effect.gen(function*() {
+    const upstream = balancer.upstreams.find(({ pool }) => pool.name === name)
+    if (upstream === undefined) return yield* invalid(balancer, "upstream", `there is none of the name ${show(name)}`)
+    yield* checked(balancer, checkUpstreams(balancer.config.name, [{ pool: upstream.pool, weight }]))
+    upstream.weight = weight
+  })
+
+const checked = <A>({ config }: Balancer, result: Result.Result<A, InvalidOption>): Effect.Effect<A, PoolError> =>
+  Effect.mapError(Effect.fromResult(result), (reason) => new PoolError({ pool: config.name, reason }))
+
+/** Puts the series of an upstream below the name of the whole, and publishes how often it was ejected, as long as it is one. */
+export const publish = (
+  { config: { kind, metrics, name } }: Balancer,
+  { outlier, pool }: Upstream
+): Effect.Effect<void, never, Scope.Scope> => {
+  const ejections = {
+    name: `${kind}_pool_ejections_total`,
+    description: "Ejections of upstreams",
+    attributes: { pool: name, upstream: pool.name }
+  }
+  return Effect.andThen(
+    PoolMetrics.adopt(pool.config, name),
+    metrics ? PoolMetrics.makeCounter(ejections, () => outlier.ejections) : Effect.void
+  )
+}
 
 /** Rare enough to ask one after the other, so that a lease need not remember where it came from. */
 const invalidate = (balancer: Balancer, connection: unknown): Effect.Effect<void> =>
@@ -82,8 +169,8 @@ const invalidate = (balancer: Balancer, connection: unknown): Effect.Effect<void
   })
 
 const retire = ({ upstreams }: Balancer, id: number): Effect.Effect<boolean> => {
-  const { id: own, index } = merge.whose(id, upstreams.length)
-  return upstreams[index]?.pool.retire(own) ?? Effect.succeed(false)
+  const { id: own, slot } = merge.whose(id)
+  return upstreams.find((upstream) => upstream.slot === slot)?.pool.retire(own) ?? Effect.succeed(false)
 }
 
 const warmUp = (balancer: Balancer, count: number | undefined): Effect.Effect<number, PoolError> =>
@@ -94,7 +181,7 @@ const warmUp = (balancer: Balancer, count: number | undefined): Effect.Effect<nu
     const limits = yield* onEach(balancer, (pool) => Effect.map(pool.stats, ({ limit }) => limit))
     const counts = count === undefined ? undefined : apportion(
       count,
-      balancer.upstreams.map(({ index, weight }) => ({ weight, least: 0, most: limits[index]! }))
+      balancer.upstreams.map(({ weight }, index) => ({ weight, least: 0, most: limits[index]! }))
     )
     const exits = yield* onEach(balancer, (pool, index) => Effect.exit(pool.warmUp(counts?.[index])))
     const open = exits.filter(Exit.isSuccess).map(({ value }) => value)
@@ -121,16 +208,19 @@ const invalid = ({ config }: Balancer, option: string, rule: string): Effect.Eff
   Effect.fail(new PoolError({ pool: config.name, reason: new InvalidOption({ option, rule }) }))
 
 const drain = (balancer: Balancer): Effect.Effect<DrainReport> => {
-  const drained = Effect.map(onEach(balancer, (pool) => pool.drain), (all) => {
-    balancer.events.end()
-    return merge.drains(all)
+  const drained = Effect.suspend(() => {
+    const { upstreams } = balancer
+    return Effect.map(onEach(balancer, (pool) => pool.drain), (all) => {
+      balancer.end()
+      return merge.drains(all, upstreams)
+    })
   })
   // In a fiber of its own it goes on to its end, whoever is interrupted.
   return Effect.flatMap(Effect.forkDetach(drained, { startImmediately: true }), Fiber.join)
 }
 
 const infoOf = (balancer: Balancer, upstream: Upstream, stats: PoolStats): UpstreamInfo => {
-  const { isAvailable, isFailing, isShut, outlier, weight } = upstream
+  const { isAvailable, isFailing, isShut, isStalled, outlier, weight } = upstream
   const now = balancer.time.now()
   const share = upstream.share(balancer.settings.slowStart, now)
   const isChosen = isAvailable || (balancer.isPanicking && !isShut && !isFailing)
@@ -138,7 +228,13 @@ const infoOf = (balancer: Balancer, upstream: Upstream, stats: PoolStats): Upstr
     name: upstream.pool.name,
     weight,
     effectiveWeight: isChosen ? weight * share : 0,
-    state: isShut || isFailing ? "unavailable" : outlier.isEjected ? "ejected" : share < 1 ? "warming" : "in",
+    state: isShut || isFailing || isStalled
+      ? "unavailable"
+      : outlier.isEjected
+      ? "ejected"
+      : share < 1
+      ? "warming"
+      : "in",
     inFlight: upstream.inFlight,
     ejections: outlier.ejections,
     ejectedBecause: outlier.isEjected ? outlier.because : undefined,

@@ -8,57 +8,14 @@ import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import type { Outcome } from "../../BalancedPool.ts"
 import type { LeaseOptions } from "../../ConnectionPool.ts"
-import { PoolError, type PoolErrorReason } from "../../PoolError.ts"
+import { PoolError, type PoolErrorReason, PoolPaused } from "../../PoolError.ts"
 import { attempt, Threw } from "../base/attempt.ts"
-import { onward, type RequestOptions } from "../line/lease.ts"
 import type { Balancer } from "./balancer.ts"
-import { choose } from "./choose.ts"
+import { Trip } from "./trip.ts"
 import type { Upstream } from "./upstream.ts"
 
 // A trip is typed by what it does to the upstreams, not by what they lend: `any` stays inside this folder.
 type AnyEffect = Effect.Effect<any, any, any>
-
-const none: ReadonlyArray<Upstream> = []
-
-/** One caller's way through the upstreams. */
-class Trip {
-  /** When it went to its first upstream. */
-  askedAt = 0
-  /** When it went to the one where it is. */
-  since = 0
-  /** Where it is: set from the moment it counts there until it no longer does. */
-  upstream: Upstream | undefined = undefined
-  tried: ReadonlyArray<Upstream> = none
-  /** Whether the caller has its connection: from here on there is no other upstream for it. */
-  isStarted = false
-  readonly options: RequestOptions | undefined
-
-  constructor(options: RequestOptions | undefined) {
-    this.options = options
-  }
-
-  /** Goes to an upstream that was not tried yet, of which there is one. */
-  begin(balancer: Balancer): Upstream {
-    this.since = balancer.time.now()
-    if (this.tried.length === 0) this.askedAt = this.since
-    const upstream = this.upstream = choose(balancer, this.tried, this.since)!
-    upstream.inFlight++
-    return upstream
-  }
-
-  /** How long the caller may be on its way: another balanced pool, of which this is an upstream, may give it less. */
-  limit({ config }: Balancer): number {
-    return Math.min(config.acquireTimeout, this.options?.[onward]?.left ?? Infinity)
-  }
-
-  /** What the next upstream is told of the lease: how long it was with the others. */
-  optionsAt(balancer: Balancer): RequestOptions | undefined {
-    if (this.tried.length === 0) return this.options
-    const waited = this.since - this.askedAt
-    const elsewhere = waited + (this.options?.[onward]?.elsewhere ?? 0)
-    return { ...this.options, [onward]: { elsewhere, left: this.limit(balancer) - waited } }
-  }
-}
 
 /** Runs a caller's effect with a connection of one of the upstreams. */
 export const lend = (
@@ -68,15 +25,13 @@ export const lend = (
   isShared: boolean
 ): AnyEffect =>
   Effect.suspend(() => {
-    const trip = new Trip(options)
+    const trip = new Trip(balancer, options)
     const body = (connection: any): AnyEffect => {
-      trip.isStarted = true
+      trip.start()
       return f(connection)
     }
-    const go = ({ pool }: Upstream): AnyEffect => {
-      const options = trip.optionsAt(balancer)
-      return isShared ? pool.withShared(body, options) : pool.withConnection(body, options)
-    }
+    const go = ({ pool }: Upstream): AnyEffect =>
+      isShared ? pool.withShared(body, trip.options) : pool.withConnection(body, trip.options)
     return travel(balancer, trip, go, (exit) => end(balancer, trip, exit))
   })
 
@@ -84,12 +39,12 @@ export const lend = (
 export const lendScoped = (balancer: Balancer, options: LeaseOptions | undefined): AnyEffect =>
   Effect.uninterruptibleMask((restore) =>
     Effect.withFiber((fiber) => {
-      const trip = new Trip(options)
+      const trip = new Trip(balancer, options)
       const scope = Context.getUnsafe(fiber.context, Scope.Scope)
-      const go = ({ pool }: Upstream): AnyEffect => restore(pool.acquireWith(trip.optionsAt(balancer)))
+      const go = ({ pool }: Upstream): AnyEffect => restore(pool.acquireWith(trip.options))
       return travel(balancer, trip, go, (exit) => {
         if (Exit.isFailure(exit)) return end(balancer, trip, exit)
-        trip.isStarted = true
+        trip.start()
         return Scope.addFinalizerExit(scope, (exit) => Effect.sync(() => end(balancer, trip, exit)))
       })
     })
@@ -104,18 +59,29 @@ const travel = (
 ): AnyEffect =>
   Effect.catchCause(
     Effect.onExitPrimitive(
-      Effect.suspend(() => go(trip.begin(balancer))),
+      Effect.suspend(() => {
+        const upstream = trip.begin()
+        return upstream === undefined ? Effect.fail(nowhere(balancer)) : go(upstream)
+      }),
       onExit
     ),
-    (cause) => hasNext(balancer, trip, cause) ? travel(balancer, trip, go, onExit) : Effect.failCause(cause)
+    (cause) => goesOn(balancer, trip, cause) ? travel(balancer, trip, go, onExit) : Effect.failCause(cause)
   )
 
+const nowhere = ({ config }: Balancer): PoolError =>
+  new PoolError({
+    pool: config.name,
+    reason: new PoolPaused({ because: "the balanced pool has no upstream with a weight above 0" })
+  })
+
 /** Whether the caller may try another upstream: it has not begun, has time left, and was refused for what is there. */
-const hasNext = (balancer: Balancer, trip: Trip, cause: Cause.Cause<unknown>): boolean => {
-  const reason = trip.isStarted ? undefined : reasonOf(cause)
+const goesOn = (balancer: Balancer, trip: Trip, cause: Cause.Cause<unknown>): boolean => {
+  if (trip.isStarted || Cause.hasInterrupts(cause)) return false
+  // It was told to. If its time is up just now, the next upstream will say so.
+  if (trip.isMoving) return true
+  const reason = reasonOf(cause)
   if (reason === undefined || !isLocal(reason)) return false
-  const waited = balancer.time.now() - trip.askedAt
-  return waited < trip.limit(balancer) && trip.tried.length < balancer.upstreams.length
+  return balancer.time.now() - trip.askedAt < trip.limit && trip.hasNext
 }
 
 /** Why an upstream's pool gave no connection, if nothing else is the matter. */
@@ -144,16 +110,23 @@ const isLocal = (reason: PoolErrorReason): boolean => {
 const end = (balancer: Balancer, trip: Trip, exit: Exit.Exit<unknown, unknown>): undefined => {
   const { upstream } = trip
   if (upstream === undefined) return undefined
-  trip.upstream = undefined
-  upstream.inFlight--
+  trip.end(upstream)
   const now = balancer.time.now()
-  if (trip.isStarted) balancer.record(upstream, judge(balancer, exit), trip.since, now)
-  else refused(balancer, trip, upstream, exit, now)
+  if (!trip.isStarted) return refused(balancer, trip, upstream, exit, now)
+  if (Exit.isFailure(exit) && !Cause.hasInterrupts(exit.cause)) upstream.failed(now)
+  balancer.record(upstream, judge(balancer, trip, upstream, exit, now), trip.since, now)
   return undefined
 }
 
-const judge = ({ settings }: Balancer, exit: Exit.Exit<unknown, unknown>): Outcome => {
-  const outcome = attempt(settings, settings.classify, exit, undefined)
+const judge = (
+  { settings }: Balancer,
+  trip: Trip,
+  upstream: Upstream,
+  exit: Exit.Exit<unknown, unknown>,
+  now: number
+): Outcome => {
+  const isBroken = trip.isBroken && upstream.broke(trip.since, now)
+  const outcome = attempt(settings, settings.classify, exit, { isBroken })
   // Whoever can't judge a lease has nothing against the upstream.
   return outcome instanceof Threw ? "ignore" : outcome
 }
@@ -165,13 +138,14 @@ const refused = (
   upstream: Upstream,
   exit: Exit.Exit<unknown, unknown>,
   now: number
-): void => {
-  trip.tried = [...trip.tried, upstream]
+): undefined => {
+  trip.refusedBy(upstream)
   const reason = Exit.isFailure(exit) ? reasonOf(exit.cause) : undefined
   switch (reason?._tag) {
     case "ConnectFailed":
     case "BreakerOpen":
-      return balancer.failing(upstream, now)
+      balancer.failing(upstream, now)
+      return
     case "AcquireTimeout": {
       // Nothing was open in all that time: its dials hang. A caller that came late has not waited long enough to know.
       const { checking, idle, used } = reason.stats

@@ -29,7 +29,7 @@ const largest = [
   "eventBuffer"
 ] as const
 
-/** What is no number is the first pool's. */
+/** What is no number is the first pool's. There is one pool at least. */
 export const configs = (name: string, all: ReadonlyArray<PoolConfig>): PoolConfig => {
   const numbers = [
     ...added.map((option) => [option, sum(all, (config) => config[option])]),
@@ -48,7 +48,8 @@ export const stats = (name: string, all: ReadonlyArray<PoolStats>): PoolStats =>
   const limit = sum(all, (stats) => stats.limit)
   return {
     name,
-    state: states.find((state) => all.some((stats) => stats.state === state)) ?? "closed",
+    // Without an upstream it refuses whoever comes, until one joins.
+    state: all.length === 0 ? "paused" : states.find((state) => all.some((stats) => stats.state === state)) ?? "closed",
     total: sum(all, (stats) => stats.total),
     used,
     idle: sum(all, (stats) => stats.idle),
@@ -59,10 +60,10 @@ export const stats = (name: string, all: ReadonlyArray<PoolStats>): PoolStats =>
     minConnections: sum(all, (stats) => stats.minConnections),
     maxConnections: sum(all, (stats) => stats.maxConnections),
     limit,
-    utilization: Math.min(100, used / limit * 100),
+    utilization: limit === 0 ? 0 : Math.min(100, used / limit * 100),
     oldestWaiter: max(all, (stats) => stats.oldestWaiter),
     overdue: sum(all, (stats) => stats.overdue),
-    breaker: all.every(({ breaker }) => breaker === "open") ? "open" : "closed",
+    breaker: all.length > 0 && all.every(({ breaker }) => breaker === "open") ? "open" : "closed",
     recent: recent(all.map((stats) => stats.recent)),
     counts: counts(all.map((stats) => stats.counts)),
     wait: timing(all.map((stats) => stats.wait)),
@@ -132,35 +133,44 @@ const timing = (all: ReadonlyArray<Timing>): Timing => {
   }
 }
 
-/** The number by which a connection of one of `many` pools goes outside. */
-const idOf = (id: number, index: number, many: number): number => id * many + index
+/** How many upstreams there may be: as many as their numbers in the ids of connections. */
+export const slots = 1_000
 
-/** Which pool a number belongs to, and the connection's number there. */
-export const whose = (id: number, many: number): { readonly id: number; readonly index: number } => ({
-  id: Math.floor(id / many),
-  index: id % many
+/** The number by which a connection of the upstream in that slot goes outside. */
+const idOf = (id: number, slot: number): number => id * slots + slot
+
+/** Which upstream a number belongs to, and the connection's number there. */
+export const whose = (id: number): { readonly id: number; readonly slot: number } => ({
+  id: Math.floor(id / slots),
+  slot: id % slots
 })
+
+/** Whose connections they are. */
+interface Owner {
+  readonly slot: number
+  readonly pool: { readonly name: string }
+}
 
 export const connections = (
   all: ReadonlyArray<ReadonlyArray<ConnectionInfo>>,
-  names: ReadonlyArray<string>
+  owners: ReadonlyArray<Owner>
 ): ReadonlyArray<ConnectionInfo> =>
   all.flatMap((connections, index) =>
     connections.map((connection) => ({
       ...connection,
-      id: idOf(connection.id, index, all.length),
-      tags: { ...connection.tags, upstream: names[index]! }
+      id: idOf(connection.id, owners[index]!.slot),
+      tags: { ...connection.tags, upstream: owners[index]!.pool.name }
     }))
   )
 
 /** The drains ran side by side. */
-export const drains = (all: ReadonlyArray<DrainReport>): DrainReport => ({
+export const drains = (all: ReadonlyArray<DrainReport>, owners: ReadonlyArray<Owner>): DrainReport => ({
   took: max(all, (report) => report.took),
   served: sum(all, (report) => report.served),
   refused: sum(all, (report) => report.refused),
   returned: sum(all, (report) => report.returned),
   abandoned: all.flatMap(({ abandoned }, index) =>
-    abandoned.map((holder) => ({ ...holder, connection: idOf(holder.connection, index, all.length) }))
+    abandoned.map((holder) => ({ ...holder, connection: idOf(holder.connection, owners[index]!.slot) }))
   ),
   closed: sum(all, (report) => report.closed),
   closesTimedOut: sum(all, (report) => report.closesTimedOut)

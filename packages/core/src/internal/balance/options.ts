@@ -8,6 +8,7 @@ import type { Classify, Options, OutlierEjection, Upstream } from "../../Balance
 import { callable, count, millisOf, object, refuse, type Rule, type Rules } from "../../OptionRules.ts"
 import type { InvalidOption } from "../../PoolError.ts"
 import { hint } from "../options/unknownOption.ts"
+import { slots } from "./merge.ts"
 import type { Rules as EjectionRules } from "./outlier.ts"
 import { type Choose, strategies } from "./strategies.ts"
 
@@ -20,6 +21,8 @@ export interface Settings extends EjectionRules {
   readonly maxEjectedShare: number
   readonly panicThreshold: number
   readonly slowStart: number
+  /** `undefined`: as the pools' `acquireTimeout` allows. */
+  readonly hedgeAfter: number | undefined
 }
 
 export const check = (
@@ -36,11 +39,11 @@ export const check = (
     return yield* completed(options, outlierEjection === false ? {} : outlierEjection ?? {})
   })
 
-/** A lease that succeeds is a success, one that dies a failure. What a caller fails with is its own affair. */
-const classify: Classify = (exit) =>
+/** A lease that succeeds is a success, one that breaks its connection a failure. What else a caller's effect ends with is its own affair. */
+const classify: Classify = (exit, { isBroken }) =>
   Exit.isSuccess(exit)
     ? "success"
-    : Cause.hasDies(exit.cause) && !Cause.hasInterrupts(exit.cause)
+    : isBroken && !Cause.hasInterrupts(exit.cause)
     ? "failure"
     : "ignore"
 
@@ -63,12 +66,17 @@ const completed = (options: Options, ejection: OutlierEjection): Result.Result<S
     maxEjectionTime,
     maxEjectedShare: ejection.maxEjectedShare ?? 0.5,
     panicThreshold: options.panicThreshold ?? 0.5,
-    slowStart: millisOf(options.slowStart) ?? 30_000
+    slowStart: millisOf(options.slowStart) ?? 30_000,
+    hedgeAfter: millisOf(options.hedgeAfter)
   })
 }
 
-const checkUpstreams = (name: string, upstreams: ReadonlyArray<Upstream<any>>): Result.Result<void, InvalidOption> => {
+export const checkUpstreams = (
+  name: string,
+  upstreams: ReadonlyArray<Upstream<any>>
+): Result.Result<void, InvalidOption> => {
   if (upstreams.length === 0) return refuse("upstreams", "must be at least one")
+  if (upstreams.length > slots) return refuse("upstreams", `must be ${slots} at most, got ${upstreams.length}`)
   const names = new Set([name])
   for (const { pool, weight } of upstreams) {
     if (names.has(pool.name)) {
@@ -77,7 +85,7 @@ const checkUpstreams = (name: string, upstreams: ReadonlyArray<Upstream<any>>): 
     }
     names.add(pool.name)
     if (weight !== undefined && !isWeight(weight)) {
-      const rule = `must be a number from ${lightest} to ${heaviest}, got ${show(weight)} for ${show(pool.name)}`
+      const rule = `must be 0 or a number from ${lightest} to ${heaviest}, got ${show(weight)} for ${show(pool.name)}`
       return refuse("weight", rule)
     }
   }
@@ -95,7 +103,8 @@ const hasEffectWithoutEjection = (options: Options): Result.Result<void, Invalid
 const lightest = 0.000_001
 const heaviest = 1_000_000
 
-const isWeight = (value: unknown): boolean => typeof value === "number" && value >= lightest && value <= heaviest
+const isWeight = (value: unknown): boolean =>
+  typeof value === "number" && (value === 0 || (value >= lightest && value <= heaviest))
 
 const isPositive = (value: unknown): boolean => typeof value === "number" && Number.isFinite(value) && value > 0
 
@@ -128,7 +137,8 @@ const own: Rules<Options> = {
   slowStart: {
     expects: "a finite duration of at least 0, such as \"30 seconds\" or 0",
     is: (value) => isDuration(value, (ms) => ms >= 0)
-  }
+  },
+  hedgeAfter: duration
 }
 
 const ofEjection: Rules<OutlierEjection> = {
@@ -159,7 +169,7 @@ const checkRules = (
 }
 
 /** A value on one line. Of objects and functions only the kind is told: they may hold anything. */
-function show(value: unknown): string {
+export function show(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value.length > 60 ? `${value.slice(0, 59)}…` : value)
   return typeof value === "object" || typeof value === "function" ? `a value of type ${typeof value}` : String(value)
 }

@@ -27,13 +27,11 @@ const richest = (candidates: ReadonlyArray<Upstream>, takesPart: (candidate: Ups
   return best!
 }
 
-const load = (upstream: Upstream): number => upstream.inFlight / upstream.effective
-
 /** The one with the least in flight for its weight; those that are equal take turns. */
 const leastUsed: Choose = (candidates) => {
   let least = Infinity
-  for (const candidate of candidates) least = Math.min(least, load(candidate))
-  return richest(candidates, (candidate) => load(candidate) === least)
+  for (const candidate of candidates) least = Math.min(least, candidate.load)
+  return richest(candidates, (candidate) => candidate.load === least)
 }
 
 /** Two at random, by weight, and the one of them with less in flight for its weight. */
@@ -41,7 +39,7 @@ const powerOfTwoChoices: Choose = (candidates, random) => {
   const first = draw(candidates, undefined, random.nextDoubleUnsafe())
   if (candidates.length === 1) return first
   const second = draw(candidates, first, random.nextDoubleUnsafe())
-  return load(second) < load(first) ? second : first
+  return second.load < first.load ? second : first
 }
 
 /** One of the candidates but `except`; `chance`, from 0 to 1, falls on each according to its weight. */

@@ -5,7 +5,7 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import { describeCause } from "../../Describe.ts"
 import { BreakerOpen, ConnectFailed, type PoolErrorReason } from "../../PoolError.ts"
-import { failWaiters } from "../line/wait.ts"
+import { failWaiters, sendOn } from "../line/wait.ts"
 import type { Pooled } from "../places/pooled.ts"
 import type { PoolState } from "../places/state.ts"
 import { emit, warn } from "../watch/events.ts"
@@ -105,10 +105,12 @@ export const resumeAfter = (state: PoolState, delay: number, block: number): voi
 
 /**
  * When a round of attempts is over and no other dial is under way, tells those who wait; callers only if nothing is open
- * either that could come back to them.
+ * either that could come back to them. Those who can be served elsewhere go there after the first attempt.
  */
 export const failUnserved = (state: PoolState): void => {
-  if (!state.dialer.isRoundOver || state.dialer.underWay > 0) return
+  if (state.dialer.underWay > 0) return
+  if (state.live === 0) sendOn(state, (waited) => unavailable(state, waited))
+  if (!state.dialer.isRoundOver) return
   failWarmUps(state, unavailable(state, 0))
   if (state.live === 0) failWaiters(state, (waited) => unavailable(state, waited))
 }

@@ -10,7 +10,7 @@ import { handOver, isFresh } from "./checkOut.ts"
 import { describeCause } from "../../Describe.ts"
 import { emit, warn } from "../watch/events.ts"
 import { visitIdle } from "../end/housekeeping.ts"
-import { labelOf, type Lease } from "../line/lease.ts"
+import { labelOf, type Lease, onward } from "../line/lease.ts"
 import { limited } from "../base/limited.ts"
 import { toIdle } from "../places/idle.ts"
 import type { Pooled } from "../places/pooled.ts"
@@ -68,7 +68,7 @@ const partFrom = (
   if (lease.isStarted) {
     revoke(state, connection, lease)
     // Closed under its borrowers: that their leases failed says nothing of the other connections.
-    if (connection.state !== "closing") judge(state, connection, exit)
+    if (connection.state !== "closing") judge(state, connection, lease, exit)
   }
   if (state.waiters.head?.isShared === true) state.changed()
   return undefined
@@ -93,7 +93,7 @@ const takeBack = (
 ): Effect.Effect<void> | undefined => {
   const { connector } = state
   revoke(state, connection, lease)
-  judge(state, connection, exit)
+  judge(state, connection, lease, exit)
   if (connector.reset === undefined) {
     // Nobody can tell what an interrupted borrower was in the middle of, unless the protocol keeps sharers apart.
     if (end === "interrupt" && !lease.isShared) connection.retireBecause ??= "broken"
@@ -107,8 +107,14 @@ const takeBack = (
   return undefined
 }
 
+/** Finds out whether the connection is broken, and tells a balanced pool. */
+const judge = (state: PoolState, connection: Pooled, lease: Lease, exit: Exit.Exit<unknown, unknown>): void => {
+  askConnector(state, connection, exit)
+  if (connection.isBroken) lease.request.options?.[onward]?.broke()
+}
+
 /** Asks the connector what the end of a lease says about the connection. */
-const judge = (state: PoolState, connection: Pooled, exit: Exit.Exit<unknown, unknown>): void => {
+const askConnector = (state: PoolState, connection: Pooled, exit: Exit.Exit<unknown, unknown>): void => {
   const { connector } = state
   const { isBroken } = connector
   if (isBroken === undefined || connection.isBroken || hasEnded(connection)) return

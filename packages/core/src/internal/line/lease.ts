@@ -15,15 +15,21 @@ import type { PoolState } from "../places/state.ts"
 // A lease is typed by what it does to the queue, not by what it lends: `any` stays inside this folder.
 type AnyEffect = Effect.Effect<any, any, any>
 
-/** Under this key a balanced pool tells an upstream of a caller that was at others before. Nobody else sets it. */
+/** Under this key a balanced pool tells an upstream of a caller of its own. Nobody else sets it. */
 export const onward: unique symbol = Symbol("onward")
 
-/** What a caller has behind it and before it, in milliseconds. */
-interface Onward {
+/** A caller that has other upstreams to go to. Times are in milliseconds. */
+export interface Onward {
   /** How long it was at other upstreams. */
   readonly elsewhere: number
   /** How long it may still wait, if the pool's own `acquireTimeout` is not shorter. */
   readonly left: number
+  /** Told when it begins to wait, and by what it can be taken out of the queue; later that does nothing. */
+  readonly waits: (recall: (outcome: AnyEffect) => void) => void
+  /** Whether another upstream might serve it. */
+  readonly mayLeave: () => boolean
+  /** Told when its lease ends and the connection is broken. */
+  readonly broke: () => void
 }
 
 export type RequestOptions = LeaseOptions & { readonly [onward]?: Onward }

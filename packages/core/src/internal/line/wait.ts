@@ -18,8 +18,11 @@ export const wait = (state: PoolState, lease: Lease): Effect.Effect<any, any, an
     lease.isQueued = true
     state.waiters.push(lease)
     if (!state.isWatchingDeadlines) watchDeadlines(state)
-    const left = lease.request.options?.[onward]?.left
-    if (left !== undefined && left < state.config.acquireTimeout) hurry(state, lease, left)
+    const onwards = lease.request.options?.[onward]
+    if (onwards !== undefined) {
+      if (onwards.left < state.config.acquireTimeout) hurry(state, lease, onwards.left)
+      onwards.waits((outcome) => recall(state, lease, outcome))
+    }
     // With every connection lent there is nothing to do but wait.
     if (state.used < state.limit || state.sharing.length > 0) state.changed()
     // No clean-up here: an interrupted caller leaves the queue when it checks in what it has not got.
@@ -58,6 +61,26 @@ export const failWaiters = (state: PoolState, reason: (waited: number) => PoolEr
   }
   state.counts.failed += failed
   return failed
+}
+
+/** Takes a waiter out of the queue that is to go on to another upstream of a balanced pool. */
+const recall = (state: PoolState, lease: Lease, outcome: Effect.Effect<any, any, any>): void => {
+  if (!lease.isQueued) return
+  dequeue(state, lease)
+  state.counts.interrupted++
+  wake(state, lease, outcome)
+  state.changed()
+}
+
+/** Fails those in the queue whom another upstream of a balanced pool might serve: there is nothing to wait for here. */
+export const sendOn = (state: PoolState, reason: (waited: number) => PoolErrorReason): void => {
+  const now = state.time.now()
+  for (const lease of Array.from(state.waiters)) {
+    if (lease.request.options?.[onward]?.mayLeave() !== true) continue
+    dequeue(state, lease)
+    wake(state, lease, Effect.fail(state.error(reason(now - lease.since))))
+    state.counts.failed++
+  }
 }
 
 /** All but the hurried wait equally long, so the first of them is the first whose time is up, and one timer serves all. */

@@ -70,7 +70,9 @@ export const PoolEvent = Schema.Union([
     because: Schema.Literals(["consecutiveFailures", "failureRate"]),
     forMillis: Schema.Finite
   }),
-  Schema.TaggedStruct("UpstreamReturned", { ...common, upstream: Schema.String })
+  Schema.TaggedStruct("UpstreamReturned", { ...common, upstream: Schema.String }),
+  Schema.TaggedStruct("UpstreamJoined", { ...common, upstream: Schema.String, weight: Schema.Finite }),
+  Schema.TaggedStruct("UpstreamLeft", { ...common, upstream: Schema.String })
 ])
 /** @category events @since 0.1.0 */
 export type PoolEvent = typeof PoolEvent.Type
