@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Result from "effect/Result"
+import * as ServerText from "./ServerText.ts"
 import type { Holder } from "./PoolError.ts"
 
 /**
@@ -15,7 +16,7 @@ import type { Holder } from "./PoolError.ts"
  * @category conversions
  * @since 0.1.0
  */
-export const describeCause = (cause: unknown): string => oneLine(textOf(cause).slice(0, 300))
+export const describeCause = (cause: unknown): string => ServerText.clean(textOf(cause))
 
 // Whatever a driver throws, it must not take the pool's own work down when it is read.
 const textOf = (cause: unknown): string =>
@@ -25,12 +26,7 @@ const textOf = (cause: unknown): string =>
   )
 
 /** A text without what could forge a line of a log or paint on a terminal. @category conversions @since 0.1.0 */
-export const oneLine = (text: string): string =>
-  Array.from(text, (character) => isControl(character) ? " " : character).join("")
-
-const isControl = (character: string): boolean =>
-  character < " " || (character >= "\u007f" && character <= "\u009f") || character === "\u2028" ||
-  character === "\u2029"
+export const oneLine = (text: string): string => ServerText.clean(text, Infinity)
 
 /**
  * What was said of an address, with the address before it and not a second time at the end, where errors of sockets have

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as ServerText from "./ServerText.ts"
 
 /**
  * The error's `code`, such as `ECONNREFUSED`, if it has one.
@@ -12,7 +13,7 @@
  */
 export const codeOf = (error: unknown): string | undefined => {
   const code = typeof error === "object" && error !== null && "code" in error ? error.code : undefined
-  return typeof code === "string" ? code : undefined
+  return ServerText.word(code)
 }
 
 /**

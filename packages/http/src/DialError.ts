@@ -6,6 +6,7 @@
  * @since 0.1.0
  */
 import { at } from "@effect-pools/core/Describe"
+import * as ServerText from "@effect-pools/core/ServerText"
 import * as SocketError from "@effect-pools/core/SocketError"
 import * as Data from "effect/Data"
 
@@ -33,7 +34,7 @@ export class DialError extends Data.TaggedError("DialError")<{
  */
 export const fromCause = (cause: unknown, address: string): DialError => {
   const code = SocketError.codeOf(cause)
-  const said = cause instanceof Error ? cause.message || code || "it failed" : "it failed"
+  const said = ServerText.messageOf(cause, code ?? "it failed")
   return new DialError({
     address,
     message: at(address, said),

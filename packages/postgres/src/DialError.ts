@@ -6,6 +6,7 @@
  * @since 0.1.0
  */
 import { at } from "@effect-pools/core/Describe"
+import * as ServerText from "@effect-pools/core/ServerText"
 import * as SocketError from "@effect-pools/core/SocketError"
 import * as Data from "effect/Data"
 import type { SqlError } from "effect/sql/SqlError"
@@ -39,11 +40,12 @@ export const fromSqlError = (
 ): DialError => {
   const { cause } = error.reason
   const code = serverError(error).code ?? SocketError.codeOf(cause)
-  const said = cause instanceof Error ? cause.message || code : undefined
+  const said = cause instanceof Error ? ServerText.messageOf(cause, code ?? "it failed") : undefined
   const isRetryable = error.reason._tag === "AuthenticationError"
     ? options.hasFreshCredentials
     : !(SocketError.isPermanent(code) || deadEnd.test(said ?? "") || permanent.has(code?.slice(0, 2) ?? ""))
-  const message = said === undefined ? error.message : error.message === lead ? said : `${error.message}: ${said}`
+  const told = ServerText.clean(error.message)
+  const message = said === undefined ? told : told === lead ? said : `${told}: ${said}`
   return new DialError({ address: options.address, message: at(options.address, message), code, isRetryable })
 }
 

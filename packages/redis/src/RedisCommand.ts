@@ -12,6 +12,7 @@
  *
  * @since 0.1.0
  */
+import { capitals } from "./internal/name.ts"
 
 /**
  * One argument of a command. It is sent as bytes with their length, so nothing in it can be mistaken for protocol.
@@ -85,24 +86,6 @@ export const make = <A>(name: string, args: ReadonlyArray<Arg>, decode: Decoder<
   args,
   decode
 })
-
-/** What a command does to its connection is known by its name in capitals, which nearly all names are in already. */
-const capitals = (name: string): string => {
-  const { length } = name
-  for (let i = 0; i < length; i++) {
-    const code = name.charCodeAt(i)
-    if (code < letterA || code > letterZ) return inCapitals(name)
-  }
-  return length === 0 ? inCapitals(name) : name
-}
-
-const letterA = 65
-const letterZ = 90
-
-const inCapitals = (name: string): string => {
-  if (!/^[\w.-]+$/.test(name)) throw new TypeError("the name of a Redis command is one word")
-  return name.toUpperCase()
-}
 
 /**
  * A text, in UTF-8.

@@ -131,9 +131,10 @@ export interface RedisOptions extends PoolConfig.PoolOptions {
    */
   readonly commandTimeout?: Duration.Input | undefined
   /**
-   * How many bytes one answer may have, at least 65536. Default 512 MiB, the most that a server keeps
-   * in one key. Beyond it the connection is closed, and the command fails with `ConnectionLost`. Too small: large lists
-   * can't be read. Too large: a server out of its mind can fill the memory with it.
+   * How many bytes of memory one answer may take, at least 65536. Default 128 MiB. What counts is what the answer takes
+   * here, which for a list of short values is far more than came: each has about 180 bytes besides its own. Beyond it the
+   * connection is closed, and the command fails with `ConnectionLost`. Too small: large lists can't be read at once, but by
+   * `hscan` and its like. Too large: a server out of its mind can fill the memory with it.
    */
   readonly maxReplySize?: number | undefined
   /**

@@ -1,7 +1,8 @@
 import { RedisError } from "@effect-pools/redis"
 import { EmbeddedRedis } from "@effect-pools/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Exit, Fiber, Schedule } from "effect"
+import { Duration, Effect, Exit, Fiber, Redacted, Schedule } from "effect"
+import { inspect } from "node:util"
 import * as FakeServer from "./fixtures/fakeServer.ts"
 import { Cache, eventually, onFakeServer as on } from "./support.ts"
 
@@ -36,7 +37,8 @@ describe("faults of servers", () => {
   const claims = [
     ["$2147483647\r\nxyz", "ConnectionLost"],
     ["*2147483647\r\n:1\r\n", "ConnectionLost"],
-    ["*30000000\r\n".repeat(100), "CommandTimeout"],
+    ["*30000000\r\n".repeat(100), "ConnectionLost"],
+    ["*1000\r\n".repeat(100), "CommandTimeout"],
     ["$9\r\nx", "CommandTimeout"]
   ] as const
   for (const [claim, reason] of claims) {
@@ -95,6 +97,53 @@ describe("faults of servers", () => {
           assert.strictEqual(server.accepted(), 4)
         })
     ))
+
+  it.live("an answer of many small items ends at maxReplySize, which counts memory", () =>
+    on({
+      "LRANGE k 0 -1": (socket) => {
+        const count = 12_000_000
+        socket.write(`*${count}\r\n`)
+        const more = Buffer.from("+\r\n".repeat(100_000))
+        let left = count / 100_000
+        const write = (): void => {
+          while (left-- > 0 && socket.writable) if (!socket.write(more)) return void socket.once("drain", write)
+        }
+        write()
+      }
+    }, () =>
+      Effect.gen(function*() {
+        const before = process.memoryUsage().rss
+        const error = yield* failureOf(Cache.lrange("k", 0, -1))
+        assert.include(error.message, "maxReplySize")
+        assert.isBelow(process.memoryUsage().rss - before, 400 * megabyte)
+        assert.strictEqual(yield* Cache.ping(), "PONG")
+      })))
+
+  it.live("the first word of an error is no way past the bounds of the rest", () =>
+    on(
+      { "GET a": `-${"A".repeat(20_000_000)} x\r\n`, "GET CANARYVALUE": "-CANARYVALUE x\r\n" },
+      () =>
+        Effect.gen(function*() {
+          const huge = yield* failureOf(Cache.get("a"))
+          assert.isBelow(JSON.stringify(huge).length, 1000)
+          const echo = yield* failureOf(Cache.get("CANARYVALUE"))
+          assert.notInclude(JSON.stringify(echo), "CANARY")
+        })
+    ))
+
+  it.live("a login that is refused with the password shows it nowhere", () =>
+    Effect.gen(function*() {
+      for (const refusal of ["-CANARYPW x\r\n", "-WRONGPASS bad CANARYPW \u001b[2J\r\n", `-${"A".repeat(2e6)} x\r\n`]) {
+        yield* on({ "AUTH CANARYPW": refusal }, () =>
+          Effect.gen(function*() {
+            const error = yield* Effect.flip(Cache.get("a"))
+            const shown = inspect(error, { depth: 12 })
+            assert.notInclude(shown, "CANARY")
+            assert.isBelow(shown.length, 20_000)
+            assert.notInclude(error.message, "\u001b")
+          }), { password: Redacted.make("CANARYPW"), retry: Schedule.recurs(0) })
+      }
+    }))
 
   it.live("what a server says in an error can't write to a terminal or break a line of a log", () =>
     on({ "GET a": "-ERR \u001b[31mred\u0007 text\r\n" }, () =>

@@ -1,6 +1,8 @@
 import { RedisCommand } from "@effect-pools/redis"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit } from "effect"
+import { Batch } from "../src/internal/batch.ts"
+import { Request } from "../src/internal/request.ts"
 import { Cache, misuseOf } from "./support.ts"
 
 const defectOf = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
@@ -11,6 +13,32 @@ describe("the mistakes of a caller", () => {
     for (const name of ["CLIENT LIST", "GET\r\n", "GÉT", ""]) {
       assert.throws(() => RedisCommand.make(name, [], RedisCommand.any), "one word")
     }
+  })
+
+  it.effect("a command made by hand, with a name that would be one more on the wire, is not sent", () =>
+    Effect.gen(function*() {
+      const smuggled = { name: `${"É".repeat(20)}\r\n*1\r\n$8\r\nFLUSHALL`, args: [], decode: RedisCommand.raw }
+      for (
+        const effect of [
+          Cache.run(smuggled),
+          Cache.pipeline([smuggled]),
+          Cache.multi([smuggled]),
+          Cache.withConnection((redis) => redis.run(smuggled)),
+          Cache.withConnection((redis) => redis.pipeline([smuggled]))
+        ]
+      ) assert.include(yield* defectOf<unknown, unknown, Cache>(effect), "one word")
+      // Nor does one in small letters pass for one that does nothing to its connection.
+      const select = { name: "select", args: ["1"], decode: RedisCommand.ok }
+      assert.include(misuseOf(yield* Effect.exit(Cache.run(select))), "SELECT has an effect only on")
+    }).pipe(Effect.provide(Cache.layerTest(() => "OK"))))
+
+  it("the length of a name on the wire is that of its bytes", () => {
+    const written: Array<string> = []
+    const socket = { writable: true, write: (chunk: string) => void written.push(chunk) }
+    const batch = new Batch(() => socket as never)
+    new Request("GÉT", ["é"], () => {}).leaveWith(batch)
+    batch.release()
+    assert.deepStrictEqual(written, ["*2\r\n$4\r\nGÉT\r\n$2\r\né\r\n"])
   })
 
   it.effect("an option of another client is refused, and not left out", () =>

@@ -128,7 +128,7 @@ describe("options", () => {
         clientName: "app/Cache",
         keepAlive: 30_000,
         commandTimeout: 10_000,
-        maxReplySize: 536_870_912,
+        maxReplySize: 134_217_728,
         sharing: 128
       })
       const named = yield* checked({ name: "my cache é" })

@@ -1,6 +1,7 @@
 /**
  * One request on its way: what is sent, and what becomes of it.
  */
+import * as ServerText from "@effect-pools/core/ServerText"
 import * as SocketError from "@effect-pools/core/SocketError"
 import * as Effect from "effect/Effect"
 import * as HttpClientError from "effect/http/HttpClientError"
@@ -60,7 +61,7 @@ export const transportError = (request: HttpClientRequest, cause: unknown): Fail
     reason: new HttpClientError.TransportError({
       request,
       cause,
-      description: cause instanceof Error ? cause.message : "it failed"
+      description: ServerText.messageOf(cause, "it failed")
     })
   })
 

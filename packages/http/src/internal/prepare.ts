@@ -1,6 +1,7 @@
 /**
  * Makes of a request what is sent: its place at the origin, its headers with those of the pool, its body.
  */
+import * as ServerText from "@effect-pools/core/ServerText"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
@@ -156,4 +157,4 @@ const obtain = (
         transportError(request, new Error(`no credentials could be obtained: ${said(Cause.squash(cause))}`))
       ))
 
-const said = (error: unknown): string => error instanceof Error ? error.message.slice(0, 200) : "it failed"
+const said = (error: unknown): string => ServerText.messageOf(error, "it failed")

@@ -1,6 +1,7 @@
 /**
  * A response whose body is read from its exchange.
  */
+import * as ServerText from "@effect-pools/core/ServerText"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Cookies from "effect/http/Cookies"
@@ -195,7 +196,7 @@ export class Response extends Inspectable.Class implements HttpClientResponse.Ht
         request: this.request,
         response: this,
         cause,
-        description: cause instanceof Error ? cause.message : undefined
+        description: cause instanceof Error ? ServerText.messageOf(cause, "it failed") : undefined
       })
     })
   }

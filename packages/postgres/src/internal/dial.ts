@@ -5,6 +5,7 @@
  */
 import * as PgConnection from "@effect/sql-pg/PgConnection"
 import type { Signals } from "@effect-pools/core/Connector"
+import * as ServerText from "@effect-pools/core/ServerText"
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -72,7 +73,7 @@ const currentPassword = (
         : Effect.fail(refused(addressOf(settings), `no password could be obtained: ${describe(Cause.squash(cause))}`)))
     : Effect.succeed(settings.password)
 
-const describe = (error: unknown): string => error instanceof Error ? error.message.slice(0, 200) : "it failed"
+const describe = (error: unknown): string => ServerText.messageOf(error, "it failed")
 
 const configOf = (settings: ConnectionSettings, password: Redacted.Redacted | undefined): PgConnection.Config => ({
   ...settings.driver,

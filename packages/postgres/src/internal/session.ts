@@ -1,6 +1,7 @@
 /**
  * One session with the server, as the pool holds it: the driver's connection and what is known of its state.
  */
+import * as ServerText from "@effect-pools/core/ServerText"
 import type { PgConnection } from "@effect/sql-pg/PgConnection"
 import type { ErrorFields } from "@effect/sql-pg/PgProtocol"
 import * as Data from "effect/Data"
@@ -116,11 +117,13 @@ export class Session {
   /** What ended the session, as long as it lives `undefined`. */
   get end(): SessionEnded | undefined {
     const { fatal } = this.wire
-    if (fatal !== undefined) return new SessionEnded({ message: `${fatal.severity} ${fatal.code}: ${fatal.message}` })
+    if (fatal !== undefined) {
+      return new SessionEnded({ message: ServerText.clean(`${fatal.severity} ${fatal.code}: ${fatal.message}`) })
+    }
     const error = this.deadError()
     if (error === undefined) return undefined
     const cause = isSqlError(error) ? error.reason.cause : error
-    return new SessionEnded({ message: cause instanceof Error ? cause.message : "the session ended" })
+    return new SessionEnded({ message: ServerText.messageOf(cause, "the session ended") })
   }
 
   get isDead(): boolean {

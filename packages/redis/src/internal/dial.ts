@@ -4,6 +4,7 @@
  * It has no time limit of its own; the pool's `connectTimeout` is the limit of all of it.
  */
 import type { Signals } from "@effect-pools/core/Connector"
+import * as ServerText from "@effect-pools/core/ServerText"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -365,4 +366,4 @@ const currentPassword = (
         ))
     : Effect.succeed(settings.password)
 
-const describe = (error: unknown): string => error instanceof Error ? error.message.slice(0, 200) : "it failed"
+const describe = (error: unknown): string => ServerText.messageOf(error, "it failed")

@@ -4,6 +4,7 @@
  * Some answers of the server repeat the command's arguments, so none of these is ever passed on: what is kept is the code
  * and the text without any argument.
  */
+import * as ServerText from "@effect-pools/core/ServerText"
 import * as SocketError from "@effect-pools/core/SocketError"
 import {
   CommandFailed,
@@ -19,9 +20,9 @@ import type { EncodedArg } from "./request.ts"
 /** What the server answered, or `undefined` if the error is not the server's. */
 export const answerOf = (error: unknown): { readonly code: string; readonly description: string } | undefined => {
   if (!(error instanceof Error) || error.name !== "ReplyError") return undefined
-  const found = /^([A-Z][A-Z0-9_]*)(?: ([^]*))?$/.exec(error.message)
+  const found = /^([A-Z][A-Z0-9_]{0,39})(?: ([^]*))?$/.exec(error.message.slice(0, longest))
   return found === null
-    ? { code: "ERR", description: error.message }
+    ? { code: "ERR", description: error.message.slice(0, longest) }
     : { code: found[1]!, description: found[2] ?? "" }
 }
 
@@ -41,10 +42,13 @@ export const isOfOneCommand = (
 
 const closed: ReadonlySet<string> = new Set(["NOAUTH", "WRONGPASS", "LOADING", "MASTERDOWN", "DENIED"])
 
+/** Characters of an answer that are looked at. */
+const longest = 1000
+
 const reasonOf = (error: unknown, wasSent: boolean, args: ReadonlyArray<EncodedArg>): RedisErrorReason => {
   const answer = answerOf(error)
   if (answer === undefined) {
-    return new ConnectionLost({ wasSent, description: error instanceof Error ? error.message : "it was closed" })
+    return new ConnectionLost({ wasSent, description: ServerText.messageOf(error, "it was closed") })
   }
   switch (answer.code) {
     case "READONLY":
@@ -52,7 +56,7 @@ const reasonOf = (error: unknown, wasSent: boolean, args: ReadonlyArray<EncodedA
     case "LOADING":
       return new Loading()
     default:
-      return new CommandFailed({ code: answer.code, description: withoutArgs(answer.description, args) })
+      return new CommandFailed({ code: codeOf(answer.code, args), description: withoutArgs(answer.description, args) })
   }
 }
 
@@ -77,11 +81,39 @@ const withoutArgs = (
     const value = arg.toString()
     if (value !== "" && !isKept(value)) text = text.replaceAll(value, "...")
   }
-  return printable(text)
+  return ServerText.clean(text, 200)
 }
 
-/** It may be shown in a terminal, or be a line of a log. */
-const printable = (text: string): string => text.slice(0, 200).replaceAll(/\p{Cc}/gu, "?")
+/** So many characters of a password in a row are not shown. */
+const telling = 5
+
+/** A server may give back a part of a password only, or cut it. */
+const withoutParts = (text: string, arg: EncodedArg): string => {
+  const secret = arg.toString()
+  let shown = ""
+  for (let at = 0; at < text.length;) {
+    let end = at + telling
+    if (end > text.length || !secret.includes(text.slice(at, end))) {
+      shown += text[at++]
+      continue
+    }
+    while (end < text.length && secret.includes(text.slice(at, end + 1))) end++
+    shown += "..."
+    at = end
+  }
+  return shown
+}
+
+/** A server may give back an argument in place of a code. */
+const codeOf = (code: string, args: ReadonlyArray<EncodedArg>): string =>
+  known.has(code) || !args.some((arg) => arg.length >= code.length && arg.toString().includes(code)) ? code : "ERR"
+
+/** Codes that a program may have written as an argument as well. */
+const known: ReadonlySet<string> = new Set(
+  ("ASK BUSY BUSYGROUP BUSYKEY CLUSTERDOWN CROSSSLOT DENIED ERR EXECABORT INPROG LOADING MASTERDOWN MISCONF MOVED NOAUTH "
+    + "NOGOODSLAVE NOGROUP NOMASTERLINK NOPERM NOPROTO NOREPLICAS NOSCRIPT NOTBUSY NOTREADY OOM READONLY TRYAGAIN UNBLOCKED "
+    + "UNKILLABLE WRONGPASS WRONGTYPE").split(" ")
+)
 
 /** Answers that only a change of the configuration can mend. */
 const permanent: ReadonlySet<string> = new Set(["NOAUTH", "NOPERM", "ERR"])
@@ -103,14 +135,14 @@ export const ofDial = (
   args: ReadonlyArray<EncodedArg> = []
 ): RedisError => {
   const answer = answerOf(error)
-  const code = answer?.code ?? SocketError.codeOf(error)
+  const code = answer === undefined ? SocketError.codeOf(error) : codeOf(answer.code, args)
   const isRetryable = code === "WRONGPASS" || (code === "ERR" && /AUTH|password/i.test(answer?.description ?? ""))
     ? hasFreshCredentials
     // "ERR max number of clients reached" ends by itself.
     : answer?.description.startsWith("max number of clients") === true ||
       !(SocketError.isPermanent(code) || permanent.has(code ?? ""))
-  const text = error instanceof Error ? error.message : "it failed"
-  const said = answer === undefined ? text : withoutArgs(text, args, () => false)
+  const text = error instanceof Error ? error.message.slice(0, longest) : "it failed"
+  const said = answer === undefined ? text : args.reduce(withoutParts, withoutArgs(text, args, () => false))
   return dialFailed(address, (said === "" ? code ?? "it failed" : said) + (hints[code ?? ""] ?? ""), code, isRetryable)
 }
 
@@ -122,5 +154,5 @@ export const dialFailed = (
 ): RedisError =>
   new RedisError({
     command: "connect",
-    reason: new DialFailed({ address, description: printable(description), code, isRetryable })
+    reason: new DialFailed({ address, description: ServerText.clean(description, 200), code, isRetryable })
   })

@@ -12,6 +12,7 @@ import { commands } from "../RedisCommands.ts"
 import type { CommandList, RedisConnection, ScanOptions, ScriptArgs } from "../RedisConnector.ts"
 import type { RedisError } from "../RedisError.ts"
 import * as Dirt from "./dirt.ts"
+import { named } from "./name.ts"
 import * as Scan from "./scan.ts"
 import * as Script from "./script.ts"
 import * as Send from "./send.ts"
@@ -39,7 +40,7 @@ export class Lease {
   }
 
   run<A>(command: Command<A>): Effect.Effect<A, RedisError> {
-    return Send.one(this.session, () => this.accept(command))
+    return Send.one(this.session, () => this.accept(named(command)))
   }
 
   pipeline(list: CommandList<ReadonlyArray<AnyCommand>>): Effect.Effect<any> {
@@ -122,7 +123,7 @@ export const listOf = (list: CommandList<ReadonlyArray<AnyCommand>>): ReadonlyAr
 
 /** An effect can't be a part of a pipeline, since it runs by itself. */
 const checked = (command: AnyCommand): AnyCommand => {
-  if (Array.isArray(command?.args)) return command
+  if (Array.isArray(command?.args)) return named(command)
   throw new TypeError("pipeline and multi take commands: pipeline((redis) => [redis.get(\"a\"), redis.incr(\"b\")])")
 }
 

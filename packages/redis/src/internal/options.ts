@@ -41,7 +41,7 @@ const settingsOf = (own: Own, url: ConnectionUrl.UrlParts, name: string): Connec
   clientName: own.clientName ?? nameOf(name),
   keepAlive: OptionRules.millisOf(own.keepAlive) ?? 30_000,
   commandTimeout: OptionRules.millisOf(own.commandTimeout) ?? 10_000,
-  maxReplySize: own.maxReplySize ?? 512 * 1024 * 1024,
+  maxReplySize: own.maxReplySize ?? 128 * 1024 * 1024,
   sharing: own.sharing ?? 128
 })
 

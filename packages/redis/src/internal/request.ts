@@ -85,7 +85,7 @@ export class Request {
 }
 
 const encode = (name: string, args: ReadonlyArray<EncodedArg>): string | Buffer => {
-  let written = `*${args.length + 1}\r\n$${name.length}\r\n${name}\r\n`
+  let written = `*${args.length + 1}\r\n$${Buffer.byteLength(name)}\r\n${name}\r\n`
   for (let i = 0; i < args.length; i++) {
     const arg = args[i]!
     if (typeof arg !== "string") return encodeBytes(written, args, i)

@@ -11,6 +11,7 @@ import type { CommandList, Runner, ScriptArgs } from "../RedisConnector.ts"
 import type { RedisError } from "../RedisError.ts"
 import * as Dirt from "./dirt.ts"
 import { type Lease, leaseOf, listOf } from "./lent.ts"
+import { named } from "./name.ts"
 import type { Pool } from "./runtime.ts"
 import * as Scan from "./scan.ts"
 import * as Script from "./script.ts"
@@ -20,7 +21,7 @@ type AnyCommand = Command<unknown>
 export type Statics<Self> = Methods<RedisError | PoolError, Self> & Runner<PoolError, Self>
 
 export const make = <Self>(withPool: WithPool<Self>): Statics<Self> => {
-  const run = <A>(command: Command<A>) => withPool((pool) => alone(pool, command))
+  const run = <A>(command: Command<A>) => withPool((pool) => alone(pool, named(command)))
   const stepper: Scan.Stepper<RedisError | PoolError, Self> = {
     run,
     runAt: (command, primary) => withPool((pool) => borrow(pool, true, (lease) => lease.runAt(command, primary)))

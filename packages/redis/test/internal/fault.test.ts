@@ -26,6 +26,22 @@ describe("the error of a command", () => {
     )
   })
 
+  it("has a code that is a word, and no argument in it", () => {
+    const huge = Fault.make("GET", [], new RedisScript.Failure(`${"A".repeat(20_000_000)} x`), true)
+    assert.isBelow(huge.message.length, 300)
+    assert(huge.reason._tag === "CommandFailed")
+    assert.strictEqual(huge.reason.code, "ERR")
+    const echo = of("SECRETVALUE", "x", "SECRETVALUE")
+    assert.strictEqual(echo.message, "SET: ERR x")
+    // A program may well write the name of an error.
+    assert.strictEqual(of("WRONGTYPE", "not so", "WRONGTYPE").message, "SET: WRONGTYPE not so")
+  })
+
+  it("paints nothing on a terminal, and forges no line", () => {
+    const { message } = of("ERR", "a\x1b[2J\x85\u2028FORGED\u202e\u200b")
+    assert.strictEqual(message, "SET: ERR a [2J  FORGED  ")
+  })
+
   it("that is not the server's is that of the connection", () => {
     const error = Fault.make("GET", [], new Error("Connection is closed."), false)
     assert.strictEqual(
@@ -42,6 +58,13 @@ describe("the error of a dial", () => {
     assert.strictEqual(Fault.ofDial("a:1", said, true, ["SETNAME", "me"]).message, "a:1: ERR no such client na...: ...")
     const ended = new Error("the server closed the connection")
     assert.strictEqual(Fault.ofDial("a:1", ended, true, ["SETNAME", "e"]).message, `a:1: ${ended.message}`)
+  })
+
+  it("has no password in its code", () => {
+    const error = Fault.ofDial("a:1", RedisScript.failure("CANARYPW", "x"), true, ["user", "CANARYPW"])
+    assert.notInclude(JSON.stringify(error), "CANARY")
+    const part = Fault.ofDial("a:1", RedisScript.failure("ERR", "bad CANARYP, said ANARYPW"), true, ["CANARYPW"])
+    assert.strictEqual(part.message, "a:1: ERR bad ..., said ...")
   })
 
   const isRetryable = (error: unknown, hasFreshCredentials = false) =>

@@ -150,7 +150,8 @@ describe("the reader of answers", () => {
       read([`$65527\r\n${"x".repeat(65_527)}\r\n`], limit).fault,
       "an answer is larger than 65536 bytes (maxReplySize)"
     )
-    assert.isUndefined(read([`$65527\r\n${"x".repeat(65_527)}\r\n`], limit + 1).fault)
+    // What holds the bytes takes room as well.
+    assert.isUndefined(read([`$65527\r\n${"x".repeat(65_527)}\r\n`], limit + 1 + 180).fault)
     for (
       const endless of ["$65537\r\n", "*65537\r\n", "+" + "x".repeat(70_000), "*60000\r\n" + ":1\r\n".repeat(20_000)]
     ) {
@@ -170,5 +171,21 @@ describe("the reader of answers", () => {
     const parser = new Parser(65_536, () => ++taken === 2 ? "enough" : undefined)
     assert.strictEqual(parser.write(Buffer.from(":1\r\n:2\r\n:3\r\n")), "enough")
     assert.strictEqual(taken, 2)
+  })
+
+  it("counts the memory that an answer takes, and not what came for it", () => {
+    const items = (count: number, item: string) => `*${count}\r\n${item.repeat(count)}`
+    for (const item of ["+\r\n", "$0\r\n\r\n", ":1\r\n", "-x\r\n", "*0\r\n", "*1\r\n:1\r\n"]) {
+      assert.include(String(read([items(6000, item)]).fault), "maxReplySize", item)
+    }
+    assert.isUndefined(read([items(300, "+\r\n")]).fault)
+    assert.isUndefined(read(Array.from({ length: 100 }, () => items(300, "+\r\n"))).fault)
+    // A list that says that it is long needs its places before the first item has come.
+    assert.include(String(read(["*9000\r\n"]).fault), "maxReplySize")
+  })
+
+  it("keeps the beginning of an error", () => {
+    const { replies } = read([`-ERR ${"x".repeat(50_000)}\r\n`])
+    assert.strictEqual(String(replies[0]).length, "ReplyError: ".length + 1024)
   })
 })

@@ -4,6 +4,7 @@
  * It has no time limit of its own; the pool's `connectTimeout` is the limit of all of it.
  */
 import type { Signals } from "@effect-pools/core/Connector"
+import * as ServerText from "@effect-pools/core/ServerText"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
@@ -92,4 +93,4 @@ const evaluated = <A>(
       ? Effect.failCause(cause as Cause.Cause<never>)
       : Effect.fail(refused(address, `option ${option}: ${describe(Cause.squash(cause))}`, true)))
 
-const describe = (error: unknown): string => error instanceof Error ? error.message.slice(0, 200) : "its effect failed"
+const describe = (error: unknown): string => ServerText.messageOf(error, "its effect failed")

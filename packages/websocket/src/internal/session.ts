@@ -4,6 +4,7 @@
  * What arrives goes, in this order, to: the heartbeat (a reply to `keepAlive`), the request that it answers, the borrower
  * that has the connection to itself, the pool's readers.
  */
+import * as ServerText from "@effect-pools/core/ServerText"
 import type { Signals } from "@effect-pools/core/Connector"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -265,7 +266,7 @@ export class Session<Message> implements Listener {
   }
 
   private closedReason(code: number, reason: string, delivery: Delivery = "unknown"): Closed {
-    const closeReason = reason.replace(controls, " ").slice(0, 123)
+    const closeReason = ServerText.clean(reason, 123)
     const verdict = Result.try(() => this.hub.settings.closeCodes(code, closeReason))
     return new Closed({
       code,
@@ -310,6 +311,3 @@ export class Session<Message> implements Listener {
 
 /** Codes of a server that ends a connection in good order: done, going away, restarting. */
 const orderly: ReadonlySet<number> = new Set([1000, 1001, 1012])
-
-/** What the peer says gets into logs, where it must not forge a line nor paint on a terminal. */
-const controls = /[\p{Cc}\u2028\u2029]/gu

@@ -1,6 +1,7 @@
 /**
  * A wire of `ws`. The only file that touches it.
  */
+import * as ServerText from "@effect-pools/core/ServerText"
 import * as SocketError from "@effect-pools/core/SocketError"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
@@ -104,7 +105,7 @@ const codeOf = (error: Error): number => {
   return codes[code] ?? (code.startsWith("WS_ERR_") ? 1002 : 1006)
 }
 
-const reasonOf = (error: Error): string => error.message.slice(0, 123)
+const reasonOf = (error: Error): string => ServerText.clean(error.message, 123)
 
 const refused = (target: Target, status: number): WebSocketError => {
   const isRetryable = status === 401 || status === 403
@@ -121,7 +122,7 @@ const openFailed = (target: Target, error: unknown): WebSocketError => {
   const code = SocketError.codeOf(error)
   // An error without a code is made by `ws` when the server does not speak the protocol; a SyntaxError quotes the URL.
   const said = error instanceof Error && !(error instanceof SyntaxError) ? error.message : ""
-  const why = (said === "" ? code ?? "the URL, the protocols or the headers are not valid" : said).slice(0, 200)
+  const why = said === "" ? code ?? "the URL, the protocols or the headers are not valid" : ServerText.clean(said)
   const isPermanent = error instanceof SyntaxError || SocketError.isPermanent(code) ||
     code?.startsWith("ERR_INVALID_") === true || deadEnd.test(why)
   return new WebSocketError({
