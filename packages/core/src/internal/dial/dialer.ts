@@ -37,8 +37,8 @@ export class Dialer {
   isRoundOver = false
   /** The pool's time until which the breaker lets no dial through; 0 while it is closed. */
   breakerUntil = 0
-  /** When a connection last ended as soon as it was open; never, at first. */
-  lastStillbornAt = Infinity
+  /** When a connection last ended as soon as it was open, and the number of the connection that was dialled next. */
+  lastStillborn: { readonly at: number; readonly nextId: number } | undefined = undefined
   /** Connections in a row that ended by themselves under their first borrower, without a lease that went well meanwhile. */
   barren = 0
   /** How long the next connection must stay open before it counts as one, in milliseconds; 0 unless the last ended at once. */

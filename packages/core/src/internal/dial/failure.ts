@@ -69,11 +69,14 @@ export const endedByItself = (state: PoolState, connection: Pooled): void => {
   state.fork(dialFailed(state, connection, new EndedAtOnce({ lived, cause: connection.endedBy })))
 }
 
-/** Nobody has used it, and another before it that nobody used either has ended at once. */
+/**
+ * Nobody has used it, and another that nobody used either had ended at once before this one was dialled. Those that end
+ * together end by one cause, such as a restart of the server.
+ */
 const isStillborn = (state: PoolState, connection: Pooled, now: number): boolean => {
-  const before = state.dialer.lastStillbornAt
-  state.dialer.lastStillbornAt = now
-  return connection.openedAt >= before && !hasStayed(state, before, now)
+  const before = state.dialer.lastStillborn
+  state.dialer.lastStillborn = { at: now, nextId: state.nextId }
+  return before !== undefined && connection.id >= before.nextId && !hasStayed(state, before.at, now)
 }
 
 /** Its only lease has failed. */
