@@ -45,7 +45,7 @@ import { checkHealth } from "./internal/trust/healthCheck.ts"
 import { keepHouse } from "./internal/end/housekeeping.ts"
 import { connections, numbers, stats, vitals } from "./internal/watch/inspect.ts"
 import { DrainWithin as drainWithin } from "./internal/end/drainWithin.ts"
-import { Lease } from "./internal/line/lease.ts"
+import { PoolLease } from "./internal/lease/poolLease.ts"
 import { makeDrain, makeState } from "./internal/make.ts"
 import type { PoolState } from "./internal/places/state.ts"
 import { startUp, warmUp } from "./internal/dial/warmUp.ts"
@@ -379,7 +379,7 @@ const acquireScoped = <Lent>(
 ): Effect.Effect<Lent, PoolError, Scope.Scope> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.withFiber((fiber) => {
-      const lease = new Lease({ state, body: Effect.succeed, options, isShared: false }, fiber)
+      const lease = new PoolLease(state, { body: Effect.succeed, options, isShared: false }, fiber)
       const scope = Context.getUnsafe(fiber.context, Scope.Scope)
       return Effect.onExitPrimitive(
         restore(lease),

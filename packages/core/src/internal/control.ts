@@ -7,7 +7,7 @@ import { emit } from "./watch/events.ts"
 import type { Pooled } from "./places/pooled.ts"
 import { retire } from "./end/retire.ts"
 import type { PoolState } from "./places/state.ts"
-import { sendOn } from "./line/wait.ts"
+import { sendOn } from "./lease/wait.ts"
 import { settleWarmUps } from "./dial/warmUp.ts"
 
 /** Marks a connection one holds as not to be lent again. */

@@ -21,12 +21,13 @@ export const dispatch = (state: PoolState): void => {
 }
 
 const serve = (state: PoolState): void => {
-  const { waiters } = state
-  while (waiters.head !== undefined) {
+  const { line } = state
+  let first = line.first()
+  for (; first !== undefined; first = line.first()) {
     const now = state.time.now()
-    if (!(fillsUp(state) && joinFirst(state, waiters.head, now)) && !serveIdle(state, waiters.head, now)) break
+    if (!(fillsUp(state) && joinFirst(state, first, now)) && !serveIdle(state, first, now)) break
   }
-  while (waiters.head !== undefined && joinFirst(state, waiters.head, state.time.now())) continue
+  for (; first !== undefined; first = line.first()) if (!joinFirst(state, first, state.time.now())) break
 }
 
 /** Lets the first in line join those who share a connection, if it may and there is room. */

@@ -14,7 +14,6 @@ import * as Scope from "effect/Scope"
 import type { DrainReport } from "../ConnectionPool.ts"
 import type { Connector } from "../Connector.ts"
 import type { PoolConfig } from "../PoolConfig.ts"
-import { advance } from "./lease/checkOut.ts"
 import { describeCause } from "../Describe.ts"
 import { Dialer } from "./dial/dialer.ts"
 import { dispatch } from "./dispatch.ts"
@@ -25,7 +24,7 @@ import { exitDoor, raiseFence } from "./end/retire.ts"
 import { Hold, PoolObserver } from "./places/hold.ts"
 import { PoolState } from "./places/state.ts"
 import { PoolTime } from "./base/time.ts"
-import { resumeWoken } from "./line/wait.ts"
+import { Line, MakeOrder } from "./line/line.ts"
 
 /** Puts the parts of a pool together. What runs beside the callers ends with `background`. */
 export const makeState = Effect.fnUntraced(
@@ -44,6 +43,8 @@ export const makeState = Effect.fnUntraced(
     const tellObserver = yield* PoolObserver
     tellObserver(hold.pool)
     const fibers = yield* Scope.provide(FiberSet.make<unknown, never>(), background)
+    const makeOrder = yield* MakeOrder
+    const dispatcher = Context.get(context, Scheduler.Scheduler).makeDispatcher()
     const runInBackground = yield* FiberSet.runtime(fibers)<never>()
     const state: PoolState = new PoolState({
       config,
@@ -53,7 +54,8 @@ export const makeState = Effect.fnUntraced(
       events: new EventHub(config.eventBuffer),
       hold,
       dialer: yield* Scope.provide(Dialer.make(config), background),
-      dispatcher: Context.get(context, Scheduler.Scheduler).makeDispatcher(),
+      line: new Line(makeOrder(), config.acquireTimeout, dispatcher),
+      dispatcher,
       // Work begins on the scheduler's next turn and never inside the change that asked for it.
       fork: (effect) => runInBackground(Effect.andThen(Effect.yieldNow, effect)),
       forkDetached: (effect) => runFork(Effect.andThen(Effect.yieldNow, effect))
@@ -63,8 +65,6 @@ export const makeState = Effect.fnUntraced(
       emit(state, { _tag: "BreakerStoreFailed", cause })
       warn(state, `the breaker's store could not be asked, dials go on without it: ${describeCause(cause)}`)
     }
-    state.advance = (lease) => advance(state, lease)
-    state.resumeWoken = () => resumeWoken(state)
     time.onLeap = (by) => {
       raiseFence(state)
       emit(state, { _tag: "ClockLeapt", by })

@@ -12,7 +12,7 @@ import { labelOf } from "../line/lease.ts"
 import { lastCloses } from "./drainWithin.ts"
 import { discard, retire } from "./retire.ts"
 import type { DrainState, PoolState } from "../places/state.ts"
-import { failWaiters } from "../line/wait.ts"
+import { failWaiters } from "../lease/wait.ts"
 import { failWarmUps } from "../dial/warmUp.ts"
 
 /** What the counts were when the drain began, to tell by the difference what it did. */
@@ -61,7 +61,7 @@ export const hurryDrain = Effect.fnUntraced(function*(state: PoolState) {
 })
 
 /** Nobody waits, nobody holds a connection, and none is being made clean after its lease. */
-const isQuiet = (state: PoolState): boolean => state.waiters.size === 0 && state.used === 0 && state.checking === 0
+const isQuiet = (state: PoolState): boolean => state.line.size === 0 && state.used === 0 && state.checking === 0
 
 const begin = (state: PoolState): Beginning => ({
   at: state.time.now(),
@@ -98,7 +98,7 @@ const refuseAll = (state: PoolState): number => {
 
 /** Closes what nobody will ask for any more: what the queue leaves over. */
 const releaseIdle = (state: PoolState): void => {
-  for (const connection of state.idle.slice(0, Math.max(0, state.idle.length - state.waiters.size))) {
+  for (const connection of state.idle.slice(0, Math.max(0, state.idle.length - state.line.size))) {
     retire(state, connection, "shutdown")
   }
 }

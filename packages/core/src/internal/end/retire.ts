@@ -26,7 +26,7 @@ export const whyRetire = (state: PoolState, connection: Pooled, now: number): Re
   if (connection.uses >= state.config.maxUses) return "lifetime"
   if (now >= connection.expiresAt && !isIrreplaceable(state)) return "lifetime"
   if (state.live > state.limit) return "idle"
-  if (state.phase !== "open" && (state.phase === "closed" || state.waiters.size === 0)) return "shutdown"
+  if (state.phase !== "open" && (state.phase === "closed" || state.line.size === 0)) return "shutdown"
   return undefined
 }
 

@@ -17,7 +17,6 @@ import type { Pooled } from "../places/pooled.ts"
 import { hasEnded, raiseFence, retire, whyRetire } from "../end/retire.ts"
 import { endSharing } from "./share.ts"
 import type { PoolState } from "../places/state.ts"
-import { dequeue } from "../line/wait.ts"
 
 /**
  * Ends a lease. Runs exactly once for each, uninterruptibly, also for a caller that never got a connection. Returns an
@@ -37,6 +36,7 @@ export const checkIn = (
   const end = endOf(exit)
   state.counts.ended[end]++
   state.counts.use.record(held)
+  state.line.order.account?.ended(lease, held)
   if (end === "failure" || end === "defect") connection.errors++
   if (state.events.leaseListeners > 0) {
     emit(state, { _tag: "Released", connection: connection.id, label: labelOf(lease), held, end })
@@ -70,14 +70,14 @@ const partFrom = (
     // Closed under its borrowers: that their leases failed says nothing of the other connections.
     if (connection.state !== "closing") judge(state, connection, lease, exit)
   }
-  if (state.waiters.head?.isShared === true) state.changed()
+  if (state.line.first()?.isShared === true) state.changed()
   return undefined
 }
 
 /** An interrupted caller that waited: it leaves the queue, and what is being opened for it goes to the next. */
 const leave = (state: PoolState, lease: Lease): undefined => {
   if (!lease.isQueued) return undefined
-  dequeue(state, lease)
+  state.line.leave(lease)
   state.counts.interrupted++
   state.changed()
   return undefined
@@ -171,12 +171,12 @@ export const giveBack = (state: PoolState, connection: Pooled, now: number, isPr
     retire(state, connection, because)
     return state.changed()
   }
-  const first = state.waiters.head
+  const first = state.line.first(connection)
   const isReady = isProven ? connection.fence === state.fence : first !== undefined && isFresh(state, connection, now)
   if (first !== undefined && state.isLending && isReady) {
     handOver(state, connection, first, now)
     // The next in line may share it, or another that the first did not want.
-    if (state.waiters.head?.isShared === true) state.changed()
+    if (state.line.first()?.isShared === true) state.changed()
     return
   }
   connection.idleSince = now

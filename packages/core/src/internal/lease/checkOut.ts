@@ -9,15 +9,11 @@ import { takeIdle } from "../places/idle.ts"
 import type { Pooled } from "../places/pooled.ts"
 import { fillsUp, joinable } from "./share.ts"
 import type { PoolState } from "../places/state.ts"
-import { dequeue, wait, wake } from "../line/wait.ts"
-
-/** Runs the lease's body with the connection it was handed, or gets it one. */
-export const advance = (state: PoolState, lease: Lease): Effect.Effect<any, any, any> =>
-  lease.connection === undefined ? borrow(state, lease) : start(state, lease, lease.connection)
+import { wait } from "./wait.ts"
 
 /** Runs the lease's body with a connection: at once if one is ready and nobody is before us, else in turn. */
-const borrow = (state: PoolState, lease: Lease): Effect.Effect<any, any, any> => {
-  if (state.waiters.size === 0 && state.isLending) {
+export const borrow = (state: PoolState, lease: Lease): Effect.Effect<any, any, any> => {
+  if (state.line.order.isNext(lease) && state.isLending) {
     const now = state.time.now()
     const connection = take(state, lease, now)
     if (connection !== undefined) {
@@ -29,7 +25,7 @@ const borrow = (state: PoolState, lease: Lease): Effect.Effect<any, any, any> =>
       return start(state, lease, connection)
     }
   }
-  const reason = refusal(state)
+  const reason = refusal(state, lease)
   if (reason !== undefined) {
     state.counts.refused++
     return Effect.fail(state.error(reason))
@@ -61,24 +57,25 @@ export const handOver = (state: PoolState, connection: Pooled, lease: Lease, now
   const waited = now - lease.since
   state.counts.acquiredAfterWaiting++
   state.counts.wait.record(waited)
-  dequeue(state, lease)
+  state.line.leave(lease)
   lend(state, connection, lease, now)
   if (state.events.leaseListeners > 0) acquired(state, lease, connection, waited)
   if (waited > state.config.slowAcquireTimeout) acquiredSlowly(state, lease, connection, waited)
-  wake(state, lease, lease)
+  state.line.wake(lease, lease)
 }
 
 const lend = (state: PoolState, connection: Pooled, lease: Lease, now: number): void => {
   lease.connection = connection
   lease.lentAt = now
   connection.holders.push(lease)
+  state.line.order.account?.began(lease)
   if (connection.holders.size > 1) return
   state.move(connection, "used")
   if (lease.isShared) state.sharing.push(connection)
 }
 
 /** Reached in the borrower's own fiber, so that whatever the connector or the body throws is the borrower's defect. */
-const start = (state: PoolState, lease: Lease, connection: Pooled): Effect.Effect<any, any, any> => {
+export const start = (state: PoolState, lease: Lease, connection: Pooled): Effect.Effect<any, any, any> => {
   lease.isStarted = true
   connection.uses++
   const lent = state.connector.lend === undefined ? connection.value : state.connector.lend(connection.value)

@@ -43,15 +43,15 @@ export const endSharing = ({ sharing }: PoolState, connection: Pooled): void => 
 
 /** How many connections the queue waits for. */
 export const wantedByWaiters = (state: PoolState, now: number): number => {
-  const { connector, waiters } = state
-  if (waiters.sharers === 0 || !fillsUp(state)) return waiters.size
+  const { connector, line: { order } } = state
+  if (order.wantedShared === 0 || !fillsUp(state)) return order.wanted
   const each = connector.sharers ?? 1
-  let left = waiters.sharers
+  let left = order.wantedShared
   // Those behind one that waits for a connection of its own will find room where others share.
   for (const connection of state.sharing) {
     if (mayBeJoined(state, connection, now)) left -= each - connection.holders.size
   }
-  return waiters.size - waiters.sharers + Math.max(0, Math.ceil(left / each))
+  return order.wanted - order.wantedShared + Math.max(0, Math.ceil(left / each))
 }
 
 /** Where sharers spread, one more is opened at a time, so that a slow request holds up fewer others. */

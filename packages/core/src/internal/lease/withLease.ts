@@ -7,8 +7,9 @@ import * as Fiber from "effect/Fiber"
 import type { LeaseOptions } from "../../ConnectionPool.ts"
 import type { PoolError } from "../../PoolError.ts"
 import { checkIn } from "./checkIn.ts"
-import { Lease, type Request } from "../line/lease.ts"
+import type { Request } from "../line/lease.ts"
 import type { PoolState } from "../places/state.ts"
+import { PoolLease } from "./poolLease.ts"
 
 export class WithLease<Lent, A, E, R> extends Effectable.Class<A, E | PoolError, R> implements Request {
   readonly state: PoolState
@@ -34,7 +35,7 @@ export class WithLease<Lent, A, E, R> extends Effectable.Class<A, E | PoolError,
   asEffect(): Effect.Effect<A, E | PoolError, R> {
     const { state } = this
     // An effect is only ever run by a fiber.
-    const lease = new Lease(this, Fiber.getCurrent()!)
+    const lease = new PoolLease(state, this, Fiber.getCurrent()!)
     return Effect.onExitPrimitive(lease, (exit) => checkIn(state, lease, exit))
   }
 }

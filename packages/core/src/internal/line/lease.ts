@@ -3,14 +3,13 @@
  *
  * The same record waits in the queue, holds the connection, is known to the leak watch, and is the effect that the
  * caller's fiber runs: first to ask, and again when it has waited and is handed a connection. So a lease costs few
- * allocations of ours whatever happens to it.
+ * allocations of ours whatever happens to it. The effect it is stands with the steps that it goes through (`PoolLease`).
  */
 import type * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import type { Fiber } from "effect/Fiber"
 import type { LeaseOptions } from "../../ConnectionPool.ts"
 import type { Pooled } from "../places/pooled.ts"
-import type { PoolState } from "../places/state.ts"
 
 // A lease is typed by what it does to the queue, not by what it lends: `any` stays inside this folder.
 type AnyEffect = Effect.Effect<any, any, any>
@@ -36,14 +35,13 @@ export type RequestOptions = LeaseOptions & { readonly [onward]?: Onward }
 
 /** What a caller asks for. */
 export interface Request {
-  readonly state: PoolState
   readonly body: (lent: any) => AnyEffect
   readonly options: RequestOptions | undefined
   /** Whether it may use a connection together with others. */
   readonly isShared: boolean
 }
 
-export class Lease extends Effectable.Class<any, any, any> {
+export abstract class Lease extends Effectable.Class<any, any, any> {
   readonly request: Request
   readonly fiber: Fiber<unknown, unknown>
   /** Set from the hand-over to the check-in. */
@@ -52,8 +50,9 @@ export class Lease extends Effectable.Class<any, any, any> {
   isStarted = false
   /** Whether it waits in the queue. */
   isQueued = false
-  /** When it began to wait. */
+  /** When it began to wait, and when its time is up. */
   since = 0
+  deadline = 0
   /** When it got its connection. */
   lentAt = 0
   /** The borrower's view of the connection, until it is given back. */
@@ -66,15 +65,15 @@ export class Lease extends Effectable.Class<any, any, any> {
   // Its place in the queue, and then among those that hold its connection.
   previous: Lease | undefined = undefined
   next: Lease | undefined = undefined
+  // Who came before and after it, and its place among those with a deadline of their own. Written by the deadlines alone.
+  earlier: Lease | undefined = undefined
+  later: Lease | undefined = undefined
+  place = -1
 
   constructor(request: Request, fiber: Fiber<unknown, unknown>) {
     super()
     this.request = request
     this.fiber = fiber
-  }
-
-  asEffect(): AnyEffect {
-    return this.request.state.advance(this)
   }
 
   get isShared(): boolean {

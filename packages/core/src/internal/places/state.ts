@@ -6,7 +6,7 @@
  * which `changed` lets the dispatcher look again. That is the whole of the pool's concurrency control.
  */
 import * as Deferred from "effect/Deferred"
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type * as Random from "effect/Random"
 import type * as Scheduler from "effect/Scheduler"
@@ -18,7 +18,7 @@ import { Counts } from "../watch/counts.ts"
 import type { Dialer } from "../dial/dialer.ts"
 import type { EventHub } from "../watch/events.ts"
 import type { Lease } from "../line/lease.ts"
-import { LeaseList } from "../line/leaseList.ts"
+import type { Line } from "../line/line.ts"
 import type { Hold } from "./hold.ts"
 import type { Pooled } from "./pooled.ts"
 import { RecentCounts } from "../watch/recent.ts"
@@ -41,13 +41,8 @@ export class PoolState {
 
   readonly counts = new Counts()
   readonly recent: RecentCounts
-  readonly waiters = new LeaseList()
-  /** Waiting fibers whose outcome is decided and that run on the scheduler's next turn. */
-  woken: Array<Lease> = []
-  /** Resumes them; one function for the life of the pool. */
-  resumeWoken: () => void = () => {}
-  /** What a lease runs next: it asks for a connection, or uses the one it was handed. */
-  advance: (lease: Lease) => Effect.Effect<any, any, any> = () => Effect.never
+  /** Callers that wait. */
+  readonly line: Line
   /** Every connection that counts against the limit. */
   readonly connections = new Set<Pooled>()
   /** Idle connections by the time they became idle: the last one is the warmest and is lent first. */
@@ -77,10 +72,9 @@ export class PoolState {
   readonly warmUps = new Set<WarmUp>()
   /** When a slow acquisition was logged last. */
   slowLoggedAt = -Infinity
-  /** Whether a fiber watches the deadline of the first waiter. */
-  isWatchingDeadlines = false
-  /** Waiters with less time than those beside them, each with the fiber that watches its deadline. */
-  readonly hurried = new Map<Lease, Fiber.Fiber<unknown>>()
+  /** The fiber that watches the deadlines of the waiters, and when it looks next; `Infinity` while nobody waits. */
+  deadlineWatch: Fiber.Fiber<unknown> | undefined = undefined
+  watchedUntil = Infinity
   drain: DrainState | undefined = undefined
   /** Done when closes are waited for no more. */
   readonly closesCut: Deferred.Deferred<void> = Deferred.makeUnsafe<void>()
@@ -95,6 +89,7 @@ export class PoolState {
     readonly events: EventHub
     readonly dialer: Dialer
     readonly hold: Hold
+    readonly line: Line
     readonly dispatcher: Scheduler.SchedulerDispatcher
     readonly fork: (effect: Effect.Effect<unknown>) => Fiber.Fiber<unknown>
     readonly forkDetached: (effect: Effect.Effect<unknown>) => Fiber.Fiber<unknown>
@@ -107,6 +102,7 @@ export class PoolState {
     this.dialer = options.dialer
     this.hold = options.hold
     this.dispatcher = options.dispatcher
+    this.line = options.line
     this.fork = options.fork
     this.forkDetached = options.forkDetached
     this.limit = options.config.maxConnections
@@ -119,7 +115,7 @@ export class PoolState {
    * it saves. For a deadline it is not exact enough, since a caller may have computed for seconds in that turn.
    */
   turnTime(): number {
-    return this.woken.length > 0 ? this.time.elapsed : this.time.now()
+    return this.line.hasWoken ? this.time.elapsed : this.time.now()
   }
 
   /** Connections that are open and not on their way out. */

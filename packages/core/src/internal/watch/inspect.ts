@@ -34,7 +34,7 @@ export const vitals = (state: PoolState): Vitals => ({
 
 /** What can be told without going through the distributions. */
 export const numbers = (state: PoolState): PoolNumbers => {
-  const { config, limit, used, waiters } = state
+  const { config, limit, line, used } = state
   const now = state.time.now()
   return {
     name: config.name,
@@ -42,7 +42,7 @@ export const numbers = (state: PoolState): PoolNumbers => {
     total: state.connections.size,
     used,
     idle: state.idle.length,
-    pending: waiters.size,
+    pending: line.size,
     opening: state.opening,
     checking: state.checking,
     closing: state.closing,
@@ -50,7 +50,7 @@ export const numbers = (state: PoolState): PoolNumbers => {
     maxConnections: config.maxConnections,
     limit,
     utilization: Math.min(100, used / limit * 100),
-    oldestWaiter: waiters.head === undefined ? 0 : now - waiters.head.since,
+    oldestWaiter: line.oldest === undefined ? 0 : now - line.oldest.since,
     overdue: overdue(state),
     breaker: state.dialer.breakerUntil > now ? "open" : "closed",
     counts: countsOf(state)

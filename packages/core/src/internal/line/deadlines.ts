@@ -1,0 +1,86 @@
+/**
+ * When each waiter's time is up, whatever the order in which they are served.
+ *
+ * Most wait equally long, so of them whoever came first is the first whose time is up. Waiters with less time than the pool
+ * gives are kept by their deadlines as well, in a heap. So one timer serves all.
+ */
+import type { Lease } from "./lease.ts"
+
+export class Deadlines {
+  /** Who has waited longest. */
+  oldest: Lease | undefined = undefined
+  private youngest: Lease | undefined = undefined
+  private readonly acquireTimeout: number
+  /** Those with a deadline of their own: a binary heap, the earliest at the front. */
+  private readonly own: Array<Lease> = []
+
+  constructor(acquireTimeout: number) {
+    this.acquireTimeout = acquireTimeout
+  }
+
+  /** Adds one that begins to wait now. `left` is how long it may wait, if that is less than the pool gives. */
+  add(lease: Lease, left: number | undefined): void {
+    lease.earlier = this.youngest
+    if (this.youngest === undefined) this.oldest = lease
+    else this.youngest.later = lease
+    this.youngest = lease
+    const isOwn = left !== undefined && left < this.acquireTimeout
+    lease.deadline = lease.since + (isOwn ? left : this.acquireTimeout)
+    if (isOwn) this.raise(lease, this.own.length)
+  }
+
+  remove(lease: Lease): void {
+    if (lease.earlier === undefined) this.oldest = lease.later
+    else lease.earlier.later = lease.later
+    if (lease.later === undefined) this.youngest = lease.earlier
+    else lease.later.earlier = lease.earlier
+    lease.earlier = undefined
+    lease.later = undefined
+    if (lease.place >= 0) this.removeOwn(lease.place)
+    lease.place = -1
+  }
+
+  /** Whose time is up first. */
+  get next(): Lease | undefined {
+    const { oldest, own: [own] } = this
+    return own !== undefined && own.deadline < oldest!.deadline ? own : oldest
+  }
+
+  private removeOwn(place: number): void {
+    const last = this.own.pop()!
+    if (place === this.own.length) return
+    this.lower(last, place)
+    this.raise(last, last.place)
+  }
+
+  /** Puts a lease at a place, or as far towards the front as its deadline is earlier. */
+  private raise(lease: Lease, from: number): void {
+    let place = from
+    while (place > 0) {
+      const parent = this.own[(place - 1) >> 1]!
+      if (parent.deadline <= lease.deadline) break
+      this.put(parent, place)
+      place = (place - 1) >> 1
+    }
+    this.put(lease, place)
+  }
+
+  /** Puts a lease at a place, or as far towards the back as its deadline is later. */
+  private lower(lease: Lease, from: number): void {
+    let place = from
+    for (;;) {
+      let child = 2 * place + 1
+      if (child >= this.own.length) break
+      if (child + 1 < this.own.length && this.own[child + 1]!.deadline < this.own[child]!.deadline) child++
+      if (lease.deadline <= this.own[child]!.deadline) break
+      this.put(this.own[child]!, place)
+      place = child
+    }
+    this.put(lease, place)
+  }
+
+  private put(lease: Lease, place: number): void {
+    this.own[place] = lease
+    lease.place = place
+  }
+}

@@ -1,0 +1,46 @@
+/**
+ * First come, first served.
+ */
+import type { Lease } from "./lease.ts"
+import { LeaseList } from "./leaseList.ts"
+import type { Order } from "./order.ts"
+
+export class FirstComeFirstServed implements Order {
+  private readonly list = new LeaseList()
+
+  get size(): number {
+    return this.list.size
+  }
+
+  get wanted(): number {
+    return this.list.size
+  }
+
+  get wantedShared(): number {
+    return this.list.sharers
+  }
+
+  enter(lease: Lease): void {
+    this.list.push(lease)
+  }
+
+  leave(lease: Lease): void {
+    this.list.remove(lease)
+  }
+
+  first(): Lease | undefined {
+    return this.list.head
+  }
+
+  isNext(): boolean {
+    return this.list.size === 0
+  }
+
+  hasPlaceFor(_: Lease, pending: number, pendingLimit: number): boolean {
+    return pending < pendingLimit
+  }
+
+  [Symbol.iterator](): Iterator<Lease> {
+    return Array.from(this.list)[Symbol.iterator]()
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * The line: who waits, until when, and whose outcome is decided. It alone puts leases in and takes them out; who is next
+ * its order says.
+ */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type * as Scheduler from "effect/Scheduler"
+import type { Pooled } from "../places/pooled.ts"
+import { Deadlines } from "./deadlines.ts"
+import { FirstComeFirstServed } from "./firstCome.ts"
+import type { Lease } from "./lease.ts"
+import type { Order } from "./order.ts"
+
+/** Which order a pool is made with. */
+export const MakeOrder = Context.Reference<() => Order>("@effect-pools/core/MakeOrder", {
+  defaultValue: () => () => new FirstComeFirstServed()
+})
+
+export class Line {
+  readonly order: Order
+  private readonly deadlines: Deadlines
+  /** Wakes waiting fibers, on the scheduler the pool was made with. */
+  private readonly dispatcher: Scheduler.SchedulerDispatcher
+  /** Waiting fibers whose outcome is decided and that run on the scheduler's next turn. */
+  private woken: Array<Lease> = []
+
+  constructor(order: Order, acquireTimeout: number, dispatcher: Scheduler.SchedulerDispatcher) {
+    this.order = order
+    this.deadlines = new Deadlines(acquireTimeout)
+    this.dispatcher = dispatcher
+  }
+
+  /** How many wait. */
+  get size(): number {
+    return this.order.size
+  }
+
+  /** Who has waited longest. */
+  get oldest(): Lease | undefined {
+    return this.deadlines.oldest
+  }
+
+  /** Whose time is up first. */
+  get nextToExpire(): Lease | undefined {
+    return this.deadlines.next
+  }
+
+  /** Whether fibers are to be resumed on the scheduler's next turn. */
+  get hasWoken(): boolean {
+    return this.woken.length > 0
+  }
+
+  /** Who is served next, if anybody may be served now. */
+  first(connection?: Pooled): Lease | undefined {
+    return this.order.first(connection)
+  }
+
+  enter(lease: Lease, now: number, left: number | undefined): void {
+    lease.since = now
+    lease.isQueued = true
+    this.deadlines.add(lease, left)
+    this.order.enter(lease)
+  }
+
+  leave(lease: Lease): void {
+    lease.isQueued = false
+    this.order.leave(lease)
+    this.deadlines.remove(lease)
+  }
+
+  /** Decides the outcome of one that has waited. Its fiber runs on the scheduler's next turn, never inside the caller of this. */
+  wake(lease: Lease, outcome: Effect.Effect<any, any, any>): void {
+    lease.outcome = outcome
+    if (this.woken.push(lease) === 1) this.dispatcher.scheduleTask(this.resumeWoken, 0)
+  }
+
+  // One function for the life of the pool.
+  private readonly resumeWoken = (): void => {
+    const { woken } = this
+    this.woken = []
+    for (const lease of woken) lease.resume!(lease.outcome!)
+  }
+}

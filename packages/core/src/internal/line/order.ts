@@ -1,0 +1,39 @@
+/**
+ * The seam of the line: who is served next. Another order is another file that implements this; nothing else of the engine
+ * says who comes before whom.
+ */
+import type { Pooled } from "../places/pooled.ts"
+import type { Lease } from "./lease.ts"
+
+export interface Order {
+  /** How many wait. */
+  readonly size: number
+  /** How many of them may be served now, so that a connection is worth opening for each. Never more than `size`. */
+  readonly wanted: number
+  /** How many of the wanted may use a connection together with others. */
+  readonly wantedShared: number
+  /** Adds a caller. */
+  enter(lease: Lease): void
+  /** Removes one that waits: it is served, has given up, or its time is up. */
+  leave(lease: Lease): void
+  /**
+   * Who is served next, of those who may be served now. Given the connection at hand, an order may match the two. Asked
+   * twice without a change in between, it gives the same answer.
+   */
+  first(connection?: Pooled): Lease | undefined
+  /** Whether a newcomer may be served at once, before everybody who waits. */
+  isNext(lease: Lease): boolean
+  /** Whether a newcomer may queue where so many wait in vain for now, and so many may at most. */
+  hasPlaceFor(lease: Lease, pending: number, pendingLimit: number): boolean
+  /** Everybody who waits, in the order in which they would be served. The line may change while one goes through it. */
+  [Symbol.iterator](): Iterator<Lease>
+  /** For an order that weighs who has had how much; told of every lease, those served at once included. */
+  readonly account?: Account | undefined
+}
+
+export interface Account {
+  /** A lease got its connection. */
+  began(lease: Lease): void
+  /** A lease has ended that held a connection for so many milliseconds. */
+  ended(lease: Lease, held: number): void
+}
