@@ -34,6 +34,7 @@
  * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
+import type * as Config from "effect/Config"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -42,6 +43,7 @@ import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
+import * as ConfigInput from "./ConfigInput.ts"
 import * as ConnectionPool from "./ConnectionPool.ts"
 import { Balancer } from "./internal/balance/balancer.ts"
 import * as facade from "./internal/balance/facade.ts"
@@ -50,9 +52,10 @@ import * as BalancedOptions from "./internal/balance/options.ts"
 import { watch } from "./internal/balance/hedge.ts"
 import { EventHub } from "./internal/watch/events.ts"
 import { PoolTime } from "./internal/base/time.ts"
+import type { PoolConfig, PoolOptions } from "./PoolConfig.ts"
 import { PoolError } from "./PoolError.ts"
-import type { PoolConfig } from "./PoolConfig.ts"
 import type { EjectReason } from "./PoolEvent.ts"
+import * as PoolService from "./PoolService.ts"
 import type { PoolStats } from "./PoolStats.ts"
 
 /**
@@ -240,22 +243,35 @@ export interface UpstreamInfo {
  * @category models
  * @since 0.1.0
  */
-export interface BalancedPool<in out Lent> extends ConnectionPool.ConnectionPool<Lent> {
-  /** How each upstream is, in the order in which they were given. */
-  readonly upstreams: Effect.Effect<ReadonlyArray<UpstreamInfo>>
+export interface BalancedPool<in out Lent> extends ConnectionPool.ConnectionPool<Lent>, BalancedMembers<Lent> {}
+
+/**
+ * What a balanced pool has beyond the members of every pool, and its class as well.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface BalancedMembers<in out Lent, out Env = never> {
+  /**
+   * How each upstream is, in the order in which they were given; empty where a class finds another pool, such as a fake in
+   * a test.
+   */
+  readonly upstreams: Effect.Effect<ReadonlyArray<UpstreamInfo>, never, Env>
   /**
    * Adds an upstream until the scope closes, with little load at first. When it leaves, callers that wait there go on to
    * the others and leases that have begun end there; its pool stays its maker's. So a pool that is made in the same scope
    * is drained when it has left.
    *
-   * Fails with `InvalidOption` for a name that is taken, a bad weight, and more than 1000 upstreams.
+   * Fails with `InvalidOption` for a name that is taken, a bad weight, and more than 1000 upstreams. Where a class finds another
+   * pool it does nothing.
    */
-  readonly join: (upstream: Upstream<Lent>) => Effect.Effect<void, PoolError, Scope.Scope>
+  readonly join: (upstream: Upstream<Lent>) => Effect.Effect<void, PoolError, Scope.Scope | Env>
   /**
    * Gives an upstream another weight from the next lease on, 0 for none. When none has a weight, callers are refused with
    * `PoolPaused`. Fails with `InvalidOption` if there is no upstream of that name, and for a bad weight.
+   * Where a class finds another pool it does nothing.
    */
-  readonly setWeight: (upstream: string, weight: number) => Effect.Effect<void, PoolError>
+  readonly setWeight: (upstream: string, weight: number) => Effect.Effect<void, PoolError, Env>
 }
 
 /** How often the pools of the upstreams are looked at, in milliseconds. */
@@ -311,14 +327,8 @@ export const make = Effect.fnUntraced(
  * @since 0.1.0
  */
 export interface BalancedPoolClass<in out Self, in out Id extends string, in out Lent>
-  extends ConnectionPool.PoolClass<Self, Id, Lent>
+  extends ConnectionPool.PoolServiceClass<Self, Id, Lent, BalancedPool<Lent>>, BalancedMembers<Lent, Self>
 {
-  /** How each upstream is; empty where the service is another pool, such as a fake in a test. */
-  readonly upstreams: Effect.Effect<ReadonlyArray<UpstreamInfo>, never, Self>
-  /** `join` of the balanced pool; where the service is another pool it does nothing. */
-  readonly join: (upstream: Upstream<Lent>) => Effect.Effect<void, PoolError, Scope.Scope | Self>
-  /** `setWeight` of the balanced pool; where the service is another pool it does nothing. */
-  readonly setWeight: (upstream: string, weight: number) => Effect.Effect<void, PoolError, Self>
   /**
    * The layer of the pool, over upstreams that live as long as the layer if the effect makes them. Its name is the
    * class's id unless the options give one.
@@ -327,6 +337,34 @@ export interface BalancedPoolClass<in out Self, in out Id extends string, in out
     upstreams: Effect.Effect<ReadonlyArray<Upstream<Lent>>, E, R>,
     options?: Options
   ) => Layer.Layer<Self, PoolError | E, Exclude<R, Scope.Scope>>
+  /** `layer` with options read from the configuration: each option is a value, or a `Config` of one. */
+  readonly layerConfig: <E, R>(
+    upstreams: Effect.Effect<ReadonlyArray<Upstream<Lent>>, E, R>,
+    options: ConfigInput.ConfigInput<Options>
+  ) => Layer.Layer<Self, PoolError | Config.ConfigError | E, Exclude<R, Scope.Scope>>
+  /** The pool that an effect makes. */
+  readonly layerFrom: <E, R>(
+    pool: Effect.Effect<ConnectionPool.ConnectionPool<Lent>, E, R>
+  ) => Layer.Layer<Self, E, Exclude<R, Scope.Scope>>
+  /**
+   * A balanced pool of connections that a function makes, given their number and their upstream's, each from 1. The
+   * upstreams are pools as `layerTest` of `ConnectionPool` makes them.
+   */
+  readonly layerTest: (
+    connections: (connection: number, upstream: number) => Effect.Effect<Lent, unknown, Scope.Scope>,
+    options?: TestOptions
+  ) => Layer.Layer<Self>
+}
+
+/**
+ * The options of a balanced pool in a test.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface TestOptions extends Options {
+  /** The options of each upstream, apart from its name. Default: those of one. */
+  readonly upstreams?: ReadonlyArray<PoolOptions> | undefined
 }
 
 /**
@@ -337,19 +375,44 @@ export interface BalancedPoolClass<in out Self, in out Id extends string, in out
  * @since 0.1.0
  */
 export const Service = <Self, Lent>() => <const Id extends string>(id: Id): BalancedPoolClass<Self, Id, Lent> => {
-  const service = ConnectionPool.serviceClass<Self, Lent>()(id)
-  const own: Pick<BalancedPoolClass<Self, Id, Lent>, "upstreams" | "join" | "setWeight" | "layer"> = {
-    upstreams: service.use((pool) => isBalanced(pool) ? pool.upstreams : Effect.succeed([])),
-    join: (upstream) => service.use((pool) => isBalanced(pool) ? pool.join(upstream) : Effect.void),
-    setWeight: (upstream, weight) =>
-      service.use((pool) => isBalanced(pool) ? pool.setWeight(upstream, weight) : Effect.void),
+  const service = PoolService.serviceClass<Self, Id, Lent, BalancedPool<Lent>>(id, operations)
+  const named = (upstreams: ReadonlyArray<Upstream<Lent>>, options?: Options) =>
+    make(upstreams, { ...options, name: options?.name ?? id })
+  const layers: Omit<BalancedPoolClass<Self, Id, Lent>, keyof typeof service | keyof BalancedMembers<Lent>> = {
     layer: (upstreams, options) =>
+      Layer.effect(service, Effect.flatMap(upstreams, (upstreams) => named(upstreams, options))),
+    layerConfig: (upstreams, options) =>
       Layer.effect(
         service,
-        Effect.flatMap(upstreams, (upstreams) => make(upstreams, { ...options, name: options?.name ?? id }))
+        Effect.flatMap(
+          ConfigInput.unwrap(options),
+          (options) => Effect.flatMap(upstreams, (upstreams) => named(upstreams, options))
+        )
+      ),
+    layerFrom: (pool) =>
+      Layer.effect(service, Effect.map(pool, (pool) => PoolService.extend<Lent, BalancedPool<Lent>>(pool, operations))),
+    layerTest: (connections, { upstreams = [{}], ...options } = {}) =>
+      Layer.effect(
+        service,
+        Effect.orDie(Effect.flatMap(
+          Effect.forEach(upstreams, (options, index) =>
+            Effect.map(
+              ConnectionPool.makeTest(
+                (connection) => connections(connection, index + 1),
+                { ...options, name: `${id}/${index + 1}` }
+              ),
+              (pool) => ({ pool })
+            )),
+          (upstreams) => named(upstreams, options)
+        ))
       )
   }
-  return Object.assign(service, own)
+  // The statics of the class are made from the operations.
+  return Object.assign(service, layers) as BalancedPoolClass<Self, Id, Lent>
 }
 
-const isBalanced = <Lent>(pool: ConnectionPool.ConnectionPool<Lent>): pool is BalancedPool<Lent> => "upstreams" in pool
+/** On a pool that is no balanced one. */
+const operations = {
+  effects: { upstreams: () => Effect.succeed([]) },
+  methods: { join: () => Effect.void, setWeight: () => Effect.void }
+}

@@ -92,9 +92,9 @@ export interface Connector<Connection, Lent = Connection> {
   readonly isBroken?: ((connection: Connection, exit: Exit.Exit<unknown, unknown>) => boolean) | undefined
   /**
    * Makes the view of the connection that one borrower gets. Use it, with `revoke`, to make a use after the lease a
-   * defect instead of an accident.
+   * defect instead of an accident. `isShared` tells whether others may have a view of the same connection beside it.
    */
-  readonly lend?: ((connection: Connection) => Lent) | undefined
+  readonly lend?: ((connection: Connection, isShared?: boolean) => Lent) | undefined
   /** Called when the lease ends: from here on the view must refuse every use. */
   readonly revoke?: ((lent: Lent) => void) | undefined
   /**

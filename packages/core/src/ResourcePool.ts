@@ -27,15 +27,18 @@
  *
  * @since 0.1.0
  */
+import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import * as ConfigInput from "./ConfigInput.ts"
 import * as ConnectionPool from "./ConnectionPool.ts"
 import type { Connector, Inspection, Signals } from "./Connector.ts"
 import type { PoolOptions } from "./PoolConfig.ts"
 import type { PoolError } from "./PoolError.ts"
+import * as PoolService from "./PoolService.ts"
 
 /**
  * The options of a pool of resources: those of every pool, and how to acquire one and keep it well.
@@ -43,7 +46,15 @@ import type { PoolError } from "./PoolError.ts"
  * @category models
  * @since 0.1.0
  */
-export interface ResourceOptions<A, R = never> extends PoolOptions {
+export interface ResourceOptions<A, R = never> extends PoolOptions, Resource<A, R> {}
+
+/**
+ * How to acquire a resource and keep it well.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Resource<A, R = never> {
   /**
    * Acquires one resource; the finalizers it adds to its scope release it. Bounded by `connectTimeout`.
    *
@@ -114,10 +125,23 @@ export const make = <A, R = never>(
  * @since 0.1.0
  */
 export interface ResourcePoolClass<in out Self, in out Id extends string, in out A>
-  extends ConnectionPool.PoolClass<Self, Id, A>
+  extends ConnectionPool.PoolServiceClass<Self, Id, A>
 {
   /** The layer of the pool. Its name is the class's id unless the options give one. */
   readonly layer: <R = never>(options: ResourceOptions<A, R>) => Layer.Layer<Self, PoolError, Exclude<R, Scope.Scope>>
+  /** `layer` with options read from the configuration: each option of the pool is a value, or a `Config` of one. */
+  readonly layerConfig: <R = never>(
+    options: ConfigInput.ConfigInput<PoolOptions> & Resource<A, R>
+  ) => Layer.Layer<Self, PoolError | Config.ConfigError, Exclude<R, Scope.Scope>>
+  /** The pool that an effect makes, such as a `BalancedPool`. */
+  readonly layerFrom: <E, R>(
+    pool: Effect.Effect<ConnectionPool.ConnectionPool<A>, E, R>
+  ) => Layer.Layer<Self, E, Exclude<R, Scope.Scope>>
+  /**
+   * `layer` for a test: it acquires nothing in advance, runs no health check and publishes no metrics unless the options
+   * say so.
+   */
+  readonly layerTest: <R = never>(options: ResourceOptions<A, R>) => Layer.Layer<Self, never, Exclude<R, Scope.Scope>>
 }
 
 /**
@@ -127,9 +151,17 @@ export interface ResourcePoolClass<in out Self, in out Id extends string, in out
  * @since 0.1.0
  */
 export const Service = <Self, A>() => <const Id extends string>(id: Id): ResourcePoolClass<Self, Id, A> => {
-  const service = ConnectionPool.serviceClass<Self, A>()(id)
-  return Object.assign(service, {
-    layer: <R = never>(options: ResourceOptions<A, R>) =>
-      Layer.effect(service, make<A, R>({ ...options, name: options.name ?? id }))
-  })
+  const service = PoolService.serviceClass<Self, Id, A, ConnectionPool.ConnectionPool<A>>(id)
+  const named = <R>(options: ResourceOptions<A, R>) => make<A, R>({ ...options, name: options.name ?? id })
+  const layers: Omit<ResourcePoolClass<Self, Id, A>, keyof typeof service> = {
+    layer: (options) => Layer.effect(service, named(options)),
+    layerConfig: <R>(options: ConfigInput.ConfigInput<PoolOptions> & Resource<A, R>) =>
+      Layer.effect(
+        service,
+        Effect.flatMap(ConfigInput.unwrap<ResourceOptions<A, R>>(options), (options) => named(options))
+      ),
+    layerFrom: (pool) => Layer.effect(service, pool),
+    layerTest: (options) => Layer.effect(service, Effect.orDie(named({ ...PoolService.quiet, ...options })))
+  }
+  return Object.assign(service, layers)
 }

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 export * as BalancedPool from "./BalancedPool.ts"
+export * as ConfigInput from "./ConfigInput.ts"
 export * as ConnectionPool from "./ConnectionPool.ts"
 export * as Connector from "./Connector.ts"
 export * as Describe from "./Describe.ts"
@@ -13,6 +14,7 @@ export * as PoolError from "./PoolError.ts"
 export * as PoolEvent from "./PoolEvent.ts"
 export * as PoolHealth from "./PoolHealth.ts"
 export * as PoolMetrics from "./PoolMetrics.ts"
+export * as PoolService from "./PoolService.ts"
 export * as PoolSizing from "./PoolSizing.ts"
 export * as PoolStats from "./PoolStats.ts"
 export * as ResourcePool from "./ResourcePool.ts"

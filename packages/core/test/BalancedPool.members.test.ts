@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { BalancedPool, ConnectionPool } from "@effect-pools/core"
 import { FakeConnector } from "@effect-pools/testing"
-import { Context, Effect, Exit, Fiber, Metric, Scope } from "effect"
+import { Effect, Exit, Fiber, Metric, Scope } from "effect"
 import { advance, id, only, reason, settle } from "./utils/bench.ts"
 import { hold, leases, onFleet, type Setup, states } from "./utils/upstreams.ts"
 
@@ -173,7 +173,7 @@ describe("BalancedPool: upstreams that join and leave", () => {
         assert.strictEqual(yield* acquired(b.pool), 1)
       }).pipe(Effect.provide(Api.layer(Effect.succeed([{ pool: a.pool }]))))
       yield* Effect.andThen(Api.join({ pool: b.pool }), Api.setWeight("a", 0)).pipe(
-        Effect.provideContext(Context.add(Context.make(Api, a.pool), Scope.Scope, yield* Effect.scope))
+        Effect.provide(Api.layerFrom(Effect.succeed(a.pool)))
       )
     }))
 })

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { BalancedPool, ConnectionPool, PoolError } from "@effect-pools/core"
 import { FakeConnector } from "@effect-pools/testing"
-import { Context, Effect, Exit, Fiber, Layer, Schedule, type Scope, Stream } from "effect"
+import { Effect, Exit, Fiber, Layer, Schedule, type Scope, Stream } from "effect"
 import { advance, defectOf, id, only, reason, settle } from "./utils/bench.ts"
 import { hold, leases, onFleet, type Setup, states } from "./utils/upstreams.ts"
 
@@ -478,7 +478,7 @@ describe("BalancedPool.Service", () => {
   it.effect("any pool can take its place", () =>
     Effect.gen(function*() {
       const { pool } = yield* upstream("fake").make
-      const context = Context.make(Api, pool)
+      const context = yield* Layer.build(Api.layerFrom(Effect.succeed(pool)))
       assert.deepStrictEqual(yield* Effect.provideContext(Api.upstreams, context), [])
       assert.isNumber(yield* Effect.provideContext(Api.withConnection(id), context))
     }))

@@ -27,8 +27,8 @@ interface Tracing {
   readonly _: unique symbol
 }
 
-class Primary extends ConnectionPool.serviceClass<Primary, Socket>()("test/Primary") {}
-class Replica extends ConnectionPool.serviceClass<Replica, Socket>()("test/Replica") {}
+class Primary extends ConnectionPool.Service<Primary, Socket>()("test/Primary") {}
+class Replica extends ConnectionPool.Service<Replica, Socket>()("test/Replica") {}
 class Mailer extends ResourcePool.Service<Mailer, Socket>()("test/Mailer") {}
 
 declare const connector: Connector.Connector<Socket>

@@ -13,11 +13,12 @@
  *
  * @since 0.1.0
  */
+import * as ConfigInput from "@effect-pools/core/ConfigInput"
 import type { ConnectionPool } from "@effect-pools/core/ConnectionPool"
 import * as PoolConfig from "@effect-pools/core/PoolConfig"
 import { InvalidOption, PoolClosed, PoolError } from "@effect-pools/core/PoolError"
 import type * as Cause from "effect/Cause"
-import * as Config from "effect/Config"
+import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -103,7 +104,7 @@ export const make = Effect.fnUntraced(function*(
       isClosed
         ? Effect.fail(new PoolError({ pool: name, reason: new PoolClosed({ state: "closed" }) }))
         : Effect.catchIf(RcMap.get(map, origin), isFull, () => Effect.fail(refuse(full(maxOrigins))))
-    ).pipe(Effect.map(({ pool }) => pool))
+    )
   const prepare = new Prepare(members[0]!.settings, undefined)
   return {
     client: Client.plainOverPool(
@@ -176,9 +177,9 @@ export const layer = (options: HttpPoolsOptions = {}): Layer.Layer<HttpPools | H
  * @since 0.1.0
  */
 export const layerConfig = (
-  options: Config.Wrap<HttpPoolsOptions>
+  options: ConfigInput.ConfigInput<HttpPoolsOptions>
 ): Layer.Layer<HttpPools | HttpClient.HttpClient, PoolError | Config.ConfigError> =>
-  Layer.effectContext(Effect.map(Effect.flatMap(Config.unwrap(options), make), contextOf))
+  Layer.effectContext(Effect.map(Effect.flatMap(ConfigInput.unwrap<HttpPoolsOptions>(options), make), contextOf))
 
 const contextOf = (pools: HttpPools["Service"]): Context.Context<HttpPools | HttpClient.HttpClient> =>
   Context.make(HttpPools, pools).pipe(Context.add(HttpClient.HttpClient, pools.client))

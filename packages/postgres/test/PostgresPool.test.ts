@@ -2,19 +2,7 @@ import { PgClient } from "@effect/sql-pg"
 import { type ConnectionPool, PoolError } from "@effect-pools/core"
 import { PostgresConfig, type PostgresConnector, PostgresPool, PostgresScript } from "@effect-pools/postgres"
 import { assert, describe, it } from "@effect/vitest"
-import {
-  Cause,
-  type Config,
-  Deferred,
-  Effect,
-  Exit,
-  Fiber,
-  type Layer,
-  Ref,
-  Schedule,
-  type Scope,
-  Stream
-} from "effect"
+import { Cause, type Config, Deferred, Effect, Exit, Fiber, Layer, Ref, Schedule, type Scope, Stream } from "effect"
 import { SqlClient, SqlError } from "effect/sql"
 import { TestClock } from "effect/testing"
 import { Db } from "./support.ts"
@@ -226,12 +214,50 @@ describe("PostgresPool", () => {
     }).pipe(Effect.provide(Db.layerTest(script)))
   })
 
-  it.effect("refuses a pool that it did not make, where it needs more than a pool", () =>
+  it.effect("a copy of a pool does what the pool does", () =>
     Effect.gen(function*() {
-      const stranger = { ...(yield* Db) }
-      const exit = yield* Effect.exit(Effect.provideService(Db.transaction(Effect.void), Db, stranger))
-      assert.isTrue(isMisuse(exit))
+      const copy = { ...(yield* Db) }
+      const nested = Db.transaction(Effect.andThen(Db.query`SELECT 1`, Db.stats))
+      const { total, used } = yield* Effect.provideService(nested, Db, copy)
+      assert.deepStrictEqual({ total, used }, { total: 1, used: 1 })
     }).pipe(Effect.provide(Db.layerTest(() => []))))
+
+  it.effect("a transaction of a decorated pool has its options, and is one with what runs inside", () => {
+    const script = PostgresScript.make(() => [])
+    let leases = 0
+    const counting = Layer.effect(
+      Db,
+      Effect.map(Db, (pool): PostgresPool.PostgresPool => ({
+        ...pool,
+        withConnection: (f, options) => {
+          leases++
+          return pool.withConnection(f, options)
+        }
+      }))
+    )
+    return Effect.gen(function*() {
+      const db = yield* Db
+      yield* db.transaction(
+        (sql) => Effect.andThen(sql`SELECT 1`, Effect.andThen(db.query`SELECT 2`, db.transaction(Db.query`SELECT 3`))),
+        { isolation: "serializable", readOnly: true }
+      )
+      assert.deepStrictEqual(script.statements.map(({ text }) => text), [
+        "BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY",
+        "SELECT 1",
+        "SELECT 2",
+        "SAVEPOINT effect_sql_1",
+        "SELECT 3",
+        "RELEASE SAVEPOINT effect_sql_1",
+        "COMMIT"
+      ])
+      assert.strictEqual(new Set(script.statements.map(({ connection }) => connection)).size, 1)
+      assert.isAtLeast(leases, 1)
+      const refused = yield* Effect.exit(
+        db.transaction(db.transaction(Effect.void, { readOnly: true }))
+      )
+      assert.isTrue(isMisuse(refused))
+    }).pipe(Effect.provide(Layer.provide(counting, Db.layerTest(script))))
+  })
 
   it.effect("a borrower invalidates its connection by what it was lent, and nothing else", () =>
     Effect.gen(function*() {

@@ -24,6 +24,7 @@
  */
 import type { ConnectionPool } from "@effect-pools/core/ConnectionPool"
 import type { PoolError } from "@effect-pools/core/PoolError"
+import { extend } from "@effect-pools/core/PoolService"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -34,7 +35,8 @@ import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import type { Inbox } from "./internal/inbox.ts"
 import { make as makeStore } from "./internal/keyValueStore.ts"
-import { make as makeStatics, type Statics } from "./internal/statics.ts"
+import { operations } from "./internal/members.ts"
+import type { RedisPool } from "./internal/model.ts"
 import { subscriberOf } from "./internal/subscribe.ts"
 import type { RedisConnection } from "./RedisConnector.ts"
 import type { RedisError } from "./RedisError.ts"
@@ -111,13 +113,13 @@ export const layerKeyValueStore = <Self>(
 ): Layer.Layer<KeyValueStore.KeyValueStore, PoolError, Self> =>
   Layer.effect(KeyValueStore.KeyValueStore, Effect.flatMap(service, (pool) => makeKeyValueStore(pool, options)))
 
-/** All commands, each of which takes a connection of the pool for as long as it needs one. */
-const redisOf = (pool: ConnectionPool<RedisConnection>): Statics<never> =>
-  makeStatics<never>((f) => Effect.suspend(() => f(pool)))
+/** The pool with all commands, whoever made it. */
+const redisOf = (pool: ConnectionPool<RedisConnection>): RedisPool =>
+  extend<RedisConnection, RedisPool>(pool, operations)
 
 const toRedisError = (cause: RedisError | PoolError): Redis.RedisError => new Redis.RedisError({ cause })
 
-type Commander = Pick<Statics<never>, "command" | "script"> | Pick<RedisConnection, "command" | "script">
+type Commander = Pick<RedisPool, "command" | "script"> | Pick<RedisConnection, "command" | "script">
 
 const connection = (redis: Commander): Redis.Connection => ({
   // What the caller says of the answer is taken on trust, as the service has it.

@@ -11,8 +11,7 @@ type Failure = PoolError | RedisError.RedisError
 it("a subscription tells its elements, its errors and its need of the pool", () => {
   expectTypeOf<ReturnType<typeof Cache.subscribe>>()
     .toEqualTypeOf<Stream.Stream<RedisSubscription.Element, Failure, Cache>>()
-  expectTypeOf(RedisPool.subscribe).parameter(0).toEqualTypeOf<RedisPool.RedisPool>()
-  expectTypeOf<ReturnType<typeof RedisPool.psubscribe>>()
+  expectTypeOf<ReturnType<RedisPool.RedisPool["psubscribe"]>>()
     .toEqualTypeOf<Stream.Stream<RedisSubscription.Element, Failure>>()
   const messages = RedisSubscription.messages(Cache.ssubscribe("a"))
   expectTypeOf(messages).toEqualTypeOf<Stream.Stream<RedisSubscription.Message, Failure, Cache>>()

@@ -32,7 +32,7 @@ layer(EmbeddedRedis.layer({ password }), { excludeTestServices: true, timeout: "
         password: Redacted.make(password),
         commandTimeout: "500 millis"
       })
-      const redis = RedisPool.commands(pool)
+      const redis = pool
       const events: Array<unknown> = []
       const reader = yield* Effect.forkScoped(
         Stream.runForEach(pool.events, (event) => Effect.sync(() => events.push(event))),

@@ -337,7 +337,7 @@ describe("subscriptions", () => {
         const scope = yield* Scope.make()
         const { url } = yield* Redis
         const pool = yield* Scope.provide(RedisPool.make({ url, minConnections: 0 }), scope)
-        const followed = yield* follow(RedisPool.subscribe(pool, "a"))
+        const followed = yield* follow(pool.subscribe("a"))
         yield* subscribed(followed)
         yield* Scope.close(scope, Exit.void)
         const error = yield* Effect.flip(followed.next)

@@ -3,7 +3,8 @@
  */
 import * as BalancedPool from "@effect-pools/core/BalancedPool"
 import * as ConnectionPool from "@effect-pools/core/ConnectionPool"
-import { type InvalidOption, PoolError, PoolMisuse } from "@effect-pools/core/PoolError"
+import { type InvalidOption, PoolError } from "@effect-pools/core/PoolError"
+import { makeAttachment } from "@effect-pools/core/PoolService"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -24,27 +25,25 @@ import * as RetryAfter from "./retryAfter.ts"
 export type Pool = ConnectionPool.ConnectionPool<HttpConnection>
 
 export interface Runtime {
-  readonly pool: Pool
+  readonly prepare: Prepare
   readonly execute: Client.Execute
   readonly client: HttpClient
 }
 
-// The service is the plain pool, so that everything that knows pools knows it. What is more is found by it.
-const runtimes = new WeakMap<Pool, Runtime>()
+const attachment = makeAttachment<Runtime>("@effect-pools/http/Runtime")
 
-/** How a pool that `HttpPool` made sends a request. */
-export const executeOf = (pool: Pool): Client.Execute => {
-  const runtime = runtimes.get(pool)
-  if (runtime !== undefined) return runtime.execute
-  throw new PoolMisuse({ pool: pool.name, rule: "the pool was not made by a layer of its service class" })
-}
+/** The rest of a pool that `HttpPool` made, or of a copy of it. */
+export const of: (pool: Pool) => Runtime | undefined = attachment.of
+
+/** The same, unless the pool lends in another way than it was made to. */
+export const undecorated: (pool: Pool) => Runtime | undefined = attachment.ofPristine
 
 /** `dialer` makes the dial: over the network, or of a script. */
 export const make = Effect.fnUntraced(function*(
   id: string,
   options: HttpOptions,
   dialer?: typeof Dial.make
-): Effect.fn.Return<Runtime, PoolError, Scope.Scope> {
+): Effect.fn.Return<Pool, PoolError, Scope.Scope> {
   const name = options.name ?? id
   const failed = (reason: InvalidOption): PoolError => new PoolError({ pool: name, reason })
   const { balance, members } = yield* Effect.mapError(Effect.fromResult(Options.check(options, id)), failed)
@@ -52,8 +51,8 @@ export const make = Effect.fnUntraced(function*(
   const first = members[0]!
   const origins = members.map(({ settings }) => settings.origin)
   return balance === undefined
-    ? runtimeOf(pools[0]!, first.settings, origins)
-    : runtimeOf(
+    ? sending(pools[0]!, first.settings, origins)
+    : sending(
       yield* BalancedPool.make(
         pools.map((pool, index) => ({ pool, weight: members[index]!.weight })),
         { ...balance, name, ...(balance.outlierEjection === false ? {} : { classify }) }
@@ -63,16 +62,14 @@ export const make = Effect.fnUntraced(function*(
     )
 })
 
-const runtimeOf = (pool: Pool, settings: Common, origins: ReadonlyArray<string>): Runtime => {
+const sending = (pool: Pool, settings: Common, origins: ReadonlyArray<string>): Pool => {
   const prepare = new Prepare(settings, origins)
   const borrow: Client.Borrow = (_, f) => pool.withShared(f)
-  const runtime: Runtime = {
-    pool,
+  return attachment.attach(pool, {
+    prepare,
     execute: Client.overPool(prepare, borrow),
     client: Client.plainOverPool(prepare, borrow)
-  }
-  runtimes.set(pool, runtime)
-  return runtime
+  })
 }
 
 /** The engine's pool of one origin. */

@@ -2,6 +2,7 @@
  * A pool whose connections are answered by a function.
  */
 import type { PoolError } from "@effect-pools/core/PoolError"
+import { quiet } from "@effect-pools/core/PoolService"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberSet from "effect/FiberSet"
@@ -11,25 +12,26 @@ import type { HttpClientError } from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import type * as Scope from "effect/Scope"
-import type { Handler } from "../HttpPool.ts"
+import type { HttpOptions } from "../HttpConfig.ts"
 import type { Wire } from "./wire.ts"
 import * as Dial from "./dial.ts"
 import type { Exchange, Flow } from "./exchange.ts"
 import type { Job } from "./job.ts"
+import type { Handler } from "./model.ts"
 import * as Runtime from "./runtime.ts"
 
-/** Opens nothing in advance, so that a test sees connections in the order in which it asks for them. */
-const poolOptions = { minConnections: 0, healthCheck: "1 day", metrics: false } as const
-
-export const make = (id: string, handler: Handler): Effect.Effect<Runtime.Runtime, never, Scope.Scope> =>
+export const make = (
+  id: string,
+  handler: Handler,
+  options: Partial<HttpOptions>
+): Effect.Effect<Runtime.Pool, PoolError, Scope.Scope> =>
   Effect.flatMap(FiberSet.makeRuntime<never, void, never>(), (run) => {
     const dialer: typeof Dial.make = (settings, shared) => {
       return (signals) => Dial.connectionOf(wireOf(settings.origin, handler, run), settings, shared, signals)
     }
-    return Effect.catch(Runtime.make(id, { ...poolOptions, origin: "http://scripted" }, dialer), unexpected)
+    const where = options.upstreams === undefined ? { origin: "http://scripted" } : {}
+    return Runtime.make(id, { ...quiet, ...where, ...options }, dialer)
   })
-
-const unexpected = (error: PoolError): Effect.Effect<never> => Effect.die(error)
 
 type Run = (effect: Effect.Effect<void>) => { readonly interruptUnsafe: () => void }
 

@@ -1,7 +1,7 @@
 /**
  * How a single statement gets its connection.
  */
-import type { ConnectionPool, LeaseOptions } from "@effect-pools/core/ConnectionPool"
+import type { ConnectionPool } from "@effect-pools/core/ConnectionPool"
 import type { PoolError } from "@effect-pools/core/PoolError"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -23,17 +23,6 @@ export const make = (pool: Pool, sharing: number): Borrower => {
   return (f) => f(connection)
 }
 
-/** A lease that others may have beside, and that therefore refuses what would be in their way. */
-export const withShared = <A, E, R>(
-  pool: Pool,
-  f: (lease: Lease) => Effect.Effect<A, E, R>,
-  options?: LeaseOptions
-): Effect.Effect<A, E | PoolError, R> =>
-  pool.withShared((lease) => {
-    lease.isShared = true
-    return f(lease)
-  }, options)
-
 /**
  * Stands for whatever connection each statement gets. The text decides whether it can share one, and is known only when
  * the statement is run, so that is when the connection is asked for.
@@ -47,7 +36,7 @@ class SharingConnection implements Connection {
 
   // The type of a connection has no place for the pool's error; that of the borrower has, and it comes out there.
   private on<A>(text: string, f: (lease: Lease) => Effect.Effect<A, SqlError>): Effect.Effect<A, any> {
-    return Verdict.of(text).isShareable ? withShared(this.pool, f) : this.pool.withConnection(f)
+    return Verdict.of(text).isShareable ? this.pool.withShared(f) : this.pool.withConnection(f)
   }
 
   execute(...args: Parameters<Connection["execute"]>): ReturnType<Connection["execute"]> {

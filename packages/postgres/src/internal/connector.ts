@@ -27,7 +27,7 @@ export const makeLendingClients = (kit: Kit): Connector<Session, PostgresConnect
   const { lend, revoke } = lending(kit, undefined)
   return {
     ...make(kit, undefined),
-    lend: (session) => lend(session).lent,
+    lend: (session, isShared) => lend(session, isShared).lent,
     revoke: (lent) => {
       const lease = Lent.leaseOf(lent)
       if (lease !== undefined) revoke(lease)
@@ -36,7 +36,7 @@ export const makeLendingClients = (kit: Kit): Connector<Session, PostgresConnect
 }
 
 interface Lending {
-  readonly lend: (session: Session) => Lease
+  readonly lend: (session: Session, isShared?: boolean) => Lease
   readonly revoke: (lease: Lease) => void
 }
 
@@ -44,7 +44,7 @@ interface Lending {
 export const lending = (kit: Kit, timer: QueryTimer | undefined): Lending => {
   const terms: Terms = { pool: kit.pool, timer, clientOf: Lent.make(kit) }
   return {
-    lend: (session) => new Lease(session, terms),
+    lend: (session, isShared) => new Lease(session, terms, isShared),
     revoke: (lease) => {
       lease.isActive = false
     }

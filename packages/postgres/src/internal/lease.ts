@@ -43,15 +43,16 @@ export class Lease implements Connection {
   readonly session: Session
   isActive = true
   /** Whether others may have a lease of the same session. Then it is for one statement that leaves nothing behind. */
-  isShared = false
+  readonly isShared: boolean
   /** The open transaction, if it was begun by `transaction`. */
   transaction: Begun | undefined = undefined
   private readonly terms: Terms
   private client: PostgresConnection | undefined = undefined
 
-  constructor(session: Session, terms: Terms) {
+  constructor(session: Session, terms: Terms, isShared = false) {
     this.session = session
     this.terms = terms
+    this.isShared = isShared
   }
 
   /** What the borrower is given. A single statement does without, so it is made when it is asked for. */

@@ -6,12 +6,14 @@ import type { Notification } from "@effect/sql-pg/PgConnection"
 import * as ConnectionPool from "@effect-pools/core/ConnectionPool"
 import type { Connector } from "@effect-pools/core/Connector"
 import type { PoolOptions } from "@effect-pools/core/PoolConfig"
-import { PoolError, PoolMisuse } from "@effect-pools/core/PoolError"
+import { PoolError } from "@effect-pools/core/PoolError"
+import * as PoolService from "@effect-pools/core/PoolService"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import * as RcRef from "effect/RcRef"
-import type * as Reactivity from "effect/reactivity/Reactivity"
+import * as Reactivity from "effect/reactivity/Reactivity"
 import * as Scope from "effect/Scope"
 import type { Borrower as SqlBorrower } from "effect/sql/SqlConnection"
 import type { SqlError } from "effect/sql/SqlError"
@@ -19,7 +21,7 @@ import * as Statement from "effect/sql/Statement"
 import * as Stream from "effect/Stream"
 import type { PostgresOptions } from "../PostgresConfig.ts"
 import type { PostgresConnection } from "../PostgresConnector.ts"
-import { type Borrower, make as makeBorrower, withShared } from "./borrower.ts"
+import { type Borrower, make as makeBorrower } from "./borrower.ts"
 import * as Client from "./client.ts"
 import * as PgConnector from "./connector.ts"
 import * as Kit from "./kit.ts"
@@ -32,8 +34,6 @@ export type Pool = ConnectionPool.ConnectionPool<PostgresConnection>
 type Bare = ConnectionPool.ConnectionPool<Lease>
 
 export interface Runtime {
-  /** What the service is: `withConnection` joins an open transaction. */
-  readonly pool: Pool
   /** The pool itself, which lends leases. */
   readonly bare: Bare
   readonly kit: Kit.Kit
@@ -43,20 +43,15 @@ export interface Runtime {
   readonly listen: (channel: string) => Stream.Stream<Notification, SqlError | PoolError>
 }
 
-// The service is the plain pool, so that everything that knows pools knows it. What is more is found by it.
-const runtimes = new WeakMap<Pool, Runtime>()
+const attachment = PoolService.makeAttachment<Runtime>("@effect-pools/postgres/Runtime")
 
-/** Runs `f` with the rest of a pool that `PostgresPool` made. */
-export const use = <A, E, R>(pool: Pool, f: (runtime: Runtime) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
-  const runtime = runtimes.get(pool)
-  return runtime === undefined
-    ? Effect.die(new PoolMisuse({ pool: pool.name, rule: "the pool was not made by a layer of its service class" }))
-    : f(runtime)
-}
+/** The rest of a pool that `PostgresPool` made, or of a copy of it. */
+export const of: (pool: Pool) => Runtime | undefined = attachment.of
 
-type Make = Effect.Effect<Runtime, PoolError, Scope.Scope | Reactivity.Reactivity>
+/** The same, unless the pool lends in another way than it was made to. */
+export const undecorated: (pool: Pool) => Runtime | undefined = attachment.ofPristine
 
-export const make = (id: string, options: PostgresOptions): Make =>
+export const make = (id: string, options: PostgresOptions): Effect.Effect<Pool, PoolError, Scope.Scope> =>
   Effect.flatMap(
     Effect.mapError(
       Options.checkWithUser(options, id),
@@ -65,14 +60,22 @@ export const make = (id: string, options: PostgresOptions): Make =>
     ({ connection, pool }) => makeWith(id, connection, pool, PgConnector.make)
   )
 
+/** That of the program, if there is one, so that its reactive queries see what is written through the pool. */
+const reactivity = Effect.flatMap(
+  Effect.serviceOption(Reactivity.Reactivity),
+  Option.match({ onNone: () => Reactivity.make, onSome: Effect.succeed })
+)
+
 /** Makes the pool over another connector, such as a scripted one. */
 export const makeWith = Effect.fnUntraced(function*<Session>(
   id: string,
   settings: Kit.Kit["settings"],
   options: PoolOptions,
   connectorOf: (kit: Kit.Kit, timer: QueryTimer | undefined) => Connector<Session, Lease>
-): Effect.fn.Return<Runtime, PoolError, Scope.Scope | Reactivity.Reactivity> {
-  const kit = yield* Kit.make(options.name ?? id, settings)
+): Effect.fn.Return<Pool, PoolError, Scope.Scope> {
+  const invalidations = yield* reactivity
+  const withReactivity = Effect.provideService(Reactivity.Reactivity, invalidations)
+  const kit = yield* withReactivity(Kit.make(options.name ?? id, settings))
   const timer = options.metrics === false ? undefined : new QueryTimer(kit.pool, yield* Effect.context<never>())
   const bare = yield* ConnectionPool.make(connectorOf(kit, timer), { ...options, kind: "db" })
   const isDraining = Deferred.makeUnsafe<void>()
@@ -80,22 +83,17 @@ export const makeWith = Effect.fnUntraced(function*<Session>(
   const listener = yield* RcRef.make({ acquire: forListeners })
   // Before the reference is closed, which would interrupt whoever asks it.
   yield* Effect.addFinalizer(() => Deferred.succeed(isDraining, undefined))
-  const pool: Pool = {
-    ...lendingClients(bare),
+  const pool = PoolService.derive<Lease, PostgresConnection>(bare, {
     withConnection: (f, options) => joining(kit, f, () => bare.withConnection((lease) => f(lease.lent), options)),
-    withShared: (f, options) =>
-      joining(kit, f, () =>
-        settings.sharing === 1
-          ? bare.withConnection((lease) => f(lease.lent), options)
-          : withShared(bare, (lease) => f(lease.lent), options)),
+    acquireWith: (options) => Effect.map(bare.acquireWith(options), ({ lent }) => lent),
+    invalidate: (sql) => Effect.suspend(() => bare.invalidate(leaseOf(sql)!)),
     // Listeners would hold their connection until the drain runs out of time.
     drain: Effect.andThen(Deferred.succeed(isDraining, undefined), bare.drain)
-  }
-  const runtime: Runtime = {
-    pool,
+  })
+  return attachment.attach(pool, {
     bare,
     kit,
-    client: yield* Client.make(kit, bare),
+    client: yield* withReactivity(Client.make(kit, bare)),
     sql: singleStatements(kit, bare),
     listen: (channel) =>
       Stream.suspend(() =>
@@ -104,20 +102,8 @@ export const makeWith = Effect.fnUntraced(function*<Session>(
           ? Stream.fromEffectDrain(Effect.scoped(forListeners))
           : Stream.interruptWhen(listen(listener, channel), Deferred.await(isDraining))
       )
-  }
-  runtimes.set(pool, runtime)
-  return runtime
+  })
 })
-
-/** The pool as others see it, apart from what joins an open transaction: it lends the clients of its leases. */
-const lendingClients = (bare: Bare) => ({
-  ...bare,
-  acquire: Effect.map(bare.acquire, clientOf),
-  acquireWith: (options?: ConnectionPool.LeaseOptions) => Effect.map(bare.acquireWith(options), clientOf),
-  invalidate: (sql: PostgresConnection) => Effect.suspend(() => bare.invalidate(leaseOf(sql)!))
-})
-
-const clientOf = (lease: Lease): PostgresConnection => lease.lent
 
 /**
  * Inside a transaction of the pool its connection is used: another one would neither see the transaction's changes nor
@@ -134,7 +120,7 @@ const joining = <A, E, R>(
   })
 
 /** A connection until the scope closes: that of the open transaction, or one of its own. */
-export const held = (kit: Kit.Kit, pool: Bare): Effect.Effect<Lease, PoolError, Scope.Scope> =>
+const held = (kit: Kit.Kit, pool: Bare): Effect.Effect<Lease, PoolError, Scope.Scope> =>
   Effect.withFiber((fiber) => {
     const current = kit.currentLease(fiber.context)
     return current === undefined ? pool.acquire : Effect.succeed(current)

@@ -3,41 +3,37 @@
  */
 import * as PgConnection from "@effect/sql-pg/PgConnection"
 import type { BackendMessage, TransactionStatus } from "@effect/sql-pg/PgProtocol"
-import type { Connector } from "@effect-pools/core/Connector"
-import type { PoolError } from "@effect-pools/core/PoolError"
+import { PoolError } from "@effect-pools/core/PoolError"
+import * as PoolService from "@effect-pools/core/PoolService"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
-import type * as Reactivity from "effect/reactivity/Reactivity"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import * as Stream from "effect/Stream"
+import type { PostgresOptions } from "../PostgresConfig.ts"
 import * as PostgresScript from "../PostgresScript.ts"
 import { care, lending } from "./connector.ts"
-import type { Lease } from "./lease.ts"
 import * as Options from "./options.ts"
 import * as Runtime from "./runtime.ts"
 import { Session } from "./session.ts"
 
-/** Opens nothing in advance, so that a script sees connections in the order in which the test asks for them. */
-const poolOptions = { minConnections: 0, healthCheck: "1 day", metrics: false } as const
-
 export const make = (
   id: string,
-  script: PostgresScript.Script | PostgresScript.ScriptInput
-): Effect.Effect<Runtime.Runtime, never, Scope.Scope | Reactivity.Reactivity> => {
-  const { connection } = Result.getOrThrow(Options.check({ database: "scripted" }, id))
+  script: PostgresScript.Script | PostgresScript.ScriptInput,
+  options: Partial<PostgresOptions>
+): Effect.Effect<Runtime.Pool, PoolError, Scope.Scope> => {
+  const checked = Options.check({ database: "scripted", ...PoolService.quiet, ...options }, id)
+  if (Result.isFailure(checked)) return Effect.fail(new PoolError({ pool: id, reason: checked.failure }))
+  const { connection, pool } = checked.success
   const server = makeServer(typeof script === "object" && "statements" in script ? script : PostgresScript.make(script))
-  const connectorOf = (kit: Runtime.Runtime["kit"]): Connector<Session, Lease> => ({
+  return Runtime.makeWith(id, connection, pool, (kit, timer) => ({
     connect: () => Effect.sync(server.connect),
-    ...lending(kit, undefined),
+    ...lending(kit, timer),
     ...care,
     validate: () => Effect.void
-  })
-  return Effect.catch(Runtime.makeWith(id, connection, { ...poolOptions, name: id }, connectorOf), unexpected)
+  }))
 }
-
-const unexpected = (error: PoolError): Effect.Effect<never> => Effect.die(error)
 
 type Listeners = Set<{ readonly channel: string; readonly queue: Queue.Queue<PgConnection.Notification, SqlError> }>
 

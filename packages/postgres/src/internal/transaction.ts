@@ -7,28 +7,54 @@ import * as Effect from "effect/Effect"
 import * as SqlClient from "effect/sql/SqlClient"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import type { PostgresConnection } from "../PostgresConnector.ts"
-import type { Isolation, TransactionOptions } from "../PostgresPool.ts"
 import { toSqlError } from "./client.ts"
 import type { Kit } from "./kit.ts"
 import type { Lease } from "./lease.ts"
+import { leaseOf } from "./lent.ts"
+import type { Isolation, PostgresPool, TransactionOptions } from "./model.ts"
+import * as Runtime from "./runtime.ts"
 import { isStale } from "./schema.ts"
 import { serverError } from "./session.ts"
 
 /** Runs `f` in a new transaction, or in a savepoint if the fiber is in one of this pool. */
 export const run = <A, E, R>(
-  kit: Kit,
-  pool: ConnectionPool<Lease>,
+  pool: PostgresPool,
   f: (sql: PostgresConnection) => Effect.Effect<A, E, R>,
   options: TransactionOptions
 ): Effect.Effect<A, E | SqlError | PoolError, R> =>
   Effect.withFiber<A, E | SqlError | PoolError, R>((fiber) => {
-    const outer = kit.currentLease(fiber.context)
+    const outer = Runtime.of(pool)?.kit.currentLease(fiber.context)
     const broken = brokenRule(options, outer)
-    if (broken !== undefined) return Effect.die(new PoolMisuse({ pool: kit.pool, rule: broken }))
+    if (broken !== undefined) return Effect.die(new PoolMisuse({ pool: pool.name, rule: broken }))
     if (outer !== undefined) return outer.lent.withTransaction(Effect.suspend(() => f(outer.lent)))
-    const once = begun(kit, pool, f, options, fiber.getRef(SqlClient.BeginTransaction))
+    const runtime = Runtime.undecorated(pool)
+    const inherited = fiber.getRef(SqlClient.BeginTransaction)
+    const once = runtime === undefined
+      ? pool.withConnection((sql) => within(sql, f, options, inherited), { label: options.label })
+      : begun(runtime.kit, runtime.bare, f, options, inherited)
     return options.retry === undefined ? once : Effect.retry(once, { schedule: options.retry, while: isConflict })
   })
+
+/** A transaction on a connection that is lent already. */
+const within = <A, E, R>(
+  sql: PostgresConnection,
+  f: (sql: PostgresConnection) => Effect.Effect<A, E, R>,
+  options: TransactionOptions,
+  inherited: string | undefined
+): Effect.Effect<A, E | SqlError, R> => {
+  const lease = leaseOf(sql)
+  if (lease !== undefined) declare(lease, options)
+  return beginning(options, sql.withTransaction(inheriting(inherited, () => f(sql))))
+}
+
+/** The statement is for this transaction alone, not for those of other pools inside it. */
+const beginning = <A, E, R>(options: TransactionOptions, transaction: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.provideService(transaction, SqlClient.BeginTransaction, begin(options))
+
+const inheriting = <A, E, R>(
+  inherited: string | undefined,
+  body: () => Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> => Effect.provideService(Effect.suspend(body), SqlClient.BeginTransaction, inherited)
 
 /**
  * The connection is taken and given back by the transaction itself, so that it is back before the effects of
@@ -52,9 +78,8 @@ const begun = <A, E, R>(
         return declare(lease, options)
       }
     })
-    // The statement is for this transaction alone, not for those of other pools inside it.
-    const body = Effect.provideService(Effect.suspend(() => f(borrowed.lent)), SqlClient.BeginTransaction, inherited)
-    return Effect.provideService(kit.transact(source, body), SqlClient.BeginTransaction, begin(options)).pipe(
+    const body = inheriting(inherited, () => f(borrowed.lent))
+    return beginning(options, kit.transact(source, body)).pipe(
       Effect.mapError((error) => refusal !== undefined && error === refusal.as ? refusal.by : error)
     )
   })

@@ -24,7 +24,7 @@ export const make = (pool: string, settings: ConnectionSettings): Connector<Sess
 
 /** The members that need nothing but the session. */
 export const care = (pool: string): Omit<Connector<Session, RedisConnection>, "connect"> => ({
-  lend: (session) => new Lease(session, pool) as unknown as RedisConnection,
+  lend: (session, isShared) => new Lease(session, pool, isShared) as unknown as RedisConnection,
   validate: prove,
   reset: (session) => session.reset((name, ...args) => call(session, name, ...args)),
   isBroken: (session) => session.isBroken,

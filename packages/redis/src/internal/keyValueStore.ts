@@ -6,13 +6,13 @@ import * as Effect from "effect/Effect"
 import * as KeyValueStore from "effect/persistence/KeyValueStore"
 import * as Stream from "effect/Stream"
 import type { RedisError } from "../RedisError.ts"
-import type { Statics } from "./statics.ts"
+import type { RedisPool } from "./model.ts"
 
 type Failure = RedisError | PoolError
 
 export const make = (
   pool: string,
-  redis: Statics<never>,
+  redis: RedisPool,
   { prefix }: { readonly prefix: string }
 ): Effect.Effect<KeyValueStore.KeyValueStore, PoolError> => {
   if (prefix === "") {
@@ -40,11 +40,11 @@ export const make = (
   }))
 }
 
-const scan = (redis: Statics<never>, start: string): Stream.Stream<string, Failure> =>
+const scan = (redis: RedisPool, start: string): Stream.Stream<string, Failure> =>
   redis.scan({ match: `${start.replaceAll(/[*?[\]\\]/g, "\\$&")}*`, count: 500 })
 
 /** One by one, since in a cluster each has a place of its own; they leave together all the same. */
-const clear = (redis: Statics<never>, start: string): Effect.Effect<void, Failure> =>
+const clear = (redis: RedisPool, start: string): Effect.Effect<void, Failure> =>
   Stream.runForEachArray(
     scan(redis, start),
     (keys) => Effect.forEach(keys, (key) => redis.unlink(key), { concurrency: "unbounded", discard: true })

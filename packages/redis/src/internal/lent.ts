@@ -26,11 +26,12 @@ export class Lease {
   readonly session: Session
   isActive = true
   /** Whether others may have a lease of the same session. Then it is for commands that leave nothing behind. */
-  isShared = false
+  readonly isShared: boolean
   private readonly pool: string
 
-  constructor(session: Session, pool: string) {
+  constructor(session: Session, pool: string, isShared = false) {
     this.session = session
+    this.isShared = isShared
     this.pool = pool
   }
 

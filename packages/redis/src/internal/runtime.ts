@@ -10,7 +10,6 @@ import type * as Scope from "effect/Scope"
 import type { RedisOptions } from "../RedisConfig.ts"
 import type { RedisConnection } from "../RedisConnector.ts"
 import * as RedisConnectors from "./connector.ts"
-import { leaseOf } from "./lent.ts"
 import { openFrom } from "./line.ts"
 import * as Options from "./options.ts"
 import * as Subscribe from "./subscribe.ts"
@@ -35,20 +34,7 @@ export const makeWith = <Session>(
   Effect.gen(function*() {
     const bare = yield* ConnectionPool.make(connector, { ...options, kind: "redis" })
     const subscriber = yield* Subscriber.make(bare.config, openFrom(bare))
-    const isSharing = (connector.sharers ?? 1) > 1
-    const pool: Pool = {
-      ...bare,
-      withShared: (f, options) => isSharing ? shared(bare, f, options) : bare.withConnection(f, options),
-      // Subscribers would keep their connection as long as they are let.
-      drain: Effect.andThen(subscriber.end, bare.drain)
-    }
-    Subscribe.register(pool, subscriber)
-    return pool
+    // Subscribers would keep their connection as long as they are let.
+    const drain = Effect.andThen(subscriber.end, bare.drain)
+    return Subscribe.attach({ ...bare, drain }, subscriber)
   })
-
-/** A lease that others may have beside, and that therefore refuses what would be in their way. */
-const shared: (bare: Pool, ...args: Parameters<Pool["withShared"]>) => any = (bare, f, options) =>
-  bare.withShared((lent) => {
-    leaseOf(lent).isShared = true
-    return f(lent)
-  }, options)

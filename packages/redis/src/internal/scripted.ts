@@ -1,18 +1,20 @@
 /**
  * Connections whose server is a script.
  */
-import type { Connector } from "@effect-pools/core/Connector"
-import type { PoolError } from "@effect-pools/core/PoolError"
+import { PoolError } from "@effect-pools/core/PoolError"
+import { quiet } from "@effect-pools/core/PoolService"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import type { RawReply } from "../RedisCommand.ts"
-import type { RedisConnection } from "../RedisConnector.ts"
+import type { RedisOptions } from "../RedisConfig.ts"
 import { CommandFailed, RedisError } from "../RedisError.ts"
 import * as RedisScript from "../RedisScript.ts"
 import { care } from "./connector.ts"
+import * as Options from "./options.ts"
 import { Defect, type Request } from "./request.ts"
 import * as Runtime from "./runtime.ts"
 import { type Carrier, Session } from "./session.ts"
@@ -21,20 +23,21 @@ type Script = RedisScript.Script
 
 export const make = (
   id: string,
-  input: Script | RedisScript.ScriptInput
-): Effect.Effect<Runtime.Pool, never, Scope.Scope> => {
+  input: Script | RedisScript.ScriptInput,
+  options: Partial<RedisOptions>
+): Effect.Effect<Runtime.Pool, PoolError, Scope.Scope> => {
+  const checked = Options.check({ ...quiet, ...options }, id)
+  if (Result.isFailure(checked)) return Effect.fail(new PoolError({ pool: id, reason: checked.failure }))
+  const { connection: { sharing }, pool } = checked.success
   const script = typeof input === "function" ? RedisScript.make(input) : input
   let connections = 0
-  const connector: Connector<Session, RedisConnection> = {
-    ...care(id),
+  return Runtime.makeWith({
+    ...care(pool.name ?? id),
     connect: (signals) => open(script, ++connections, signals.onBroken),
     validate: () => Effect.void,
-    sharers: 128,
+    sharers: sharing,
     joins: "busiest"
-  }
-  // Connections come as they are needed, so that their numbers say who had to have one of its own.
-  const options = { name: id, minConnections: 0, startup: "lazy" as const, metrics: false }
-  return Effect.catch(Runtime.makeWith(connector, options), (error: PoolError) => Effect.die(error))
+  }, pool)
 }
 
 const open = Effect.fnUntraced(function*(

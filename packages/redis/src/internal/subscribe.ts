@@ -2,6 +2,7 @@
  * Subscriptions of a pool as streams.
  */
 import { InvalidOption, PoolError, PoolMisuse } from "@effect-pools/core/PoolError"
+import { makeAttachment } from "@effect-pools/core/PoolService"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { RedisError } from "../RedisError.ts"
@@ -10,13 +11,13 @@ import type { Pool } from "./runtime.ts"
 import type { Subscriber } from "./subscriber.ts"
 import type { TopicKind } from "./topic.ts"
 
-const subscribers = new WeakMap<Pool, Subscriber>()
+const attachment = makeAttachment<Subscriber>("@effect-pools/redis/Subscriber")
 
-/** Remembers who serves the subscriptions of a pool. */
-export const register = (pool: Pool, subscriber: Subscriber): void => void subscribers.set(pool, subscriber)
+/** Keeps with a pool who serves its subscriptions. */
+export const attach: (pool: Pool, subscriber: Subscriber) => Pool = attachment.attach
 
 export const subscriberOf = (pool: Pool): Subscriber => {
-  const subscriber = subscribers.get(pool)
+  const subscriber = attachment.of(pool)
   if (subscriber !== undefined) return subscriber
   throw new PoolMisuse({ pool: pool.name, rule: "subscribe takes a pool that RedisPool has made" })
 }

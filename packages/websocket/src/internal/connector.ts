@@ -23,7 +23,7 @@ export const make = <Message>(
   },
   isBroken: (session, exit) =>
     !session.isOpen || session.requests.isOutOfStep || (session.hasSpoken && Exit.hasInterrupts(exit)),
-  lend: (session) => new Lent(session),
+  lend: (session, isShared) => new Lent(session, isShared),
   revoke: (lent) => lentOf(lent).revoke(),
   sharers: hub.settings.sharing,
   inspect: (session) => ({

@@ -20,9 +20,10 @@ export class Lent<Message> implements WebSocketConnection<Message> {
   #inbox: Inbox<Message, WebSocketError> | undefined = undefined
   #isActive = true
 
-  constructor(session: Session<Message>) {
+  /** Where others use the connection too, what arrives is the pool's. */
+  constructor(session: Session<Message>, isShared = false) {
     this.#session = session
-    session.borrower = this
+    session.borrower = isShared ? undefined : this
   }
 
   get id(): number {
@@ -104,11 +105,6 @@ export class Lent<Message> implements WebSocketConnection<Message> {
         ? Effect.sync(() => session.beginClose(code, cut(reason)))
         : this.#misused("a close code is 1000 or from 3000 to 4999")
     )
-  }
-
-  /** Others use the connection too: what arrives is the pool's. */
-  share(): void {
-    this.#session.borrower = undefined
   }
 
   /** The lease is over. What was not read goes to the pool. */

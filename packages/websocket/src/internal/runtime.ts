@@ -4,7 +4,8 @@
 import * as ConnectionPool from "@effect-pools/core/ConnectionPool"
 import * as PoolConfig from "@effect-pools/core/PoolConfig"
 import type { PoolOptions } from "@effect-pools/core/PoolConfig"
-import { PoolError, PoolMisuse } from "@effect-pools/core/PoolError"
+import { PoolError } from "@effect-pools/core/PoolError"
+import { makeAttachment } from "@effect-pools/core/PoolService"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -19,30 +20,24 @@ import type { Open } from "./wire.ts"
 
 export type Pool<Message> = ConnectionPool.ConnectionPool<WebSocketConnection<Message>>
 
+export type Lent<Message> = WebSocketConnection<Message>
+
 export interface Runtime<Message> {
-  /** What the service is. */
-  readonly pool: Pool<Message>
   readonly hub: Hub.Hub<Message>
   /** Done when the pool begins to drain. */
   readonly isDraining: Deferred.Deferred<void>
 }
 
-// The service is the plain pool, so that everything that knows pools knows it. What is more is found by it.
-const runtimes = new WeakMap<object, Runtime<any>>()
+const attachment = makeAttachment<Runtime<any>>("@effect-pools/websocket/Runtime")
 
-/** The rest of a pool that `WebSocketPool` made. */
-export const of = <Message>(pool: Pool<Message>): Runtime<Message> => {
-  const runtime = runtimes.get(pool)
-  if (runtime !== undefined) return runtime
-  // Thrown inside of an effect, it is a defect of that.
-  throw new PoolMisuse({ pool: pool.name, rule: "the pool was not made by a layer of its service class" })
-}
+/** The rest of a pool that `WebSocketPool` made, or of a copy of it. */
+export const of = <Message>(pool: Pool<Message>): Runtime<Message> | undefined => attachment.of(pool)
 
 export const make = <Message>(
   id: string,
   options: WebSocketOptions<Message>,
   open: Open
-): Effect.Effect<Runtime<Message>, PoolError, Scope.Scope> =>
+): Effect.Effect<Pool<Message>, PoolError, Scope.Scope> =>
   Effect.flatMap(
     Effect.mapError(
       Effect.fromResult(Options.check(options, id, PoolConfig.defaults.websocket.closeTimeout)),
@@ -55,7 +50,7 @@ const makeWith = Effect.fnUntraced(function*<Message>(
   options: PoolOptions,
   settings: Settings<Message>,
   open: Open
-): Effect.fn.Return<Runtime<Message>, PoolError, Scope.Scope> {
+): Effect.fn.Return<Pool<Message>, PoolError, Scope.Scope> {
   const hub = yield* Hub.make(options.name ?? "websocket", settings)
   const bare = yield* ConnectionPool.make(Connector.make(hub, open), { ...options, kind: "websocket" })
   if (options.metrics !== false) yield* TrafficMetrics.register(hub)
@@ -63,17 +58,7 @@ const makeWith = Effect.fnUntraced(function*<Message>(
   const beginDrain = Deferred.succeed(isDraining, undefined)
   // Added last, so that it runs before the pool closes its connections.
   yield* Effect.addFinalizer(() => Effect.andThen(beginDrain, Effect.sync(() => hub.end())))
-  const pool: Pool<Message> = {
-    ...bare,
-    withShared: (f, options) =>
-      bare.withShared((lent) => {
-        if (settings.sharing > 1) Connector.lentOf(lent).share()
-        return f(lent)
-      }, options),
-    // The socket of a program would hold its connection until the drain runs out of time.
-    drain: Effect.ensuring(Effect.andThen(beginDrain, bare.drain), Effect.sync(() => hub.end()))
-  }
-  const runtime: Runtime<Message> = { pool, hub, isDraining }
-  runtimes.set(pool, runtime)
-  return runtime
+  // The socket of a program would hold its connection until the drain runs out of time.
+  const drain = Effect.ensuring(Effect.andThen(beginDrain, bare.drain), Effect.sync(() => hub.end()))
+  return attachment.attach({ ...bare, drain }, { hub, isDraining })
 })

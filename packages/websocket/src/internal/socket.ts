@@ -11,7 +11,7 @@ import type { RawMessage } from "../WebSocketConfig.ts"
 import type { WebSocketError } from "../WebSocketError.ts"
 import { lentOf } from "./connector.ts"
 import type { Lent } from "./lent.ts"
-import type { Runtime } from "./runtime.ts"
+import { of, type Pool } from "./runtime.ts"
 
 /** Each reader is a lease; writers wait for the first, and write to the latest. Both end when `over` fails. */
 export const make = (
@@ -50,18 +50,20 @@ export const make = (
 }
 
 /** The socket of a pool: each reader has a connection to itself, until its scope closes or the pool drains. */
-export const ofPool = <Message>({ isDraining, pool }: Runtime<Message>): Socket.Socket => {
-  const lease = pool.acquireWith({ label: "socket", isLongLived: true })
-  const drained = Effect.andThen(
-    Deferred.await(isDraining),
-    Effect.fail(
-      new Socket.SocketError({
-        reason: new Socket.SocketCloseError({ code: 1001, closeReason: "the pool is draining" })
-      })
-    )
+export const ofPool = <Message>(pool: Pool<Message>): Socket.Socket => {
+  const isDraining = of(pool)?.isDraining
+  const lease = Effect.map(
+    Effect.mapError(pool.acquireWith({ label: "socket", isLongLived: true }), notOpened),
+    lentOf
   )
-  return make(Effect.map(Effect.mapError(lease, notOpened), lentOf), drained)
+  return isDraining === undefined ? make(lease) : make(lease, Effect.andThen(Deferred.await(isDraining), drained))
 }
+
+const drained = Effect.fail(
+  new Socket.SocketError({
+    reason: new Socket.SocketCloseError({ code: 1001, closeReason: "the pool is draining" })
+  })
+)
 
 const notOpened = (cause: PoolError): Socket.SocketError =>
   new Socket.SocketError({

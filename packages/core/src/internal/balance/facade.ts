@@ -15,6 +15,7 @@ import { InvalidOption, PoolError, PoolMisuse } from "../../PoolError.ts"
 import * as PoolMetrics from "../../PoolMetrics.ts"
 import type { PoolEvent } from "../../PoolEvent.ts"
 import type { PoolStats } from "../../PoolStats.ts"
+import { sharedMethod } from "../service/shared.ts"
 import { apportion } from "./apportion.ts"
 import type { Balancer } from "./balancer.ts"
 import * as health from "./health.ts"
@@ -29,13 +30,13 @@ export const make = <Lent>(balancer: Balancer): BalancedPool<Lent> => {
     onEach(balancer, (pool) => pool.stats),
     (all) => merge.stats(name, all)
   )
-  return {
+  const pool: BalancedPool<Lent> = {
     name,
     get config() {
       return balancer.config
     },
-    withConnection: (f, options) => lend(balancer, f, options, false),
-    withShared: (f, options) => lend(balancer, f, options, true),
+    withConnection: (f, options) => lend(balancer, f, options, options?.isShared === true),
+    withShared: sharedMethod(() => pool),
     acquire: lendScoped(balancer, undefined),
     acquireWith: (options) => lendScoped(balancer, options),
     invalidate: (connection) => invalidate(balancer, connection),
@@ -64,6 +65,7 @@ export const make = <Lent>(balancer: Balancer): BalancedPool<Lent> => {
     join: (upstream) => join(balancer, upstream),
     setWeight: (name, weight) => setWeight(balancer, name, weight)
   }
+  return pool
 }
 
 /** Asks those that are upstreams at that moment. */

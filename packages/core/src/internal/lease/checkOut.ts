@@ -78,7 +78,9 @@ const lend = (state: PoolState, connection: Pooled, lease: Lease, now: number): 
 export const start = (state: PoolState, lease: Lease, connection: Pooled): Effect.Effect<any, any, any> => {
   lease.isStarted = true
   connection.uses++
-  const lent = state.connector.lend === undefined ? connection.value : state.connector.lend(connection.value)
+  const lent = state.connector.lend === undefined
+    ? connection.value
+    : state.connector.lend(connection.value, lease.isShared)
   lease.lent = lent
   return lease.request.body(lent)
 }

@@ -1,0 +1,58 @@
+/**
+ * Pools and classes of a backend.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import * as ConfigInput from "../../ConfigInput.ts"
+import type { PoolError } from "../../PoolError.ts"
+import type { ConnectionPool } from "../model/pool.ts"
+import type { Backend, Layers } from "../model/service.ts"
+import { extend } from "./extend.ts"
+import { serviceClass } from "./serviceClass.ts"
+
+/**
+ * Makes a pool of a backend, with the members of its kind, that lives until the scope closes.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const makePool = <Pool extends ConnectionPool<Lent>, Lent, Options, Script, Provided>(
+  backend: Backend<Pool, Lent, Options, Script, Provided>,
+  id: string,
+  options: Options
+): Effect.Effect<Pool, PoolError, Scope.Scope> =>
+  Effect.map(backend.make(id, options), (pool) => extend<Lent, Pool>(pool, backend.operations))
+
+/**
+ * Makes a service class of a backend, with its members and its layers. `Class` is its declared type.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = <Class>(id: string, backend: AnyBackend): Class => {
+  const tag = serviceClass<any, string, any, any>(id, backend.operations)
+  const alone = <E, R>(make: Effect.Effect<any, E, R>) =>
+    Layer.effect(tag, Effect.map(make, (pool) => extend<any, any>(pool, backend.operations)))
+  const full = <E>(make: Effect.Effect<any, E, Scope.Scope>) =>
+    Layer.effectContext(Effect.map(make, (made) => {
+      const pool = extend<any, any>(made, backend.operations)
+      return Context.add(backend.provide(pool), tag, pool)
+    })).pipe(Layer.provide(backend.services ?? Layer.empty))
+  const make = (options: unknown) => backend.make(id, options)
+  const fromConfig = (options: any) => Effect.flatMap(ConfigInput.unwrap(options), make)
+  const layers: Layers<any, any, any, any, any> = {
+    layer: (options) => full(make(options)),
+    layerConfig: (options) => full(fromConfig(options)),
+    layerPoolOnly: (options) => alone(make(options)),
+    layerPoolOnlyConfig: (options) => alone(fromConfig(options)),
+    layerFrom: alone,
+    // A test that gives a bad option has a bug.
+    layerTest: (script, options = {}) => full(Effect.orDie(backend.makeTest(id, script, options)))
+  }
+  return Object.assign(tag, layers) as Class
+}
+
+// The types of a backend are those of the class's declaration, which are checked where the backend is declared.
+type AnyBackend = Backend<any, any, any, any, any>

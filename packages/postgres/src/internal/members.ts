@@ -1,0 +1,58 @@
+/**
+ * What a PostgreSQL pool does beyond lending.
+ *
+ * A pool that lends by its own `withConnection` has short cuts: a single statement needs no client of its own, and a
+ * transaction gives its connection back before the effects of `afterCommit` run. One that was decorated, and a mock, are
+ * asked for everything by their `withConnection` and `acquireWith`.
+ */
+import type { Notification } from "@effect/sql-pg/PgConnection"
+import type { PoolError } from "@effect-pools/core/PoolError"
+import type { Operations } from "@effect-pools/core/PoolService"
+import * as Effect from "effect/Effect"
+import type { SqlError } from "effect/sql/SqlError"
+import type * as Statement from "effect/sql/Statement"
+import * as Stream from "effect/Stream"
+import type { PostgresConnection } from "../PostgresConnector.ts"
+import type { PostgresPool, TransactionOptions } from "./model.ts"
+import * as Runtime from "./runtime.ts"
+import * as Transaction from "./transaction.ts"
+
+type AnyEffect = Effect.Effect<unknown, unknown, unknown>
+type AnyStream = Stream.Stream<unknown, unknown, unknown>
+type Ask = (sql: Statement.Constructor) => AnyEffect
+
+const query = (pool: PostgresPool, first: TemplateStringsArray | Ask, ...args: Array<unknown>): AnyEffect => {
+  const ask: Ask = typeof first === "function" ? first : (sql) => sql(first, ...args)
+  const runtime = Runtime.undecorated(pool)
+  return runtime === undefined ? pool.withConnection(ask) : ask(runtime.sql)
+}
+
+const transaction = (
+  pool: PostgresPool,
+  body: AnyEffect | ((sql: PostgresConnection) => AnyEffect),
+  options: TransactionOptions = {}
+): AnyEffect => Transaction.run(pool, Effect.isEffect(body) ? () => body : body, options)
+
+/** In a transaction it reads what that sees. */
+const stream = (pool: PostgresPool, f: (sql: PostgresConnection) => AnyStream): AnyStream =>
+  Stream.unwrap(Effect.withFiber((fiber) => {
+    const current = Runtime.of(pool)?.kit.currentLease(fiber.context)
+    return current === undefined ? Effect.map(pool.acquireWith(), f) : Effect.succeed(f(current.lent))
+  }))
+
+/** All listeners of a pool share one connection; those of a mock have one each. */
+const listen = (pool: PostgresPool, channel: string): Stream.Stream<Notification, SqlError | PoolError> =>
+  Runtime.of(pool)?.listen(channel) ?? Stream.unwrap(
+    pool.acquireWith({ label: "listen", isLongLived: true }).pipe(
+      Effect.flatMap((sql) => sql.listen(channel)),
+      Effect.map(Stream.fromQueue)
+    )
+  )
+
+const notify = (pool: PostgresPool, channel: string, payload: string): AnyEffect =>
+  Effect.asVoid(query(pool, (sql) => sql`SELECT pg_notify(${channel}, ${payload})`))
+
+export const operations: Operations<PostgresPool> = {
+  methods: { query, transaction, notify },
+  streaming: { stream, listen }
+}
