@@ -3,7 +3,7 @@
  *
  * A lease, from the caller to the connection and back:
  *
- * 1. **admit**: may this caller queue? If not it fails in microseconds (`internal/admit.ts`)
+ * 1. **admit**: may this caller queue? If not it fails in microseconds (`internal/lease/admit.ts`)
  * 2. **check out**: an idle connection, a new one, or a wait in turn (`checkOut.ts`, `wait.ts`, `dispatch.ts`)
  * 3. **validate**: unless it proved itself a moment ago (`validate.ts`)
  * 4. **lend**: run the caller's effect with it (`checkOut.ts`)
@@ -43,14 +43,14 @@ import type { ConnectionPool, DrainReport, LeaseOptions, PoolServiceClass } from
 import { sharedMethod } from "./internal/service/shared.ts"
 import { checkIn } from "./internal/lease/checkIn.ts"
 import * as control from "./internal/control.ts"
-import { checkHealth } from "./internal/trust/healthCheck.ts"
+import { checkHealth } from "./internal/proof/healthCheck.ts"
 import { keepHouse } from "./internal/end/housekeeping.ts"
-import { connections, numbers, stats, vitals } from "./internal/watch/inspect.ts"
+import { connections, numbers, stats, vitals } from "./internal/pool/inspect.ts"
 import { DrainWithin as drainWithin } from "./internal/end/drainWithin.ts"
 import { PoolLease } from "./internal/lease/poolLease.ts"
 import { makeDrain, makeState } from "./internal/make.ts"
-import type { PoolState } from "./internal/places/state.ts"
-import { startUp, warmUp } from "./internal/dial/warmUp.ts"
+import type { PoolState } from "./internal/pool/state.ts"
+import { startUp, warmUp } from "./internal/open/warmUp.ts"
 import { WithLease } from "./internal/lease/withLease.ts"
 import * as OptionRules from "./OptionRules.ts"
 import * as PoolConfig from "./PoolConfig.ts"

@@ -4,11 +4,11 @@
 import * as Effect from "effect/Effect"
 import { InvalidOption, PoolClosed, type PoolError, PoolMisuse, PoolPaused } from "../PoolError.ts"
 import { emit } from "./watch/events.ts"
-import type { Pooled } from "./places/pooled.ts"
-import { retire } from "./end/retire.ts"
-import type { PoolState } from "./places/state.ts"
+import type { Pooled } from "./line/lease.ts"
+import { retire } from "./pool/retire.ts"
+import type { PoolState } from "./pool/state.ts"
 import { sendOn } from "./lease/wait.ts"
-import { settleWarmUps } from "./dial/warmUp.ts"
+import { settleWarmUps } from "./open/warmUp.ts"
 
 /** Marks a connection one holds as not to be lent again. */
 export const invalidate = (state: PoolState, lent: unknown): Effect.Effect<void> =>

@@ -4,12 +4,12 @@
  */
 import { handOver, isFresh } from "./lease/checkOut.ts"
 import type { Lease } from "./line/lease.ts"
-import { open } from "./dial/open.ts"
-import { retire } from "./end/retire.ts"
+import { open } from "./open/open.ts"
+import { retire } from "./pool/retire.ts"
 import { fillsUp, joinable, wantedBySharers, wantedByWaiters } from "./lease/share.ts"
-import { keepFloor, takeIdle } from "./places/idle.ts"
-import type { PoolState } from "./places/state.ts"
-import { validateForWaiter } from "./trust/validate.ts"
+import { keepFloor, takeIdle } from "./pool/idle.ts"
+import type { PoolState } from "./pool/state.ts"
+import { validateForWaiter } from "./proof/validate.ts"
 
 export const dispatch = (state: PoolState): void => {
   if (state.phase !== "closed") {

@@ -3,7 +3,7 @@ import { Clock, Effect, Exit, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { PoolTime } from "../../src/internal/base/time.ts"
 import { Hold } from "../../src/internal/places/hold.ts"
-import { Pooled } from "../../src/internal/places/pooled.ts"
+import { Pooled } from "../../src/internal/line/lease.ts"
 
 const onHold = (
   body: (hold: Hold, out: ReadonlyArray<number>, scope: Scope.Closeable) => Generator<Effect.Effect<unknown>, void>

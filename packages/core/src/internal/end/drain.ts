@@ -10,10 +10,11 @@ import { describeHolder } from "../../Describe.ts"
 import { emit, warn } from "../watch/events.ts"
 import { labelOf } from "../line/lease.ts"
 import { lastCloses } from "./drainWithin.ts"
-import { discard, retire } from "./retire.ts"
-import type { DrainState, PoolState } from "../places/state.ts"
+import { discard } from "../pool/close.ts"
+import { retire } from "../pool/retire.ts"
+import type { DrainState, PoolState } from "../pool/state.ts"
 import { failWaiters } from "../lease/wait.ts"
-import { failWarmUps } from "../dial/warmUp.ts"
+import { failWarmUps } from "../open/warmUp.ts"
 
 /** What the counts were when the drain began, to tell by the difference what it did. */
 interface Beginning {

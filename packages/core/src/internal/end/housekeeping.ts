@@ -8,11 +8,11 @@
 import * as Effect from "effect/Effect"
 import { describeHolder } from "../../Describe.ts"
 import { emit, warn } from "../watch/events.ts"
-import { labelOf, type Lease, takenAt } from "../line/lease.ts"
-import { restSurplus } from "../places/idle.ts"
-import type { Pooled } from "../places/pooled.ts"
-import { retire, retireDue } from "./retire.ts"
-import type { PoolState } from "../places/state.ts"
+import { labelOf, type Lease, type Pooled, takenAt } from "../line/lease.ts"
+import { restSurplus } from "../pool/idle.ts"
+import { dueAtOf, retireDue, visitIdle } from "../pool/expire.ts"
+import { retire } from "../pool/retire.ts"
+import type { PoolState } from "../pool/state.ts"
 
 export const keepHouse = (state: PoolState): Effect.Effect<never> =>
   Effect.forever(Effect.suspend(() => {
@@ -52,35 +52,6 @@ const visit = (state: PoolState, connection: Pooled, now: number): number => {
 
 /** One that is not idle just now may be so by the time it is due. */
 const upcoming = (dueAt: number, now: number): number => dueAt > now ? dueAt : Infinity
-
-const dueAtOf = (state: PoolState, connection: Pooled): number =>
-  Math.min(connection.expiresAt, connection.idleSince + state.config.idleTimeout)
-
-/**
- * One that the minimum needs is marked due and stays until its replacement is open, if there is room to open one; so
- * neither an expiry nor an outage ever leaves the pool with less than it had.
- */
-export const visitIdle = (state: PoolState, connection: Pooled, now: number): number => {
-  if (connection.isDue) return Infinity
-  const dueAt = dueAtOf(state, connection)
-  if (now < dueAt) return dueAt
-  const isNeeded = state.live <= state.floor
-  if (isNeeded && state.connections.size < state.limit) {
-    connection.isDue = true
-    state.due++
-  } else if (isNeeded && (state.closing > 0 || state.opening > 0 || state.dialer.failures > 0)) {
-    // Without room to replace it first they go one by one, and none goes while another can't be opened.
-    return now + 1000
-  } else if (now >= connection.expiresAt) retire(state, connection, "lifetime")
-  else endIdle(state, connection)
-  return Infinity
-}
-
-/** Effect's Pool ends what rests there; what was not yet put to rest leaves by the same door. */
-const endIdle = (state: PoolState, connection: Pooled): void => {
-  if (connection.loan === undefined) state.hold.expire()
-  if (connection.state === "idle") retire(state, connection, "idle")
-}
 
 const visitUsed = (state: PoolState, connection: Pooled, now: number): number => {
   const { leakTimeout, reclaimTimeout } = state.config

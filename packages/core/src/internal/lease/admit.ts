@@ -3,7 +3,7 @@
  */
 import { BreakerOpen, PoolClosed, type PoolErrorReason, PoolPaused, QueueFull } from "../../PoolError.ts"
 import type { Lease } from "../line/lease.ts"
-import type { PoolState } from "../places/state.ts"
+import type { PoolState } from "../pool/state.ts"
 
 /** Why the caller is turned away, or `undefined` if it may queue. */
 export const refusal = (state: PoolState, lease: Lease): PoolErrorReason | undefined => {

@@ -4,11 +4,10 @@
 import * as Effect from "effect/Effect"
 import { refusal } from "./admit.ts"
 import { emit, warn } from "../watch/events.ts"
-import { labelOf, type Lease } from "../line/lease.ts"
-import { takeIdle } from "../places/idle.ts"
-import type { Pooled } from "../places/pooled.ts"
+import { labelOf, type Lease, type Pooled } from "../line/lease.ts"
+import { takeIdle } from "../pool/idle.ts"
 import { fillsUp, joinable } from "./share.ts"
-import type { PoolState } from "../places/state.ts"
+import type { PoolState } from "../pool/state.ts"
 import { wait } from "./wait.ts"
 
 /** Runs the lease's body with a connection: at once if one is ready and nobody is before us, else in turn. */

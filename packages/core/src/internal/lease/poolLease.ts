@@ -5,7 +5,7 @@
 import type * as Effect from "effect/Effect"
 import type { Fiber } from "effect/Fiber"
 import { Lease, type Request } from "../line/lease.ts"
-import type { PoolState } from "../places/state.ts"
+import type { PoolState } from "../pool/state.ts"
 import { borrow, start } from "./checkOut.ts"
 
 export class PoolLease extends Lease {

@@ -10,9 +10,9 @@
  *
  * A connection that is to be retired is joined by nobody, so it ends with its last sharer, however busy the pool is.
  */
-import type { Pooled } from "../places/pooled.ts"
-import { whyRetire } from "../end/retire.ts"
-import type { PoolState } from "../places/state.ts"
+import type { Pooled } from "../line/lease.ts"
+import { whyRetire } from "../pool/retire.ts"
+import type { PoolState } from "../pool/state.ts"
 
 /** Whether sharers fill a connection before they take another. */
 export const fillsUp = ({ connector }: PoolState): boolean => connector.joins === "busiest"

@@ -4,9 +4,9 @@
 import * as Effect from "effect/Effect"
 import { AcquireTimeout, type Holder, PoolClosed, type PoolErrorReason } from "../../PoolError.ts"
 import { emit } from "../watch/events.ts"
-import { holders, stats } from "../watch/inspect.ts"
+import { holders, stats } from "../pool/inspect.ts"
 import { labelOf, type Lease, onward } from "../line/lease.ts"
-import type { PoolState } from "../places/state.ts"
+import type { PoolState } from "../pool/state.ts"
 
 /** Puts a caller in the queue and suspends it until its outcome is known. */
 export const wait = (state: PoolState, lease: Lease): Effect.Effect<any, any, any> =>

@@ -8,7 +8,7 @@ import type { LeaseOptions } from "../../ConnectionPool.ts"
 import type { PoolError } from "../../PoolError.ts"
 import { checkIn } from "./checkIn.ts"
 import type { Request } from "../line/lease.ts"
-import type { PoolState } from "../places/state.ts"
+import type { PoolState } from "../pool/state.ts"
 import { PoolLease } from "./poolLease.ts"
 
 export class WithLease<Lent, A, E, R> extends Effectable.Class<A, E | PoolError, R> implements Request {

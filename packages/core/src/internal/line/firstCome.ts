@@ -6,7 +6,7 @@ import { LeaseList } from "./leaseList.ts"
 import type { Order } from "./order.ts"
 
 export class FirstComeFirstServed implements Order {
-  private readonly list = new LeaseList()
+  private readonly list = new LeaseList<Lease>()
 
   get size(): number {
     return this.list.size

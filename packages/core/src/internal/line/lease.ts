@@ -1,5 +1,7 @@
 /**
- * One caller's claim to a connection, from the moment it asks until it has given the connection back.
+ * The two records that point at one another: a lease and the connection that it holds.
+ *
+ * A lease is one caller's claim to a connection, from the moment it asks until it has given the connection back.
  *
  * The same record waits in the queue, holds the connection, is known to the leak watch, and is the effect that the
  * caller's fiber runs: first to ask, and again when it has waited and is handed a connection. So a lease costs few
@@ -8,8 +10,10 @@
 import type * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import type { Fiber } from "effect/Fiber"
-import type { LeaseOptions } from "../../ConnectionPool.ts"
-import type { Pooled } from "../places/pooled.ts"
+import * as Scope from "effect/Scope"
+import type { ConnectionState, LeaseOptions } from "../../ConnectionPool.ts"
+import type { RetireReason } from "../../PoolEvent.ts"
+import { LeaseList } from "./leaseList.ts"
 
 // A lease is typed by what it does to the queue, not by what it lends: `any` stays inside this folder.
 type AnyEffect = Effect.Effect<any, any, any>
@@ -83,6 +87,49 @@ export abstract class Lease extends Effectable.Class<any, any, any> {
   /** Whether it is meant to be held for long, so that nobody suspects a leak. */
   get isLongLived(): boolean {
     return this.request.options?.isLongLived === true
+  }
+}
+
+/** One connection as the pool knows it, from the start of its dial to the end of its close. */
+export class Pooled {
+  readonly id: number
+  /** Which `retireAll` its dial came after. */
+  readonly generation: number
+  /** Closing it closes the connection. */
+  readonly scope: Scope.Closeable = Scope.makeUnsafe()
+  state: ConnectionState = "opening"
+  /** The connection itself, once open; only the connector knows its type. */
+  value: any = undefined
+  /** The dial that opens it; a close waits for its end, so that a late connection can't escape. */
+  dial: Fiber<unknown, unknown> | undefined = undefined
+  openedAt: number
+  expiresAt = Infinity
+  idleSince = 0
+  /** When it last proved that it works, and the fence that held at that moment. */
+  provenAt = 0
+  fence = 0
+  /** Who holds it: one, or several that share it, with the one that has had it longest first. */
+  readonly holders = new LeaseList<Lease>()
+  uses = 0
+  errors = 0
+  /** Set when it is to be retired as soon as its borrower gives it back. */
+  retireBecause: RetireReason | undefined = undefined
+  /** Set while it is idle past its time but needed: it is retired when its replacement is open. */
+  isDue = false
+  /** Set when the connector reported its end. */
+  isBroken = false
+  /** The cause that it reported. */
+  endedBy: unknown = undefined
+  /** Whether Effect's Pool owns it: from its arrival until it leaves by the exit door. Written by the hold alone. */
+  isHeld = false
+  /** The scope that the engine has it from Effect's Pool in; `undefined` while it rests there. Written by the hold alone. */
+  loan: Scope.Closeable | undefined = undefined
+  /** Why it leaves; without a reason its time to live has ended it. */
+  leavesBecause: RetireReason | undefined = undefined
+  constructor(id: number, generation: number, now: number) {
+    this.id = id
+    this.generation = generation
+    this.openedAt = now
   }
 }
 

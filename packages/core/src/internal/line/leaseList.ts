@@ -4,9 +4,15 @@
  * The list is linked through the leases themselves, each of which is in one list at most, so that neither waiting nor
  * sharing costs an allocation and leaving from the middle costs no search.
  */
-import type { Lease } from "./lease.ts"
 
-export class LeaseList {
+/** What an entry of a list has for it. */
+export interface Linked<Self> {
+  previous: Self | undefined
+  next: Self | undefined
+  readonly isShared: boolean
+}
+
+export class LeaseList<Lease extends Linked<Lease>> {
   head: Lease | undefined = undefined
   private tail: Lease | undefined = undefined
   size = 0

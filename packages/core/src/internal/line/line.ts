@@ -5,10 +5,9 @@
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Scheduler from "effect/Scheduler"
-import type { Pooled } from "../places/pooled.ts"
+import type { Lease, Pooled } from "./lease.ts"
 import { Deadlines } from "./deadlines.ts"
 import { FirstComeFirstServed } from "./firstCome.ts"
-import type { Lease } from "./lease.ts"
 import type { Order } from "./order.ts"
 
 /** Which order a pool is made with. */

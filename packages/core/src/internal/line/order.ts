@@ -2,8 +2,7 @@
  * The seam of the line: who is served next. Another order is another file that implements this; nothing else of the engine
  * says who comes before whom.
  */
-import type { Pooled } from "../places/pooled.ts"
-import type { Lease } from "./lease.ts"
+import type { Lease, Pooled } from "./lease.ts"
 
 export interface Order {
   /** How many wait. */

@@ -17,7 +17,7 @@ import * as Pool from "effect/Pool"
 import * as Scope from "effect/Scope"
 import { Inline } from "../base/inline.ts"
 import { type PoolTime, withTime } from "../base/time.ts"
-import type { Pooled } from "./pooled.ts"
+import type { Pooled } from "../line/lease.ts"
 
 /** Told of every Pool that is made: in tests alone, which know it by its key. */
 export const PoolObserver = Context.Reference<(pool: Pool.Pool<any>) => void>("@effect-pools/core/PoolObserver", {

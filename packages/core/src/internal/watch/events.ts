@@ -9,7 +9,7 @@ import type * as Take from "effect/Take"
 import type { EventOptions } from "../../ConnectionPool.ts"
 import type { PoolEvent } from "../../PoolEvent.ts"
 import { oneLine } from "../../Describe.ts"
-import type { PoolState } from "../places/state.ts"
+import type { PoolTime } from "../base/time.ts"
 
 type WithoutCommon<Event> = Event extends PoolEvent ? Omit<Event, "pool" | "at"> : never
 
@@ -94,12 +94,20 @@ export class EventHub {
   )
 }
 
+/** What telling takes of a pool. */
+export interface Teller {
+  readonly config: { readonly name: string }
+  readonly time: PoolTime
+  readonly events: EventHub
+  readonly forkDetached: (effect: Effect.Effect<unknown>) => unknown
+}
+
 /** Publishes an event, with the pool's name and the time. */
-export const emit = (state: PoolState, event: WithoutCommon<PoolEvent>): void => {
-  state.events.publish({ pool: state.config.name, at: state.time.date(), ...event } as PoolEvent)
+export const emit = ({ config, events, time }: Teller, event: WithoutCommon<PoolEvent>): void => {
+  events.publish({ pool: config.name, at: time.date(), ...event } as PoolEvent)
 }
 
 /** Logs what went wrong beside every caller, so that it is never silent. */
-export const warn = (state: PoolState, message: string): void => {
-  state.forkDetached(Effect.annotateLogs(Effect.logWarning(oneLine(message)), { pool: state.config.name }))
+export const warn = ({ config, forkDetached }: Teller, message: string): void => {
+  forkDetached(Effect.annotateLogs(Effect.logWarning(oneLine(message)), { pool: config.name }))
 }

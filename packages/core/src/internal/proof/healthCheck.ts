@@ -4,8 +4,8 @@
  */
 import * as Effect from "effect/Effect"
 import { emit } from "../watch/events.ts"
-import type { Pooled } from "../places/pooled.ts"
-import type { PoolState } from "../places/state.ts"
+import type { Pooled } from "../line/lease.ts"
+import type { PoolState } from "../pool/state.ts"
 import { probe } from "./validate.ts"
 
 export const checkHealth = (state: PoolState): Effect.Effect<unknown> =>

@@ -10,12 +10,12 @@ import * as Exit from "effect/Exit"
 import { giveBack } from "../lease/checkIn.ts"
 import { describeCause } from "../../Describe.ts"
 import { emit, warn } from "../watch/events.ts"
-import { visitIdle } from "../end/housekeeping.ts"
+import { visitIdle } from "../pool/expire.ts"
 import { limited } from "../base/limited.ts"
-import { takeIdle, toIdle } from "../places/idle.ts"
-import type { Pooled } from "../places/pooled.ts"
-import { hasEnded, raiseFence, retire, whyRetire } from "../end/retire.ts"
-import type { PoolState } from "../places/state.ts"
+import { takeIdle, toIdle } from "../pool/idle.ts"
+import type { Pooled } from "../line/lease.ts"
+import { hasEnded, raiseFence, retire, whyRetire } from "../pool/retire.ts"
+import type { PoolState } from "../pool/state.ts"
 
 /** Checks a connection that was idle; it is lent if it passes, and the next is tried if not. */
 export const validateForWaiter = (state: PoolState, connection: Pooled): void => {

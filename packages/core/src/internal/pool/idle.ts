@@ -2,7 +2,7 @@
  * Idle connections, in the order in which they became idle: the last one is the warmest and is lent first. Those that
  * rest in Effect's Pool are among them.
  */
-import type { Pooled } from "./pooled.ts"
+import type { Pooled } from "../line/lease.ts"
 import type { PoolState } from "./state.ts"
 
 /** Takes a connection that the engine wants to use out of the idle ones. */

@@ -7,9 +7,8 @@ import type { Inspection } from "../../Connector.ts"
 import type { Holder } from "../../PoolError.ts"
 import { boundaries } from "../../PoolMetrics.ts"
 import type { PoolCounts, PoolNumbers, PoolStats, Vitals } from "../../PoolStats.ts"
-import { labelOf } from "../line/lease.ts"
-import type { Pooled } from "../places/pooled.ts"
-import type { PoolState } from "../places/state.ts"
+import { labelOf, type Pooled } from "../line/lease.ts"
+import type { PoolState } from "./state.ts"
 
 const boundariesInMillis = boundaries.map((boundary) => boundary * 1000)
 

@@ -10,9 +10,9 @@ import {
   type PoolError,
   type PoolErrorReason
 } from "../../PoolError.ts"
-import { isRetryable } from "./dialer.ts"
-import { stats } from "../watch/inspect.ts"
-import type { PoolState, WarmUp } from "../places/state.ts"
+import { isRetryable } from "../dial/dialer.ts"
+import { stats } from "../pool/inspect.ts"
+import type { PoolState, WarmUp } from "../pool/state.ts"
 
 /** Raises the minimum to `count` until so many are open. */
 export const warmUp = (state: PoolState, count: number): Effect.Effect<number, PoolError> =>

@@ -6,10 +6,10 @@ import * as Effect from "effect/Effect"
 import { describeCause } from "../../Describe.ts"
 import { BreakerOpen, ConnectFailed, type PoolErrorReason } from "../../PoolError.ts"
 import { failWaiters, sendOn } from "../lease/wait.ts"
-import type { Pooled } from "../places/pooled.ts"
-import type { PoolState } from "../places/state.ts"
+import type { Pooled } from "../line/lease.ts"
+import type { PoolState } from "../pool/state.ts"
 import { emit, warn } from "../watch/events.ts"
-import { isRetryable } from "./dialer.ts"
+import { isRetryable } from "../dial/dialer.ts"
 import { failWarmUps } from "./warmUp.ts"
 
 /** A connection that nobody has used and that ends within so many milliseconds was no success of its dial. */

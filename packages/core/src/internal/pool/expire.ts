@@ -1,0 +1,45 @@
+/**
+ * What becomes of an idle connection whose time is up: its idle time, or its lifetime.
+ */
+import type { Pooled } from "../line/lease.ts"
+import { retire } from "./retire.ts"
+import type { PoolState } from "./state.ts"
+
+/**
+ * One that the minimum needs is marked due and stays until its replacement is open, if there is room to open one; so
+ * neither an expiry nor an outage ever leaves the pool with less than it had.
+ */
+export const visitIdle = (state: PoolState, connection: Pooled, now: number): number => {
+  if (connection.isDue) return Infinity
+  const dueAt = dueAtOf(state, connection)
+  if (now < dueAt) return dueAt
+  const isNeeded = state.live <= state.floor
+  if (isNeeded && state.connections.size < state.limit) {
+    connection.isDue = true
+    state.due++
+  } else if (isNeeded && (state.closing > 0 || state.opening > 0 || state.dialer.failures > 0)) {
+    // Without room to replace it first they go one by one, and none goes while another can't be opened.
+    return now + 1000
+  } else if (now >= connection.expiresAt) retire(state, connection, "lifetime")
+  else endIdle(state, connection)
+  return Infinity
+}
+
+export const dueAtOf = (state: PoolState, connection: Pooled): number =>
+  Math.min(connection.expiresAt, connection.idleSince + state.config.idleTimeout)
+
+/** Effect's Pool ends what rests there; what was not yet put to rest leaves by the same door. */
+const endIdle = (state: PoolState, connection: Pooled): void => {
+  if (connection.loan === undefined) state.hold.expire()
+  if (connection.state === "idle") retire(state, connection, "idle")
+}
+
+/** Retires idle connections that are past their time, as far as the minimum allows. */
+export const retireDue = (state: PoolState): void => {
+  const now = state.time.now()
+  for (const connection of Array.from(state.idle)) {
+    if (!connection.isDue) continue
+    if (state.live <= state.floor) return
+    retire(state, connection, now >= connection.expiresAt ? "lifetime" : "idle")
+  }
+}
