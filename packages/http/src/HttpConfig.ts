@@ -96,6 +96,11 @@ export interface RequestOptions {
   /** Options of `node:tls` for origins with `https`: whom to trust, a client's certificate, the server's name. */
   readonly tls?: ConnectionOptions | undefined
   /**
+   * Whether the query of a request may be in its span (`url.full`, `url.query`) and its errors. Default `false`: queries
+   * hold tokens and names of people. Keep it so where logs and traces leave the house.
+   */
+  readonly showQuery?: boolean | undefined
+  /**
    * How long at most the pool is paused because a server asks for it by `Retry-After` with status 429 or 503. Default 0:
    * it is not heeded, since such an answer may be meant for one kind of request only.
    */
@@ -126,7 +131,7 @@ export interface HttpOptions extends PoolOptions, RequestOptions {
    * 502, 503, 504 and 429. `false`: never.
    */
   readonly outlierEjection?: BalancedPool.OutlierEjection | false | undefined
-  /** What goes before the path of relative URLs, such as `/v1`. */
+  /** What goes before the path of relative URLs, such as `/v1`. No URL, absolute ones neither, leads out of it. */
   readonly basePath?: string | undefined
   /**
    * A request that must be answered with a status below 500 before an idle connection counts as proven: before a lease

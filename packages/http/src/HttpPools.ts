@@ -26,14 +26,16 @@ import * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as RcMap from "effect/RcMap"
+import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
-import type { HttpOptions, RequestOptions } from "./HttpConfig.ts"
+import type { HeaderInput, HttpOptions, RequestOptions } from "./HttpConfig.ts"
 import type { HttpConnection } from "./HttpConnector.ts"
 import * as Client from "./internal/client.ts"
 import * as Options from "./internal/options.ts"
-import { Prepare } from "./internal/prepare.ts"
+import { type CommonOf, Prepare } from "./internal/prepare.ts"
 import * as Runtime from "./internal/runtime.ts"
+import type { HttpSettings } from "./internal/settings.ts"
 
 /**
  * The options of all pools, and how many there may be. Those of TLS and HTTP/2 concern origins with TLS only.
@@ -44,7 +46,17 @@ import * as Runtime from "./internal/runtime.ts"
  * @category models
  * @since 0.1.0
  */
-export interface HttpPoolsOptions extends Omit<PoolConfig.PoolOptions, "startup" | "startupTimeout">, RequestOptions {
+export interface HttpPoolsOptions
+  extends Omit<PoolConfig.PoolOptions, "startup" | "startupTimeout">, Omit<RequestOptions, "headers" | "credentials">
+{
+  /**
+   * The headers of the requests to an origin, such as `https://api.example.com`; `undefined` for none. What a request says
+   * itself goes before them. It is asked for each request, and can't be the same for all without being told the origin:
+   * a redirect, or a URL that a user gives, would carry an API key anywhere.
+   */
+  readonly headers?: ((origin: string) => HeaderInput | undefined) | undefined
+  /** Yields headers for each request to an origin anew, such as a token that expires. They go before those of `headers`. */
+  readonly credentials?: ((origin: string) => Effect.Effect<HeaderInput, unknown> | undefined) | undefined
   /**
    * How many origins may have a pool at once, at least 1. Default 100. A request to one more fails until another has been
    * released. Too small: requests fail. Too large: sockets and memory for origins nobody asks any more.
@@ -81,9 +93,9 @@ export class HttpPools extends Context.Service<HttpPools, {
 export const make = Effect.fnUntraced(function*(
   options: HttpPoolsOptions = {}
 ): Effect.fn.Return<HttpPools["Service"], PoolError, Scope.Scope> {
-  const { maxOrigins = 100, name = "http", originIdleTimeout = "1 minute", ...common } = options
+  const { credentials, headers, maxOrigins = 100, name = "http", originIdleTimeout = "1 minute", ...common } = options
   const refuse = (reason: InvalidOption): PoolError => new PoolError({ pool: name, reason })
-  yield* Effect.mapError(checkOwn(maxOrigins, originIdleTimeout), refuse)
+  yield* Effect.mapError(checkOwn({ ...options, maxOrigins, originIdleTimeout }), refuse)
   const each: HttpOptions = { metrics: false, ...common, minConnections: common.minConnections ?? 0, startup: "lazy" }
   // Refused now, not when the first origin is asked.
   const { members } = yield* Effect.mapError(
@@ -93,7 +105,17 @@ export const make = Effect.fnUntraced(function*(
   yield* PoolConfig.make("http", name, members[0]!.pool)
   const context = yield* Effect.context<never>()
   const map = yield* RcMap.make({
-    lookup: (origin: string) => inContext(context, Runtime.make(Options.nameOf(name, origin), optionsOf(each, origin))),
+    lookup: (origin: string) =>
+      inContext(
+        context,
+        Effect.suspend(() =>
+          Runtime.make(Options.nameOf(name, origin), {
+            ...optionsOf(each, origin),
+            headers: headers?.(origin),
+            credentials: credentials?.(origin)
+          })
+        )
+      ),
     capacity: maxOrigins,
     idleTimeToLive: originIdleTimeout
   })
@@ -105,7 +127,8 @@ export const make = Effect.fnUntraced(function*(
         ? Effect.fail(new PoolError({ pool: name, reason: new PoolClosed({ state: "closed" }) }))
         : Effect.catchIf(RcMap.get(map, origin), isFull, () => Effect.fail(refuse(full(maxOrigins))))
     )
-  const prepare = new Prepare(members[0]!.settings, undefined)
+  const { settings } = members[0]!
+  const prepare = new Prepare(settings, undefined, commonOf(settings, headers, credentials))
   return {
     client: Client.plainOverPool(
       prepare,
@@ -121,6 +144,20 @@ export const make = Effect.fnUntraced(function*(
 })
 
 const secure = "https://origin"
+
+const commonOf = (
+  settings: HttpSettings,
+  headers: HttpPoolsOptions["headers"] = () => undefined,
+  credentials: HttpPoolsOptions["credentials"] = () => undefined
+): CommonOf =>
+(origin) =>
+  Result.gen(function*() {
+    const own = yield* Options.headersFor(headers, origin)
+    return {
+      headers: { ...Redacted.value(settings.headers), ...own },
+      credentials: yield* Result.try(() => credentials(origin))
+    }
+  })
 
 /**
  * Makes a pool with the services of all of them, and not in the trace and with the annotations of the request that happens
@@ -142,15 +179,23 @@ const optionsOf = (each: HttpOptions, origin: string): HttpOptions => {
   return { ...rest, origin }
 }
 
-const checkOwn = (maxOrigins: number, originIdleTimeout: Duration.Input): Effect.Effect<void, InvalidOption> => {
-  if (!Number.isSafeInteger(maxOrigins) || maxOrigins < 1) {
+const checkOwn = (options: HttpPoolsOptions): Effect.Effect<void, InvalidOption> => {
+  const { credentials, headers, maxOrigins, originIdleTimeout } = options
+  if (!Number.isSafeInteger(maxOrigins) || Number(maxOrigins) < 1) {
     return Effect.fail(new InvalidOption({ option: "maxOrigins", rule: "must be an integer of at least 1" }))
   }
-  const millis = Option.map(Duration.fromInput(originIdleTimeout), Duration.toMillis)
+  for (const [option, given] of Object.entries({ headers, credentials })) {
+    if (given !== undefined && typeof given !== "function") {
+      return Effect.fail(new InvalidOption({ option, rule: byOrigin }))
+    }
+  }
+  const millis = Option.map(Duration.fromInput(originIdleTimeout ?? 0), Duration.toMillis)
   return Option.isSome(millis) && millis.value > 0 && Number.isFinite(millis.value)
     ? Effect.void
     : Effect.fail(new InvalidOption({ option: "originIdleTimeout", rule: "must be a finite duration above 0" }))
 }
+
+const byOrigin = "must be a function of the origin: a redirect would carry what goes to all of them anywhere"
 
 const full = (maxOrigins: number): InvalidOption =>
   new InvalidOption({

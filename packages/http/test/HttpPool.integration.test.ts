@@ -66,15 +66,15 @@ describe("requests", () => {
       )
     }))
 
-  it.live("relative URLs go below the base path, absolute ones to the origin as they are", () =>
+  it.live("relative URLs go below the base path, absolute ones to where they say", () =>
     Effect.gen(function*() {
       const { origin } = yield* Servers.plain(echo)
       yield* withApi(
         { origin, basePath: "/v1/" },
         Effect.gen(function*() {
-          const urls = ["/a?b=c", "a", "", "?q=1", "/ü b", "/a/../x", `${origin}/plain#fragment`]
+          const urls = ["/a?b=c", "a", "", "?q=1", "/ü b", "/a/../x", `${origin}/v1/plain#fragment`]
           const seen = yield* Effect.forEach(urls, (url) => Effect.map(read(Api.get(url)), (answer) => answer.url))
-          assert.deepStrictEqual(seen, ["/v1/a?b=c", "/v1/a", "/v1", "/v1?q=1", "/v1/%C3%BC%20b", "/v1/x", "/plain"])
+          assert.deepStrictEqual(seen, ["/v1/a?b=c", "/v1/a", "/v1", "/v1?q=1", "/v1/%C3%BC%20b", "/v1/x", "/v1/plain"])
           const withParams = yield* read(Api.get("/a?x=1", { urlParams: { y: "2 3" } }))
           assert.strictEqual(withParams.url, "/v1/a?x=1&y=2+3")
           const response = yield* Api.get("/a#fragment")

@@ -1,7 +1,8 @@
 import { HttpPools } from "@effect-pools/http"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Stream } from "effect"
+import { Effect, Redacted, Stream, Tracer } from "effect"
 import { HttpBody, HttpClient } from "effect/http"
+import { inspect } from "node:util"
 import * as Servers from "./fixtures/servers.ts"
 import { Api, trusted, withApi } from "./support.ts"
 
@@ -59,6 +60,87 @@ describe("where a request may go", () => {
       )
     }))
 
+  it.live("no URL leads out of basePath in the eyes of any server, absolute or encoded", () =>
+    Effect.gen(function*() {
+      const server = yield* Servers.plain(url)
+      yield* withApi(
+        { origin: server.origin, basePath: "/v1" },
+        Effect.gen(function*() {
+          const client = yield* HttpClient.HttpClient
+          for (
+            const path of [
+              "/..%2fadmin",
+              "/..%2Fadmin",
+              "/a%2f..%2f..%2fadmin",
+              "/..%5cadmin",
+              "/..\\admin",
+              "/%2e%2e%2fadmin",
+              "/%252e%252e%252fadmin",
+              "/..%252fadmin",
+              "/..;/admin",
+              `${server.origin}/admin`,
+              `${server.origin}/`,
+              `${server.origin}/v1/../admin`,
+              `${server.origin}/v1/..%2fadmin`,
+              `${server.origin}/v1x`
+            ]
+          ) {
+            yield* refused(Api.get(path), "leads out of basePath")
+            yield* refused(client.get(path), "leads out of basePath")
+            yield* refused(Api.withConnection((client) => client.get(path)), "leads out of basePath")
+          }
+          assert.strictEqual(server.accepted(), 1)
+          const host = server.origin.slice("http://".length)
+          for (const path of ["/a%2fb", "/a;b=1", "/..a", "/%2541", "/a%2f..%2fb", "/a%2e"]) {
+            assert.strictEqual(yield* text(path), `${host} /v1${path}`)
+          }
+          assert.strictEqual(yield* text(`${server.origin}/v1/a`), `${host} /v1/a`)
+        })
+      )
+    }))
+
+  it.live("the query of a request is in no span and no error, unless showQuery wants it", () =>
+    Effect.gen(function*() {
+      const server = yield* Servers.plain((request, response) => {
+        response.statusCode = request.url?.startsWith("/ok") === true ? 200 : 500
+        response.end("no json")
+      })
+      const shown: Array<string> = []
+      const tracer = Tracer.make({
+        span: (options) => {
+          const span = new Tracer.NativeSpan(options)
+          const attribute = span.attribute.bind(span)
+          span.attribute = (key, value) => {
+            shown.push(`${key} ${String(value)}`)
+            attribute(key, value)
+          }
+          return span
+        }
+      })
+      const tried = Effect.gen(function*() {
+        const bare = yield* HttpClient.HttpClient
+        const client = HttpClient.filterStatusOk(bare)
+        const query = { urlParams: { secret: "canary" } }
+        const failures = [
+          Effect.flip(client.get("/bad?secret=canary")),
+          Effect.flip(client.get("/bad", query)),
+          Effect.flip(Effect.flatMap(bare.get("/ok?secret=canary", query), (response) => response.json)),
+          Effect.flip(Effect.flatMap(Api.get("/ok?secret=canary"), (response) => response.json)),
+          Effect.flip(Effect.asVoid(Api.get("http://elsewhere.invalid/?secret=canary"))),
+          Effect.flip(Effect.asVoid(bare.get("http://elsewhere.invalid/?secret=canary")))
+        ]
+        for (const failure of failures) {
+          const error = yield* Effect.withTracer(Effect.withSpan(failure, "outer"), tracer)
+          shown.push(error.message, inspect(error, { depth: 12 }), JSON.stringify(error))
+        }
+      })
+      yield* withApi({ origin: server.origin }, tried)
+      assert.isAbove(shown.length, 20)
+      assert.deepStrictEqual(shown.filter((text) => text.includes("canary")), [])
+      yield* withApi({ origin: server.origin, showQuery: true }, tried)
+      assert.isTrue(shown.some((text) => text.startsWith("url.full") && text.includes("canary")))
+    }))
+
   it.live("a redirect is the caller's to follow, and never leads to another origin", () =>
     Effect.gen(function*() {
       const server = yield* Servers.plain((_, response) =>
@@ -98,6 +180,69 @@ describe("where a request may go", () => {
       yield* refused(pools.client.get("ftp://example.invalid/"), "only http: and https:")
       yield* refused(pools.client.get("http://ada:hunter2@example.invalid/"), "credentials belong in a header")
       assert.deepStrictEqual(yield* pools.origins, [])
+    }))
+})
+
+describe("what HttpPools says to each origin", () => {
+  const keys = ["authorization", "cookie", "x-api-key"]
+
+  /** Two servers, of which the first sends to the second, and what the second was told. */
+  const partners = Effect.gen(function*() {
+    const told: Array<string> = []
+    const note: Servers.Handler = (request, response) => {
+      told.push(...keys.map((key) => String(request.headers[key])))
+      response.end("ok")
+    }
+    const second = yield* Servers.plain(note)
+    const first = yield* Servers.plain((request, response) => {
+      if (request.url === "/hook") response.writeHead(302, { location: `${second.origin}/` }).end()
+      else note(request, response)
+    })
+    return { first: first.origin, second: second.origin, told }
+  })
+
+  const secret = { authorization: Redacted.make("canary"), cookie: "sid=canary", "x-api-key": Redacted.make("canary") }
+
+  const options: Readonly<Record<string, (origin: string) => HttpPools.HttpPoolsOptions>> = {
+    headers: (trusted) => ({ headers: (origin) => origin === trusted ? secret : undefined }),
+    credentials: (trusted) => ({ credentials: (origin) => origin === trusted ? Effect.succeed(secret) : undefined })
+  }
+  for (const [option, of] of Object.entries(options)) {
+    it.live(`${option} of one origin go to no other, by a redirect neither`, () =>
+      Effect.gen(function*() {
+        const { first, second, told } = yield* partners
+        yield* Effect.gen(function*() {
+          const pools = yield* HttpPools.HttpPools
+          const client = HttpClient.followRedirects(pools.client, 3)
+          yield* client.get(`${first}/hook`)
+          yield* client.get(`${second}/`)
+          yield* Effect.scoped(Effect.flatMap(pools.pool(second), (pool) => pool.withConnection((one) => one.get("/"))))
+          assert.deepStrictEqual([...new Set(told)], ["undefined"])
+          told.length = 0
+          yield* client.get(`${first}/`)
+          yield* Effect.scoped(Effect.flatMap(pools.pool(first), (pool) => pool.withConnection((one) => one.get("/"))))
+          assert.deepStrictEqual(told, ["canary", "sid=canary", "canary", "canary", "sid=canary", "canary"])
+        }).pipe(Effect.provide(HttpPools.layer(of(first))))
+      }))
+  }
+
+  it.live("what goes to all origins alike is refused, and what is wrong with an origin's is an error", () =>
+    Effect.gen(function*() {
+      const { first } = yield* partners
+      for (const wrong of [{ headers: secret }, { credentials: Effect.succeed(secret) }]) {
+        const error = yield* Effect.flip(Effect.scoped(HttpPools.make(wrong as never)))
+        assert.include(error.message, "must be a function of the origin")
+        assert.notInclude(inspect(error, { depth: 12 }), "canary")
+      }
+      const throwing = (): never => {
+        throw new Error("vault sealed")
+      }
+      for (const headers of [() => ({ "x-a": "canary\n" }), throwing]) {
+        const { client } = yield* HttpPools.make({ headers })
+        const error = yield* Effect.flip(client.get(first))
+        assert.include(error.message, "no headers could be obtained")
+        assert.notInclude(inspect(error, { depth: 12 }), "canary")
+      }
     }))
 })
 

@@ -7,8 +7,9 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as HttpClient from "effect/http/HttpClient"
-import type { HttpClientRequest } from "effect/http/HttpClientRequest"
+import { type HttpClientRequest, setUrl } from "effect/http/HttpClientRequest"
 import type { HttpClientResponse } from "effect/http/HttpClientResponse"
+import * as UrlParams from "effect/http/UrlParams"
 import * as Result from "effect/Result"
 import * as Tracer from "effect/Tracer"
 import type { HttpConnection } from "../HttpConnector.ts"
@@ -16,7 +17,7 @@ import { Exchange } from "./exchange.ts"
 import { GivenUp } from "./faults.ts"
 import { type Failure, fault, type Job, mayRepeat, outcome, send, transportError } from "./job.ts"
 import { type Lease, leaseOf } from "./lent.ts"
-import type { Prepare } from "./prepare.ts"
+import { Prepare } from "./prepare.ts"
 
 /** Sends a request, which may fail with the pool's own error too. */
 export type Execute = (request: HttpClientRequest) => Effect.Effect<HttpClientResponse, Failure | PoolError>
@@ -36,7 +37,7 @@ export const overPool = (prepare: Prepare, borrow: Borrow): Execute => {
   const traced = tracing(prepare, send)
   return (request) =>
     Effect.withFiber((fiber) => {
-      if (isTraced(fiber)) return traced.execute(request)
+      if (isTraced(fiber)) return discreet(prepare, traced.execute(request))
       const target = prepare.target(request)
       if (Result.isFailure(target)) return Effect.fail(target.failure)
       return Effect.flatMap(prepare.job(request, target.success, undefined, fiber), send)
@@ -45,22 +46,33 @@ export const overPool = (prepare: Prepare, borrow: Borrow): Execute => {
 
 /** A client that does the same for programs that know nothing of pools: the pool's error is the cause of theirs. */
 export const plainOverPool = (prepare: Prepare, borrow: Borrow): HttpClient.HttpClient =>
-  lazilyTraced(tracing(prepare, (job) =>
-    Effect.mapError(
-      borrowing(borrow, job, true),
-      (error) => error._tag === "PoolError" ? transportError(job.request, error) : error
-    )))
+  lazilyTraced(
+    prepare,
+    tracing(prepare, (job) =>
+      Effect.mapError(
+        borrowing(borrow, job, true),
+        (error) => error._tag === "PoolError" ? transportError(job.request, error) : error
+      ))
+  )
 
 /** A client bound to one lease. */
 export const overLease = (prepare: Prepare, pool: string) => (lease: Lease): HttpClient.HttpClient =>
-  lazilyTraced(tracing(prepare, (job) =>
-    Effect.suspend(() =>
-      lease.isActive
-        ? direct(lease, job)
-        : Effect.die(new PoolMisuse({ pool, rule: "a connection can't be used after its lease" }))
-    )))
+  lazilyTraced(
+    prepare,
+    tracing(prepare, (job) =>
+      Effect.suspend(() =>
+        lease.isActive
+          ? direct(lease, job)
+          : Effect.die(new PoolMisuse({ pool, rule: "a connection can't be used after its lease" }))
+      ))
+  )
 
-/** A client of Effect's own make, with its spans, scopes and signals. */
+/**
+ * A client of Effect's own make, with its spans, scopes and signals.
+ *
+ * Relative URLs are made absolute last, when all that a program has put over the client is done with the request:
+ * `mapRequest(prependUrl(...))` and `HttpApiClient.make({ baseUrl })` put their part before the URL they are given.
+ */
 const tracing = <E extends Failure | PoolError>(
   prepare: Prepare,
   send: Send<E>
@@ -71,11 +83,27 @@ const tracing = <E extends Failure | PoolError>(
     // The type of `make` has no place for errors of others; nothing in it depends on which errors there are.
     return Effect.flatMap(prepare.job(request, target.success, signal, fiber), send as unknown as Send<Failure>)
   })
-  const relative = HttpClient.mapRequestEffect(client, (request) => Effect.fromResult(prepare.absolute(request)))
-  return relative as unknown as HttpClient.HttpClient.With<
-    E | Failure
-  >
+  const absolute = Effect.flatMap((request: HttpClientRequest) =>
+    Result.match(prepare.absolute(request), {
+      onFailure: (failure) => Effect.fail(failure),
+      onSuccess: ({ url }) => client.postprocess(Effect.succeed(inPlace(request, url)))
+    })
+  )
+  const made = HttpClient.makeWith(absolute, (request: HttpClientRequest) => Effect.succeed(ownOf(request)))
+  return made as unknown as HttpClient.HttpClient.With<E | Failure>
 }
+
+/** A request with a relative URL as an object of our own. */
+const ownOf = (request: HttpClientRequest): HttpClientRequest =>
+  Prepare.isAbsolute(request.url) ? request : setUrl(request, request.url)
+
+/**
+ * The same object with another URL. Effect knows the scope of a request by the object (`HttpClient.withScope`), so that a
+ * copy would outlive it. It is ours, or new: whatever maps requests makes them anew. To be dropped when a client of
+ * Effect can be told its base URL.
+ */
+const inPlace = (request: HttpClientRequest, url: string): HttpClientRequest =>
+  request.url === url ? request : Object.assign(request, { url })
 
 /**
  * A span is made where somebody sees it: in a trace, or with a tracer of one's own. Nobody sees a span that has no parent
@@ -84,14 +112,22 @@ const tracing = <E extends Failure | PoolError>(
 const isTraced = (fiber: Fiber.Fiber<unknown, unknown>): boolean =>
   fiber.cache.span !== undefined || fiber.getRef(Tracer.Tracer) !== Tracer.nativeTracer
 
-const lazilyTraced = (client: HttpClient.HttpClient): HttpClient.HttpClient =>
+const lazilyTraced = (prepare: Prepare, client: HttpClient.HttpClient): HttpClient.HttpClient =>
   HttpClient.transformResponse(
     client,
     (effect) =>
       Effect.withFiber((fiber) =>
-        isTraced(fiber) ? effect : Effect.provideService(effect, HttpClient.TracerDisabledWhen, () => true)
+        isTraced(fiber)
+          ? discreet(prepare, effect)
+          : Effect.provideService(effect, HttpClient.TracerDisabledWhen, () => true)
       )
   )
+
+/** Keeps the values of a query out of the span. */
+const discreet = <A, E>(prepare: Prepare, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  prepare.showQuery ? effect : Effect.provideService(effect, UrlParams.CurrentRedactedNames, anyName)
+
+const anyName = [/^/]
 
 /**
  * The lease outlives the caller's effect, which is over when the head has come: so a fiber of its own holds it until the

@@ -105,6 +105,7 @@ const settingsOf = (own: Own, origin: string): Result.Result<HttpSettings, Inval
       healthRequest: own.healthRequest === undefined
         ? undefined
         : { method: "HEAD", ...own.healthRequest } as HealthRequest,
+      showQuery: own.showQuery ?? false,
       maxRetryAfter: OptionRules.millisOf(own.maxRetryAfter) ?? 0
     }
   })
@@ -116,13 +117,27 @@ const withoutTls = (own: Own): Result.Result<void, InvalidOption> => {
   return Result.succeed(undefined)
 }
 
-const headersOf = (own: Own): HttpSettings["headers"] => {
-  const headers: Record<string, string> = { "user-agent": own.userAgent ?? "effect-pools" }
-  for (const [name, value] of Object.entries(own.headers ?? {})) {
+const headersOf = (own: Own): HttpSettings["headers"] =>
+  Redacted.make({ "user-agent": own.userAgent ?? "effect-pools", ...valuesOf(own.headers) })
+
+/** The values of headers by lower-case name. */
+const valuesOf = (given: HeaderInput | undefined): Readonly<Record<string, string>> => {
+  const headers: Record<string, string> = {}
+  for (const [name, value] of Object.entries(given ?? {})) {
     headers[name.toLowerCase()] = typeof value === "string" ? value : Redacted.value(value)
   }
-  return Redacted.make(headers)
+  return headers
 }
+
+/** The values of headers that a function of the program gives for an origin, or what is wrong with them. */
+export const headersFor = (
+  given: (origin: string) => HeaderInput | undefined,
+  origin: string
+): Result.Result<Readonly<Record<string, string>>, unknown> =>
+  Result.flatMap(Result.try(() => given(origin)), (headers) => {
+    const rule = headers === undefined ? undefined : headersRule(headers)
+    return rule === undefined ? Result.succeed(valuesOf(headers)) : OptionRules.refuse("headers", rule)
+  })
 
 const path: OptionRules.Rule = {
   expects: "a path that begins with /",
@@ -192,6 +207,7 @@ const rules: OptionRules.Rules<Own> = {
     expects: "{ path, method? } with a path that begins with / and the method HEAD or GET",
     is: (value) => isProbe(value)
   },
+  showQuery: OptionRules.flag,
   maxRetryAfter: OptionRules.duration(0)
 }
 

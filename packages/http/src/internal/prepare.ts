@@ -9,9 +9,12 @@ import * as Headers from "effect/http/Headers"
 import * as HttpClientError from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Url from "effect/http/Url"
+import * as UrlParams from "effect/http/UrlParams"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
+import * as BasePath from "./basePath.ts"
+import { GivenUp } from "./faults.ts"
 import { type Failure, type Job, transportError } from "./job.ts"
 import * as RequestBody from "./requestBody.ts"
 import type { HttpSettings } from "./settings.ts"
@@ -22,8 +25,20 @@ interface Target {
   readonly path: string
 }
 
-/** What the requests of a pool have in common, whatever its origin. */
-export type Common = Pick<HttpSettings, "basePath" | "headers" | "credentials">
+/** What the requests to an origin have in common. */
+export interface Common {
+  readonly headers: Readonly<Record<string, string>>
+  readonly credentials: HttpSettings["credentials"]
+}
+
+/** What is in common by origin, or why it can't be told. */
+export type CommonOf = (origin: string) => Result.Result<Common, unknown>
+
+/** The same for each origin of a pool: they serve the same. */
+const constant = ({ credentials, headers }: HttpSettings): CommonOf => {
+  const common = Result.succeed({ credentials, headers: Redacted.value(headers) })
+  return () => common
+}
 
 type Request = HttpClientRequest.HttpClientRequest
 type AnyFiber = Fiber.Fiber<unknown, unknown>
@@ -34,30 +49,33 @@ export class Prepare {
   private readonly basePath: string
   /** What goes before relative URLs to make them absolute. */
   private readonly base: string
-  private readonly credentials: HttpSettings["credentials"]
+  /** Whether queries may be in spans and errors. */
+  readonly showQuery: boolean
   /** A function, so that no inspection of anything that holds this shows a secret. */
-  private readonly defaults: () => Readonly<Record<string, string>>
+  private readonly commonOf: CommonOf
 
-  constructor(settings: Common, origins: ReadonlyArray<string> | undefined) {
+  constructor(
+    settings: HttpSettings,
+    origins: ReadonlyArray<string> | undefined,
+    commonOf: CommonOf = constant(settings)
+  ) {
     this.origins = origins
     this.basePath = settings.basePath
     this.base = (origins?.[0] ?? "") + settings.basePath
-    this.credentials = settings.credentials
-    const defaults = Redacted.value(settings.headers)
-    this.defaults = () => defaults
+    this.showQuery = settings.showQuery
+    this.commonOf = commonOf
+  }
+
+  static isAbsolute(url: string): boolean {
+    return /^[a-z][a-z0-9+.-]*:/i.test(url)
   }
 
   /** The request with an absolute URL. */
   absolute(request: Request): Result.Result<Request, Failure> {
     const { url } = request
-    if (isAbsolute(url)) return Result.succeed(request)
-    if (this.origins === undefined) return refuse(request, "the URL must be absolute")
-    const absolute = this.base + rooted(url)
-    const isOut = this.basePath !== "" && !isPlain(url) && URL.canParse(absolute) &&
-      !isBelow(new URL(absolute).pathname, this.basePath)
-    return isOut
-      ? refuse(request, `the URL leads out of basePath (${this.basePath})`)
-      : Result.succeed(HttpClientRequest.setUrl(request, absolute))
+    if (Prepare.isAbsolute(url)) return Result.succeed(request)
+    if (this.origins === undefined) return this.refuse(request, "the URL must be absolute")
+    return Result.succeed(HttpClientRequest.setUrl(request, this.base + rooted(url)))
   }
 
   target(request: Request): Result.Result<Target, Failure> {
@@ -68,7 +86,7 @@ export class Prepare {
     }
     return Result.flatMap(this.absolute(request), ({ url }) => {
       const parsed = Url.make(url, request.urlParams, Option.getOrUndefined(request.hash))
-      return Result.isFailure(parsed) ? refuse(request, "it is no URL") : this.locate(request, parsed.success)
+      return Result.isFailure(parsed) ? this.refuse(request, "it is no URL") : this.locate(request, parsed.success)
     })
   }
 
@@ -76,48 +94,70 @@ export class Prepare {
   locate(request: Request, url: URL): Result.Result<Target, Failure> {
     if (url.username !== "" || url.password !== "") {
       // Not with its URL, which errors and logs would show.
-      return refuse(HttpClientRequest.setUrl(request, url.origin), "credentials belong in a header, not in the URL")
+      const bare = HttpClientRequest.setUrl(request, url.origin)
+      return this.refuse(bare, "credentials belong in a header, not in the URL")
     }
     if (this.origins === undefined) {
-      if (!/^https?:$/.test(url.protocol)) return refuse(request, "only http: and https: are spoken")
+      if (!/^https?:$/.test(url.protocol)) return this.refuse(request, "only http: and https: are spoken")
     } else if (!this.origins.includes(url.origin)) {
-      return refuse(request, `the pool serves ${this.origins.join(", ")} only`)
+      return this.refuse(request, `the pool serves ${this.origins.join(", ")} only`)
+    } else if (BasePath.isLeft(this.basePath, url.pathname)) {
+      return this.refuse(request, `the URL leads out of basePath (${this.basePath})`)
     }
     return Result.succeed({ origin: url.origin, path: url.pathname + url.search })
   }
 
+  /** The request as errors, logs and the response hold it. */
+  shown(request: Request): Request {
+    const { hash, url, urlParams } = request
+    if (this.showQuery || (urlParams.params.length === 0 && Option.isNone(hash) && !/[?#]/.test(url))) return request
+    const [path = ""] = url.split(/[?#]/, 1)
+    return HttpClientRequest.makeWith(
+      request.method,
+      path,
+      UrlParams.empty,
+      Option.none(),
+      request.headers,
+      request.body
+    )
+  }
+
+  private refuse(request: Request, description: string): Result.Result<never, Failure> {
+    const shown = this.shown(request)
+    return Result.fail(
+      new HttpClientError.HttpClientError({
+        reason: new HttpClientError.InvalidUrlError({ request: shown, description })
+      })
+    )
+  }
+
   job(request: Request, target: Target, signal: AbortSignal | undefined, fiber: AnyFiber): Effect.Effect<Job, Failure> {
-    if (this.credentials === undefined) {
-      const defaults = this.defaults()
-      const headers = request.headers === Headers.empty ? defaults : { ...defaults, ...request.headers }
-      return Effect.succeed(jobOf(request, target, headers, signal, fiber))
+    const common = this.commonOf(target.origin)
+    if (Result.isFailure(common)) return Effect.fail(unobtained(this.shown(request), "headers", common.failure))
+    const { credentials, headers } = common.success
+    if (credentials === undefined) {
+      const all = request.headers === Headers.empty ? headers : { ...headers, ...request.headers }
+      return Effect.succeed(jobOf(request, this.shown(request), target, all, signal, fiber))
     }
-    return Effect.map(obtain(this.credentials, request), (credentials) => {
-      const own: Record<string, string> = { ...this.defaults() }
+    return Effect.map(obtain(credentials, this.shown(request)), (credentials) => {
+      const own: Record<string, string> = { ...headers }
       for (const [name, value] of Object.entries(credentials)) {
         own[name.toLowerCase()] = typeof value === "string" ? value : Redacted.value(value)
       }
-      return jobOf(request, target, { ...own, ...request.headers }, signal, fiber)
+      return jobOf(request, this.shown(request), target, { ...own, ...request.headers }, signal, fiber)
     })
   }
 }
 
-const refuse = (request: Request, description: string): Result.Result<never, Failure> =>
-  Result.fail(
-    new HttpClientError.HttpClientError({ reason: new HttpClientError.InvalidUrlError({ request, description }) })
-  )
-
-const isAbsolute = (url: string): boolean => /^[a-z][a-z0-9+.-]*:/i.test(url)
-
-/** A relative URL that needs no parsing, because parsing would change nothing in it. */
-const isPlain = (url: string): boolean => url.startsWith("/") && !/[^!$-;=?-_a-z~]|\/\.|\/%2e|\\/i.test(url)
-
-const isBelow = (path: string, base: string): boolean => path === base || path.startsWith(`${base}/`)
+/** A relative URL that needs no parsing, because parsing would change nothing in it, and that leads nowhere else. */
+const isPlain = (url: string): boolean =>
+  url.startsWith("/") && !/[^!$-;=?-_a-z~]|\/\.|%2e|%2f|%5c|%25|\\|^\/\//i.test(url)
 
 const rooted = (url: string): string => url === "" || url.startsWith("/") || url.startsWith("?") ? url : `/${url}`
 
 const jobOf = (
   request: Request,
+  shown: Request,
   { origin, path }: Target,
   headers: Readonly<Record<string, string>>,
   signal: AbortSignal | undefined,
@@ -125,7 +165,7 @@ const jobOf = (
 ): Job => {
   const body = RequestBody.make(request.body, fiber.context)
   return {
-    request,
+    request: shown,
     origin,
     outgoing: {
       method: request.method,
@@ -149,12 +189,11 @@ const obtain = (
   credentials: NonNullable<HttpSettings["credentials"]>,
   request: Request
 ): Effect.Effect<Readonly<Record<string, string | Redacted.Redacted>>, Failure> =>
-  // Only the message is passed on: what else an error of a secrets store holds is not known here.
   Effect.catchCause(credentials, (cause) =>
     Cause.hasInterruptsOnly(cause)
       ? Effect.failCause(cause as Cause.Cause<never>)
-      : Effect.fail(
-        transportError(request, new Error(`no credentials could be obtained: ${said(Cause.squash(cause))}`))
-      ))
+      : Effect.fail(unobtained(request, "credentials", Cause.squash(cause))))
 
-const said = (error: unknown): string => ServerText.messageOf(error, "it failed")
+/** Only the message is passed on: what else an error of a secrets store holds is not known here. */
+const unobtained = (request: Request, what: string, error: unknown): Failure =>
+  transportError(request, new GivenUp(`no ${what} could be obtained: ${ServerText.messageOf(error, "it failed")}`))

@@ -19,8 +19,9 @@ import type * as Dial from "./dial.ts"
 import type { Exchange } from "./exchange.ts"
 import { isOurs } from "./faults.ts"
 import * as Options from "./options.ts"
-import { type Common, Prepare } from "./prepare.ts"
+import { Prepare } from "./prepare.ts"
 import * as RetryAfter from "./retryAfter.ts"
+import type { HttpSettings } from "./settings.ts"
 
 export type Pool = ConnectionPool.ConnectionPool<HttpConnection>
 
@@ -62,7 +63,7 @@ export const make = Effect.fnUntraced(function*(
     )
 })
 
-const sending = (pool: Pool, settings: Common, origins: ReadonlyArray<string>): Pool => {
+const sending = (pool: Pool, settings: HttpSettings, origins: ReadonlyArray<string>): Pool => {
   const prepare = new Prepare(settings, origins)
   const borrow: Client.Borrow = (_, f) => pool.withShared(f)
   return attachment.attach(pool, {

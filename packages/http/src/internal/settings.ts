@@ -26,6 +26,8 @@ export interface HttpSettings {
   readonly allowH2: boolean
   readonly tls: ConnectionOptions
   readonly healthRequest: HealthRequest | undefined
+  /** Whether queries may be in spans and errors. */
+  readonly showQuery: boolean
   /** The longest pause that a server's `Retry-After` may ask for; 0 when it is not heeded. */
   readonly maxRetryAfter: number
 }
