@@ -39,7 +39,8 @@ import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import * as ConfigInput from "./ConfigInput.ts"
 import type { Connector } from "./Connector.ts"
-import type { ConnectionPool, DrainReport, LeaseOptions, PoolServiceClass } from "./internal/model/pool.ts"
+import type { DrainReport, LeaseOptions } from "./internal/model/connection.ts"
+import type { ConnectionPool, PoolServiceClass } from "./internal/model/pool.ts"
 import { sharedMethod } from "./internal/service/shared.ts"
 import { checkIn } from "./internal/lease/checkIn.ts"
 import * as control from "./internal/control.ts"
@@ -61,15 +62,13 @@ import * as PoolService from "./PoolService.ts"
 
 export type {
   ConnectionInfo,
-  ConnectionPool,
   ConnectionState,
   DrainReport,
   EventOptions,
-  LeaseOptions,
-  PoolClass,
-  PoolMembers,
-  PoolServiceClass
-} from "./internal/model/pool.ts"
+  LeaseOptions
+} from "./internal/model/connection.ts"
+
+export type { ConnectionPool, PoolClass, PoolMembers, PoolServiceClass } from "./internal/model/pool.ts"
 
 /**
  * How long drains that are asked for under it may take from now on, whatever the pools' own limits say: for who has

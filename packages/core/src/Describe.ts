@@ -5,7 +5,7 @@
  */
 import * as Result from "effect/Result"
 import * as ServerText from "./ServerText.ts"
-import type { Holder } from "./PoolError.ts"
+import type { Holder } from "./internal/model/connection.ts"
 
 /**
  * The message of a cause on one line, at most 300 characters, without control characters.

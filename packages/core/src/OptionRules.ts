@@ -15,7 +15,7 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { optionNames } from "./internal/options/poolDefaults.ts"
 import { hint } from "./internal/options/unknownOption.ts"
-import type { PoolOptions } from "./PoolConfig.ts"
+import type { PoolOptions } from "./internal/model/config.ts"
 import { InvalidOption } from "./PoolError.ts"
 
 /** What an option must be. @category models @since 0.1.0 */

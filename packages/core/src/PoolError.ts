@@ -12,20 +12,10 @@
  */
 import * as Data from "effect/Data"
 import { describeCause, describeHolder } from "./Describe.ts"
+import type { Holder } from "./internal/model/connection.ts"
 import type { PoolStats } from "./PoolStats.ts"
 
-/**
- * Who holds a connection, and since when.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Holder {
-  readonly connection: number
-  readonly label: string | undefined
-  /** Milliseconds. */
-  readonly held: number
-}
+export type { Holder } from "./internal/model/connection.ts"
 
 /**
  * The last dial that failed.

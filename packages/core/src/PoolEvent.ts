@@ -6,7 +6,7 @@
  *
  * @since 0.1.0
  */
-import type { DrainReport } from "./ConnectionPool.ts"
+import type { DrainReport } from "./internal/model/connection.ts"
 
 /**
  * Why the pool gave up a connection.

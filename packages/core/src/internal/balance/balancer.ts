@@ -4,9 +4,9 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Random from "effect/Random"
-import type { Outcome } from "../../BalancedPool.ts"
-import type { ConnectionPool } from "../../ConnectionPool.ts"
-import type { PoolConfig } from "../../PoolConfig.ts"
+import type { Outcome } from "../model/balanced.ts"
+import type { ConnectionPool } from "../model/pool.ts"
+import type { PoolConfig } from "../model/config.ts"
 import type { EjectReason, UpstreamEjected, UpstreamJoined, UpstreamLeft, UpstreamReturned } from "../../PoolEvent.ts"
 import type { PoolStats } from "../../PoolStats.ts"
 import type { EventHub } from "../watch/events.ts"

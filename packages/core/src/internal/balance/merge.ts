@@ -1,8 +1,8 @@
 /**
  * Several pools seen as one: their configurations, numbers, connections and drains.
  */
-import type { ConnectionInfo, DrainReport } from "../../ConnectionPool.ts"
-import type { PoolConfig } from "../../PoolConfig.ts"
+import type { ConnectionInfo, DrainReport } from "../model/connection.ts"
+import type { PoolConfig } from "../model/config.ts"
 import { boundaries } from "../../PoolMetrics.ts"
 import type { PoolCounts, PoolStats, Recent, Timing } from "../../PoolStats.ts"
 

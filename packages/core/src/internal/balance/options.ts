@@ -4,7 +4,7 @@
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
-import type { Classify, Options, OutlierEjection, Upstream } from "../../BalancedPool.ts"
+import type { Classify, Options, OutlierEjection, Upstream } from "../model/balanced.ts"
 import { callable, count, millisOf, object, refuse, type Rule, type Rules } from "../../OptionRules.ts"
 import type { InvalidOption } from "../../PoolError.ts"
 import { hint } from "../options/unknownOption.ts"

@@ -2,7 +2,7 @@
  * The ways to choose an upstream, each by effective weight and without allocating anything.
  */
 import type * as Random from "effect/Random"
-import type { Strategy } from "../../BalancedPool.ts"
+import type { Strategy } from "../model/balanced.ts"
 import type { Upstream } from "./upstream.ts"
 
 /** Chooses one of the candidates, of which there is at least one. */

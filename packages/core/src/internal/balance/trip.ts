@@ -2,7 +2,7 @@
  * One caller's way through the upstreams of a balanced pool.
  */
 import * as Effect from "effect/Effect"
-import type { LeaseOptions } from "../../ConnectionPool.ts"
+import type { LeaseOptions } from "../model/connection.ts"
 import { type Onward, onward, type RequestOptions } from "../line/lease.ts"
 import type { Balancer } from "./balancer.ts"
 import { choose } from "./choose.ts"

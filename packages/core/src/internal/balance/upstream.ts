@@ -1,7 +1,7 @@
 /**
  * One upstream as the balancer sees it: its pool, what it carries, and why it might not be chosen.
  */
-import type { ConnectionPool } from "../../ConnectionPool.ts"
+import type { ConnectionPool } from "../model/pool.ts"
 import type { PoolStats } from "../../PoolStats.ts"
 import type { Outlier } from "./outlier.ts"
 

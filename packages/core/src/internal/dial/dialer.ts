@@ -16,7 +16,7 @@ import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
-import type { PoolConfig } from "../../PoolConfig.ts"
+import type { PoolConfig } from "../model/config.ts"
 import * as BreakerStore from "./breakerStore.ts"
 import { steadied } from "../base/time.ts"
 

@@ -4,7 +4,7 @@
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import type { DrainReport } from "../../ConnectionPool.ts"
+import type { DrainReport } from "../model/connection.ts"
 import { type Holder, PoolClosed } from "../../PoolError.ts"
 import { describeHolder } from "../../Describe.ts"
 import { emit, warn } from "../watch/events.ts"

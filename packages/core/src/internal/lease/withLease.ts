@@ -4,7 +4,7 @@
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import * as Fiber from "effect/Fiber"
-import type { LeaseOptions } from "../../ConnectionPool.ts"
+import type { LeaseOptions } from "../model/connection.ts"
 import type { PoolError } from "../../PoolError.ts"
 import { checkIn } from "./checkIn.ts"
 import type { Request } from "../line/lease.ts"

@@ -11,7 +11,7 @@ import type * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import type { Fiber } from "effect/Fiber"
 import * as Scope from "effect/Scope"
-import type { ConnectionState, LeaseOptions } from "../../ConnectionPool.ts"
+import type { ConnectionState, LeaseOptions } from "../model/connection.ts"
 import type { RetireReason } from "../../PoolEvent.ts"
 import { LeaseList } from "./leaseList.ts"
 

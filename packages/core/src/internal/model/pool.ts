@@ -5,106 +5,12 @@ import type * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
-import type { PoolConfig } from "../../PoolConfig.ts"
-import type { Holder, PoolError } from "../../PoolError.ts"
+import type { PoolConfig } from "./config.ts"
+import type { PoolError } from "../../PoolError.ts"
 import type { PoolEvent } from "../../PoolEvent.ts"
 import type { PoolHealth } from "../../PoolHealth.ts"
 import type { PoolStats } from "../../PoolStats.ts"
-
-/**
- * What a borrower may say about one lease.
- *
- * @category models
- * @since 0.1.0
- */
-export interface LeaseOptions {
-  /** Names the lease in warnings, errors, events and `connections`. By default the name of the current span. */
-  readonly label?: string | undefined
-  /**
-   * Whether the lease is meant to be held for long, such as a listener's: `leakTimeout` and `reclaimTimeout` are not for
-   * it. Default false.
-   */
-  readonly isLongLived?: boolean | undefined
-  /**
-   * Whether other callers may use the same connection at the same time, as far as the connector allows it; where it does
-   * not, the lease is exclusive. Default false. `withShared` sets it.
-   */
-  readonly isShared?: boolean | undefined
-}
-
-/**
- * Which events a reader wants.
- *
- * @category models
- * @since 0.1.0
- */
-export interface EventOptions {
-  /**
-   * Whether it wants the `Acquired` and `Released` of every lease. Default true. Without them a reader costs the leases
-   * nothing, and no number of leases can push what is rare out of its buffer.
-   */
-  readonly leases?: boolean | undefined
-}
-
-/**
- * What a connection is doing.
- *
- * @category models
- * @since 0.1.0
- */
-export type ConnectionState = "opening" | "idle" | "checking" | "used" | "closing"
-
-/**
- * One connection of a pool, as seen at one moment. Durations are in milliseconds.
- *
- * @category models
- * @since 0.1.0
- */
-export interface ConnectionInfo {
-  /** Counts up from 1 in each pool and is never given twice. */
-  readonly id: number
-  readonly state: ConnectionState
-  readonly age: number
-  /** How long it has been idle; 0 unless it is. */
-  readonly idleFor: number
-  /** How long it has been lent; 0 unless it is. */
-  readonly heldFor: number
-  /** Whether a lease that holds it was reported by `LeakSuspected`. */
-  readonly isLeakSuspected: boolean
-  /** Leases so far. */
-  readonly uses: number
-  /** Leases that ended in a failure or a defect. */
-  readonly errors: number
-  /** The label of the lease that holds it. */
-  readonly label: string | undefined
-  /** What the connector says of it, such as the process id of the backend. */
-  readonly tags: Readonly<Record<string, string>>
-  /** What it runs, cut to 100 characters. */
-  readonly activity: string | undefined
-}
-
-/**
- * What a drain did. Durations are in milliseconds.
- *
- * @category models
- * @since 0.1.0
- */
-export interface DrainReport {
-  /** How long the drain took, closes included. */
-  readonly took: number
-  /** Callers that were still queued when the drain began and got a connection. */
-  readonly served: number
-  /** Callers that were still queued when time ran out and were failed with `PoolClosed`. */
-  readonly refused: number
-  /** Leases that ended by themselves during the drain. */
-  readonly returned: number
-  /** Leases that had not ended at `drainTimeout`; their connections were closed under them. */
-  readonly abandoned: ReadonlyArray<Holder>
-  /** Connections closed by the drain. */
-  readonly closed: number
-  /** Connections whose close was given up at `closeTimeout`. */
-  readonly closesTimedOut: number
-}
+import type { ConnectionInfo, DrainReport, EventOptions, LeaseOptions } from "./connection.ts"
 
 /**
  * The members of a pool, which its service class has as well. `Lent` is what a borrower gets; `Env` is what a member asks

@@ -2,7 +2,7 @@
  * The defaults of the options, apart from the module that documents them so that the rules can name them too.
  */
 import * as Schedule from "effect/Schedule"
-import type { PoolConfig, PoolKind } from "../../PoolConfig.ts"
+import type { PoolConfig, PoolKind } from "../model/config.ts"
 
 type Limits = Pick<PoolConfig, "minConnections" | "maxConnections" | "idleTimeout" | "maxLifetime" | "healthCheck">
 

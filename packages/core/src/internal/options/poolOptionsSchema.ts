@@ -9,7 +9,7 @@ import * as Schema from "effect/Schema"
 import type * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaParser from "effect/SchemaParser"
 import * as OptionRules from "../../OptionRules.ts"
-import type { PoolOptions } from "../../PoolConfig.ts"
+import type { PoolOptions } from "../model/config.ts"
 import { common } from "./poolDefaults.ts"
 import { hint } from "./unknownOption.ts"
 

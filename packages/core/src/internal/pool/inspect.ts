@@ -2,7 +2,7 @@
  * Looking at the pool: its numbers, its connections and who holds them. Nothing here changes anything.
  */
 import * as Result from "effect/Result"
-import type { ConnectionInfo } from "../../ConnectionPool.ts"
+import type { ConnectionInfo } from "../model/connection.ts"
 import type { Inspection } from "../../Connector.ts"
 import type { Holder } from "../../PoolError.ts"
 import { boundaries } from "../../PoolMetrics.ts"

@@ -4,7 +4,8 @@
  */
 import type * as Effect from "effect/Effect"
 import type { PoolError } from "../../PoolError.ts"
-import type { ConnectionPool, LeaseOptions } from "../model/pool.ts"
+import type { LeaseOptions } from "../model/connection.ts"
+import type { ConnectionPool } from "../model/pool.ts"
 import { isOwn, mark, receiverOf } from "./operation.ts"
 
 type WithShared<Lent> = ConnectionPool<Lent>["withShared"]

@@ -1,0 +1,178 @@
+/**
+ * The options of a pool as a user gives them, and the whole configuration that comes of them.
+ */
+import type * as Duration from "effect/Duration"
+import type * as Schedule from "effect/Schedule"
+
+/**
+ * The kinds of pool. The kind chooses the defaults and the first word of the metrics' names.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type PoolKind = "db" | "redis" | "http" | "websocket" | "service"
+
+/**
+ * The options of every pool. Durations are `Duration.Input`: `"30 seconds"`, `500` (milliseconds), ...
+ *
+ * Nothing is unlimited: a duration must be finite and, but for `freshnessWindow`, greater than 0. An unknown option is
+ * refused, so that a misspelt one can't be silently without effect; so is one that contradicts another. A default never
+ * contradicts an option that was given: it gives way.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface PoolOptions {
+  /** The pool's name in metrics, events and pages, 200 characters at most. By default the id of the service class. */
+  readonly name?: string | undefined
+  /**
+   * Connections kept open whatever the load, at least 0 and at most `maxConnections`. Default by kind. Too small: the
+   * first callers after a quiet time wait for a dial. Too large: the server keeps sessions nobody uses.
+   */
+  readonly minConnections?: number | undefined
+  /**
+   * The most connections ever open, those being opened and closed included, at least 1. Default by kind. Too small:
+   * callers queue. Too large: the server slows down or refuses; count the other instances of the program too.
+   */
+  readonly maxConnections?: number | undefined
+  /**
+   * How long a caller waits for a connection. Default 30 s. Too short: callers fail in a burst that the pool would have
+   * served. Too long: callers hang in an outage.
+   */
+  readonly acquireTimeout?: Duration.Input | undefined
+  /**
+   * How long one dial may take in all, look-up and login included. Default 10 s. It may exceed `acquireTimeout`: a dial
+   * belongs to the pool and serves whoever waits when it is done. Too short: a slow server is never reached. Too long:
+   * dials to a host that swallows packets hold places of the pool.
+   */
+  readonly connectTimeout?: Duration.Input | undefined
+  /**
+   * How long a validation may take, at most `acquireTimeout`. Default 1 s. Too short: slow networks look dead. Too long:
+   * a caller loses its time on a dead connection.
+   */
+  readonly validateTimeout?: Duration.Input | undefined
+  /**
+   * How long a reset after a lease may take. Default 1 s. Too short: connections are retired that were fine. Too long: a
+   * connection that hangs keeps its place.
+   */
+  readonly resetTimeout?: Duration.Input | undefined
+  /**
+   * How long a close may take before the pool gives it up and frees its place. Default 5 s. Too short: sockets are torn
+   * down without a farewell and the server keeps its session for a while. Too long: closes that hang hold places.
+   */
+  readonly closeTimeout?: Duration.Input | undefined
+  /**
+   * How long a drain waits for waiters and borrowers. Default 10 s. Too short: work is cut off. Too long: whoever stops
+   * the process kills it first.
+   */
+  readonly drainTimeout?: Duration.Input | undefined
+  /**
+   * A connection idle for so long is retired; one that `minConnections` needs is replaced first. Default by kind. It
+   * must not exceed `maxLifetime`. Too short: connections come and go with every lull. Too long: a firewall forgets the
+   * connection before the pool does.
+   */
+  readonly idleTimeout?: Duration.Input | undefined
+  /**
+   * A connection older than this is replaced, a lent one when it comes back. Default by kind. Too short: dials for
+   * nothing. Too long: changes of address, load balance and credentials are followed late.
+   */
+  readonly maxLifetime?: Duration.Input | undefined
+  /**
+   * Each connection's lifetime is shortened by a random share of up to this, 0 to 1. Default 0.1. At 0 connections
+   * opened together end together.
+   */
+  readonly maxLifetimeJitter?: number | undefined
+  /** A connection is retired after so many leases, at least 1. By default leases are not limited. */
+  readonly maxUses?: number | undefined
+  /**
+   * A connection proven within this time is lent without validation. Default 1 s; 0 validates before every lease. Too
+   * long: a connection that died meanwhile is lent.
+   */
+  readonly freshnessWindow?: Duration.Input | undefined
+  /**
+   * How many callers may wait beyond those for whom a connection is already being opened. Default 1000; 0 lets nobody
+   * wait for another's connection. Too large: callers queue up that will time out anyway.
+   */
+  readonly pendingLimit?: number | undefined
+  /**
+   * Dials per second at most. Default 50. Too small: a cold pool fills slowly. Too large: a server that comes back is
+   * stormed.
+   */
+  readonly connectRate?: number | undefined
+  /**
+   * The delays between attempts to connect, shared by all waiters. Default: 3 attempts, 1 s exponential with jitter.
+   * When it ends, callers that wait while no connection is open fail with `ConnectFailed`, and it begins anew. A delay
+   * of more than an hour is cut to an hour, so that a pool is never left without attempts.
+   */
+  readonly retry?: Schedule.Schedule<unknown, unknown> | undefined
+  /** The breaker around dials. */
+  readonly breaker?: {
+    /** Opens when this share of the last dials failed, above 0 and at most 1. Default 0.5. */
+    readonly failureRate?: number | undefined
+    /** ... of at least this many. Default 10. */
+    readonly minimumDials?: number | undefined
+    /** How long it stays open before one dial may try. Default 5 s. */
+    readonly openDuration?: Duration.Input | undefined
+  } | undefined
+  /** How often idle connections are probed: a duration or a schedule. Default by kind. */
+  readonly healthCheck?: Duration.Input | Schedule.Schedule<unknown> | undefined
+  /** A lease held longer raises a warning. Default 1 min. It must be less than `reclaimTimeout`. */
+  readonly leakTimeout?: Duration.Input | undefined
+  /**
+   * A lease held longer loses its connection, which is closed under it. Where callers share a connection, nobody more
+   * joins it, and it is closed when all who still have it have held it longer. Off by default. Too short: honest long
+   * work is cut off.
+   */
+  readonly reclaimTimeout?: Duration.Input | undefined
+  /** A caller that got its connection later raises a warning. Default 1 s. It must be less than `acquireTimeout`. */
+  readonly slowAcquireTimeout?: Duration.Input | undefined
+  /**
+   * `"failFast"` (default): the layer is ready when `minConnections` are open and fails if that takes longer than
+   * `startupTimeout`. `"lazy"`: the layer is ready at once and connections are opened beside.
+   */
+  readonly startup?: "failFast" | "lazy" | undefined
+  /** Default 10 s. Without effect, and so refused, when `startup` is `"lazy"` or `minConnections` is 0. */
+  readonly startupTimeout?: Duration.Input | undefined
+  /** How many events a slow reader may lag behind before it loses the oldest, at least 1. Default 1024. */
+  readonly eventBuffer?: number | undefined
+  /** Whether the pool publishes metrics. Default true. */
+  readonly metrics?: boolean | undefined
+}
+
+/**
+ * The options of a pool, checked and complete. Durations are in milliseconds.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface PoolConfig {
+  readonly kind: PoolKind
+  readonly name: string
+  readonly minConnections: number
+  readonly maxConnections: number
+  readonly acquireTimeout: number
+  readonly connectTimeout: number
+  readonly validateTimeout: number
+  readonly resetTimeout: number
+  readonly closeTimeout: number
+  readonly drainTimeout: number
+  readonly idleTimeout: number
+  readonly maxLifetime: number
+  readonly maxLifetimeJitter: number
+  /** `Infinity` without a limit. */
+  readonly maxUses: number
+  readonly freshnessWindow: number
+  readonly pendingLimit: number
+  readonly connectRate: number
+  readonly retry: Schedule.Schedule<unknown, unknown>
+  readonly breaker: { readonly failureRate: number; readonly minimumDials: number; readonly openDuration: number }
+  readonly healthCheck: Schedule.Schedule<unknown>
+  readonly leakTimeout: number
+  /** `Infinity` when off. */
+  readonly reclaimTimeout: number
+  readonly slowAcquireTimeout: number
+  readonly startup: "failFast" | "lazy"
+  readonly startupTimeout: number
+  readonly eventBuffer: number
+  readonly metrics: boolean
+}
