@@ -1,5 +1,6 @@
 /** What the application asks of its connections, one call each. */
-import { type Duration, Effect, type Schema } from "effect"
+import type { RedisCommand } from "@effect-pools/redis"
+import { Effect, type Schema } from "effect"
 import { HttpBody, HttpClientResponse } from "effect/http"
 import { Cache, PrimaryDb, ReadReplica, Realtime, type RealtimeMessage, VoiceApi } from "./Pools.ts"
 
@@ -11,7 +12,7 @@ export const readQuery = ReadReplica.query
 
 export const cacheGet = (key: string) => Cache.get(key)
 
-export const cacheSet = (key: string, value: string, ttl: Duration.Input) => Cache.set(key, value, { ttl })
+export const cacheSet = (key: string, value: string, ttl: RedisCommand.Span) => Cache.set(key, value, { ttl })
 
 /** Posts bytes to the voice service and reads its answer. */
 export const apiRequest = <A>(path: string, answer: Schema.Codec<A, unknown>, bytes: Uint8Array) =>

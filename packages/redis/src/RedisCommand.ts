@@ -12,6 +12,8 @@
  *
  * @since 0.1.0
  */
+import type * as Duration from "effect/Duration"
+import { isUtf8 } from "node:buffer"
 import { capitals } from "./internal/name.ts"
 
 /**
@@ -21,6 +23,15 @@ import { capitals } from "./internal/name.ts"
  * @since 0.1.0
  */
 export type Arg = string | number | bigint | Uint8Array
+
+/**
+ * A duration that says its unit: `"10 seconds"`, `{ seconds: 10 }`. Redis has commands that take seconds, and others that
+ * take milliseconds, so a bare number is refused.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Span = Exclude<Duration.Input, number | bigint>
 
 /**
  * An answer as it came: texts are bytes until a decoder reads them.
@@ -48,9 +59,15 @@ export type Reply = string | number | boolean | null | ReadonlyArray<Reply>
 export class Mismatch {
   /** What it should have been: `"a text"`. */
   readonly expected: string
+  /** Whether it is an answer of the command all the same, which only this decoder can't read: its connection is kept. */
+  readonly isAnswer: boolean
+  /** An integer that no number holds exactly. */
+  readonly integer: bigint | undefined
 
-  constructor(expected: string) {
+  constructor(expected: string, isAnswer: boolean = false, integer?: bigint) {
     this.expected = expected
+    this.isAnswer = isAnswer
+    this.integer = integer
   }
 }
 
@@ -73,6 +90,8 @@ export interface Command<out A> {
   readonly name: string
   readonly args: ReadonlyArray<Arg>
   readonly decode: Decoder<A>
+  /** Why it can't be sent, where something is missing: it fails with `InvalidCommand`. */
+  readonly refusal?: string | undefined
 }
 
 /**
@@ -88,13 +107,19 @@ export const make = <A>(name: string, args: ReadonlyArray<Arg>, decode: Decoder<
 })
 
 /**
- * A text, in UTF-8.
+ * A text, in UTF-8. Bytes that are none are refused, and not changed: `bytes` reads them.
  *
  * @category decoders
  * @since 0.1.0
  */
 export const text: Decoder<string> = (reply) =>
-  Buffer.isBuffer(reply) ? reply.toString() : typeof reply === "string" ? reply : notText
+  Buffer.isBuffer(reply) ? textOf(reply) : typeof reply === "string" ? reply : notText
+
+/** Only what has a sign of replacement in it may have had something else there. */
+const textOf = (bytes: Buffer): string | Mismatch => {
+  const text = bytes.toString()
+  return text.includes("\ufffd") && !isUtf8(bytes) ? notUtf8 : text
+}
 
 /**
  * Bytes as they are stored.
@@ -103,15 +128,39 @@ export const text: Decoder<string> = (reply) =>
  * @since 0.1.0
  */
 export const bytes: Decoder<Buffer> = (reply) =>
-  Buffer.isBuffer(reply) ? reply : typeof reply === "string" ? Buffer.from(reply) : notText
+  Buffer.isBuffer(reply) ? alone(reply) : typeof reply === "string" ? Buffer.from(reply) : notText
+
+/** Who keeps a few bytes must not keep the whole chunk alive that they came in. */
+const alone = (bytes: Buffer): Buffer => {
+  if (bytes.length > 4096 || bytes.buffer.byteLength <= 2 * bytes.length) return bytes
+  const copy = Buffer.allocUnsafeSlow(bytes.length)
+  bytes.copy(copy)
+  return copy
+}
 
 /**
- * An integer. One too large for a number is refused, not rounded.
+ * An integer. One too large for a number is not rounded: the command fails with `IntegerTooLarge`, which tells it.
  *
  * @category decoders
  * @since 0.1.0
  */
-export const int: Decoder<number> = (reply) => typeof reply === "number" && Number.isSafeInteger(reply) ? reply : notInt
+export const int: Decoder<number> = (reply) =>
+  typeof reply === "number" && Number.isSafeInteger(reply)
+    ? reply
+    : typeof reply === "bigint"
+    ? tooLarge(reply)
+    : notInt
+
+const tooLarge = (integer: bigint): Mismatch => new Mismatch("a safe integer", true, integer)
+
+/**
+ * An integer of whatever size.
+ *
+ * @category decoders
+ * @since 0.1.0
+ */
+export const bigint: Decoder<bigint> = (reply) =>
+  typeof reply === "bigint" ? reply : typeof reply === "number" && Number.isSafeInteger(reply) ? BigInt(reply) : notInt
 
 /**
  * A number that the server answers as a text: `"3.5"`, `"inf"`.
@@ -233,7 +282,7 @@ export const record = <A>(decode: Decoder<A>): Decoder<Readonly<Record<string, A
  * @since 0.1.0
  */
 export const any: Decoder<Reply> = (reply) => {
-  if (Buffer.isBuffer(reply)) return reply.toString()
+  if (Buffer.isBuffer(reply)) return textOf(reply)
   if (isList(reply)) return list(any)(reply)
   if (typeof reply === "bigint") return String(reply)
   return reply instanceof Error ? notSuccess : reply
@@ -254,6 +303,10 @@ const isOk = (reply: RawReply): boolean =>
 const letterO = 79
 const letterK = 75
 
+const notUtf8 = new Mismatch(
+  "a text in UTF-8: read it as bytes, with getBuffer, scanBuffer or RedisCommand.bytes",
+  true
+)
 const notText = new Mismatch("a text")
 const notInt = new Mismatch("a safe integer")
 const notNumber = new Mismatch("a number")

@@ -89,6 +89,8 @@ export interface Runner<out E, out R = never> {
   }
   /** All keys that match, in steps that block nobody. A key that comes or goes meanwhile may be missing; none comes twice but by a resize. */
   readonly scan: (options?: ScanOptions) => Stream.Stream<string, RedisError | E, R>
+  /** The same as bytes, for keys that need not be texts in UTF-8. */
+  readonly scanBuffer: (options?: ScanOptions) => Stream.Stream<Buffer, RedisError | E, R>
   readonly hscan: (key: Arg, options?: ScanOptions) => Stream.Stream<readonly [string, string], RedisError | E, R>
   readonly sscan: (key: Arg, options?: ScanOptions) => Stream.Stream<string, RedisError | E, R>
   readonly zscan: (key: Arg, options?: ScanOptions) => Stream.Stream<readonly [string, number], RedisError | E, R>

@@ -80,8 +80,9 @@ export class ConnectionLost extends Data.TaggedError("ConnectionLost")<{
   readonly wasSent: boolean
   /** What ended it. */
   readonly description: string
+  /** Whether the same call may be made again: not where it may have been carried out, and a second time is one too many. */
+  readonly isRetryable: boolean
 }> {
-  readonly isRetryable = true
   override get message(): string {
     return this.wasSent
       ? `the connection ended before the answer came: ${this.description}`
@@ -98,8 +99,9 @@ export class ConnectionLost extends Data.TaggedError("ConnectionLost")<{
 export class CommandTimeout extends Data.TaggedError("CommandTimeout")<{
   /** Milliseconds. */
   readonly timeout: number
+  /** Whether the same call may be made again: not where it may have been carried out, and a second time is one too many. */
+  readonly isRetryable: boolean
 }> {
-  readonly isRetryable = true
   override get message(): string {
     return `no answer came within ${this.timeout} ms (commandTimeout)`
   }
@@ -130,6 +132,40 @@ export class TooManyRedirections extends Data.TaggedError("TooManyRedirections")
   readonly isRetryable = true
   override get message(): string {
     return `the cluster redirected it ${this.redirections} times (maxRedirections)`
+  }
+}
+
+/**
+ * The command was refused before anything was sent: it lacks something, or has an argument that would arrive as another
+ * value.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class InvalidCommand extends Data.TaggedError("InvalidCommand")<{
+  /** Completes the sentence that begins with the command's name. */
+  readonly rule: string
+}> {
+  readonly isRetryable = false
+  override get message(): string {
+    return `it was not sent: it ${this.rule}`
+  }
+}
+
+/**
+ * The answer is an integer that no number holds exactly. The command was carried out. `RedisCommand.bigint` reads such
+ * answers, and `incrByBigInt` and its like are commands that do.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class IntegerTooLarge extends Data.TaggedError("IntegerTooLarge")<{
+  /** The integer, as `BigInt` takes it. */
+  readonly value: string
+}> {
+  readonly isRetryable = false
+  override get message(): string {
+    return `it was carried out, and answered ${this.value}, which no number holds exactly (RedisCommand.bigint)`
   }
 }
 
@@ -182,6 +218,8 @@ export type RedisErrorReason =
   | CommandTimeout
   | TransactionAborted
   | TooManyRedirections
+  | InvalidCommand
+  | IntegerTooLarge
   | UnexpectedReply
   | DialFailed
 

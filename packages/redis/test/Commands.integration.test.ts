@@ -365,7 +365,7 @@ layer(EmbeddedRedis.layer(), { excludeTestServices: true, timeout: "2 minutes" }
       Effect.gen(function*() {
         yield* redis.set("n", "9007199254740993")
         const error = yield* Effect.flip(redis.incr("n"))
-        assert.strictEqual(error.reason._tag, "UnexpectedReply")
+        assert.strictEqual(error.reason._tag, "IntegerTooLarge")
         assert.isFalse(error.isRetryable)
         yield* equal(redis.get("n"), "9007199254740994")
         const own = RedisCommand.make("GET", ["n"], RedisCommand.int)
@@ -390,5 +390,10 @@ layer(EmbeddedRedis.layer(), { excludeTestServices: true, timeout: "2 minutes" }
     ))
 })
 
-const plain = <E>(entries: Effect.Effect<ReadonlyArray<{ readonly id: string; readonly fields: object }>, E>) =>
-  Effect.map(entries, (all) => all.map(({ fields, id }) => ({ id, fields: { ...fields } })))
+const plain = <E>(entries: Effect.Effect<ReadonlyArray<StreamEntry>, E>) =>
+  Effect.map(entries, (all) => all.map(({ fields, id }) => ({ id, fields: Object.fromEntries(fields) })))
+
+interface StreamEntry {
+  readonly id: string
+  readonly fields: ReadonlyArray<readonly [string, string]>
+}

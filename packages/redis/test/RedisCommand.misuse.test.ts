@@ -57,12 +57,35 @@ describe("the mistakes of a caller", () => {
 
   it.effect("a wait of nothing, which would be a wait for ever or a busy loop, is refused", () =>
     Effect.gen(function*() {
-      for (const timeout of [0, -1, "0 millis"] as const) {
+      for (const timeout of [0 as never, -1 as never, "0 millis", { milliseconds: -1 }] as const) {
         assert.include(yield* defectOf(Cache.blpop(["a"], timeout)), "at least 1 millisecond")
         assert.include(yield* defectOf(Cache.xread({ a: "$" }, { block: timeout })), "at least 1 millisecond")
         assert.include(yield* defectOf(Cache.set("a", "b", { ttl: timeout })), "at least 1 millisecond")
       }
     }).pipe(Effect.provide(Cache.layerTest(() => null))))
+
+  it.effect("a duration without a unit is refused, with both spellings", () =>
+    Effect.gen(function*() {
+      const bare = 60 as never
+      for (
+        const effect of [
+          Cache.set("a", "b", { ttl: bare }),
+          Cache.setGet("a", "b", { ttl: bare }),
+          Cache.expire("a", bare),
+          Cache.getEx("a", bare),
+          Cache.blpop(["a"], bare),
+          Cache.blmove("a", "b", "LEFT", "RIGHT", bare),
+          Cache.bzpopMin(["a"], bare),
+          Cache.xread({ a: "$" }, { block: bare }),
+          Cache.xautoClaim("a", "g", "m", bare, "0")
+        ]
+      ) {
+        const told = yield* defectOf<unknown, unknown, Cache>(effect)
+        assert.include(told, `"60 seconds"`)
+        assert.include(told, `"60 millis"`)
+      }
+      assert.isTrue(yield* Cache.set("a", "b", { ttl: { seconds: 60 } }))
+    }).pipe(Effect.provide(Cache.layerTest((_, args) => args.includes("PX") ? "OK" : null))))
 
   it.effect("an effect in place of a command is told from one", () =>
     Effect.gen(function*() {

@@ -158,7 +158,7 @@ describe("a connection", () => {
     Effect.gen(function*() {
       const bad = { secret: 1 } as unknown as string
       assert.isTrue(Exit.hasDies(yield* Effect.exit(Cache.set("a", bad))))
-      assert.isTrue(Exit.hasDies(yield* Effect.exit(Cache.set("a", "1", { ttl: 0 }))))
+      assert.isTrue(Exit.hasDies(yield* Effect.exit(Cache.set("a", "1", { ttl: "0 millis" }))))
       assert.isTrue(Exit.hasDies(yield* Effect.exit(Cache.command("two words"))))
       assert.isTrue(yield* Cache.set("a", 12n))
     }).pipe(Effect.provide(Cache.layerTest(strings()))))

@@ -15,6 +15,7 @@ import {
   RedisError,
   type RedisErrorReason
 } from "../RedisError.ts"
+import { isIdempotent } from "./idempotent.ts"
 import type { EncodedArg } from "./request.ts"
 
 /** What the server answered, or `undefined` if the error is not the server's. */
@@ -45,10 +46,16 @@ const closed: ReadonlySet<string> = new Set(["NOAUTH", "WRONGPASS", "LOADING", "
 /** Characters of an answer that are looked at. */
 const longest = 1000
 
-const reasonOf = (error: unknown, wasSent: boolean, args: ReadonlyArray<EncodedArg>): RedisErrorReason => {
+const reasonOf = (
+  command: string,
+  error: unknown,
+  wasSent: boolean,
+  args: ReadonlyArray<EncodedArg>
+): RedisErrorReason => {
   const answer = answerOf(error)
   if (answer === undefined) {
-    return new ConnectionLost({ wasSent, description: ServerText.messageOf(error, "it was closed") })
+    const isRetryable = !wasSent || isIdempotent(command, args)
+    return new ConnectionLost({ wasSent, description: ServerText.messageOf(error, "it was closed"), isRetryable })
   }
   switch (answer.code) {
     case "READONLY":
@@ -66,7 +73,7 @@ export const make = (
   args: ReadonlyArray<EncodedArg>,
   error: unknown,
   wasSent: boolean
-): RedisError => new RedisError({ command, reason: reasonOf(error, wasSent, args) })
+): RedisError => new RedisError({ command, reason: reasonOf(command, error, wasSent, args) })
 
 /** Short ones are words like EX and GT, which the description is about. */
 const isWord = (arg: string): boolean => arg.length <= 3 || /^[A-Z]+$/.test(arg)
@@ -104,9 +111,13 @@ const withoutParts = (text: string, arg: EncodedArg): string => {
   return shown
 }
 
-/** A server may give back an argument in place of a code. */
+/** A server may give back an argument in place of a code. A script of one's own may well have a code in its text. */
 const codeOf = (code: string, args: ReadonlyArray<EncodedArg>): string =>
-  known.has(code) || !args.some((arg) => arg.length >= code.length && arg.toString().includes(code)) ? code : "ERR"
+  known.has(code) || !args.some((arg) => arg.toString() === code) ? code : "ERR"
+
+/** Nor may a part of a password pass for one. */
+const codeOfDial = (code: string, args: ReadonlyArray<EncodedArg>): string =>
+  known.has(code) || !args.some((arg) => arg.toString().includes(code)) ? code : "ERR"
 
 /** Codes that a program may have written as an argument as well. */
 const known: ReadonlySet<string> = new Set(
@@ -135,7 +146,7 @@ export const ofDial = (
   args: ReadonlyArray<EncodedArg> = []
 ): RedisError => {
   const answer = answerOf(error)
-  const code = answer === undefined ? SocketError.codeOf(error) : codeOf(answer.code, args)
+  const code = answer === undefined ? SocketError.codeOf(error) : codeOfDial(answer.code, args)
   const isRetryable = code === "WRONGPASS" || (code === "ERR" && /AUTH|password/i.test(answer?.description ?? ""))
     ? hasFreshCredentials
     // "ERR max number of clients reached" ends by itself.

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as KeyValueStore from "effect/persistence/KeyValueStore"
 import * as Stream from "effect/Stream"
 import type { RedisError } from "../RedisError.ts"
+import type { ScanOptions } from "../RedisConnector.ts"
 import type { RedisPool } from "./model.ts"
 
 type Failure = RedisError | PoolError
@@ -40,13 +41,18 @@ export const make = (
   }))
 }
 
-const scan = (redis: RedisPool, start: string): Stream.Stream<string, Failure> =>
-  redis.scan({ match: `${start.replaceAll(/[*?[\]\\]/g, "\\$&")}*`, count: 500 })
+const scan = (redis: RedisPool, start: string): Stream.Stream<string, Failure> => redis.scan(beginning(start))
+
+const beginning = (start: string): ScanOptions => ({
+  match: `${start.replaceAll(/[*?[\]\\]/g, "\\$&")}*`,
+  count: 500
+})
 
 /** One by one, since in a cluster each has a place of its own; they leave together all the same. */
 const clear = (redis: RedisPool, start: string): Effect.Effect<void, Failure> =>
   Stream.runForEachArray(
-    scan(redis, start),
+    // Whoever wrote them: what begins so is removed, be it a text or not.
+    redis.scanBuffer(beginning(start)),
     (keys) => Effect.forEach(keys, (key) => redis.unlink(key), { concurrency: "unbounded", discard: true })
   )
 

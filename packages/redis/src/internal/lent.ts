@@ -7,7 +7,7 @@
 import { PoolMisuse } from "@effect-pools/core/PoolError"
 import * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
-import type { Arg, Command, Decoder } from "../RedisCommand.ts"
+import { type Arg, bytes, type Command, type Decoder, text } from "../RedisCommand.ts"
 import { commands } from "../RedisCommands.ts"
 import type { CommandList, RedisConnection, ScanOptions, ScriptArgs } from "../RedisConnector.ts"
 import type { RedisError } from "../RedisError.ts"
@@ -69,7 +69,11 @@ export class Lease {
   }
 
   scan(options?: ScanOptions): Stream.Stream<string, RedisError> {
-    return Scan.keys(this, options)
+    return Scan.keys(this, text, options)
+  }
+
+  scanBuffer(options?: ScanOptions): Stream.Stream<Buffer, RedisError> {
+    return Scan.keys(this, bytes, options)
   }
 
   hscan(key: Arg, options?: ScanOptions): Stream.Stream<readonly [string, string], RedisError> {

@@ -107,7 +107,10 @@ const inTime = (
 ): Effect.Effect<void, RedisError> =>
   Effect.timeoutOrElse(effect, {
     duration: commandTimeout,
-    orElse: () => Effect.fail(new RedisError({ command, reason: new CommandTimeout({ timeout: commandTimeout }) }))
+    orElse: () => {
+      const reason = new CommandTimeout({ timeout: commandTimeout, isRetryable: true })
+      return Effect.fail(new RedisError({ command, reason }))
+    }
   })
 
 const nodeFor = (state: LineState, { kind, name }: Topic): Effect.Effect<Node, RedisError> =>

@@ -5,8 +5,8 @@
  */
 import { type PoolError, PoolMisuse } from "@effect-pools/core/PoolError"
 import { type Operations, shared } from "@effect-pools/core/PoolService"
-import type * as Effect from "effect/Effect"
-import type { Arg, Command, Decoder } from "../RedisCommand.ts"
+import * as Effect from "effect/Effect"
+import { type Arg, bytes, type Command, type Decoder, text } from "../RedisCommand.ts"
 import { commands } from "../RedisCommands.ts"
 import type { CommandList, RedisConnection, ScanOptions, ScriptArgs } from "../RedisConnector.ts"
 import type { RedisError } from "../RedisError.ts"
@@ -17,6 +17,7 @@ import { named } from "./name.ts"
 import type { Pool } from "./runtime.ts"
 import * as Scan from "./scan.ts"
 import * as Script from "./script.ts"
+import * as Send from "./send.ts"
 import * as Subscribe from "./subscribe.ts"
 import type { TopicKind } from "./topic.ts"
 
@@ -34,6 +35,7 @@ const alone = <A>(
   command: Command<A>,
   send: (redis: RedisConnection) => Effect.Effect<A, RedisError>
 ): Ran<A> => {
+  if (command.refusal !== undefined) return Effect.fail(Send.refusal(command.name, command.refusal))
   if (Dirt.isShareable(command)) return shared(pool, send)
   if (Dirt.isPreparation(command)) {
     const rule =
@@ -89,7 +91,8 @@ export const operations: Operations<Pool> = {
       Script.run((command) => run(pool, command), lua, args, decode)
   },
   streaming: {
-    scan: (pool, options?: ScanOptions) => Scan.keys(stepperOf(pool), options),
+    scan: (pool, options?: ScanOptions) => Scan.keys(stepperOf(pool), text, options),
+    scanBuffer: (pool, options?: ScanOptions) => Scan.keys(stepperOf(pool), bytes, options),
     hscan: within("HSCAN", Scan.fields),
     sscan: within("SSCAN", Scan.members),
     zscan: within("ZSCAN", Scan.scored),

@@ -51,10 +51,14 @@ const args = (options: ScanOptions = {}): ReadonlyArray<Arg> => {
   ]
 }
 
-export const keys = <E, R>(stepper: Stepper<E, R>, options?: ScanOptions): Stream.Stream<string, E, R> =>
+export const keys = <A, E, R>(
+  stepper: Stepper<E, R>,
+  key: Decoder<A>,
+  options?: ScanOptions
+): Stream.Stream<A, E, R> =>
   Stream.paginate(start, (place) =>
     Effect.map(
-      stepper.runAt(make("SCAN", [place.cursor, ...args(options)], pair(text, list(text))), place.primary),
+      stepper.runAt(make("SCAN", [place.cursor, ...args(options)], pair(text, list(key))), place.primary),
       (step) => [step.value[1], next(place, step)] as const
     ))
 

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import { type Arg, type Command, Mismatch, type RawReply } from "../RedisCommand.ts"
-import { RedisError, UnexpectedReply } from "../RedisError.ts"
+import { IntegerTooLarge, InvalidCommand, RedisError, UnexpectedReply } from "../RedisError.ts"
 import * as Fault from "./fault.ts"
 import { Defect, type EncodedArg, Request } from "./request.ts"
 import type { Session } from "./session.ts"
@@ -19,7 +19,9 @@ export const one = <A>(
 ): Effect.Effect<A, RedisError> =>
   Effect.callback((resume) => {
     const command = prepare()
-    const request = new Request(command.name, encodeAll(command.args), (request, reply, error) => {
+    const args = encodeAll(command)
+    if (typeof args === "string") return resume(Effect.fail(refusal(command.name, args)))
+    const request = new Request(command.name, args, (request, reply, error) => {
       session.finish(request, error)
       // The decoder may be the user's: it runs in the fiber, where its bugs are defects of the fiber.
       resume(error === undefined ? Effect.suspend(() => decoded(session, command, reply)) : failed(request, error))
@@ -58,21 +60,32 @@ export interface Outcome {
 /** Sends requests and waits until each has its answer. */
 export const answers = (
   session: Session,
-  commands: ReadonlyArray<Pick<Command<unknown>, "name" | "args">>,
+  commands: ReadonlyArray<Pick<Command<unknown>, "name" | "args" | "refusal">>,
   send: (requests: ReadonlyArray<Request>) => void
 ): Effect.Effect<ReadonlyArray<Outcome>> =>
   Effect.callback((resume) => {
     if (commands.length === 0) return resume(Effect.succeed([]))
     const outcomes: Array<Outcome> = Array(commands.length)
     let missing = commands.length
-    const requests = commands.map(({ args, name }, i) =>
-      new Request(name, encodeAll(args), (request, reply, error) => {
-        session.finish(request, error)
-        if (error instanceof Defect) return resume(Effect.die(error.cause))
-        outcomes[i] = { reply, error: error === undefined ? undefined : failure(request, error) }
-        if (--missing === 0) resume(Effect.succeed(outcomes))
-      })
-    )
+    const set = (i: number, outcome: Outcome) => {
+      outcomes[i] = outcome
+      if (--missing === 0) resume(Effect.succeed(outcomes))
+    }
+    const requests: Array<Request> = []
+    for (const [i, command] of commands.entries()) {
+      const args = encodeAll(command)
+      if (typeof args === "string") {
+        set(i, { reply: null, error: refusal(command.name, args) })
+        continue
+      }
+      requests.push(
+        new Request(command.name, args, (request, reply, error) => {
+          session.finish(request, error)
+          if (error instanceof Defect) return resume(Effect.die(error.cause))
+          set(i, { reply, error: error === undefined ? undefined : failure(request, error) })
+        })
+      )
+    }
     send(requests)
     return Effect.suspend(() => {
       const blocking = requests.find((request) => request.isBlocking && request.onDone !== undefined)
@@ -97,18 +110,48 @@ const failed = (request: Request, error: unknown): Exit.Exit<never, RedisError> 
 const failure = (request: Request, error: unknown): RedisError =>
   error instanceof RedisError ? error : Fault.make(request.name.toUpperCase(), request.args, error, request.wasSent)
 
-/** The error of an answer that can't be that of its command. */
-export const unexpected = (session: Session, command: string, { expected }: Mismatch): RedisError => {
-  session.distrust()
-  return new RedisError({ command, reason: new UnexpectedReply({ expected }) })
+/** The error of an answer that can't be that of its command, or that its decoder can't read. */
+export const unexpected = (
+  session: Session,
+  command: string,
+  { expected, integer, isAnswer }: Mismatch
+): RedisError => {
+  if (!isAnswer) session.distrust()
+  const reason = integer === undefined
+    ? new UnexpectedReply({ expected })
+    : new IntegerTooLarge({ value: String(integer) })
+  return new RedisError({ command, reason })
 }
 
-const encodeAll = (args: ReadonlyArray<Arg>): ReadonlyArray<EncodedArg> => {
+/** The error of the first of these commands that can't be sent. */
+export const invalid = (commands: ReadonlyArray<Command<unknown>>): RedisError | undefined => {
+  for (const command of commands) {
+    const args = encodeAll(command)
+    if (typeof args === "string") return refusal(command.name, args)
+  }
+  return undefined
+}
+
+export const refusal = (command: string, rule: string): RedisError =>
+  new RedisError({ command, reason: new InvalidCommand({ rule }) })
+
+/** The arguments as they are sent, or the rule that the command breaks. */
+const encodeAll = (
+  { args, refusal }: Pick<Command<unknown>, "args" | "refusal">
+): ReadonlyArray<EncodedArg> | string => {
+  if (refusal !== undefined) return refusal
   for (let i = 0; i < args.length; i++) {
-    if (typeof args[i] !== "string") return args.map(encoded)
+    if (typeof args[i] !== "string") return args.some(isMisleading) ? misleading : args.map(encoded)
   }
   return args as ReadonlyArray<string>
 }
+
+const misleading =
+  "has a number as an argument that is NaN, infinite, or an integer beyond 2^53, which stands for several: "
+  + "give a bigint or a text"
+
+const isMisleading = (arg: Arg): boolean =>
+  typeof arg === "number" && (!Number.isFinite(arg) || (Number.isInteger(arg) && !Number.isSafeInteger(arg)))
 
 const encoded = (arg: Arg): EncodedArg => {
   switch (typeof arg) {

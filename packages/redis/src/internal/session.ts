@@ -7,6 +7,7 @@ import * as Latch from "effect/Latch"
 import { CommandTimeout, ConnectionLost, RedisError } from "../RedisError.ts"
 import * as Dirt from "./dirt.ts"
 import { answerOf } from "./fault.ts"
+import { isIdempotent } from "./idempotent.ts"
 import type { Node } from "./node.ts"
 import type { Request } from "./request.ts"
 import type { Address, Role } from "./settings.ts"
@@ -277,7 +278,8 @@ export class Session {
     // First, so that whoever is told runs on without it.
     if (!isSpread) this.lost(cause)
     for (const request of late) {
-      const reason = new CommandTimeout({ timeout: commandTimeout })
+      const isRetryable = !request.wasSent || isIdempotent(request.name, request.args)
+      const reason = new CommandTimeout({ timeout: commandTimeout, isRetryable })
       request.fail(new RedisError({ command: request.name, reason }))
     }
     if (isSpread) { for (const { holder } of late) holder?.destroy(cause) }
@@ -293,4 +295,6 @@ const isDemotion = ({ code, description }: { readonly code: string; readonly des
 const mostUnsent = 16 * 1024 * 1024
 
 const unclean = (description: string): Effect.Effect<never, RedisError> =>
-  Effect.fail(new RedisError({ command: "reset", reason: new ConnectionLost({ wasSent: false, description }) }))
+  Effect.fail(
+    new RedisError({ command: "reset", reason: new ConnectionLost({ wasSent: false, description, isRetryable: true }) })
+  )

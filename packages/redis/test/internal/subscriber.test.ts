@@ -337,7 +337,7 @@ describe("Subscriber", () => {
       yield* read(inbox)
       server.downWith = new RedisError({
         command: "SUBSCRIBE",
-        reason: new ConnectionLost({ wasSent: true, description: "reset" })
+        reason: new ConnectionLost({ wasSent: true, description: "reset", isRetryable: true })
       })
       yield* server.lose
       yield* TestClock.adjust("2 seconds")

@@ -1,23 +1,40 @@
 /**
  * The commands of hashes.
  */
-import { type Arg, type Command, flag, float, int, list, make, orUndefined, record, text } from "../../RedisCommand.ts"
-import { type Fields, flatten } from "./args.ts"
+import {
+  type Arg,
+  bigint,
+  type Command,
+  flag,
+  float,
+  int,
+  list,
+  make,
+  orUndefined,
+  record,
+  text
+} from "../../RedisCommand.ts"
+import { type Fields, flatten, real, some, withInteger } from "./args.ts"
 
 export const hashes = {
   hget: (key: Arg, field: Arg): Command<string | undefined> => make("HGET", [key, field], orUndefined(text)),
   /** How many fields were added. */
-  hset: (key: Arg, fields: Fields): Command<number> => make("HSET", [key, ...flatten(fields)], int),
+  hset: (key: Arg, fields: Fields): Command<number> => some("HSET", [key], flatten(fields), "field", int),
   hsetNx: (key: Arg, field: Arg, value: Arg): Command<boolean> => make("HSETNX", [key, field, value], flag),
   hmget: (key: Arg, fields: ReadonlyArray<Arg>): Command<ReadonlyArray<string | undefined>> =>
-    make("HMGET", [key, ...fields], list(orUndefined(text))),
+    some("HMGET", [key], fields, "field", list(orUndefined(text))),
   hgetAll: (key: Arg): Command<Readonly<Record<string, string>>> => make("HGETALL", [key], record(text)),
-  hdel: (key: Arg, ...fields: ReadonlyArray<Arg>): Command<number> => make("HDEL", [key, ...fields], int),
+  hdel: (key: Arg, ...fields: ReadonlyArray<Arg>): Command<number> => some("HDEL", [key], fields, "field", int),
   hexists: (key: Arg, field: Arg): Command<boolean> => make("HEXISTS", [key, field], flag),
   hlen: (key: Arg): Command<number> => make("HLEN", [key], int),
   hkeys: (key: Arg): Command<ReadonlyArray<string>> => make("HKEYS", [key], list(text)),
   hvals: (key: Arg): Command<ReadonlyArray<string>> => make("HVALS", [key], list(text)),
-  hincrBy: (key: Arg, field: Arg, by: number): Command<number> => make("HINCRBY", [key, field, by], int),
-  hincrByFloat: (key: Arg, field: Arg, by: number): Command<number> => make("HINCRBYFLOAT", [key, field, by], float),
+  hincrBy: (key: Arg, field: Arg, by: number | bigint): Command<number> =>
+    withInteger("HINCRBY", [key, field], by, int),
+  /** The same where the value may be beyond 2^53. */
+  hincrByBigInt: (key: Arg, field: Arg, by: number | bigint): Command<bigint> =>
+    withInteger("HINCRBY", [key, field], by, bigint),
+  hincrByFloat: (key: Arg, field: Arg, by: number): Command<number> =>
+    make("HINCRBYFLOAT", [key, field, real(by)], float),
   hstrlen: (key: Arg, field: Arg): Command<number> => make("HSTRLEN", [key, field], int)
 }

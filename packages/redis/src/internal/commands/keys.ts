@@ -14,9 +14,10 @@ import {
   ok,
   orUndefined,
   type RawReply,
+  type Span,
   text
 } from "../../RedisCommand.ts"
-import { expiry } from "./args.ts"
+import { expiry, some } from "./args.ts"
 
 // -1 says that there is no ttl, -2 that there is no key.
 const remaining = map(
@@ -28,11 +29,11 @@ const remaining = map(
 const pong = (reply: RawReply): string | Mismatch => text(reply)
 
 export const keys = {
-  del: (...keys: ReadonlyArray<Arg>): Command<number> => make("DEL", keys, int),
-  unlink: (...keys: ReadonlyArray<Arg>): Command<number> => make("UNLINK", keys, int),
+  del: (...keys: ReadonlyArray<Arg>): Command<number> => some("DEL", [], keys, "key", int),
+  unlink: (...keys: ReadonlyArray<Arg>): Command<number> => some("UNLINK", [], keys, "key", int),
   /** How many of them exist. */
-  exists: (...keys: ReadonlyArray<Arg>): Command<number> => make("EXISTS", keys, int),
-  expire: (key: Arg, ttl: Duration.Input, condition?: "NX" | "XX" | "GT" | "LT"): Command<boolean> =>
+  exists: (...keys: ReadonlyArray<Arg>): Command<number> => some("EXISTS", [], keys, "key", int),
+  expire: (key: Arg, ttl: Span, condition?: "NX" | "XX" | "GT" | "LT"): Command<boolean> =>
     make("PEXPIRE", condition === undefined ? [key, expiry(ttl)] : [key, expiry(ttl), condition], flag),
   persist: (key: Arg): Command<boolean> => make("PERSIST", [key], flag),
   /** How long the key has still to live: `"persistent"` for ever, `undefined` if it does not exist. */
@@ -43,7 +44,7 @@ export const keys = {
   renameNx: (key: Arg, to: Arg): Command<boolean> => make("RENAMENX", [key, to], flag),
   copy: (from: Arg, to: Arg, options?: { readonly replace?: boolean | undefined }): Command<boolean> =>
     make("COPY", options?.replace === true ? [from, to, "REPLACE"] : [from, to], flag),
-  touch: (...keys: ReadonlyArray<Arg>): Command<number> => make("TOUCH", keys, int),
+  touch: (...keys: ReadonlyArray<Arg>): Command<number> => some("TOUCH", [], keys, "key", int),
   randomKey: (): Command<string | undefined> => make("RANDOMKEY", [], orUndefined(text)),
   /** All keys that match, in one answer: for tests and small servers. `scan` does it in steps. */
   keys: (pattern: string): Command<ReadonlyArray<string>> => make("KEYS", [pattern], list(text)),

@@ -1,9 +1,8 @@
 /**
  * The commands of lists. Those that block have a connection to themselves.
  */
-import type * as Duration from "effect/Duration"
-import { type Arg, type Command, int, list, make, ok, orUndefined, pair, text } from "../../RedisCommand.ts"
-import { blockSeconds } from "./args.ts"
+import { type Arg, type Command, int, list, make, ok, orUndefined, pair, type Span, text } from "../../RedisCommand.ts"
+import { blockSeconds, some } from "./args.ts"
 
 /** An end of a list. */
 export type ListEnd = "LEFT" | "RIGHT"
@@ -13,10 +12,10 @@ const popped = orUndefined(list(text))
 const taken = orUndefined(pair(text, text))
 
 export const lists = {
-  lpush: (key: Arg, ...values: ReadonlyArray<Arg>): Command<number> => make("LPUSH", [key, ...values], int),
-  rpush: (key: Arg, ...values: ReadonlyArray<Arg>): Command<number> => make("RPUSH", [key, ...values], int),
-  lpushX: (key: Arg, ...values: ReadonlyArray<Arg>): Command<number> => make("LPUSHX", [key, ...values], int),
-  rpushX: (key: Arg, ...values: ReadonlyArray<Arg>): Command<number> => make("RPUSHX", [key, ...values], int),
+  lpush: (key: Arg, ...values: ReadonlyArray<Arg>): Command<number> => some("LPUSH", [key], values, "value", int),
+  rpush: (key: Arg, ...values: ReadonlyArray<Arg>): Command<number> => some("RPUSH", [key], values, "value", int),
+  lpushX: (key: Arg, ...values: ReadonlyArray<Arg>): Command<number> => some("LPUSHX", [key], values, "value", int),
+  rpushX: (key: Arg, ...values: ReadonlyArray<Arg>): Command<number> => some("RPUSHX", [key], values, "value", int),
   lpop: (key: Arg): Command<string | undefined> => make("LPOP", [key], maybeText),
   rpop: (key: Arg): Command<string | undefined> => make("RPOP", [key], maybeText),
   lpopCount: (key: Arg, count: number): Command<ReadonlyArray<string> | undefined> =>
@@ -36,10 +35,10 @@ export const lists = {
   lmove: (from: Arg, to: Arg, fromEnd: ListEnd, toEnd: ListEnd): Command<string | undefined> =>
     make("LMOVE", [from, to, fromEnd, toEnd], maybeText),
   /** The first value of the first list that has one, with that list's key; `undefined` after the timeout. */
-  blpop: (keys: ReadonlyArray<Arg>, timeout: Duration.Input): Command<readonly [string, string] | undefined> =>
+  blpop: (keys: ReadonlyArray<Arg>, timeout: Span): Command<readonly [string, string] | undefined> =>
     make("BLPOP", [...keys, blockSeconds(timeout)], taken),
   /** The last value, likewise. */
-  brpop: (keys: ReadonlyArray<Arg>, timeout: Duration.Input): Command<readonly [string, string] | undefined> =>
+  brpop: (keys: ReadonlyArray<Arg>, timeout: Span): Command<readonly [string, string] | undefined> =>
     make("BRPOP", [...keys, blockSeconds(timeout)], taken),
   /** Moves a value as soon as there is one. A consumer that dies with it has left it in the other list. */
   blmove: (
@@ -47,6 +46,6 @@ export const lists = {
     to: Arg,
     fromEnd: ListEnd,
     toEnd: ListEnd,
-    timeout: Duration.Input
+    timeout: Span
   ): Command<string | undefined> => make("BLMOVE", [from, to, fromEnd, toEnd, blockSeconds(timeout)], maybeText)
 }

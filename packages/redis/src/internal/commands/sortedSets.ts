@@ -1,7 +1,6 @@
 /**
  * The commands of sorted sets.
  */
-import type * as Duration from "effect/Duration"
 import {
   type Arg,
   type Command,
@@ -14,9 +13,10 @@ import {
   orUndefined,
   pairs,
   type RawReply,
+  type Span,
   text
 } from "../../RedisCommand.ts"
-import { blockSeconds, onlyKnown } from "./args.ts"
+import { blockSeconds, onlyKnown, real, some } from "./args.ts"
 
 /** A member and its score. */
 export type Scored = readonly [member: string, score: number]
@@ -40,8 +40,7 @@ export interface ZrangeOptions {
   readonly limit?: { readonly offset: number; readonly count: number } | undefined
 }
 
-const score = (value: number): string => value === Infinity ? "+inf" : value === -Infinity ? "-inf" : String(value)
-const bound = (value: Arg): Arg => typeof value === "number" ? score(value) : value
+const bound = (value: Arg): Arg => typeof value === "number" ? real(value) : value
 
 const zaddArgs = (entries: ReadonlyArray<Scored>, options: ZaddOptions = {}): ReadonlyArray<Arg> => {
   onlyKnown(options, ["condition", "compare", "changed"])
@@ -49,7 +48,7 @@ const zaddArgs = (entries: ReadonlyArray<Scored>, options: ZaddOptions = {}): Re
   if (options.condition !== undefined) args.push(options.condition)
   if (options.compare !== undefined) args.push(options.compare)
   if (options.changed === true) args.push("CH")
-  for (const [member, value] of entries) args.push(score(value), member)
+  for (const [member, value] of entries) args.push(real(value), member)
   return args
 }
 
@@ -80,14 +79,16 @@ const blockPopped = (reply: RawReply): readonly [key: string, member: string, sc
 
 export const sortedSets = {
   zadd: (key: Arg, entries: ReadonlyArray<Scored>, options?: ZaddOptions): Command<number> =>
-    make("ZADD", [key, ...zaddArgs(entries, options)], int),
-  zincrBy: (key: Arg, by: number, member: Arg): Command<number> => make("ZINCRBY", [key, score(by), member], float),
-  zrem: (key: Arg, ...members: ReadonlyArray<Arg>): Command<number> => make("ZREM", [key, ...members], int),
+    entries.length === 0
+      ? some("ZADD", [key], [], "member", int)
+      : make("ZADD", [key, ...zaddArgs(entries, options)], int),
+  zincrBy: (key: Arg, by: number, member: Arg): Command<number> => make("ZINCRBY", [key, real(by), member], float),
+  zrem: (key: Arg, ...members: ReadonlyArray<Arg>): Command<number> => some("ZREM", [key], members, "member", int),
   zcard: (key: Arg): Command<number> => make("ZCARD", [key], int),
   zcount: (key: Arg, min: Arg, max: Arg): Command<number> => make("ZCOUNT", [key, bound(min), bound(max)], int),
   zscore: (key: Arg, member: Arg): Command<number | undefined> => make("ZSCORE", [key, member], orUndefined(float)),
   zmscore: (key: Arg, members: ReadonlyArray<Arg>): Command<ReadonlyArray<number | undefined>> =>
-    make("ZMSCORE", [key, ...members], list(orUndefined(float))),
+    some("ZMSCORE", [key], members, "member", list(orUndefined(float))),
   zrank: (key: Arg, member: Arg): Command<number | undefined> => make("ZRANK", [key, member], orUndefined(int)),
   zrevRank: (key: Arg, member: Arg): Command<number | undefined> => make("ZREVRANK", [key, member], orUndefined(int)),
   zrange: (key: Arg, start: Arg, stop: Arg, options?: ZrangeOptions): Command<ReadonlyArray<string>> =>
@@ -101,19 +102,19 @@ export const sortedSets = {
   zpopMin: (key: Arg): Command<Scored | undefined> => make("ZPOPMIN", [key], first),
   zpopMax: (key: Arg): Command<Scored | undefined> => make("ZPOPMAX", [key], first),
   zinterStore: (to: Arg, keys: ReadonlyArray<Arg>): Command<number> =>
-    make("ZINTERSTORE", [to, keys.length, ...keys], int),
+    some("ZINTERSTORE", [to, keys.length], keys, "key", int),
   zunionStore: (to: Arg, keys: ReadonlyArray<Arg>): Command<number> =>
-    make("ZUNIONSTORE", [to, keys.length, ...keys], int),
+    some("ZUNIONSTORE", [to, keys.length], keys, "key", int),
   /** The member with the least score of the first sorted set that has one; `undefined` after the timeout. */
   bzpopMin: (
     keys: ReadonlyArray<Arg>,
-    timeout: Duration.Input
+    timeout: Span
   ): Command<readonly [key: string, member: string, score: number] | undefined> =>
     make("BZPOPMIN", [...keys, blockSeconds(timeout)], blockPopped),
   /** The member with the greatest score, likewise. */
   bzpopMax: (
     keys: ReadonlyArray<Arg>,
-    timeout: Duration.Input
+    timeout: Span
   ): Command<readonly [key: string, member: string, score: number] | undefined> =>
     make("BZPOPMAX", [...keys, blockSeconds(timeout)], blockPopped)
 }

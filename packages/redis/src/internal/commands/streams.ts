@@ -1,7 +1,6 @@
 /**
  * The commands of streams.
  */
-import * as Duration from "effect/Duration"
 import {
   any,
   type Arg,
@@ -14,17 +13,18 @@ import {
   orUndefined,
   pair,
   pairs,
-  record,
   type Reply,
+  type Span,
   text
 } from "../../RedisCommand.ts"
-import { blockMillis, type Fields, flatten, onlyKnown } from "./args.ts"
+import { blockMillis, type Fields, flatten, idleMillis, onlyKnown, some } from "./args.ts"
 
 /** One entry of a stream. */
 export interface StreamEntry {
   /** Such as `"1692632086370-0"`. */
   readonly id: string
-  readonly fields: Readonly<Record<string, string>>
+  /** In the order in which they were added. One may be there several times. */
+  readonly fields: ReadonlyArray<readonly [field: string, value: string]>
 }
 
 /** How `xadd` adds. */
@@ -42,10 +42,10 @@ export interface XreadOptions {
   /** Entries a stream at most. */
   readonly count?: number | undefined
   /** Waits for so long if there is nothing. Such a command has a connection to itself. */
-  readonly block?: Duration.Input | undefined
+  readonly block?: Span | undefined
 }
 
-const fields = map(orUndefined(record(text)), (read): Readonly<Record<string, string>> => read ?? {})
+const fields = map(orUndefined(pairs(text, text)), (read): StreamEntry["fields"] => read ?? [])
 const entry = map(pair(text, fields), ([id, fields]): StreamEntry => ({ id, fields }))
 const entries = list(entry)
 const read = map(
@@ -80,7 +80,9 @@ const countArgs = (count: number | undefined): ReadonlyArray<Arg> => count === u
 export const streams = {
   /** The new entry's id; `undefined` if there is no stream and none was to be made. */
   xadd: (key: Arg, fields: Fields, options?: XaddOptions): Command<string | undefined> =>
-    make("XADD", xaddArgs(key, fields, options), orUndefined(text)),
+    flatten(fields).length === 0
+      ? some("XADD", [key], [], "field", orUndefined(text))
+      : make("XADD", xaddArgs(key, fields, options), orUndefined(text)),
   xlen: (key: Arg): Command<number> => make("XLEN", [key], int),
   xrange: (key: Arg, start: string, end: string, count?: number): Command<ReadonlyArray<StreamEntry>> =>
     make("XRANGE", [key, start, end, ...countArgs(count)], entries),
@@ -108,15 +110,15 @@ export const streams = {
     make("XGROUP", ["CREATE", key, group, id, ...(options?.makeStream === true ? ["MKSTREAM"] : [])], ok),
   xgroupDestroy: (key: Arg, group: Arg): Command<number> => make("XGROUP", ["DESTROY", key, group], int),
   xack: (key: Arg, group: Arg, ...ids: ReadonlyArray<string>): Command<number> =>
-    make("XACK", [key, group, ...ids], int),
-  xdel: (key: Arg, ...ids: ReadonlyArray<string>): Command<number> => make("XDEL", [key, ...ids], int),
+    some("XACK", [key, group], ids, "id", int),
+  xdel: (key: Arg, ...ids: ReadonlyArray<string>): Command<number> => some("XDEL", [key], ids, "id", int),
   xtrim: (key: Arg, maxLength: number): Command<number> => make("XTRIM", [key, "MAXLEN", maxLength], int),
   /** Takes over entries that a member was given so long ago and never acknowledged. */
   xautoClaim: (
     key: Arg,
     group: Arg,
     consumer: Arg,
-    idle: Duration.Input,
+    idle: Span,
     start: string
-  ): Command<Reply> => make("XAUTOCLAIM", [key, group, consumer, Math.ceil(Duration.toMillis(idle)), start], any)
+  ): Command<Reply> => make("XAUTOCLAIM", [key, group, consumer, idleMillis(idle), start], any)
 }

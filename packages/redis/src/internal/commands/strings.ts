@@ -1,9 +1,9 @@
 /**
  * The commands of strings and of counters.
  */
-import type * as Duration from "effect/Duration"
 import {
   type Arg,
+  bigint,
   bytes,
   type Command,
   flag,
@@ -16,14 +16,15 @@ import {
   ok,
   orUndefined,
   type RawReply,
+  type Span,
   text
 } from "../../RedisCommand.ts"
-import { expiry, onlyKnown } from "./args.ts"
+import { expiry, flatten, onlyKnown, real, some, withInteger } from "./args.ts"
 
 /** What `set` may be told. */
 export interface SetOptions {
-  /** The key is deleted after so long, at least 1 ms. Without it the key stays, and an earlier ttl is taken away. */
-  readonly ttl?: Duration.Input | undefined
+  /** The key is deleted after so long, at least 1 ms: `"10 seconds"`, `{ seconds: 10 }`. A bare number is refused. Without it the key stays, and an earlier ttl is taken away. */
+  readonly ttl?: Span | undefined
   /** Keeps the ttl that the key has. */
   readonly keepTtl?: boolean | undefined
   /** `"NX"`: only if the key does not exist. `"XX"`: only if it does. */
@@ -56,20 +57,23 @@ export const strings = {
     make("SET", [...setArgs(key, value, options), "GET"], maybeText),
   getDel: (key: Arg): Command<string | undefined> => make("GETDEL", [key], maybeText),
   /** Gets, and sets a new ttl or takes it away. */
-  getEx: (key: Arg, ttl: Duration.Input | "persist"): Command<string | undefined> =>
+  getEx: (key: Arg, ttl: Span | "persist"): Command<string | undefined> =>
     make("GETEX", ttl === "persist" ? [key, "PERSIST"] : [key, "PX", expiry(ttl)], maybeText),
-  mget: (keys: ReadonlyArray<Arg>): Command<ReadonlyArray<string | undefined>> => make("MGET", keys, list(maybeText)),
+  mget: (keys: ReadonlyArray<Arg>): Command<ReadonlyArray<string | undefined>> =>
+    some("MGET", [], keys, "key", list(maybeText)),
   mset: (entries: Readonly<Record<string, Arg>> | ReadonlyArray<readonly [Arg, Arg]>): Command<void> =>
-    make("MSET", (Array.isArray(entries) ? entries : Object.entries(entries)).flat() as ReadonlyArray<Arg>, ok),
+    some("MSET", [], flatten(entries), "key", ok),
   append: (key: Arg, value: Arg): Command<number> => make("APPEND", [key, value], int),
   strlen: (key: Arg): Command<number> => make("STRLEN", [key], int),
   getRange: (key: Arg, start: number, end: number): Command<string> => make("GETRANGE", [key, start, end], text),
   setRange: (key: Arg, offset: number, value: Arg): Command<number> => make("SETRANGE", [key, offset, value], int),
   incr: (key: Arg): Command<number> => make("INCR", [key], int),
-  incrBy: (key: Arg, by: number): Command<number> => make("INCRBY", [key, by], int),
-  incrByFloat: (key: Arg, by: number): Command<number> => make("INCRBYFLOAT", [key, by], float),
+  incrBy: (key: Arg, by: number | bigint): Command<number> => withInteger("INCRBY", [key], by, int),
+  /** The same where the value may be beyond 2^53. */
+  incrByBigInt: (key: Arg, by: number | bigint): Command<bigint> => withInteger("INCRBY", [key], by, bigint),
+  incrByFloat: (key: Arg, by: number): Command<number> => make("INCRBYFLOAT", [key, real(by)], float),
   decr: (key: Arg): Command<number> => make("DECR", [key], int),
-  decrBy: (key: Arg, by: number): Command<number> => make("DECRBY", [key, by], int),
+  decrBy: (key: Arg, by: number | bigint): Command<number> => withInteger("DECRBY", [key], by, int),
   getBit: (key: Arg, offset: number): Command<boolean> => make("GETBIT", [key, offset], flag),
   setBit: (key: Arg, offset: number, bit: boolean): Command<boolean> =>
     make("SETBIT", [key, offset, bit ? 1 : 0], flag),
