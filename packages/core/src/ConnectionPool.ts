@@ -57,6 +57,7 @@ import * as OptionRules from "./OptionRules.ts"
 import * as PoolConfig from "./PoolConfig.ts"
 import { PoolError } from "./PoolError.ts"
 import * as PoolHealth from "./PoolHealth.ts"
+import * as PoolKind from "./PoolKind.ts"
 import * as PoolMetrics from "./PoolMetrics.ts"
 import * as PoolService from "./PoolService.ts"
 
@@ -90,12 +91,12 @@ export type { ConnectionPool, PoolClass, PoolMembers, PoolServiceClass } from ".
 export const DrainWithin: Context.Reference<Duration.Input | undefined> = drainWithin
 
 /**
- * The options of `make`: those of every pool, and the kind that chooses their defaults, `"service"` unless given.
+ * The options of `make`: those of every pool, and the kind, `PoolKind.service` unless given.
  *
  * @category models
  * @since 0.1.0
  */
-export type MakeOptions = PoolConfig.PoolOptions & { readonly kind?: PoolConfig.PoolKind | undefined }
+export type MakeOptions = PoolConfig.PoolOptions & { readonly kind?: PoolKind.PoolKind | undefined }
 
 /**
  * What `Service` makes: a service class with layers over any connector.
@@ -153,7 +154,7 @@ export type TestConnections<Lent, Connection = Lent> =
 export const make = Effect.fnUntraced(
   function*<Connection, Lent = Connection>(
     connector: Connector<Connection, Lent>,
-    { kind = "service", ...options }: MakeOptions = {}
+    { kind = PoolKind.service, ...options }: MakeOptions = {}
   ): Effect.fn.Return<ConnectionPool<Lent>, PoolError, Scope.Scope> {
     const config = yield* PoolConfig.make(kind, options.name ?? "pool", options)
     yield* Result.match(OptionRules.check(sharing, { joins: connector.joins, sharers: connector.sharers }), {

@@ -9,27 +9,31 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
-import type { PoolConfig, PoolKind, PoolOptions } from "./internal/model/config.ts"
-import { common, limits } from "./internal/options/poolDefaults.ts"
-import { check } from "./internal/options/poolOptionsSchema.ts"
+import type { PoolConfig, PoolOptions } from "./internal/model/config.ts"
+import { common, type Defaults } from "./internal/options/poolDefaults.ts"
+import { check, type Refusal } from "./internal/options/poolOptionsSchema.ts"
 import { millisOf } from "./OptionRules.ts"
 import { InvalidOption, PoolError } from "./PoolError.ts"
+import type { PoolKind } from "./PoolKind.ts"
 
-export type { PoolConfig, PoolKind, PoolOptions } from "./internal/model/config.ts"
+export type { PoolConfig, PoolOptions } from "./internal/model/config.ts"
 
 /**
- * What every option is by default, for each kind of pool. Durations are in milliseconds.
+ * What every option of a kind of pool is by default. Durations are in milliseconds.
  *
  * @category defaults
  * @since 0.1.0
  */
-export const defaults: Readonly<Record<PoolKind, Omit<PoolConfig, "kind" | "name">>> = Object.freeze({
-  db: Object.freeze({ ...common, ...limits.db }),
-  redis: Object.freeze({ ...common, ...limits.redis }),
-  http: Object.freeze({ ...common, ...limits.http }),
-  websocket: Object.freeze({ ...common, ...limits.websocket }),
-  service: Object.freeze({ ...common, ...limits.service })
-})
+export const defaultsOf = (kind: PoolKind): Omit<PoolConfig, "kind" | "isDatabase" | "name"> => {
+  const known = defaultsByKind.get(kind)
+  if (known !== undefined) return known
+  const { isDatabase: _, kind: __, name: ___, ...defaults } = complete(kind, common, "", kind.defaults ?? {})
+  defaultsByKind.set(kind, Object.freeze(defaults))
+  return defaults
+}
+
+// A kind is a value that does not change, so its defaults are the same for all pools.
+const defaultsByKind = new WeakMap<PoolKind, Defaults>()
 
 /**
  * Options for common situations, to be spread before one's own: `{ ...presets.production, maxConnections: 30 }`.
@@ -94,18 +98,28 @@ export const presets: Readonly<
  */
 export const make = (kind: PoolKind, name: string, options: PoolOptions): Effect.Effect<PoolConfig, PoolError> =>
   Effect.suspend(() => {
-    // The second check is for the name alone, which comes from elsewhere if the options have none.
-    const checked = Result.flatMap(check(options), (given) => check({ ...given, name: given.name ?? name }))
+    const checked = Result.flatMap(checkKind(kind), () =>
+      // The second check is for the name alone, which comes from elsewhere if the options have none.
+      Result.flatMap(check(options), (given) => check({ ...given, name: given.name ?? name })))
     return Result.isSuccess(checked)
-      ? Effect.succeed(complete(kind, name, checked.success))
+      ? Effect.succeed(complete(kind, defaultsOf(kind), name, checked.success))
       : Effect.fail(new PoolError({ pool: name, reason: new InvalidOption(checked.failure) }))
   })
 
-const complete = (kind: PoolKind, name: string, given: PoolOptions): PoolConfig => {
-  const base = defaults[kind]
+/** The defaults of a kind keep the rules of options. */
+const checkKind = ({ defaults = {}, name }: PoolKind): Result.Result<unknown, Refusal> =>
+  /^[a-z][a-z0-9_]*$/.test(name)
+    ? Result.mapError(check(defaults), ({ option, rule }) => ({ option: `kind.defaults.${option}`, rule }))
+    : Result.fail({
+      option: "kind.name",
+      rule: "must be small letters, digits and underscores, since the names of metrics begin with it"
+    })
+
+const complete = (kind: PoolKind, base: Defaults, name: string, given: PoolOptions): PoolConfig => {
   const breaker = given.breaker ?? {}
   return Object.freeze({
-    kind,
+    kind: kind.name,
+    isDatabase: kind.isDatabase === true,
     name: given.name ?? name,
     ...connections(base, given),
     ...ages(base, given),
@@ -132,8 +146,6 @@ const complete = (kind: PoolKind, name: string, given: PoolOptions): PoolConfig 
     metrics: given.metrics ?? base.metrics
   })
 }
-
-type Defaults = (typeof defaults)[PoolKind]
 
 // In these three a default gives way to an option that was given, so that `maxConnections: 1` needs no second option.
 

@@ -178,8 +178,7 @@ interface Readable {
 }
 
 const seriesOf = (source: Source, labels: Labels): ReadonlyArray<Readable> => {
-  const isDatabase = source.config.kind === "db" || source.config.kind === "redis"
-  return [...poolMetrics(source, labels), ...(isDatabase ? openTelemetry(source, labels) : [])]
+  return [...poolMetrics(source, labels), ...(source.config.isDatabase ? openTelemetry(source, labels) : [])]
 }
 
 const poolMetrics = (source: Source, own: Labels): ReadonlyArray<Readable> => {

@@ -38,6 +38,7 @@ import * as ConnectionPool from "./ConnectionPool.ts"
 import type { Connector, Inspection, Signals } from "./Connector.ts"
 import type { PoolOptions } from "./PoolConfig.ts"
 import type { PoolError } from "./PoolError.ts"
+import type { PoolKind } from "./PoolKind.ts"
 import * as PoolService from "./PoolService.ts"
 
 /**
@@ -82,6 +83,8 @@ export interface Resource<A, R = never> {
   readonly joins?: Connector<A>["joins"]
   /** What `connections` shows of it. */
   readonly inspect?: ((resource: A) => Inspection) | undefined
+  /** What the pool is called in metrics and on pages, and its defaults. Default: those of any service. */
+  readonly kind?: PoolKind | undefined
 }
 
 /**
@@ -115,7 +118,7 @@ export const make = <A, R = never>(
       joins,
       inspect
     }
-    return ConnectionPool.make(connector, { ...rest, kind: "service" })
+    return ConnectionPool.make(connector, rest)
   })
 
 /**

@@ -4,6 +4,7 @@ import { FakeConnector } from "@effect-pools/testing"
 import { Effect, Exit, Fiber, Layer, Schedule, type Scope, Stream } from "effect"
 import { advance, defectOf, id, only, reason, settle } from "./utils/bench.ts"
 import { hold, leases, onFleet, type Setup, states } from "./utils/upstreams.ts"
+import { http } from "./support/kinds.ts"
 
 const inTurn = (setup: Partial<Setup> = {}): Setup => ({ weights: [1, 1], strategy: "roundRobin", ...setup })
 
@@ -68,7 +69,7 @@ describe("BalancedPool: what it shows", () => {
         Effect.map(
           ConnectionPool.make(FakeConnector.make().connector, {
             name: `u${n}`,
-            kind: "http",
+            kind: http,
             minConnections: n,
             maxConnections: 10 * n,
             pendingLimit: 100 * n,

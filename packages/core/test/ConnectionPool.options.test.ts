@@ -16,6 +16,7 @@ import {
   settle,
   type Setup
 } from "./utils/bench.ts"
+import { db } from "./support/kinds.ts"
 
 type Options = PoolConfig.PoolOptions
 
@@ -386,7 +387,7 @@ describe("ConnectionPool: options", () => {
 
   it.effect("left out are the defaults of the kind", () =>
     Effect.gen(function*() {
-      const pool = yield* makePool({ kind: "db", maxConnections: undefined, minConnections: undefined })
+      const pool = yield* makePool({ kind: db, maxConnections: undefined, minConnections: undefined })
       assert.deepInclude(pool.config, { kind: "db", minConnections: 2, maxConnections: 20 })
       assert.strictEqual((yield* pool.stats).idle, 2)
     }))

@@ -43,11 +43,11 @@ describe("ConnectionPool: types", () => {
     checked(() => {
       const made = ConnectionPool.make(connector)
       same<typeof made, Effect.Effect<ConnectionPool.ConnectionPool<Socket>, PoolError.PoolError, Scope.Scope>>(true)
-      const lends = ConnectionPool.make(lending, { name: "x", kind: "db" })
+      const lends = ConnectionPool.make(lending, { name: "x", kind: { name: "db" } })
       same<typeof lends, Effect.Effect<ConnectionPool.ConnectionPool<View>, PoolError.PoolError, Scope.Scope>>(true)
       // @ts-expect-error an unknown option
       const misspelt = ConnectionPool.make(connector, { maxConections: 5 })
-      // @ts-expect-error an unknown kind
+      // @ts-expect-error a kind is more than its name
       const unknown = ConnectionPool.make(connector, { kind: "ftp" })
       assert.isDefined([misspelt, unknown])
     }))

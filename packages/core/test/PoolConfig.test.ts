@@ -1,12 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import { PoolConfig, PoolError } from "@effect-pools/core"
+import { PoolConfig, PoolError, PoolKind } from "@effect-pools/core"
 import { Config, ConfigProvider, Duration, Effect, Schedule } from "effect"
+import { db, http, redis, websocket } from "./support/kinds.ts"
 
-const kinds: ReadonlyArray<PoolConfig.PoolKind> = ["db", "redis", "http", "websocket", "service"]
+const kinds = [db, redis, http, websocket, PoolKind.service]
 
 /** A test hands in what the types forbid, as JavaScript would. */
-const make = (options: unknown, kind: PoolConfig.PoolKind = "db") =>
-  PoolConfig.make(kind, "app/Db", options as PoolConfig.PoolOptions)
+const make = (options: unknown, kind = db) => PoolConfig.make(kind, "app/Db", options as PoolConfig.PoolOptions)
 
 const refusal = (options: unknown) =>
   Effect.map(Effect.flip(make(options)), (error) => {
@@ -183,7 +183,7 @@ describe("PoolConfig.make refuses", () => {
 
   it.effect("an empty name that comes from elsewhere", () =>
     Effect.gen(function*() {
-      const error = yield* Effect.flip(PoolConfig.make("db", "", {}))
+      const error = yield* Effect.flip(PoolConfig.make(db, "", {}))
       assert.strictEqual(
         error.message,
         ": option name: must be a text of 1 to 200 characters without control characters, got \"\""
@@ -206,17 +206,18 @@ describe("PoolConfig.make refuses", () => {
 describe("PoolConfig.make completes", () => {
   it.effect.each(
     [
-      ["db", 2, 20, 5, 60, 30],
-      ["redis", 2, 15, 5, 45, 30],
-      ["http", 1, 10, 2, 30, 60],
-      ["websocket", 1, 5, 10, 120, 15],
-      ["service", 1, 8, 3, 20, 45]
+      [db, 2, 20, 5, 60, 30],
+      [redis, 2, 15, 5, 45, 30],
+      [http, 1, 10, 2, 30, 60],
+      [websocket, 1, 5, 10, 120, 15],
+      [PoolKind.service, 1, 8, 3, 20, 45]
     ] as const
-  )("a pool of kind %s with its defaults", ([kind, min, max, idle, lifetime, healthCheck]) =>
+  )("a pool of kind %o with its defaults", ([kind, min, max, idle, lifetime, healthCheck]) =>
     Effect.gen(function*() {
       const { healthCheck: schedule, retry, ...config } = yield* PoolConfig.make(kind, "app/Db", {})
       assert.deepStrictEqual(config, {
-        kind,
+        kind: kind.name,
+        isDatabase: kind.isDatabase === true,
         name: "app/Db",
         minConnections: min,
         maxConnections: max,
@@ -253,7 +254,7 @@ describe("PoolConfig.make completes", () => {
       const retry = Schedule.recurs(1)
       const healthCheck = Schedule.fixed("1 second")
       assert.deepStrictEqual(
-        yield* PoolConfig.make("db", "app/Db", {
+        yield* PoolConfig.make(db, "app/Db", {
           name: "primary",
           minConnections: 3,
           maxConnections: 4,
@@ -283,6 +284,7 @@ describe("PoolConfig.make completes", () => {
         }),
         {
           kind: "db",
+          isDatabase: true,
           name: "primary",
           minConnections: 3,
           maxConnections: 4,
@@ -327,7 +329,7 @@ describe("PoolConfig.make completes", () => {
     ] as const
   )("%o without a contradiction, since defaults give way", ([options, expected]) =>
     Effect.gen(function*() {
-      assert.include({ ...yield* PoolConfig.make("db", "app/Db", options) }, expected)
+      assert.include({ ...yield* PoolConfig.make(db, "app/Db", options) }, expected)
     }))
 
   it.effect("options given as undefined like options left out", () =>
@@ -342,7 +344,7 @@ describe("PoolConfig.make completes", () => {
       const breaker = { minimumDials: 5 }
       const options = { maxConnections: 7, breaker, drainTimeout: { seconds: 1 } }
       const before = structuredClone(options)
-      const config = yield* PoolConfig.make("db", "app/Db", options)
+      const config = yield* PoolConfig.make(db, "app/Db", options)
       assert.deepStrictEqual(options, before)
       options.maxConnections = 8
       options.drainTimeout.seconds = 2
@@ -376,15 +378,49 @@ describe("PoolConfig.defaults and presets", () => {
     Effect.gen(function*() {
       for (const kind of kinds) {
         const config = yield* PoolConfig.make(kind, "app/Db", {})
-        assert.deepStrictEqual(config, { ...PoolConfig.defaults[kind], kind, name: "app/Db" })
+        const isDatabase = kind.isDatabase === true
+        assert.deepStrictEqual(config, {
+          ...PoolConfig.defaultsOf(kind),
+          kind: kind.name,
+          isDatabase,
+          name: "app/Db"
+        })
       }
     }))
 
   it("nobody can change them for others", () => {
     assert.throws(() => Object.assign(PoolConfig.presets.production, { maxConnections: 1 }), TypeError)
-    assert.throws(() => Object.assign(PoolConfig.defaults.db, { maxConnections: 1 }), TypeError)
-    assert.throws(() => Object.assign(PoolConfig.defaults.db.breaker, { minimumDials: 1 }), TypeError)
+    assert.throws(() => Object.assign(PoolConfig.defaultsOf(db), { maxConnections: 1 }), TypeError)
+    assert.throws(() => Object.assign(PoolConfig.defaultsOf(db).breaker, { minimumDials: 1 }), TypeError)
+    assert.throws(() => Object.assign(PoolKind.service, { isDatabase: true }), TypeError)
   })
+
+  it.effect("a kind nobody knows has a name for its metrics, and its own defaults over those of any service", () =>
+    Effect.gen(function*() {
+      const mail: PoolKind.PoolKind = { name: "mail", defaults: { maxConnections: 4, idleTimeout: "1 minute" } }
+      const { drainTimeout, idleTimeout, isDatabase, kind, maxConnections } = yield* make({ drainTimeout: 1 }, mail)
+      assert.deepStrictEqual({ drainTimeout, idleTimeout, isDatabase, kind, maxConnections }, {
+        drainTimeout: 1,
+        idleTimeout: 60_000,
+        isDatabase: false,
+        kind: "mail",
+        maxConnections: 4
+      })
+    }))
+
+  it.effect.each(
+    [
+      [{ name: "My Kind" }, "kind.name"],
+      [{ name: "" }, "kind.name"],
+      [{ name: "mail", defaults: { maxConnections: 0 } }, "kind.defaults.maxConnections"],
+      [{ name: "mail", defaults: { maxConections: 1 } }, "kind.defaults.maxConections"]
+    ] as ReadonlyArray<[PoolKind.PoolKind, string]>
+  )("a bad kind %o is refused by the name of what is bad: %s", ([kind, option]) =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(make({}, kind))
+      assert(error.reason._tag === "InvalidOption")
+      assert.strictEqual(error.reason.option, option)
+    }))
 })
 
 describe("PoolConfig.fromEnv", () => {
@@ -410,7 +446,7 @@ describe("PoolConfig.fromEnv", () => {
         healthCheck: 5000,
         metrics: false
       })
-      assert.strictEqual((yield* PoolConfig.make("db", "app/Db", options)).connectTimeout, 1500.5)
+      assert.strictEqual((yield* PoolConfig.make(db, "app/Db", options)).connectTimeout, 1500.5)
     }))
 
   it.effect("leaves out what is absent, so that it can be spread over a preset", () =>

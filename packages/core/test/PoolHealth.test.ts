@@ -2,8 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { PoolConfig, PoolHealth } from "@effect-pools/core"
 import { Effect } from "effect"
 import { type Given, statsOf } from "./support/stats.ts"
+import { db } from "./support/kinds.ts"
 
-const config = Effect.runSync(PoolConfig.make("db", "app/Db", {}))
+const config = Effect.runSync(PoolConfig.make(db, "app/Db", {}))
 
 const assess = (given: Given) => PoolHealth.assess(statsOf(given), config)
 

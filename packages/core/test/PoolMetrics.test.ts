@@ -1,12 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
-import { BalancedPool, ConnectionPool, PoolConfig, PoolMetrics } from "@effect-pools/core"
+import { BalancedPool, ConnectionPool, PoolConfig, PoolKind, PoolMetrics } from "@effect-pools/core"
 import { Effect, Exit, Metric, Scope } from "effect"
 import { PrometheusMetrics } from "effect/observability"
 import { Histogram } from "../src/internal/watch/histogram.ts"
 import { type Given, statsOf } from "./support/stats.ts"
+import { db, http, redis, websocket } from "./support/kinds.ts"
 
 /** A pool whose numbers the test sets at will. */
-const source = (kind: PoolConfig.PoolKind, name: string) =>
+const source = (kind: PoolKind.PoolKind, name: string) =>
   Effect.map(PoolConfig.make(kind, name, {}), (config) => {
     let stats = statsOf()
     return {
@@ -71,7 +72,7 @@ const busy: Given = {
 describe("PoolMetrics", () => {
   it.effect("publishes every number of a pool with its name as label", () =>
     Effect.gen(function*() {
-      const pool = yield* source("db", "app/Db")
+      const pool = yield* source(db, "app/Db")
       pool.set(busy)
       yield* PoolMetrics.register(pool)
       const series = yield* scrape
@@ -120,7 +121,7 @@ describe("PoolMetrics", () => {
 
   it.effect("publishes histograms in seconds, with the leases that did not wait", () =>
     Effect.gen(function*() {
-      const pool = yield* source("http", "app/Api")
+      const pool = yield* source(http, "app/Api")
       pool.set({ counts: { acquiredAtOnce: 10 } })
       for (const ms of [10, 11, 100_000]) pool.histograms.wait.record(ms)
       pool.histograms.use.record(500)
@@ -140,8 +141,8 @@ describe("PoolMetrics", () => {
 
   it.effect("publishes OpenTelemetry's names for databases and for Redis, and for no other kind", () =>
     Effect.gen(function*() {
-      for (const kind of ["db", "redis", "http", "websocket", "service"] as const) {
-        const pool = yield* source(kind, `app/${kind}`)
+      for (const kind of [db, redis, http, websocket, PoolKind.service]) {
+        const pool = yield* source(kind, `app/${kind.name}`)
         pool.set(busy)
         pool.histograms.open.record(20)
         yield* PoolMetrics.register(pool)
@@ -177,7 +178,7 @@ describe("PoolMetrics", () => {
 
   it.effect("shows the numbers of the moment it is scraped", () =>
     Effect.gen(function*() {
-      const pool = yield* source("redis", "app/Cache")
+      const pool = yield* source(redis, "app/Cache")
       yield* PoolMetrics.register(pool)
       assert.strictEqual((yield* scrape).get("redis_pool_waiting_requests{pool=\"app/Cache\"}"), 0)
       pool.set({ pending: 3 })
@@ -187,8 +188,8 @@ describe("PoolMetrics", () => {
   it.effect("keeps pools apart, and takes the series of one away when its scope closes", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
-      yield* Scope.provide(PoolMetrics.register(yield* source("db", "app/Replica")), scope)
-      yield* PoolMetrics.register(yield* source("db", "app/Primary"))
+      yield* Scope.provide(PoolMetrics.register(yield* source(db, "app/Replica")), scope)
+      yield* PoolMetrics.register(yield* source(db, "app/Primary"))
       const both = yield* scrape
       assert.isTrue(both.has("db_pool_acquire_total{pool=\"app/Replica\"}"))
       assert.isTrue(both.has("db_pool_acquire_total{pool=\"app/Primary\"}"))
@@ -201,13 +202,13 @@ describe("PoolMetrics", () => {
 
   it.effect("leaves the registry as it was when its scope closes", () =>
     Effect.gen(function*() {
-      yield* Effect.scoped(PoolMetrics.register(yield* source("db", "app/Db")))
+      yield* Effect.scoped(PoolMetrics.register(yield* source(db, "app/Db")))
       assert.strictEqual(yield* PrometheusMetrics.format(), "")
     }).pipe(isolated))
 
   it.effect("never shows a number that is none, or is below 0", () =>
     Effect.gen(function*() {
-      const pool = yield* source("db", "app/Db")
+      const pool = yield* source(db, "app/Db")
       pool.set({ used: -1, utilization: NaN, oldestWaiter: -5, pending: -Infinity, counts: { timedOut: NaN } })
       for (const ms of [NaN, -3, Infinity]) pool.histograms.use.record(ms)
       yield* PoolMetrics.register(pool)
@@ -226,7 +227,7 @@ describe("PoolMetrics", () => {
       yield* Effect.addFinalizer(() => Effect.sync(() => Object.assign(prototype, { timing })))
       Object.assign(prototype, { timing: counting })
       const connector = { connect: () => Effect.succeed({}) }
-      const pool = yield* ConnectionPool.make(connector, { name: "app/Db", kind: "db" })
+      const pool = yield* ConnectionPool.make(connector, { name: "app/Db", kind: db })
       yield* pool.withConnection(() => Effect.void)
       yield* pool.stats
       assert.strictEqual(timings, 6)
@@ -256,7 +257,7 @@ describe("PoolMetrics", () => {
     Effect.gen(function*() {
       const open = Effect.fnUntraced(function*(maxConnections: number) {
         const scope = yield* Scope.make()
-        const options = { name: "app/Db", kind: "db", minConnections: 0, maxConnections } as const
+        const options = { name: "app/Db", kind: db, minConnections: 0, maxConnections } as const
         yield* Scope.provide(ConnectionPool.make({ connect: () => Effect.succeed({}) }, options), scope)
         return Scope.close(scope, Exit.void)
       })
@@ -281,7 +282,7 @@ describe("PoolMetrics", () => {
 
   it.effect("the series of a balanced pool's upstreams join by its name, and are their own again after it", () =>
     Effect.gen(function*() {
-      const options = { kind: "db", minConnections: 0, maxConnections: 2 } as const
+      const options = { kind: db, minConnections: 0, maxConnections: 2 } as const
       const connector = { connect: () => Effect.succeed({}) }
       const a = yield* ConnectionPool.make(connector, { ...options, name: "a" })
       const b = yield* ConnectionPool.make(connector, { ...options, name: "b" })

@@ -5,10 +5,28 @@
  */
 import type * as BalancedPool from "@effect-pools/core/BalancedPool"
 import type { PoolOptions } from "@effect-pools/core/PoolConfig"
+import type { PoolKind } from "@effect-pools/core/PoolKind"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
 import type { ConnectionOptions } from "node:tls"
+
+/**
+ * What HTTP pools are called in metrics, and their defaults.
+ *
+ * @category kinds
+ * @since 0.1.0
+ */
+export const kind: PoolKind = Object.freeze({
+  name: "http",
+  defaults: Object.freeze({
+    minConnections: 1,
+    maxConnections: 10,
+    idleTimeout: "2 minutes",
+    maxLifetime: "30 minutes",
+    healthCheck: "1 minute"
+  })
+})
 
 /**
  * Values of headers by name. A `Redacted` value is sent like any other and never shown.

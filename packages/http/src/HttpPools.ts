@@ -29,7 +29,7 @@ import * as RcMap from "effect/RcMap"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
-import type { HeaderInput, HttpOptions, RequestOptions } from "./HttpConfig.ts"
+import { type HeaderInput, type HttpOptions, kind, type RequestOptions } from "./HttpConfig.ts"
 import type { HttpConnection } from "./HttpConnector.ts"
 import * as Client from "./internal/client.ts"
 import * as Options from "./internal/options.ts"
@@ -102,7 +102,7 @@ export const make = Effect.fnUntraced(function*(
     Effect.fromResult(Options.check({ ...each, origin: secure }, name)),
     refuse
   )
-  yield* PoolConfig.make("http", name, members[0]!.pool)
+  yield* PoolConfig.make(kind, name, members[0]!.pool)
   const context = yield* Effect.context<never>()
   const map = yield* RcMap.make({
     lookup: (origin: string) =>

@@ -1,5 +1,5 @@
 import * as ConnectionPool from "@effect-pools/core/ConnectionPool"
-import { HttpConnector } from "@effect-pools/http"
+import { HttpConfig, HttpConnector } from "@effect-pools/http"
 import * as ConnectionPoolContract from "@effect-pools/testing/ConnectionPoolContract"
 import { Context, Effect, Layer } from "effect"
 import * as Servers from "./fixtures/servers.ts"
@@ -19,7 +19,7 @@ ConnectionPoolContract.suite("HTTP/1.1", {
   make: Effect.fnUntraced(function*(options) {
     const { origin } = yield* Backend
     const connector = yield* HttpConnector.make({ origin })
-    return yield* ConnectionPool.make(connector, { ...options, kind: "http" })
+    return yield* ConnectionPool.make(connector, { ...options, kind: HttpConfig.kind })
   }),
   use: (client: HttpConnector.HttpConnection) => Effect.flatMap(client.get("/"), (response) => response.text),
   revokes: true,
@@ -36,7 +36,7 @@ ConnectionPoolContract.suite("HTTP/2", {
   make: Effect.fnUntraced(function*(options) {
     const { origin } = yield* SecureBackend
     const connector = yield* HttpConnector.make({ origin, tls: trusted })
-    return yield* ConnectionPool.make(connector, { ...options, kind: "http" })
+    return yield* ConnectionPool.make(connector, { ...options, kind: HttpConfig.kind })
   }),
   use: (client: HttpConnector.HttpConnection) => Effect.flatMap(client.get("/"), (response) => response.text),
   revokes: true,

@@ -45,7 +45,7 @@ let isUp = true
 const pools: ReadonlyArray<Lively> = [
   {
     name: "primary-db",
-    options: { kind: "db" },
+    options: { kind: { name: "db" } },
     callers: 24,
     hold: 45,
     jobs: [
@@ -56,28 +56,28 @@ const pools: ReadonlyArray<Lively> = [
   },
   {
     name: "read-replica",
-    options: { kind: "db", maxConnections: 12 },
+    options: { kind: { name: "db" }, maxConnections: 12 },
     callers: 12,
     hold: 30,
     jobs: [["GET /calls", "SELECT * FROM calls WHERE user_id = $1 ORDER BY started_at DESC LIMIT 20"]]
   },
   {
     name: "cache",
-    options: { kind: "redis", maxConnections: 10 },
+    options: { kind: { name: "redis" }, maxConnections: 10 },
     callers: 14,
     hold: 8,
     jobs: [["GET /users/:id", "GET"], ["POST /calls", "SETEX"]]
   },
   {
     name: "voice-api",
-    options: { kind: "http", maxConnections: 8 },
+    options: { kind: { name: "http" }, maxConnections: 8 },
     callers: 14,
     hold: 220,
     jobs: [["POST /speech", "POST /v1/speech"], ["GET /voices", "GET /v1/voices"]]
   },
   {
     name: "realtime",
-    options: { kind: "websocket", acquireTimeout: "2 seconds" },
+    options: { kind: { name: "websocket" }, acquireTimeout: "2 seconds" },
     callers: 6,
     hold: 700,
     jobs: [["room 12", "message"], ["room 7", "message"]],

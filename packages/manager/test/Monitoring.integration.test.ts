@@ -230,7 +230,7 @@ describe("what the routes tell", () => {
       const classes = Array.from({ length: 1000 }, (_, index) =>
         class extends ConnectionPool.Service<Db, FakeConnector.FakeConnection>()(`many/${index}`) {})
       const layers = classes.map((Pool) =>
-        Pool.layer(fake.connector, { minConnections: 1, maxConnections: 2, kind: "db" })
+        Pool.layer(fake.connector, { minConnections: 1, maxConnections: 2, kind: { name: "db" } })
       )
       const [first, ...rest] = layers
       const all = Layer.mergeAll(first!, ...rest)

@@ -27,8 +27,8 @@ export const pools = (
 ) => {
   const backends: Backends = { db: GatedConnector.make(), cache: FakeConnector.make() }
   const layer = Layer.mergeAll(
-    Db.layer(backends.db.connector, { ...quiet, kind: "db", ...options.db }),
-    Cache.layer(backends.cache.connector, { ...quiet, kind: "redis", ...options.cache })
+    Db.layer(backends.db.connector, { ...quiet, kind: { name: "db", isDatabase: true }, ...options.db }),
+    Cache.layer(backends.cache.connector, { ...quiet, kind: { name: "redis", isDatabase: true }, ...options.cache })
   )
   return { ...backends, layer }
 }

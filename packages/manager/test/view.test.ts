@@ -81,7 +81,7 @@ describe("what is sent", () => {
 
   it.effect("the options of a pool have the shape of their schema, and no limit is null", () =>
     Effect.gen(function*() {
-      const config = yield* PoolConfig.make("db", "app/Db", { reclaimTimeout: "5 minutes" })
+      const config = yield* PoolConfig.make({ name: "db" }, "app/Db", { reclaimTimeout: "5 minutes" })
       const sent = View.config(config)
       assert.deepStrictEqual(
         Schema.decodeUnknownSync(Schema.fromJsonString(MonitoringApi.Config))(JSON.stringify(sent)),

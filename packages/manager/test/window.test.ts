@@ -57,7 +57,7 @@ describe("between two marks", () => {
 describe("the mark of a pool", () => {
   it.effect("knows its waits, whether or not it publishes metrics", () =>
     Effect.gen(function*() {
-      const options = { kind: "db", minConnections: 0, maxConnections: 1, metrics: false } as const
+      const options = { kind: { name: "db" }, minConnections: 0, maxConnections: 1, metrics: false } as const
       const pool = yield* ConnectionPool.make(FakeConnector.make().connector, { ...options, name: "mine" })
       yield* pool.withConnection(() => Effect.void)
       yield* pool.withConnection(() => Effect.void)

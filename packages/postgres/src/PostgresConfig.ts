@@ -5,12 +5,31 @@
  */
 import type * as PgTypes from "@effect/sql-pg/PgTypes"
 import * as PoolConfig from "@effect-pools/core/PoolConfig"
+import type { PoolKind } from "@effect-pools/core/PoolKind"
 import * as Config from "effect/Config"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type { ConnectionOptions } from "node:tls"
+
+/**
+ * What PostgreSQL pools are called in metrics, and their defaults.
+ *
+ * @category kinds
+ * @since 0.1.0
+ */
+export const kind: PoolKind = Object.freeze({
+  name: "db",
+  isDatabase: true,
+  defaults: Object.freeze({
+    minConnections: 2,
+    maxConnections: 20,
+    idleTimeout: "5 minutes",
+    maxLifetime: "1 hour",
+    healthCheck: "30 seconds"
+  })
+})
 
 /**
  * Which servers a pool accepts: see `PostgresOptions.role`.

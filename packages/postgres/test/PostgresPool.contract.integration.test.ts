@@ -1,4 +1,4 @@
-import { PostgresConnector } from "@effect-pools/postgres"
+import { PostgresConfig, PostgresConnector } from "@effect-pools/postgres"
 import * as ConnectionPool from "@effect-pools/core/ConnectionPool"
 import * as ConnectionPoolContract from "@effect-pools/testing/ConnectionPoolContract"
 import * as EmbeddedPostgres from "@effect-pools/testing/EmbeddedPostgres"
@@ -11,7 +11,7 @@ ConnectionPoolContract.suite("PostgreSQL", {
   make: Effect.fnUntraced(function*(options) {
     const server = yield* EmbeddedPostgres.EmbeddedPostgres
     const connector = yield* PostgresConnector.make({ url: server.url })
-    return yield* ConnectionPool.make(connector, { ...options, kind: "db" })
+    return yield* ConnectionPool.make(connector, { ...options, kind: PostgresConfig.kind })
   }),
   use: (sql: PostgresConnector.PostgresConnection) => Effect.as(sql`SELECT 1`, sql.processId),
   revokes: true,

@@ -4,11 +4,30 @@
  * @since 0.1.0
  */
 import * as PoolConfig from "@effect-pools/core/PoolConfig"
+import type { PoolKind } from "@effect-pools/core/PoolKind"
 import * as Config from "effect/Config"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
 import type { ConnectionOptions } from "node:tls"
+
+/**
+ * What Redis pools are called in metrics, and their defaults.
+ *
+ * @category kinds
+ * @since 0.1.0
+ */
+export const kind: PoolKind = Object.freeze({
+  name: "redis",
+  isDatabase: true,
+  defaults: Object.freeze({
+    minConnections: 2,
+    maxConnections: 15,
+    idleTimeout: "5 minutes",
+    maxLifetime: "45 minutes",
+    healthCheck: "30 seconds"
+  })
+})
 
 /**
  * Where a server is.

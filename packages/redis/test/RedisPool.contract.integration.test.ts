@@ -1,7 +1,7 @@
 import * as ConnectionPool from "@effect-pools/core/ConnectionPool"
 import * as ConnectionPoolContract from "@effect-pools/testing/ConnectionPoolContract"
 import * as EmbeddedRedis from "@effect-pools/testing/EmbeddedRedis"
-import { RedisConnector } from "@effect-pools/redis"
+import { RedisConfig, RedisConnector } from "@effect-pools/redis"
 import { Effect } from "effect"
 
 // The contract is the engine's, held over real connections: as the server counts them, and with leases that end.
@@ -10,7 +10,7 @@ ConnectionPoolContract.suite("Redis", {
   make: Effect.fnUntraced(function*(options) {
     const server = yield* EmbeddedRedis.EmbeddedRedis
     const connector = yield* RedisConnector.make({ url: server.url, clientName: "contract" })
-    return yield* ConnectionPool.make(connector, { ...options, kind: "redis" })
+    return yield* ConnectionPool.make(connector, { ...options, kind: RedisConfig.kind })
   }),
   use: (redis: RedisConnector.RedisConnection) => Effect.map(redis.ping(), () => redis.clientId),
   revokes: true,

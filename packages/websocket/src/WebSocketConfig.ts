@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as PoolConfig from "@effect-pools/core/PoolConfig"
+import type { PoolKind } from "@effect-pools/core/PoolKind"
 import * as Config from "effect/Config"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
@@ -11,6 +12,23 @@ import type * as Redacted from "effect/Redacted"
 import type * as Schema from "effect/Schema"
 import type { ConnectionOptions } from "node:tls"
 import type { WebSocketConnection } from "./WebSocketConnector.ts"
+
+/**
+ * What WebSocket pools are called in metrics, and their defaults.
+ *
+ * @category kinds
+ * @since 0.1.0
+ */
+export const kind: PoolKind = Object.freeze({
+  name: "websocket",
+  defaults: Object.freeze({
+    minConnections: 1,
+    maxConnections: 5,
+    idleTimeout: "10 minutes",
+    maxLifetime: "2 hours",
+    healthCheck: "15 seconds"
+  })
+})
 
 /**
  * A message as it is on the wire: text, or bytes.

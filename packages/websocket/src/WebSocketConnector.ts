@@ -16,7 +16,7 @@ import * as Hub from "./internal/hub.ts"
 import * as Options from "./internal/options.ts"
 import type { Session } from "./internal/session.ts"
 import { open } from "./internal/wsWire.ts"
-import type { RawMessage, WebSocketOptions } from "./WebSocketConfig.ts"
+import { kind, type RawMessage, type WebSocketOptions } from "./WebSocketConfig.ts"
 import type { WebSocketError } from "./WebSocketError.ts"
 
 /**
@@ -81,7 +81,7 @@ export const make = Effect.fnUntraced(function*<Message = RawMessage>(
 ): Effect.fn.Return<Connector<WebSocketSession<Message>, WebSocketConnection<Message>>, InvalidOption> {
   const name = options.name ?? "websocket"
   const { settings } = yield* Effect.fromResult(
-    Options.check(options, name, PoolConfig.defaults.websocket.closeTimeout)
+    Options.check(options, name, PoolConfig.defaultsOf(kind).closeTimeout)
   )
   return { ...ConnectorParts.make(yield* Hub.make(name, settings), open), sharers: 1 }
 })

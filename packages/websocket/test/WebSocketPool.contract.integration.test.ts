@@ -1,6 +1,6 @@
 import * as ConnectionPool from "@effect-pools/core/ConnectionPool"
 import * as ConnectionPoolContract from "@effect-pools/testing/ConnectionPoolContract"
-import { WebSocketConnector } from "@effect-pools/websocket"
+import { WebSocketConfig, WebSocketConnector } from "@effect-pools/websocket"
 import { Effect } from "effect"
 import { Echo } from "./fixtures/wsServer.ts"
 
@@ -10,7 +10,7 @@ ConnectionPoolContract.suite("WebSocket", {
   make: Effect.fnUntraced(function*(options) {
     const server = yield* Echo
     const connector = yield* WebSocketConnector.make({ url: server.url })
-    return yield* ConnectionPool.make(connector, { ...options, kind: "websocket" })
+    return yield* ConnectionPool.make(connector, { ...options, kind: WebSocketConfig.kind })
   }),
   use: (connection: WebSocketConnector.WebSocketConnection<string | Uint8Array>) =>
     Effect.as(connection.request("hello"), connection.id),

@@ -1,7 +1,7 @@
 /**
  * What the tests of the engine share: a pool over a gated backend that must end without a leak, and callers on command.
  */
-import { ConnectionPool, type PoolConfig, PoolError, type PoolEvent } from "@effect-pools/core"
+import { ConnectionPool, type PoolConfig, PoolError, type PoolEvent, type PoolKind } from "@effect-pools/core"
 import * as EffectPools from "@effect-pools/testing/EffectPools"
 import type { FakeConnection, FakeConnector } from "@effect-pools/testing/FakeConnector"
 import * as GatedConnector from "@effect-pools/testing/GatedConnector"
@@ -44,7 +44,7 @@ export interface Bench {
 }
 
 export interface Setup extends PoolConfig.PoolOptions {
-  readonly kind?: PoolConfig.PoolKind
+  readonly kind?: PoolKind.PoolKind
   readonly backend?: GatedConnector.Options
   /** Connections whose close the test makes hang for ever, so that the backend never sees its end. */
   readonly stuck?: number

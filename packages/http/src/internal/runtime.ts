@@ -11,7 +11,7 @@ import type * as Exit from "effect/Exit"
 import * as FiberSet from "effect/FiberSet"
 import type { HttpClient } from "effect/http/HttpClient"
 import type * as Scope from "effect/Scope"
-import type { HttpOptions } from "../HttpConfig.ts"
+import { type HttpOptions, kind } from "../HttpConfig.ts"
 import type { HttpConnection } from "../HttpConnector.ts"
 import * as Client from "./client.ts"
 import * as Connector from "./connector.ts"
@@ -85,7 +85,7 @@ const poolOf = Effect.fnUntraced(function*(
     if (heed !== undefined) run(heed(exchange))
   }
   const connector = yield* Connector.make(options.name, settings, onAsked, dialer)
-  const pool = yield* ConnectionPool.make(connector, { ...options, kind: "http" })
+  const pool = yield* ConnectionPool.make(connector, { ...options, kind })
   if (limit === 0) return pool
   const heedful = RetryAfter.make(pool, limit)
   heed = heedful.heed

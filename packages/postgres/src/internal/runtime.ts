@@ -19,7 +19,7 @@ import type { Borrower as SqlBorrower } from "effect/sql/SqlConnection"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Statement from "effect/sql/Statement"
 import * as Stream from "effect/Stream"
-import type { PostgresOptions } from "../PostgresConfig.ts"
+import { kind, type PostgresOptions } from "../PostgresConfig.ts"
 import type { PostgresConnection } from "../PostgresConnector.ts"
 import { type Borrower, make as makeBorrower } from "./borrower.ts"
 import * as Client from "./client.ts"
@@ -77,7 +77,7 @@ export const makeWith = Effect.fnUntraced(function*<Session>(
   const withReactivity = Effect.provideService(Reactivity.Reactivity, invalidations)
   const kit = yield* withReactivity(Kit.make(options.name ?? id, settings))
   const timer = options.metrics === false ? undefined : new QueryTimer(kit.pool, yield* Effect.context<never>())
-  const bare = yield* ConnectionPool.make(connectorOf(kit, timer), { ...options, kind: "db" })
+  const bare = yield* ConnectionPool.make(connectorOf(kit, timer), { ...options, kind })
   const isDraining = Deferred.makeUnsafe<void>()
   const forListeners = bare.acquireWith({ label: "listen", isLongLived: true })
   const listener = yield* RcRef.make({ acquire: forListeners })

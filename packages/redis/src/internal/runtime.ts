@@ -7,7 +7,7 @@ import type { PoolOptions } from "@effect-pools/core/PoolConfig"
 import { PoolError } from "@effect-pools/core/PoolError"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { RedisOptions } from "../RedisConfig.ts"
+import { kind, type RedisOptions } from "../RedisConfig.ts"
 import type { RedisConnection } from "../RedisConnector.ts"
 import * as RedisConnectors from "./connector.ts"
 import { openFrom } from "./line.ts"
@@ -32,7 +32,7 @@ export const makeWith = <Session>(
   options: PoolOptions
 ): Effect.Effect<Pool, PoolError, Scope.Scope> =>
   Effect.gen(function*() {
-    const bare = yield* ConnectionPool.make(connector, { ...options, kind: "redis" })
+    const bare = yield* ConnectionPool.make(connector, { ...options, kind })
     const subscriber = yield* Subscriber.make(bare.config, openFrom(bare))
     // Subscribers would keep their connection as long as they are let.
     const drain = Effect.andThen(subscriber.end, bare.drain)

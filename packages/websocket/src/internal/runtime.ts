@@ -9,7 +9,7 @@ import { makeAttachment } from "@effect-pools/core/PoolService"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { WebSocketOptions } from "../WebSocketConfig.ts"
+import { kind, type WebSocketOptions } from "../WebSocketConfig.ts"
 import type { WebSocketConnection } from "../WebSocketConnector.ts"
 import * as Connector from "./connector.ts"
 import * as Hub from "./hub.ts"
@@ -40,7 +40,7 @@ export const make = <Message>(
 ): Effect.Effect<Pool<Message>, PoolError, Scope.Scope> =>
   Effect.flatMap(
     Effect.mapError(
-      Effect.fromResult(Options.check(options, id, PoolConfig.defaults.websocket.closeTimeout)),
+      Effect.fromResult(Options.check(options, id, PoolConfig.defaultsOf(kind).closeTimeout)),
       (reason) => new PoolError({ pool: options.name ?? id, reason })
     ),
     ({ pool, settings }) => makeWith(pool, settings, open)
@@ -52,7 +52,7 @@ const makeWith = Effect.fnUntraced(function*<Message>(
   open: Open
 ): Effect.fn.Return<Pool<Message>, PoolError, Scope.Scope> {
   const hub = yield* Hub.make(options.name ?? "websocket", settings)
-  const bare = yield* ConnectionPool.make(Connector.make(hub, open), { ...options, kind: "websocket" })
+  const bare = yield* ConnectionPool.make(Connector.make(hub, open), { ...options, kind })
   if (options.metrics !== false) yield* TrafficMetrics.register(hub)
   const isDraining = Deferred.makeUnsafe<void>()
   const beginDrain = Deferred.succeed(isDraining, undefined)

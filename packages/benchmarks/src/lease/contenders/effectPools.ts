@@ -27,7 +27,7 @@ export const effectPools: Contender = {
     const scope = Scope.makeUnsafe()
     const pool = await Effect.runPromise(Scope.provide(
       ConnectionPool.make(makeConnector(connections), {
-        kind: "db",
+        kind: { name: "db", isDatabase: true },
         name: "bench",
         minConnections: poolSize,
         maxConnections: poolSize

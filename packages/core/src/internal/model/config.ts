@@ -5,14 +5,6 @@ import type * as Duration from "effect/Duration"
 import type * as Schedule from "effect/Schedule"
 
 /**
- * The kinds of pool. The kind chooses the defaults and the first word of the metrics' names.
- *
- * @category models
- * @since 0.1.0
- */
-export type PoolKind = "db" | "redis" | "http" | "websocket" | "service"
-
-/**
  * The options of every pool. Durations are `Duration.Input`: `"30 seconds"`, `500` (milliseconds), ...
  *
  * Nothing is unlimited: a duration must be finite and, but for `freshnessWindow`, greater than 0. An unknown option is
@@ -146,7 +138,10 @@ export interface PoolOptions {
  * @since 0.1.0
  */
 export interface PoolConfig {
-  readonly kind: PoolKind
+  /** The name of the pool's kind. */
+  readonly kind: string
+  /** Whether the kind is one of databases. */
+  readonly isDatabase: boolean
   readonly name: string
   readonly minConnections: number
   readonly maxConnections: number

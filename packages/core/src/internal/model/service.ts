@@ -56,7 +56,7 @@ export interface Backend<
     options: Partial<Options>
   ) => Effect.Effect<ConnectionPool<Lent>, PoolError, Scope.Scope>
   /** The services that come with a pool, for programs written against those. */
-  readonly provide: (pool: Pool) => Context.Context<Provided>
+  readonly provide?: ((pool: Pool) => Context.Context<Provided>) | undefined
   /** Services that `make` uses if it finds them. */
   readonly services?: Layer.Layer<never> | undefined
 }

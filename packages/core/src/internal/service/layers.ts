@@ -38,7 +38,7 @@ export const make = <Class>(id: string, backend: AnyBackend): Class => {
   const full = <E>(make: Effect.Effect<any, E, Scope.Scope>) =>
     Layer.effectContext(Effect.map(make, (made) => {
       const pool = extend<any, any>(made, backend.operations)
-      return Context.add(backend.provide(pool), tag, pool)
+      return Context.add(backend.provide?.(pool) ?? Context.empty(), tag, pool)
     })).pipe(Layer.provide(backend.services ?? Layer.empty))
   const make = (options: unknown) => backend.make(id, options)
   const fromConfig = (options: any) => Effect.flatMap(ConfigInput.unwrap(options), make)
@@ -55,4 +55,6 @@ export const make = <Class>(id: string, backend: AnyBackend): Class => {
 }
 
 // The types of a backend are those of the class's declaration, which are checked where the backend is declared.
-type AnyBackend = Backend<any, any, any, any, any>
+type AnyBackend = Omit<Backend<any, any, any, any, any>, "provide"> & {
+  readonly provide?: ((pool: any) => Context.Context<never>) | undefined
+}

@@ -14,8 +14,8 @@ export const PoolState = Schema.Literals(["open", "paused", "draining", "closed"
 /** @category models @since 0.1.0 */
 export type PoolState = typeof PoolState.Type
 
-/** What a pool is for: it names the metrics. @category models @since 0.1.0 */
-export const Kind = Schema.Literals(["db", "redis", "http", "websocket", "service"])
+/** What a pool is for, in the word of its kind, which names the metrics too. @category models @since 0.1.0 */
+export const Kind = Schema.String
 /** @category models @since 0.1.0 */
 export type Kind = typeof Kind.Type
 
