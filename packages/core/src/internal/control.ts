@@ -13,7 +13,7 @@ import { settleWarmUps } from "./open/warmUp.ts"
 /** Marks a connection one holds as not to be lent again. */
 export const invalidate = (state: PoolState, lent: unknown): Effect.Effect<void> =>
   Effect.suspend(() => {
-    for (const connection of state.connections) {
+    for (const connection of state.places.connections) {
       for (const lease of connection.holders) {
         if (lease.lent !== lent) continue
         connection.retireBecause ??= "invalidated"
@@ -30,7 +30,7 @@ export const invalidate = (state: PoolState, lent: unknown): Effect.Effect<void>
 
 /** Retires one connection by its id. `false` if there is none, or if it is on its way out already. */
 export const retireById = (state: PoolState, id: number): boolean => {
-  for (const connection of state.connections) {
+  for (const connection of state.places.connections) {
     if (connection.id === id) return retireOne(state, connection)
   }
   return false
@@ -54,22 +54,22 @@ const retireOne = (state: PoolState, connection: Pooled): boolean => {
 
 /** Begins a new generation: what is idle goes now, what is lent or being opened when it comes back. */
 export const retireAll = (state: PoolState): void => {
-  state.generation++
-  emit(state, { _tag: "AllRetired", generation: state.generation })
-  for (const connection of Array.from(state.idle)) retire(state, connection, "superseded")
+  const generation = state.trust.nextGeneration()
+  emit(state, { _tag: "AllRetired", generation })
+  for (const connection of Array.from(state.places.idle)) retire(state, connection, "superseded")
   state.changed()
 }
 
 export const pause = (state: PoolState): void => {
   if (state.isPaused || state.phase !== "open") return
-  state.isPaused = true
+  state.pause()
   emit(state, { _tag: "Paused" })
   sendOn(state, () => new PoolPaused())
 }
 
 export const resume = (state: PoolState): void => {
   if (!state.isPaused) return
-  state.isPaused = false
+  state.resume()
   emit(state, { _tag: "Resumed" })
   state.changed()
 }
@@ -82,12 +82,12 @@ export const setLimit = (state: PoolState, limit: number): Effect.Effect<void, P
       return Effect.fail(state.error(new InvalidOption({ option: "limit", rule })))
     }
     if (state.phase !== "open") return Effect.fail(state.error(new PoolClosed({ state: state.phase })))
-    state.limit = limit
+    state.places.setLimit(limit)
     emit(state, { _tag: "LimitChanged", limit })
     // What is being opened does not count: it may fail, and is retired on arrival if it is too many.
-    const surplus = Math.max(0, state.live - limit)
+    const surplus = Math.max(0, state.places.live - limit)
     // The coldest are at the front.
-    for (const connection of state.idle.slice(0, surplus)) retire(state, connection, "idle")
+    for (const connection of state.places.idle.slice(0, surplus)) retire(state, connection, "idle")
     state.changed()
     settleWarmUps(state)
     return Effect.void

@@ -2,22 +2,21 @@
  * The dispatcher: after every change it serves the queue with what is idle, and opens what the queue and the minimum
  * still want. That it looks again after *every* change is why no waiter is ever lost.
  */
-import { handOver, isFresh } from "./lease/checkOut.ts"
+import { handOver } from "./lease/checkOut.ts"
 import type { Lease } from "./line/lease.ts"
 import { open } from "./open/open.ts"
 import { retire } from "./pool/retire.ts"
 import { fillsUp, joinable, wantedBySharers, wantedByWaiters } from "./lease/share.ts"
-import { keepFloor, takeIdle } from "./pool/idle.ts"
 import type { PoolState } from "./pool/state.ts"
 import { validateForWaiter } from "./proof/validate.ts"
 
 export const dispatch = (state: PoolState): void => {
   if (state.phase !== "closed") {
     if (state.isLending) serve(state)
-    if (state.hold.resting > 0) keepFloor(state)
+    state.places.keepFloor()
     for (let missing = wanted(state); missing > 0; missing--) open(state)
   }
-  state.drain?.onChange?.()
+  state.drain.onChange?.()
 }
 
 const serve = (state: PoolState): void => {
@@ -39,13 +38,13 @@ const joinFirst = (state: PoolState, first: Lease, now: number): boolean => {
 
 /** Gives the first in line an idle connection, or does what must be done before; `false` if there is nothing to do. */
 const serveIdle = (state: PoolState, first: Lease, now: number): boolean => {
-  const { idle } = state
+  const { idle } = state.places
   // A health check may have left a colder one as the only one that needs no proof.
-  const fresh = idle.findLastIndex((connection) => isFresh(state, connection, now))
-  if (fresh >= 0) handOver(state, takeIdle(state, idle[fresh]!), first, now)
+  const fresh = idle.findLastIndex((connection) => state.trust.isFresh(connection, now))
+  if (fresh >= 0) handOver(state, state.places.takeIdle(idle[fresh]!), first, now)
   else if (idle.length === 0) return false
   else if (state.connector.validate === undefined) retire(state, idle[idle.length - 1]!, "broken")
-  else if (state.validating < proofsWanted(state, now)) validateForWaiter(state, idle[idle.length - 1]!)
+  else if (state.trust.validating < proofsWanted(state, now)) validateForWaiter(state, idle[idle.length - 1]!)
   else return false
   return true
 }
@@ -55,7 +54,7 @@ const serveIdle = (state: PoolState, first: Lease, now: number): boolean => {
  * same.
  */
 const proofsWanted = (state: PoolState, now: number): number =>
-  wantedByWaiters(state, now) + (state.isProofDoubted ? proofsInDoubt : 0)
+  wantedByWaiters(state, now) + (state.trust.isProofDoubted ? proofsInDoubt : 0)
 
 /** How many more connections prove themselves at a time after a proof has failed. */
 const proofsInDoubt = 16
@@ -63,14 +62,14 @@ const proofsInDoubt = 16
 /** How many dials to begin now. */
 const wanted = (state: PoolState): number => {
   if (state.dialer.isBlocked) return 0
-  const room = state.limit - state.connections.size
+  const room = state.places.limit - state.places.connections.size
   if (room <= 0) return 0
   const waiting = state.isLending ? wantedByWaiters(state, state.time.now()) : 0
   // Nobody counts on a proof after one has failed: what there is room for is dialled beside.
-  const promised = state.isProofDoubted ? 0 : state.validating
-  const forWaiters = waiting - state.opening - promised
-  const forMinimum = state.floor - (state.live - state.due) - state.opening
+  const promised = state.trust.isProofDoubted ? 0 : state.trust.validating
+  const forWaiters = waiting - state.places.opening - promised
+  const forMinimum = state.places.floor - (state.places.live - state.places.due) - state.places.opening
   const missing = Math.min(room, Math.max(forWaiters, forMinimum, wantedBySharers(state)))
   // After a failure one dial at a time finds out whether the backend is back.
-  return state.dialer.failures > 0 ? Math.min(missing, 1 - state.opening) : missing
+  return state.dialer.failures > 0 ? Math.min(missing, 1 - state.places.opening) : missing
 }

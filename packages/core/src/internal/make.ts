@@ -21,8 +21,9 @@ import { hurryDrain, runDrain } from "./end/drain.ts"
 import { DrainWithin } from "./end/drainWithin.ts"
 import { emit, EventHub, warn } from "./watch/events.ts"
 import { exitDoor } from "./end/exitDoor.ts"
-import { raiseFence } from "./pool/retire.ts"
 import { Hold, PoolObserver } from "./places/hold.ts"
+import { Places } from "./places/places.ts"
+import { Trust } from "./trust/trust.ts"
 import { PoolState } from "./pool/state.ts"
 import { PoolTime } from "./base/time.ts"
 import { Line, MakeOrder } from "./line/line.ts"
@@ -53,7 +54,8 @@ export const makeState = Effect.fnUntraced(
       time,
       random: Context.get(context, Random.Random),
       events: new EventHub(config.eventBuffer),
-      hold,
+      places: new Places(config, hold),
+      trust: new Trust(config.freshnessWindow, connector.validate !== undefined),
       dialer: yield* Scope.provide(Dialer.make(config), background),
       line: new Line(makeOrder(), config.acquireTimeout, dispatcher),
       dispatcher,
@@ -67,7 +69,7 @@ export const makeState = Effect.fnUntraced(
       warn(state, `the breaker's store could not be asked, dials go on without it: ${describeCause(cause)}`)
     }
     time.onLeap = (by) => {
-      raiseFence(state)
+      state.trust.raiseFence()
       emit(state, { _tag: "ClockLeapt", by })
       warn(state, `the clock leapt by ${Math.round(by)} ms, or the process was suspended`)
     }

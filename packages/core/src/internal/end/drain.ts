@@ -28,20 +28,19 @@ interface Beginning {
 /** Runs the drain to its end. `queue` says what becomes of those who wait already. */
 export const runDrain = Effect.fnUntraced(
   function*(state: PoolState, queue: "serve" | "refuse"): Effect.fn.Return<DrainReport> {
-    const drain: DrainState = state.drain ??= { isHurried: false, onChange: undefined }
-    state.phase = "draining"
-    state.isPaused = false
+    const { drain } = state
+    state.beginDrain()
     const beginning = begin(state)
     emit(state, { _tag: "DrainStarted" })
     const refusedAtOnce = queue === "refuse" ? refuseAll(state) : 0
     releaseIdle(state)
     state.changed()
     yield* settled(state, drain, () => drain.isHurried || isQuiet(state), state.config.drainTimeout)
-    state.phase = "closed"
+    state.close()
     const returned = endedOf(state) - beginning.ended
     const refused = refusedAtOnce + refuseAll(state)
     const abandoned = abandon(state)
-    yield* settled(state, drain, () => state.connections.size === 0, 2 * state.config.closeTimeout)
+    yield* settled(state, drain, () => state.places.connections.size === 0, 2 * state.config.closeTimeout)
     const report = reportOf(state, beginning, { refused, returned, abandoned })
     emit(state, { _tag: "Drained", report })
     state.events.end()
@@ -53,7 +52,7 @@ export const runDrain = Effect.fnUntraced(
  * Ends the drain: borrowers are waited for no more, and closes no longer than `lastCloses`.
  */
 export const hurryDrain = Effect.fnUntraced(function*(state: PoolState) {
-  const drain: DrainState = state.drain ??= { isHurried: false, onChange: undefined }
+  const { drain } = state
   if (drain.isHurried) return
   drain.isHurried = true
   drain.onChange?.()
@@ -62,7 +61,8 @@ export const hurryDrain = Effect.fnUntraced(function*(state: PoolState) {
 })
 
 /** Nobody waits, nobody holds a connection, and none is being made clean after its lease. */
-const isQuiet = (state: PoolState): boolean => state.line.size === 0 && state.used === 0 && state.checking === 0
+const isQuiet = (state: PoolState): boolean =>
+  state.line.size === 0 && state.places.used === 0 && state.places.checking === 0
 
 const begin = (state: PoolState): Beginning => ({
   at: state.time.now(),
@@ -99,7 +99,7 @@ const refuseAll = (state: PoolState): number => {
 
 /** Closes what nobody will ask for any more: what the queue leaves over. */
 const releaseIdle = (state: PoolState): void => {
-  for (const connection of state.idle.slice(0, Math.max(0, state.idle.length - state.line.size))) {
+  for (const connection of state.places.idle.slice(0, Math.max(0, state.places.idle.length - state.line.size))) {
     retire(state, connection, "shutdown")
   }
 }
@@ -108,7 +108,7 @@ const releaseIdle = (state: PoolState): void => {
 const abandon = (state: PoolState): ReadonlyArray<Holder> => {
   const now = state.time.now()
   const abandoned: Array<Holder> = []
-  for (const connection of Array.from(state.connections)) {
+  for (const connection of Array.from(state.places.connections)) {
     for (const lease of connection.holders) {
       abandoned.push({ connection: connection.id, label: labelOf(lease), held: now - lease.lentAt })
     }

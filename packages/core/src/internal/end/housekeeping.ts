@@ -9,7 +9,6 @@ import * as Effect from "effect/Effect"
 import { describeHolder } from "../../Describe.ts"
 import { emit, warn } from "../watch/events.ts"
 import { labelOf, type Lease, type Pooled, takenAt } from "../line/lease.ts"
-import { restSurplus } from "../pool/idle.ts"
 import { dueAtOf, retireDue, visitIdle } from "../pool/expire.ts"
 import { retire } from "../pool/retire.ts"
 import type { PoolState } from "../pool/state.ts"
@@ -19,10 +18,10 @@ export const keepHouse = (state: PoolState): Effect.Effect<never> =>
     const now = state.time.now()
     state.time.settle()
     let next = Math.min(now + shortestTimeout(state), state.recent.turn(now))
-    for (const connection of Array.from(state.connections)) next = Math.min(next, visit(state, connection, now))
+    for (const connection of Array.from(state.places.connections)) next = Math.min(next, visit(state, connection, now))
     retireDue(state)
     state.changed()
-    restSurplus(state, now)
+    state.places.restSurplus(now)
     return Effect.sleep(Math.max(1, next - state.time.now()))
   }))
 

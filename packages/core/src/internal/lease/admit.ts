@@ -9,7 +9,7 @@ import type { PoolState } from "../pool/state.ts"
 export const refusal = (state: PoolState, lease: Lease): PoolErrorReason | undefined => {
   if (state.phase !== "open") return new PoolClosed({ state: state.phase })
   if (state.isPaused) return new PoolPaused()
-  if (state.dialer.breakerUntil > 0 && state.live === 0) {
+  if (state.dialer.breakerUntil > 0 && state.places.live === 0) {
     const retryAfter = state.dialer.breakerUntil - state.time.now()
     if (retryAfter > 0) return new BreakerOpen({ retryAfter, cause: state.dialer.lastFailure?.cause })
   }
@@ -20,4 +20,5 @@ export const refusal = (state: PoolState, lease: Lease): PoolErrorReason | undef
 
 /** How many callers get a connection of their own without anybody giving one back. */
 const expected = (state: PoolState): number =>
-  state.opening + state.validating + state.idle.length + Math.max(0, state.limit - state.connections.size)
+  state.places.opening + state.trust.validating + state.places.idle.length +
+  Math.max(0, state.places.limit - state.places.connections.size)

@@ -6,15 +6,13 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { LeaseEnd } from "../../PoolEvent.ts"
 import { attempt, Threw } from "../base/attempt.ts"
-import { handOver, isFresh } from "./checkOut.ts"
+import { handOver } from "./checkOut.ts"
 import { describeCause } from "../../Describe.ts"
 import { emit, warn } from "../watch/events.ts"
 import { visitIdle } from "../pool/expire.ts"
 import { labelOf, type Lease, onward, type Pooled } from "../line/lease.ts"
 import { limited } from "../base/limited.ts"
-import { toIdle } from "../pool/idle.ts"
-import { hasEnded, raiseFence, retire, whyRetire } from "../pool/retire.ts"
-import { endSharing } from "./share.ts"
+import { hasEnded, retire, whyRetire } from "../pool/retire.ts"
 import type { PoolState } from "../pool/state.ts"
 
 /**
@@ -43,7 +41,7 @@ export const checkIn = (
   if (lease.isLeakSuspected) leakEnded(state, lease, connection, held)
   connection.holders.remove(lease)
   if (connection.holders.size > 0) return partFrom(state, connection, lease, exit)
-  if (lease.isShared) endSharing(state, connection)
+  if (lease.isShared) state.places.endSharing(connection)
   // Closed under its borrower by a drain or a reclaim: there is nothing left to take back but the borrower's view.
   if (connection.state === "closing") {
     revoke(state, connection, lease)
@@ -119,7 +117,7 @@ const askConnector = (state: PoolState, connection: Pooled, exit: Exit.Exit<unkn
   if (isBroken === undefined || connection.isBroken || hasEnded(connection)) return
   if (!attempt(connector, isBroken, connection.value, exit)) return
   connection.isBroken = true
-  raiseFence(state)
+  state.trust.raiseFence()
 }
 
 const revoke = (state: PoolState, connection: Pooled, { lent }: Lease): void => {
@@ -132,11 +130,11 @@ const revoke = (state: PoolState, connection: Pooled, { lent }: Lease): void => 
 /** A lease that ended well proves the connection, unless a doubt arose after it was lent. */
 const prove = (state: PoolState, connection: Pooled, now: number): void => {
   state.dialer.barren = 0
-  if (connection.fence === state.fence) connection.provenAt = now
+  state.trust.usedWell(connection, now)
 }
 
 const resetBy = (state: PoolState, connection: Pooled, reset: Effect.Effect<unknown, unknown>): Effect.Effect<void> => {
-  state.move(connection, "checking")
+  state.places.check(connection)
   const limit = { step: "reset", option: "resetTimeout", millis: state.config.resetTimeout }
   return Effect.map(Effect.exit(limited(reset, limit)), (exit) => {
     if (connection.state === "closing") return
@@ -171,15 +169,16 @@ export const giveBack = (state: PoolState, connection: Pooled, now: number, isPr
     return state.changed()
   }
   const first = state.line.first(connection)
-  const isReady = isProven ? connection.fence === state.fence : first !== undefined && isFresh(state, connection, now)
+  const isReady = isProven
+    ? connection.fence === state.trust.fence
+    : first !== undefined && state.trust.isFresh(connection, now)
   if (first !== undefined && state.isLending && isReady) {
     handOver(state, connection, first, now)
     // The next in line may share it, or another that the first did not want.
     if (state.line.first()?.isShared === true) state.changed()
     return
   }
-  connection.idleSince = now
-  toIdle(state, connection)
+  state.places.toIdle(connection, now)
   if (now >= connection.expiresAt) visitIdle(state, connection, now)
   if (first !== undefined || state.phase !== "open" || connection.isDue) state.changed()
 }

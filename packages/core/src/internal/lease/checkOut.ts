@@ -5,7 +5,6 @@ import * as Effect from "effect/Effect"
 import { refusal } from "./admit.ts"
 import { emit, warn } from "../watch/events.ts"
 import { labelOf, type Lease, type Pooled } from "../line/lease.ts"
-import { takeIdle } from "../pool/idle.ts"
 import { fillsUp, joinable } from "./share.ts"
 import type { PoolState } from "../pool/state.ts"
 import { wait } from "./wait.ts"
@@ -20,7 +19,9 @@ export const borrow = (state: PoolState, lease: Lease): Effect.Effect<any, any, 
       lend(state, connection, lease, now)
       if (state.events.leaseListeners > 0) acquired(state, lease, connection, 0)
       // Whoever joins would rather have a connection for itself: the pool grows as long as it may.
-      if (connection.holders.size > 1 && !fillsUp(state) && state.connections.size < state.limit) state.changed()
+      if (connection.holders.size > 1 && !fillsUp(state) && state.places.connections.size < state.places.limit) {
+        state.changed()
+      }
       return start(state, lease, connection)
     }
   }
@@ -38,18 +39,10 @@ const take = (state: PoolState, lease: Lease, now: number): Pooled | undefined =
     const shared = joinable(state, now)
     if (shared !== undefined) return shared
   }
-  const connection = state.idle[state.idle.length - 1]
+  const connection = state.places.idle[state.places.idle.length - 1]
   if (connection === undefined) return lease.isShared ? joinable(state, now) : undefined
-  return isFresh(state, connection, now) ? takeIdle(state, connection) : undefined
+  return state.trust.isFresh(connection, now) ? state.places.takeIdle(connection) : undefined
 }
-
-/**
- * Whether a connection may be lent without a validation: it proved itself a moment ago, and nothing has happened since
- * that makes us doubt all of them. Without `validate` only such a doubt counts.
- */
-export const isFresh = (state: PoolState, connection: Pooled, now: number): boolean =>
-  connection.fence === state.fence &&
-  (now - connection.provenAt < state.config.freshnessWindow || state.connector.validate === undefined)
 
 /** Gives a connection that is ready, or that may be shared, to the first in line. */
 export const handOver = (state: PoolState, connection: Pooled, lease: Lease, now: number): void => {
@@ -69,8 +62,7 @@ const lend = (state: PoolState, connection: Pooled, lease: Lease, now: number): 
   connection.holders.push(lease)
   state.line.order.account?.began(lease)
   if (connection.holders.size > 1) return
-  state.move(connection, "used")
-  if (lease.isShared) state.sharing.push(connection)
+  state.places.use(connection, lease.isShared)
 }
 
 /** Reached in the borrower's own fiber, so that whatever the connector or the body throws is the borrower's defect. */

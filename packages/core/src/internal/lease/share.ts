@@ -19,11 +19,11 @@ export const fillsUp = ({ connector }: PoolState): boolean => connector.joins ==
 
 /** The shared connection that one more caller may use, or `undefined`. */
 export const joinable = (state: PoolState, now: number): Pooled | undefined => {
-  if (state.sharing.length === 0) return undefined
+  if (state.places.sharing.length === 0) return undefined
   const most = state.connector.sharers ?? 1
   const sign = fillsUp(state) ? 1 : -1
   let best: Pooled | undefined
-  for (const connection of state.sharing) {
+  for (const connection of state.places.sharing) {
     const { size } = connection.holders
     const isBetter = best === undefined || sign * (size - best.holders.size) > 0
     if (size < most && isBetter && mayBeJoined(state, connection, now)) best = connection
@@ -32,14 +32,8 @@ export const joinable = (state: PoolState, now: number): Pooled | undefined => {
 }
 
 const mayBeJoined = (state: PoolState, connection: Pooled, now: number): boolean =>
-  connection.state === "used" && connection.fence === state.fence && whyRetire(state, connection, now) === undefined
-
-/** The last sharer is gone. */
-export const endSharing = ({ sharing }: PoolState, connection: Pooled): void => {
-  // Most often there is no other, and then nothing need be allocated.
-  if (sharing[sharing.length - 1] === connection) sharing.pop()
-  else sharing.splice(sharing.indexOf(connection), 1)
-}
+  connection.state === "used" && state.trust.isUndoubted(connection) &&
+  whyRetire(state, connection, now) === undefined
 
 /** How many connections the queue waits for. */
 export const wantedByWaiters = (state: PoolState, now: number): number => {
@@ -48,7 +42,7 @@ export const wantedByWaiters = (state: PoolState, now: number): number => {
   const each = connector.sharers ?? 1
   let left = order.wantedShared
   // Those behind one that waits for a connection of its own will find room where others share.
-  for (const connection of state.sharing) {
+  for (const connection of state.places.sharing) {
     if (mayBeJoined(state, connection, now)) left -= each - connection.holders.size
   }
   return order.wanted - order.wantedShared + Math.max(0, Math.ceil(left / each))
@@ -56,10 +50,13 @@ export const wantedByWaiters = (state: PoolState, now: number): number => {
 
 /** Where sharers spread, one more is opened at a time, so that a slow request holds up fewer others. */
 export const wantedBySharers = (state: PoolState): number => {
-  if (fillsUp(state) || state.opening > 0 || state.idle.length > 0 || !state.isLending || state.phase !== "open") {
+  if (
+    fillsUp(state) || state.places.opening > 0 || state.places.idle.length > 0 || !state.isLending ||
+    state.phase !== "open"
+  ) {
     return 0
   }
-  for (const connection of state.sharing) {
+  for (const connection of state.places.sharing) {
     if (connection.state === "used" && connection.holders.size > 1) return 1
   }
   return 0

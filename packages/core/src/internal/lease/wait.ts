@@ -19,7 +19,7 @@ export const wait = (state: PoolState, lease: Lease): Effect.Effect<any, any, an
     onwards?.waits((outcome) => recall(state, lease, outcome))
     if (lease.deadline < state.watchedUntil) watchDeadlines(state, lease.deadline)
     // With every connection lent there is nothing to do but wait.
-    if (state.used < state.limit || state.sharing.length > 0) state.changed()
+    if (state.places.used < state.places.limit || state.places.sharing.length > 0) state.changed()
     // No clean-up here: an interrupted caller leaves the queue when it checks in what it has not got.
   })
 
@@ -105,9 +105,9 @@ const explainTimeout = (state: PoolState): Explain => {
   const lastConnectFailure = lastFailure === undefined
     ? undefined
     : { cause: lastFailure.cause, ago: state.time.now() - lastFailure.at, attempts: failures }
-  const step = state.opening > 0 || lastFailure !== undefined
+  const step = state.places.opening > 0 || lastFailure !== undefined
     ? "opening"
-    : state.validating > 0
+    : state.trust.validating > 0
     ? "validating"
     : "waiting"
   return (lease, waited) => {
@@ -126,7 +126,7 @@ const explainTimeout = (state: PoolState): Explain => {
 }
 
 const holdsAlready = (state: PoolState, lease: Lease): boolean => {
-  for (const connection of state.connections) {
+  for (const connection of state.places.connections) {
     for (const held of connection.holders) if (held.fiber === lease.fiber) return true
   }
   return false

@@ -75,7 +75,7 @@ export const endedByItself = (state: PoolState, connection: Pooled): void => {
  */
 const isStillborn = (state: PoolState, connection: Pooled, now: number): boolean => {
   const before = state.dialer.lastStillborn
-  state.dialer.lastStillborn = { at: now, nextId: state.nextId }
+  state.dialer.lastStillborn = { at: now, nextId: state.places.nextId }
   return before !== undefined && connection.id >= before.nextId && !hasStayed(state, before.at, now)
 }
 
@@ -84,7 +84,7 @@ const isBarren = ({ errors, isBroken, uses }: Pooled): boolean => isBroken && us
 
 /** Whether any connection that was opened since then has shown to be good for something. */
 const hasStayed = (state: PoolState, since: number, now: number): boolean => {
-  for (const { openedAt, state: is, uses } of state.connections) {
+  for (const { openedAt, state: is, uses } of state.places.connections) {
     const isOpen = is !== "opening" && is !== "closing"
     if (isOpen && openedAt >= since && (uses > 0 || now - openedAt >= atOnce)) return true
   }
@@ -112,10 +112,10 @@ export const resumeAfter = (state: PoolState, delay: number, block: number): voi
  */
 export const failUnserved = (state: PoolState): void => {
   if (state.dialer.underWay > 0) return
-  if (state.live === 0) sendOn(state, (waited) => unavailable(state, waited))
+  if (state.places.live === 0) sendOn(state, (waited) => unavailable(state, waited))
   if (!state.dialer.isRoundOver) return
   failWarmUps(state, unavailable(state, 0))
-  if (state.live === 0) failWaiters(state, (waited) => unavailable(state, waited))
+  if (state.places.live === 0) failWaiters(state, (waited) => unavailable(state, waited))
 }
 
 const unavailable = (state: PoolState, waited: number): PoolErrorReason => {

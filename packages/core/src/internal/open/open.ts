@@ -14,7 +14,7 @@ import { refusedFor } from "../dial/dialer.ts"
 import { breakerOpened, dialFailed, failUnserved, resumeAfter } from "./failure.ts"
 import { emit } from "../watch/events.ts"
 import { limited, StepMisused } from "../base/limited.ts"
-import { Pooled } from "../line/lease.ts"
+import type { Pooled } from "../line/lease.ts"
 import { discard } from "../pool/close.ts"
 import { retireDue } from "../pool/expire.ts"
 import { broken, ended } from "../pool/retire.ts"
@@ -23,9 +23,7 @@ import { settleWarmUps } from "./warmUp.ts"
 
 /** Begins a dial. */
 export const open = (state: PoolState): void => {
-  const connection = new Pooled(state.nextId++, state.generation, state.time.now())
-  state.connections.add(connection)
-  state.opening++
+  const connection = state.places.add(state.trust.generation, state.time.now())
   state.fork(dial(state, connection))
 }
 
@@ -85,7 +83,7 @@ const endedTooEarly = ({ endedBy }: Pooled): string =>
 const misuse = (state: PoolState, value: unknown): string | undefined => {
   if (value === undefined || value === null) return `connect returned ${value}`
   if (typeof value !== "object" && typeof value !== "function") return undefined
-  for (const other of state.connections) {
+  for (const other of state.places.connections) {
     if (other.value === value) return "connect returned a connection that the pool holds already"
   }
   return undefined
@@ -102,12 +100,10 @@ const arrived = (state: PoolState, connection: Pooled, value: unknown): void => 
   connection.value = value
   connection.openedAt = now
   connection.expiresAt = now + config.maxLifetime * (1 - config.maxLifetimeJitter * state.random.nextDoubleUnsafe())
-  connection.provenAt = now
-  connection.fence = state.fence
-  state.hold.enrol(connection)
+  state.trust.proved(connection, now)
+  state.places.arrive(connection)
   emit(state, { _tag: "Opened", connection: connection.id, took })
   if (wasOpen) emit(state, { _tag: "BreakerClosed" })
-  state.move(connection, "checking")
   retireDue(state)
   giveBack(state, connection, now, true)
   state.changed()

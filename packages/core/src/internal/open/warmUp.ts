@@ -12,7 +12,8 @@ import {
 } from "../../PoolError.ts"
 import { isRetryable } from "../dial/dialer.ts"
 import { stats } from "../pool/inspect.ts"
-import type { PoolState, WarmUp } from "../pool/state.ts"
+import type { WarmUp } from "../places/places.ts"
+import type { PoolState } from "../pool/state.ts"
 
 /** Raises the minimum to `count` until so many are open. */
 export const warmUp = (state: PoolState, count: number): Effect.Effect<number, PoolError> =>
@@ -25,29 +26,31 @@ export const warmUp = (state: PoolState, count: number): Effect.Effect<number, P
     // have answered it.
     return Effect.callback<number, PoolError>((resume) => {
       if (state.phase !== "open") return resume(Effect.fail(state.error(new PoolClosed({ state: state.phase }))))
-      const target = Math.min(count, state.limit)
-      if (state.live >= target) return resume(Effect.succeed(state.live))
+      const target = Math.min(count, state.places.limit)
+      if (state.places.live >= target) return resume(Effect.succeed(state.places.live))
       const request: WarmUp = { target, resume }
-      state.warmUps.add(request)
+      state.places.raiseFloor(request)
       state.changed()
       return Effect.sync(() => {
-        state.warmUps.delete(request)
+        state.places.lowerFloor(request)
       })
     })
   })
 
 export const settleWarmUps = (state: PoolState): void => {
-  for (const request of state.warmUps) {
-    if (state.live >= Math.min(request.target, state.limit)) finish(state, request, Effect.succeed(state.live))
+  for (const request of state.places.warmUps) {
+    if (state.places.live >= Math.min(request.target, state.places.limit)) {
+      finish(state, request, Effect.succeed(state.places.live))
+    }
   }
 }
 
 export const failWarmUps = (state: PoolState, reason: PoolErrorReason): void => {
-  for (const request of state.warmUps) finish(state, request, Effect.fail(state.error(reason)))
+  for (const request of state.places.warmUps) finish(state, request, Effect.fail(state.error(reason)))
 }
 
 const finish = (state: PoolState, request: WarmUp, outcome: Effect.Effect<number, PoolError>): void => {
-  state.warmUps.delete(request)
+  state.places.lowerFloor(request)
   state.later(() => request.resume(outcome))
 }
 

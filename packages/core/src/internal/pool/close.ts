@@ -17,7 +17,7 @@ import type { PoolState } from "./state.ts"
 
 /** Closes what a dial that failed, or was stopped, has left. */
 export const discard = (state: PoolState, connection: Pooled): void => {
-  state.move(connection, "closing")
+  state.places.close(connection)
   connection.dial?.interruptUnsafe()
   state.forkDetached(close(state, connection, false))
 }
@@ -35,8 +35,7 @@ export const close = Effect.fnUntraced(function*(state: PoolState, connection: P
     cut: Deferred.await(state.closesCut)
   }))
   for (const lease of connection.holders) state.bereft.add(lease)
-  state.connections.delete(connection)
-  state.closing--
+  state.places.remove(connection)
   if (Exit.isFailure(exit)) closeFailed(state, connection, exit)
   if (wasOpen) {
     const lived = state.time.now() - connection.openedAt

@@ -13,11 +13,10 @@ export const visitIdle = (state: PoolState, connection: Pooled, now: number): nu
   if (connection.isDue) return Infinity
   const dueAt = dueAtOf(state, connection)
   if (now < dueAt) return dueAt
-  const isNeeded = state.live <= state.floor
-  if (isNeeded && state.connections.size < state.limit) {
-    connection.isDue = true
-    state.due++
-  } else if (isNeeded && (state.closing > 0 || state.opening > 0 || state.dialer.failures > 0)) {
+  const isNeeded = state.places.live <= state.places.floor
+  if (isNeeded && state.places.connections.size < state.places.limit) {
+    state.places.markDue(connection)
+  } else if (isNeeded && (state.places.closing > 0 || state.places.opening > 0 || state.dialer.failures > 0)) {
     // Without room to replace it first they go one by one, and none goes while another can't be opened.
     return now + 1000
   } else if (now >= connection.expiresAt) retire(state, connection, "lifetime")
@@ -30,16 +29,16 @@ export const dueAtOf = (state: PoolState, connection: Pooled): number =>
 
 /** Effect's Pool ends what rests there; what was not yet put to rest leaves by the same door. */
 const endIdle = (state: PoolState, connection: Pooled): void => {
-  if (connection.loan === undefined) state.hold.expire()
+  if (connection.loan === undefined) state.places.expire()
   if (connection.state === "idle") retire(state, connection, "idle")
 }
 
 /** Retires idle connections that are past their time, as far as the minimum allows. */
 export const retireDue = (state: PoolState): void => {
   const now = state.time.now()
-  for (const connection of Array.from(state.idle)) {
+  for (const connection of Array.from(state.places.idle)) {
     if (!connection.isDue) continue
-    if (state.live <= state.floor) return
+    if (state.places.live <= state.places.floor) return
     retire(state, connection, now >= connection.expiresAt ? "lifetime" : "idle")
   }
 }

@@ -33,18 +33,18 @@ export const vitals = (state: PoolState): Vitals => ({
 
 /** What can be told without going through the distributions. */
 export const numbers = (state: PoolState): PoolNumbers => {
-  const { config, limit, line, used } = state
+  const { config, line, places: { limit, used } } = state
   const now = state.time.now()
   return {
     name: config.name,
     state: state.phase === "open" && state.isPaused ? "paused" : state.phase,
-    total: state.connections.size,
+    total: state.places.connections.size,
     used,
-    idle: state.idle.length,
+    idle: state.places.idle.length,
     pending: line.size,
-    opening: state.opening,
-    checking: state.checking,
-    closing: state.closing,
+    opening: state.places.opening,
+    checking: state.places.checking,
+    closing: state.places.closing,
     minConnections: config.minConnections,
     maxConnections: config.maxConnections,
     limit,
@@ -56,7 +56,7 @@ export const numbers = (state: PoolState): PoolNumbers => {
   }
 }
 
-const overdue = ({ connections, counts }: PoolState): number => {
+const overdue = ({ counts, places: { connections } }: PoolState): number => {
   let leases = 0
   if (counts.leaksSuspected === 0) return leases
   for (const { holders } of connections) for (const lease of holders) if (lease.isLeakSuspected) leases++
@@ -86,7 +86,7 @@ const countsOf = ({ counts }: PoolState): PoolCounts => ({
 export const holders = (state: PoolState): ReadonlyArray<Holder> => {
   const now = state.time.now()
   const held: Array<Holder> = []
-  for (const { holders, id } of state.connections) {
+  for (const { holders, id } of state.places.connections) {
     for (const lease of holders) held.push({ connection: id, label: labelOf(lease), held: now - lease.lentAt })
   }
   return held.toSorted((a, b) => b.held - a.held).slice(0, 10)
@@ -94,7 +94,7 @@ export const holders = (state: PoolState): ReadonlyArray<Holder> => {
 
 export const connections = (state: PoolState): ReadonlyArray<ConnectionInfo> => {
   const now = state.time.now()
-  return Array.from(state.connections, (connection) => infoOf(state, connection, now))
+  return Array.from(state.places.connections, (connection) => infoOf(state, connection, now))
 }
 
 const infoOf = (state: PoolState, connection: Pooled, now: number): ConnectionInfo => {

@@ -11,22 +11,22 @@ import type { PoolState } from "./state.ts"
 export const whyRetire = (state: PoolState, connection: Pooled, now: number): RetireReason | undefined => {
   if (connection.isBroken) return "broken"
   if (connection.retireBecause !== undefined) return connection.retireBecause
-  if (connection.generation !== state.generation) return "superseded"
+  if (state.trust.isSuperseded(connection)) return "superseded"
   if (connection.uses >= state.config.maxUses) return "lifetime"
   if (now >= connection.expiresAt && !isIrreplaceable(state)) return "lifetime"
-  if (state.live > state.limit) return "idle"
+  if (state.places.live > state.places.limit) return "idle"
   if (state.phase !== "open" && (state.phase === "closed" || state.line.size === 0)) return "shutdown"
   return undefined
 }
 
 /** In an outage what the minimum needs serves on past its lifetime: an old connection is better than none. */
-const isIrreplaceable = (state: PoolState): boolean => state.dialer.failures > 0 && state.live <= state.floor
+const isIrreplaceable = (state: PoolState): boolean =>
+  state.dialer.failures > 0 && state.places.live <= state.places.floor
 
 /** Sends a connection that is open to its end, whatever its state. Callers call `changed` when they are done. */
 export const retire = (state: PoolState, connection: Pooled, because: RetireReason): void => {
   if (connection.state === "closing") return
-  connection.leavesBecause = because
-  state.hold.leave(connection)
+  state.places.leave(connection, because)
 }
 
 /** A connection reported that it is dead. */
@@ -35,7 +35,7 @@ export const broken = (state: PoolState, connection: Pooled, cause: unknown): vo
   connection.isBroken = true
   connection.endedBy = cause
   if (connection.state === "opening") return
-  raiseFence(state)
+  state.trust.raiseFence()
   if (connection.state !== "idle") return
   warn(state, `connection ${connection.id} broke while idle: ${describeCause(cause)}`)
   retire(state, connection, "broken")
@@ -61,8 +61,3 @@ export const ended = (state: PoolState, connection: Pooled): void => {
 }
 
 export const hasEnded = (connection: Pooled): boolean => connection.retireBecause === "ended"
-
-/** Where one connection proved dead, every other must prove itself before it is lent. */
-export const raiseFence = (state: PoolState): void => {
-  state.fence++
-}

@@ -26,9 +26,9 @@ const round = Effect.fnUntraced(function*(state: PoolState) {
 
 /** The idle connection that proved itself longest ago, unless that was in this round or it is the last one idle. */
 const nextUnproven = (state: PoolState, startedAt: number): Pooled | undefined => {
-  if (state.idle.length < 2) return undefined
+  if (state.places.idle.length < 2) return undefined
   let next: Pooled | undefined
-  for (const connection of state.idle) {
+  for (const connection of state.places.idle) {
     if (connection.provenAt < startedAt && (next === undefined || connection.provenAt < next.provenAt)) {
       next = connection
     }

@@ -12,19 +12,17 @@ import { describeCause } from "../../Describe.ts"
 import { emit, warn } from "../watch/events.ts"
 import { visitIdle } from "../pool/expire.ts"
 import { limited } from "../base/limited.ts"
-import { takeIdle, toIdle } from "../pool/idle.ts"
 import type { Pooled } from "../line/lease.ts"
-import { hasEnded, raiseFence, retire, whyRetire } from "../pool/retire.ts"
+import { hasEnded, retire, whyRetire } from "../pool/retire.ts"
 import type { PoolState } from "../pool/state.ts"
 
 /** Checks a connection that was idle; it is lent if it passes, and the next is tried if not. */
 export const validateForWaiter = (state: PoolState, connection: Pooled): void => {
-  state.validating++
-  takeIdle(state, connection)
-  state.move(connection, "checking")
+  state.trust.beginProof()
+  state.places.takeIdle(connection)
+  state.places.check(connection)
   state.fork(Effect.map(prove(state, connection), (isProven) => {
-    state.validating--
-    state.isProofDoubted = !isProven
+    state.trust.endProof(isProven)
     if (isProven) giveBack(state, connection, state.time.now(), true)
     state.changed()
   }))
@@ -36,14 +34,14 @@ export const validateForWaiter = (state: PoolState, connection: Pooled): void =>
  * The connection is taken at once and not when the effect is run: in between the fiber may give way to one that borrows it.
  */
 export const probe = (state: PoolState, connection: Pooled): Effect.Effect<boolean> => {
-  takeIdle(state, connection)
-  state.move(connection, "checking")
+  state.places.takeIdle(connection)
+  state.places.check(connection)
   return Effect.map(prove(state, connection), (isProven) => {
     if (isProven) {
       const now = state.time.now()
       const because = whyRetire(state, connection, now)
       if (because === undefined) {
-        toIdle(state, connection)
+        state.places.toIdle(connection, connection.idleSince)
         visitIdle(state, connection, now)
       } else retire(state, connection, because)
     }
@@ -55,7 +53,7 @@ export const probe = (state: PoolState, connection: Pooled): Effect.Effect<boole
 /** Runs the connector's validation; what fails is retired. `false` also if the connection was closed meanwhile. */
 const prove = (state: PoolState, connection: Pooled): Effect.Effect<boolean> =>
   Effect.suspend(() => {
-    const { fence } = state
+    const { fence } = state.trust
     const startedAt = state.time.now()
     const validation = Effect.suspend(() => state.connector.validate!(connection.value))
     const limit = { step: "validate", option: "validateTimeout", millis: state.config.validateTimeout }
@@ -65,8 +63,7 @@ const prove = (state: PoolState, connection: Pooled): Effect.Effect<boolean> =>
       if (Exit.isFailure(exit)) return failed(state, connection, Cause.squash(exit.cause))
       const now = state.time.now()
       state.counts.validate.record(now - startedAt)
-      connection.provenAt = now
-      connection.fence = fence
+      state.trust.proved(connection, now, fence)
       return true
     })
   })
@@ -78,7 +75,7 @@ const failed = (state: PoolState, connection: Pooled, cause: unknown): false => 
     return false
   }
   // One that is found dead at leisure says as much about the others as one that broke in use.
-  raiseFence(state)
+  state.trust.raiseFence()
   emit(state, { _tag: "ValidateFailed", connection: connection.id, cause })
   warn(state, `connection ${connection.id} failed its validation: ${describeCause(cause)}`)
   retire(state, connection, connection.isBroken ? "broken" : "invalid")

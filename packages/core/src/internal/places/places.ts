@@ -1,0 +1,253 @@
+/**
+ * Where every connection of a pool is, and how many there are: the only writer of these lists and numbers.
+ *
+ * A connection counts against the limit from the beginning of its dial to the end of its close. From its arrival to the
+ * beginning of its close Effect's Pool owns it (`hold.ts`).
+ */
+import type * as Effect from "effect/Effect"
+import type { RetireReason } from "../../PoolEvent.ts"
+import { Pooled } from "../line/lease.ts"
+import type { PoolConfig } from "../model/config.ts"
+import type { ConnectionState } from "../model/connection.ts"
+import type { Hold } from "./hold.ts"
+
+/** A caller that waits until so many connections are open. */
+export interface WarmUp {
+  readonly target: number
+  readonly resume: (effect: Effect.Effect<number, any>) => void
+}
+
+export class Places {
+  /** Every connection that counts against the limit. */
+  readonly connections: ReadonlySet<Pooled>
+  /** Idle connections by the time they became idle: the last one is the warmest and is lent first. Some rest in the hold. */
+  readonly idle: ReadonlyArray<Pooled>
+  /** Connections lent by shared leases. */
+  readonly sharing: ReadonlyArray<Pooled>
+  /** Callers for whom the floor is raised. */
+  readonly warmUps: ReadonlySet<WarmUp>
+  private readonly config: PoolConfig
+  private readonly hold: Hold
+  private readonly all = new Set<Pooled>()
+  private readonly idling: Array<Pooled> = []
+  private readonly shared: Array<Pooled> = []
+  private readonly raised = new Set<WarmUp>()
+  private openingNumber = 0
+  private checkingNumber = 0
+  private usedNumber = 0
+  private closingNumber = 0
+  private dueNumber = 0
+  private limited: number
+  private keepsFloor = true
+  private lastId = 0
+
+  constructor(config: PoolConfig, hold: Hold) {
+    this.config = config
+    this.hold = hold
+    this.limited = config.maxConnections
+    this.connections = this.all
+    this.idle = this.idling
+    this.sharing = this.shared
+    this.warmUps = this.raised
+  }
+
+  get opening(): number {
+    return this.openingNumber
+  }
+
+  get checking(): number {
+    return this.checkingNumber
+  }
+
+  get used(): number {
+    return this.usedNumber
+  }
+
+  get closing(): number {
+    return this.closingNumber
+  }
+
+  /** Those of `idle` that are past their time and wait for their replacement. */
+  get due(): number {
+    return this.dueNumber
+  }
+
+  /** How many there may be at most. */
+  get limit(): number {
+    return this.limited
+  }
+
+  /** Connections that are open and not on their way out. */
+  get live(): number {
+    return this.all.size - this.openingNumber - this.closingNumber
+  }
+
+  /** How many connections are kept open whatever the load. */
+  get floor(): number {
+    if (!this.keepsFloor) return 0
+    let floor = this.config.minConnections
+    for (const { target } of this.raised) floor = Math.max(floor, target)
+    return Math.min(floor, this.limited)
+  }
+
+  /** The number that the next connection will have. */
+  get nextId(): number {
+    return this.lastId + 1
+  }
+
+  /** Takes a place for a connection that is to be dialled. */
+  add(generation: number, now: number): Pooled {
+    const connection = new Pooled(++this.lastId, generation, now)
+    this.all.add(connection)
+    this.openingNumber++
+    return connection
+  }
+
+  /** A connection is open: Effect's Pool takes it in, and it is checked for a moment. */
+  arrive(connection: Pooled): void {
+    this.hold.enrol(connection)
+    this.move(connection, "checking")
+  }
+
+  /** Lends a connection that is not idle. */
+  use(connection: Pooled, isShared: boolean): void {
+    this.move(connection, "used")
+    if (isShared) this.shared.push(connection)
+  }
+
+  /** The last of those who share a connection is gone. */
+  endSharing(connection: Pooled): void {
+    remove(this.shared, connection)
+  }
+
+  check(connection: Pooled): void {
+    this.move(connection, "checking")
+  }
+
+  /** Takes a connection that is to be used or checked out of the idle ones. */
+  takeIdle(connection: Pooled): Pooled {
+    remove(this.idling, connection)
+    if (connection.loan === undefined) this.hold.borrow(connection)
+    return connection
+  }
+
+  /** Adds a connection to the idle ones. */
+  toIdle(connection: Pooled, since: number): void {
+    const { idling } = this
+    connection.idleSince = since
+    this.move(connection, "idle")
+    let place = idling.length
+    while (place > 0 && idling[place - 1]!.idleSince > since) place--
+    if (place === idling.length) idling.push(connection)
+    else idling.splice(place, 0, connection)
+  }
+
+  /** An idle connection is past its time, but is needed until it is replaced. */
+  markDue(connection: Pooled): void {
+    connection.isDue = true
+    this.dueNumber++
+  }
+
+  /** Sends a connection to its end. It goes by the exit door. */
+  leave(connection: Pooled, because: RetireReason): void {
+    connection.leavesBecause = because
+    this.hold.leave(connection)
+  }
+
+  /** The time to live ends what rests and is past its idle time. */
+  expire(): void {
+    this.hold.expire()
+  }
+
+  /** A connection begins its close, or a dial its end. */
+  close(connection: Pooled): void {
+    if (connection.state === "idle") remove(this.idling, connection)
+    this.move(connection, "closing")
+  }
+
+  /** A close has ended, and the place is free. */
+  remove(connection: Pooled): void {
+    if (this.all.delete(connection)) this.closingNumber--
+  }
+
+  setLimit(limit: number): void {
+    this.limited = limit
+  }
+
+  raiseFloor(warmUp: WarmUp): void {
+    this.raised.add(warmUp)
+  }
+
+  lowerFloor(warmUp: WarmUp): void {
+    this.raised.delete(warmUp)
+  }
+
+  /** From now on no connection is kept open for its own sake: the pool ends. */
+  giveUpFloor(): void {
+    this.keepsFloor = false
+  }
+
+  /**
+   * Lets rest what has been idle so long that it must prove itself before its next lease anyway, as far as the minimum can
+   * do without it. Nothing goes to rest while a dial is under way: Effect's Pool lends what rests before it takes in what
+   * arrives.
+   */
+  restSurplus(now: number): void {
+    if (this.opening > 0) return
+    const { config: { freshnessWindow, idleTimeout }, hold } = this
+    const restAfter = Math.min(Math.max(freshnessWindow, 1_000), idleTimeout / 2)
+    let surplus = this.live - hold.resting - this.floor
+    for (const connection of this.idling) {
+      if (surplus <= 0 || now < connection.idleSince + restAfter) return
+      if (connection.loan === undefined || connection.isDue) continue
+      hold.rest(connection)
+      surplus--
+    }
+  }
+
+  /** What the minimum needs is on loan, so that the time to live can't end it. */
+  keepFloor(): void {
+    const { hold, idling } = this
+    if (hold.resting === 0) return
+    for (let i = idling.length - 1; hold.resting > 0 && this.live - hold.resting < this.floor; i--) {
+      const connection = idling[i]!
+      if (connection.loan === undefined) hold.borrow(connection)
+    }
+  }
+
+  /** The one place where a connection changes its state, so that the numbers always add up. */
+  private move(connection: Pooled, to: ConnectionState): void {
+    if (connection.isDue) {
+      connection.isDue = false
+      this.dueNumber--
+    }
+    this.count(connection.state, -1)
+    connection.state = to
+    this.count(to, 1)
+  }
+
+  private count(state: ConnectionState, by: 1 | -1): void {
+    switch (state) {
+      case "idle":
+        return
+      case "used":
+        this.usedNumber += by
+        return
+      case "checking":
+        this.checkingNumber += by
+        return
+      case "opening":
+        this.openingNumber += by
+        return
+      case "closing":
+        this.closingNumber += by
+        return
+    }
+  }
+}
+
+const remove = (from: Array<Pooled>, connection: Pooled): void => {
+  // Most often it is the last, and then nothing need be allocated.
+  if (from[from.length - 1] === connection) from.pop()
+  else from.splice(from.indexOf(connection), 1)
+}

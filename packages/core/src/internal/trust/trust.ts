@@ -1,0 +1,87 @@
+/**
+ * What is believed of the connections: the only writer of when each proved itself, and of the numbers that call a proof in
+ * doubt.
+ *
+ * - the *fence* rises when a connection proves dead: whatever proved itself before must do so again
+ * - the *generation* rises when all are to be replaced: a connection of an older one is not lent again
+ */
+import type { Pooled } from "../line/lease.ts"
+
+export class Trust {
+  private readonly freshnessWindow: number
+  private readonly canValidate: boolean
+  private fenceNumber = 0
+  private generationNumber = 0
+  private proofs = 0
+  private lastProofFailed = false
+
+  constructor(freshnessWindow: number, canValidate: boolean) {
+    this.freshnessWindow = freshnessWindow
+    this.canValidate = canValidate
+  }
+
+  get fence(): number {
+    return this.fenceNumber
+  }
+
+  get generation(): number {
+    return this.generationNumber
+  }
+
+  /** How many connections prove themselves for a waiter, who gets one if it passes. */
+  get validating(): number {
+    return this.proofs
+  }
+
+  /** Whether the last connection that was to prove itself for a waiter has failed to. */
+  get isProofDoubted(): boolean {
+    return this.lastProofFailed
+  }
+
+  /**
+   * Whether a connection may be lent without a validation: it proved itself a moment ago, and nothing has happened since
+   * that makes us doubt all of them. Without `validate` only such a doubt counts.
+   */
+  isFresh(connection: Pooled, now: number): boolean {
+    return this.isUndoubted(connection) && (now - connection.provenAt < this.freshnessWindow || !this.canValidate)
+  }
+
+  /** Whether no other connection has proved dead since it proved itself. */
+  isUndoubted(connection: Pooled): boolean {
+    return connection.fence === this.fenceNumber
+  }
+
+  /** Whether it was opened before all were to be replaced. */
+  isSuperseded(connection: Pooled): boolean {
+    return connection.generation !== this.generationNumber
+  }
+
+  /** It worked just now; the doubts since `fence` was noted are not answered by it. */
+  proved(connection: Pooled, now: number, fence: number = this.fenceNumber): void {
+    connection.provenAt = now
+    connection.fence = fence
+  }
+
+  /** A lease ended well: that proves the connection, unless a doubt arose after it was lent. */
+  usedWell(connection: Pooled, now: number): void {
+    if (this.isUndoubted(connection)) connection.provenAt = now
+  }
+
+  /** Where one connection proved dead, every other must prove itself before it is lent. */
+  raiseFence(): void {
+    this.fenceNumber++
+  }
+
+  nextGeneration(): number {
+    return ++this.generationNumber
+  }
+
+  beginProof(): void {
+    this.proofs++
+  }
+
+  endProof(isProven: boolean): void {
+    this.proofs--
+    this.lastProofFailed = !isProven
+  }
+}
