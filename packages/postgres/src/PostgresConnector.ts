@@ -54,6 +54,6 @@ export const make = Effect.fnUntraced(function*(
   }
   const name = options.name ?? "postgres"
   const { connection } = yield* Options.checkWithUser(options, name)
-  const kit = yield* Kit.make(name, connection)
+  const kit = yield* Kit.make(name, connection, options.acquireTimeout)
   return makeLendingClients(kit)
 })

@@ -5,6 +5,7 @@
  */
 export * as DialError from "./DialError.ts"
 export * as FatalSqlState from "./FatalSqlState.ts"
+export * as OutcomeUnknown from "./OutcomeUnknown.ts"
 export * as PostgresConfig from "./PostgresConfig.ts"
 export * as PostgresConnector from "./PostgresConnector.ts"
 export * as PostgresPool from "./PostgresPool.ts"

@@ -27,7 +27,11 @@ export const make = Effect.fnUntraced(function*(
     Effect.mapError(borrow(f), (error) => isPoolError(error) ? toSqlError(error) : error)
   const client = yield* SqlClient.make({ ...kit.clientOptions, acquirer, borrower, transactionAcquirer: acquirer })
   return Object.assign(client, extras(kit), {
-    withTransaction: <A, E, R>(effect: Effect.Effect<A, E, R>) => kit.transact(acquirer, effect),
+    withTransaction: <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+      Effect.withFiber<A, E | SqlError, R>((fiber) => {
+        const held = kit.heldLease(fiber)
+        return kit.transact(held === undefined ? acquirer : Effect.succeed(held), effect)
+      }),
     listen: (channel: string) =>
       Effect.flatMap(
         Effect.mapError(pool.acquireWith({ label: `listen ${channel}`, isLongLived: true }), toSqlError),

@@ -42,7 +42,13 @@ interface Lending {
 
 /** The members that lend. */
 export const lending = (kit: Kit, timer: QueryTimer | undefined): Lending => {
-  const terms: Terms = { pool: kit.pool, timer, clientOf: Lent.make(kit) }
+  const terms: Terms = {
+    pool: kit.pool,
+    timer,
+    clientOf: Lent.make(kit),
+    isIn: (lease, context) => kit.currentLease(context) === lease,
+    waitLimit: kit.waitLimit
+  }
   return {
     lend: (session, isShared) => new Lease(session, terms, isShared),
     revoke: (lease) => {

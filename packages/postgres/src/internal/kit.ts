@@ -7,15 +7,18 @@
  */
 import * as PgClient from "@effect/sql-pg/PgClient"
 import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import type * as Reactivity from "effect/reactivity/Reactivity"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as SqlClient from "effect/sql/SqlClient"
 import type { Acquirer, Connection } from "effect/sql/SqlConnection"
 import { DeadlockError, SerializationError, SqlError, type SqlErrorReason, UnknownError } from "effect/sql/SqlError"
 import * as Statement from "effect/sql/Statement"
 import * as Compiler from "./compiler.ts"
 import { Lease } from "./lease.ts"
+import { CurrentLevel, Level } from "./turns.ts"
 import type { Schema } from "./schema.ts"
 import type { ConnectionSettings } from "./settings.ts"
 
@@ -38,6 +41,12 @@ export interface Kit {
   readonly client: SqlClient.SqlClient
   /** The lease of the open transaction that the fiber is in. */
   readonly currentLease: (context: Context.Context<never>) => Lease | undefined
+  /** The lease that `withConnection` gave to the fiber, as long as it lasts. */
+  readonly heldLease: (fiber: AnyFiber) => Lease | undefined
+  /** Runs an effect as one that has been given a lease. */
+  readonly holding: <A, E, R>(lease: Lease, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  /** How long one waits for others on the same connection. */
+  readonly waitLimit: Duration.Input
   /** A context from which no transaction can be joined. */
   readonly outsideTransaction: <R>(context: Context.Context<R>) => Context.Context<R>
   /** Runs an effect in a new transaction on a connection of `source`, or in a savepoint of the one it is in. */
@@ -52,11 +61,25 @@ const TransactionSource = Context.Reference<Effect.Effect<Connection, SqlError, 
   { defaultValue: () => Effect.die(new Error("a transaction without a source of connections")) }
 )
 
+/** The leases that a fiber was given, of whatever pool. */
+interface Held {
+  readonly kit: object
+  readonly lease: Lease
+  readonly outer: Held | undefined
+}
+
+const CurrentHeld = Context.Reference<Held | undefined>("@effect-pools/postgres/Held", {
+  defaultValue: (): Held | undefined => undefined
+})
+
+type AnyFiber = Fiber.Fiber<unknown, unknown>
+
 let kits = 0
 
 export const make = Effect.fnUntraced(function*(
   pool: string,
-  settings: ConnectionSettings
+  settings: ConnectionSettings,
+  waitLimit: Duration.Input = "30 seconds"
 ): Effect.fn.Return<Kit, never, Reactivity.Reactivity> {
   const transactionService = Context.Service<
     SqlClient.TransactionConnection,
@@ -76,7 +99,7 @@ export const make = Effect.fnUntraced(function*(
   }
   const source = Effect.flatten(TransactionSource)
   const client = yield* SqlClient.make({ ...clientOptions, acquirer: source, transactionAcquirer: source })
-  return {
+  const kit: Kit = {
     pool,
     settings,
     schema: { changes: 0 },
@@ -87,10 +110,45 @@ export const make = Effect.fnUntraced(function*(
     currentLease: (context) => leaseOf(Context.getOrUndefined(context, transactionService)),
     // The service is never part of `R`: it is found by asking whether it is there.
     outsideTransaction: (context) => Context.omit(transactionService)(context) as typeof context,
-    transact: (source, effect) => Effect.provideService(client.withTransaction(effect), TransactionSource, source),
+    transact: (source, effect) => transact(kit, source, effect),
+    heldLease: (fiber) => {
+      let held = fiber.getRef(CurrentHeld)
+      while (held !== undefined && !(held.kit === kit && held.lease.isActive && !held.lease.isShared)) held = held.outer
+      return held?.lease
+    },
+    holding: (lease, effect) =>
+      Effect.withFiber((fiber) =>
+        Effect.provideService(effect, CurrentHeld, { kit, lease, outer: fiber.getRef(CurrentHeld) })
+      ),
+    waitLimit,
     clientOptions
   }
+  return kit
 })
+
+/** A transaction has its connection to itself: fibers that are not in it wait. */
+const transact = <A, E, R>(
+  kit: Kit,
+  source: Acquirer,
+  effect: Effect.Effect<A, E, R>
+): Effect.Effect<A, E | SqlError, R> =>
+  Effect.withFiber((fiber) => {
+    const level = new Level(fiber.getRef(CurrentLevel))
+    const inside = kit.client.withTransaction(Effect.provideService(effect, CurrentLevel, level))
+    const outer = kit.currentLease(fiber.context)
+    if (outer === undefined) {
+      // Left with the scope of the connection, before what is to be done after the commit.
+      const entered = Effect.tap(source, (connection) => (connection as Lease).enter(level))
+      return Effect.provideService(inside, TransactionSource, entered)
+    }
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(Scope.make(), (scope) =>
+        Effect.onExit(
+          Effect.andThen(restore(Scope.provide(outer.enter(level), scope)), restore(inside)),
+          (exit) => Scope.close(scope, exit)
+        ))
+    )
+  })
 
 const leaseOf = (transaction: SqlClient.TransactionConnection.Service | undefined): Lease | undefined =>
   transaction !== undefined && transaction[0] instanceof Lease ? transaction[0] : undefined
@@ -116,7 +174,7 @@ const commit = (connection: Connection): Effect.Effect<void, SqlError> =>
     const session = connection instanceof Lease ? connection.session : undefined
     const abortedBy = session?.wire.abortedBy
     const committed = connection.executeRaw("COMMIT", [])
-    return Effect.flatMap(session === undefined ? committed : session.conclude(committed), (result) =>
+    return Effect.flatMap(session === undefined ? committed : session.commit(committed), (result) =>
       (result as { readonly command?: unknown }).command === "ROLLBACK"
         ? Effect.fail(new SqlError({ reason: abortedReason(abortedBy) }))
         : Effect.void)

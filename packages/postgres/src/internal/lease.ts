@@ -7,22 +7,35 @@
 import type { Notification, PgConnection, Result, Row } from "@effect/sql-pg/PgConnection"
 import { PoolMisuse } from "@effect-pools/core/PoolError"
 import type { NonEmptyReadonlyArray } from "effect/Array"
+import type * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import type * as Queue from "effect/Queue"
 import * as Scope from "effect/Scope"
 import type { Connection } from "effect/sql/SqlConnection"
-import type { SqlError } from "effect/sql/SqlError"
+import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import * as Stream from "effect/Stream"
 import type { PostgresConnection } from "../PostgresConnector.ts"
 import type { QueryTimer } from "./queryTimer.ts"
+import * as Loss from "./loss.ts"
 import { isStale } from "./schema.ts"
 import { serverError, type Session } from "./session.ts"
+import { CurrentLevel, Level, type OpenStream, Turns } from "./turns.ts"
 import * as Verdict from "./verdict.ts"
 
+type AnyFiber = Fiber.Fiber<unknown, unknown>
 type Execute<A> = (pg: PgConnection, prepare: boolean) => Effect.Effect<A, SqlError>
 type Params = ReadonlyArray<unknown>
 type TransformRows = (<A extends object>(rows: ReadonlyArray<A>) => ReadonlyArray<A>) | undefined
+
+interface Statement<A> {
+  readonly text: string
+  readonly verdict: Verdict.Verdict
+  readonly prepare: boolean
+  readonly f: Execute<A>
+}
 
 /** What all leases of a pool have in common. */
 export interface Terms {
@@ -30,6 +43,10 @@ export interface Terms {
   readonly timer: QueryTimer | undefined
   /** Makes the client that a borrower is given. */
   readonly clientOf: (lease: Lease) => PostgresConnection
+  /** Whether it is the lease of the transaction that a fiber with this context is in. */
+  readonly isIn: (lease: Lease, context: Context.Context<never>) => boolean
+  /** How long one waits for the end of what others do on the same connection, and for a transaction to begin. */
+  readonly waitLimit: Duration.Input
 }
 
 /** How a transaction was begun. */
@@ -46,13 +63,15 @@ export class Lease implements Connection {
   readonly isShared: boolean
   /** The open transaction, if it was begun by `transaction`. */
   transaction: Begun | undefined = undefined
-  private readonly terms: Terms
+  readonly terms: Terms
+  private readonly turns: Turns
   private client: PostgresConnection | undefined = undefined
 
   constructor(session: Session, terms: Terms, isShared = false) {
     this.session = session
     this.terms = terms
     this.isShared = isShared
+    this.turns = new Turns(session, terms.waitLimit)
   }
 
   /** What the borrower is given. A single statement does without, so it is made when it is asked for. */
@@ -64,9 +83,13 @@ export class Lease implements Connection {
   private run<A>(text: string, prepare: boolean, f: Execute<A>): Effect.Effect<A, SqlError> {
     return Effect.suspend(() => {
       const verdict = Verdict.of(text)
-      const once = this.runOnce(text, verdict, prepare, f)
+      const once = this.runOnce({ text, verdict, prepare, f })
       return prepare
-        ? Effect.catchIf(once, (error) => this.mayRunAnew(error), () => this.runOnce(text, verdict, false, f))
+        ? Effect.catchIf(
+          once,
+          (error) => this.mayRunAnew(error),
+          () => this.runOnce({ text, verdict, prepare: false, f })
+        )
         : once
     })
   }
@@ -76,40 +99,101 @@ export class Lease implements Connection {
     return !this.session.isInTransaction && isStale(serverError(error))
   }
 
-  private runOnce<A>(
-    text: string,
-    verdict: Verdict.Verdict,
-    prepare: boolean,
-    f: Execute<A>
-  ): Effect.Effect<A, SqlError> {
-    const { session, terms: { timer } } = this
-    let isRunning = false
-    let startedAt = 0
-    const checked = Effect.suspend(() => {
-      const rule = this.refusal(verdict)
+  private runOnce<A>(statement: Statement<A>): Effect.Effect<A, SqlError> {
+    return Effect.withFiber((fiber) => {
+      const rule = this.refusal(fiber, statement.verdict)
       if (rule !== undefined) return this.misused(rule)
-      isRunning = true
-      if (timer !== undefined) startedAt = timer.now()
-      session.begin(text, verdict)
-      return f(this.isShared ? session.own : session.pg, prepare && session.prepares(verdict))
-    })
-    return Effect.onExitPrimitive(checked, (exit) => {
-      if (!isRunning) return undefined
-      session.finish(text)
-      // Alone, the driver stops an interrupted statement and waits for its end; in company it just goes on.
-      if (Exit.hasInterrupts(exit)) {
-        if (this.isShared) session.isAbandoned = true
-        else session.abandon(text)
-      }
-      timer?.record(verdict.kind, startedAt)
-      return undefined
+      return this.isShared ? this.runShared(statement) : this.runAlone(statement, fiber)
     })
   }
 
+  /** What a statement is begun with: how things stood, and when. */
+  private begin(text: string, verdict: Verdict.Verdict): Loss.Before & { readonly at: number } {
+    const { session, terms: { timer } } = this
+    const { isDead, isInTransaction } = session
+    session.begin(text, verdict)
+    return { verdict, wasDead: isDead, wasInTransaction: isInTransaction, at: timer === undefined ? 0 : timer.now() }
+  }
+
+  private explained(error: SqlError, before: Loss.Before): SqlError {
+    return this.session.isDead ? Loss.explain(error, this.session.wire, before) : error
+  }
+
+  /** In company an interrupted statement just goes on. */
+  private runShared<A>({ f, prepare, text, verdict }: Statement<A>): Effect.Effect<A, SqlError> {
+    const { session, terms: { timer } } = this
+    return Effect.suspend(() => {
+      const before = this.begin(text, verdict)
+      const answer = Effect.mapError(
+        f(session.own, prepare && session.prepares(verdict)),
+        (error) => this.explained(error, before)
+      )
+      return Effect.onExitPrimitive(answer, (exit) => {
+        session.finish(text)
+        if (Exit.hasInterrupts(exit)) session.isAbandoned = true
+        timer?.record(verdict.kind, before.at)
+        return undefined
+      })
+    })
+  }
+
+  /**
+   * Alone the driver stops an interrupted statement and waits for its end: in a fiber of its own, so that whoever was
+   * interrupted goes on at once. Looking whose turn it is and sending are one step.
+   */
+  private runAlone<A>(statement: Statement<A>, fiber: AnyFiber): Effect.Effect<A, SqlError> {
+    const { session, terms: { timer }, turns } = this
+    const { f, prepare, text, verdict } = statement
+    return Effect.callback((resume) => {
+      if (turns.isUsed) {
+        const isControl = control.test(text)
+        const level = this.levelOf(fiber)
+        if (!(isControl ? turns.isFreeForControl : turns.isFree(level))) {
+          resume(Effect.andThen(turns.wait(level, isControl), this.runOnce(statement)))
+          return undefined
+        }
+      }
+      const before = this.begin(text, verdict)
+      const answer = Effect.suspend(() => f(session.pg, prepare && session.prepares(verdict)))
+      const running = Effect.runForkWith(fiber.context)(
+        Effect.mapError(answer, (error) => this.explained(error, before))
+      )
+      let isLeft = false
+      running.addObserver((exit) => {
+        session.finish(text)
+        if (Exit.hasInterrupts(exit)) session.abandon(text)
+        if (isLeft) return
+        timer?.record(verdict.kind, before.at)
+        resume(exit)
+      })
+      return Effect.sync(() => {
+        isLeft = true
+        timer?.record(verdict.kind, before.at)
+        session.leave(running)
+      })
+    })
+  }
+
+  /** The transaction of this lease that the fiber is in. */
+  private levelOf(fiber: AnyFiber): Level | undefined {
+    const level = Level.of(fiber.getRef(CurrentLevel), this)
+    // What is to be done after a commit is done by a fiber that has left it.
+    return level?.isOpen === false && !this.terms.isIn(this, fiber.context) ? undefined : level
+  }
+
   /** The rule that a statement of the borrower would break; without a verdict, that a stream or a listener would. */
-  private refusal(verdict: Verdict.Verdict | undefined): string | undefined {
+  private refusal(fiber: AnyFiber, verdict: Verdict.Verdict | undefined): string | undefined {
     if (!this.isActive) {
       return "a connection was used after its lease ended: keep all work inside withConnection or the scope of acquire"
+    }
+    if (this.turns.isUsed) {
+      if (this.levelOf(fiber)?.isOpen === false) {
+        return "a statement of a transaction was run after the transaction had ended: wait for the fibers that it forks"
+      }
+      if (this.turns.isOwnStream(fiber)) {
+        return "a statement was run by the reader of a stream on the same connection, which sends nothing before the " +
+          "stream's end: collect the rows first, or take another connection"
+      }
     }
     return this.isShared && verdict?.isShareable !== true
       ? "a shared connection is for single statements that leave nothing behind: use withConnection"
@@ -120,11 +204,17 @@ export class Lease implements Connection {
     return Effect.die(new PoolMisuse({ pool: this.terms.pool, rule }))
   }
 
-  /** Begins something that needs the session for longer than a statement. */
-  private hold(begin: () => void): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      const rule = this.refusal(undefined)
-      return rule === undefined ? Effect.sync(begin) : this.misused(rule)
+  /** Opens a transaction of a fiber that is in those around `level`, until the scope closes. */
+  enter(level: Level): Effect.Effect<void, SqlError, Scope.Scope> {
+    const { turns } = this
+    return Effect.withFiber((fiber) => {
+      const rule = this.refusal(fiber, undefined)
+      if (rule !== undefined) return this.misused(rule)
+      const before = this.levelOf(fiber)
+      level.lease = this
+      return Effect.acquireRelease(turns.enter(level, before), () => turns.leave(level, before), {
+        interruptible: true
+      })
     })
   }
 
@@ -141,10 +231,11 @@ export class Lease implements Connection {
 
   execute(text: string, params: Params, transformRows: TransformRows): Effect.Effect<ReadonlyArray<any>, SqlError> {
     const rows = this.transformed(this.query(text, params, true), transformRows)
+    if (opens.test(text)) return this.session.open(rows, this.terms.waitLimit)
     // A dead session has rolled back already, and an end that fails would be a defect in place of the error that the
     // caller is owed. Where a savepoint can't be released any more, what follows in its transaction fails.
     return text.startsWith("ROLLBACK") || text.startsWith("RELEASE SAVEPOINT")
-      ? Effect.catchIf(this.session.conclude(rows), () => this.session.isDead, () => Effect.succeed([]))
+      ? Effect.catchIf(this.session.conclude(rows, []), () => this.session.isDead, () => Effect.succeed([]))
       : rows
   }
 
@@ -153,7 +244,8 @@ export class Lease implements Connection {
     params: Params,
     transformRows: TransformRows
   ): Effect.Effect<ReadonlyArray<any>, SqlError> {
-    return this.transformed(this.query(text, params, false), transformRows)
+    const rows = this.transformed(this.query(text, params, false), transformRows)
+    return opens.test(text) ? this.session.open(rows, this.terms.waitLimit) : rows
   }
 
   executeRaw(text: string, params: Params): Effect.Effect<unknown, SqlError> {
@@ -172,32 +264,69 @@ export class Lease implements Connection {
   }
 
   executeStream(text: string, params: Params, transformRows: TransformRows): Stream.Stream<any, SqlError> {
-    const open = Effect.acquireRelease(
-      this.hold(() => this.session.begin(text, Verdict.of(text))),
-      () => Effect.sync(() => this.session.finish(text))
-    )
-    const rows = Stream.unwrap(Effect.map(open, () => this.session.pg.stream(text, params)))
+    const rows = Stream.unwrap(Effect.withFiber((fiber) => {
+      const verdict = Verdict.of(text)
+      const rule = this.refusal(fiber, this.isShared ? undefined : verdict)
+      return rule === undefined ? this.openStream(text, params, verdict, fiber) : this.misused(rule)
+    }))
     return transformRows === undefined
       ? rows
       : Stream.mapArray(rows, (rows) => transformRows(rows) as NonEmptyReadonlyArray<Row>)
   }
 
+  /** The stream's end is waited for by nobody who was interrupted, but by the reset. */
+  private openStream(
+    text: string,
+    params: Params,
+    verdict: Verdict.Verdict,
+    fiber: AnyFiber
+  ): Effect.Effect<Stream.Stream<Row, SqlError>, SqlError, Scope.Scope> {
+    const { session, turns } = this
+    return Effect.gen({ self: this }, function*() {
+      let open: OpenStream
+      const scope = yield* Effect.acquireRelease(
+        Effect.flatMap(turns.openStream(this.levelOf(fiber)), (opened) => {
+          open = opened
+          return Scope.make()
+        }),
+        (scope, exit) => session.closeBeside(Effect.andThen(Scope.close(scope, exit), turns.closeStream(open))),
+        { interruptible: true }
+      )
+      const before = this.begin(text, verdict)
+      yield* Scope.addFinalizer(scope, Effect.sync(() => session.finish(text)))
+      const pull = yield* Scope.provide(Stream.toPull(session.pg.stream(text, params)), scope)
+      const next = Effect.mapError(pull, (error) => isSqlError(error) ? this.explained(error, before) : error)
+      return Stream.fromPull(Effect.succeed(Effect.withFiber((reader) => {
+        open.reader = reader
+        return next
+      })))
+    })
+  }
+
   /** The notifications of a channel until the scope closes. */
   listen(channel: string): Effect.Effect<Queue.Dequeue<Notification, SqlError>, SqlError, Scope.Scope> {
-    const count = Effect.acquireRelease(
-      this.hold(() => void this.session.listeners++),
-      () => Effect.sync(() => this.session.listeners--)
-    )
+    const { session } = this
+    const begin = Effect.withFiber((fiber) => {
+      const rule = this.refusal(fiber, undefined)
+      return rule === undefined ? Effect.sync(() => void session.listeners++) : this.misused(rule)
+    })
+    const count = Effect.acquireRelease(begin, () => Effect.sync(() => session.listeners--))
     // Its end tells the server, and waits for the answer.
     const scope = Effect.acquireRelease(
       Scope.make(),
-      (scope, exit) => this.session.conclude(Scope.close(scope, exit))
+      (scope, exit) => session.conclude(Scope.close(scope, exit), undefined)
     )
     return Effect.andThen(
       count,
-      Effect.flatMap(scope, (scope) => Scope.provide(this.session.pg.listen(channel), scope))
+      Effect.flatMap(scope, (scope) => Scope.provide(session.pg.listen(channel), scope))
     )
   }
 }
+
+/** What opens a transaction, or a level of it. */
+const opens = /^(?:BEGIN\b|SAVEPOINT effect_sql_)/
+
+/** What opens or ends one: it was made sure before that it is its turn. */
+const control = /^(?:BEGIN\b|COMMIT$|ROLLBACK$|ROLLBACK TO SAVEPOINT effect_sql_|(?:RELEASE )?SAVEPOINT effect_sql_)/
 
 const rowsOf = ({ rows }: Result): ReadonlyArray<Row> => rows

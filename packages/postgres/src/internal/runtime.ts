@@ -75,7 +75,7 @@ export const makeWith = Effect.fnUntraced(function*<Session>(
 ): Effect.fn.Return<Pool, PoolError, Scope.Scope> {
   const invalidations = yield* reactivity
   const withReactivity = Effect.provideService(Reactivity.Reactivity, invalidations)
-  const kit = yield* withReactivity(Kit.make(options.name ?? id, settings))
+  const kit = yield* withReactivity(Kit.make(options.name ?? id, settings, options.acquireTimeout))
   const timer = options.metrics === false ? undefined : new QueryTimer(kit.pool, yield* Effect.context<never>())
   const bare = yield* ConnectionPool.make(connectorOf(kit, timer), { ...options, kind })
   const isDraining = Deferred.makeUnsafe<void>()
@@ -84,7 +84,8 @@ export const makeWith = Effect.fnUntraced(function*<Session>(
   // Before the reference is closed, which would interrupt whoever asks it.
   yield* Effect.addFinalizer(() => Deferred.succeed(isDraining, undefined))
   const pool = PoolService.derive<Lease, PostgresConnection>(bare, {
-    withConnection: (f, options) => joining(kit, f, () => bare.withConnection((lease) => f(lease.lent), options)),
+    withConnection: (f, options) =>
+      joining(kit, f, () => bare.withConnection((lease) => kit.holding(lease, f(lease.lent)), options)),
     acquireWith: (options) => Effect.map(bare.acquireWith(options), ({ lent }) => lent),
     invalidate: (sql) => Effect.suspend(() => bare.invalidate(leaseOf(sql)!)),
     // Listeners would hold their connection until the drain runs out of time.

@@ -5,11 +5,12 @@ import * as ServerText from "@effect-pools/core/ServerText"
 import type { PgConnection } from "@effect/sql-pg/PgConnection"
 import type { ErrorFields } from "@effect/sql-pg/PgProtocol"
 import * as Data from "effect/Data"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
-import { isSqlError, type SqlError } from "effect/sql/SqlError"
+import { ConnectionError, isSqlError, SqlError } from "effect/sql/SqlError"
 import * as FatalSqlState from "../FatalSqlState.ts"
 import * as Dirt from "./dirt.ts"
 import type { PgInternals, Statements } from "./pgInternals.ts"
@@ -40,6 +41,10 @@ export class Session {
   readonly running: Array<string> = []
   /** Whether a shared statement was left by its fiber and may still be on its way. */
   isAbandoned = false
+  /** Called when it ended, or can't be trusted any more. */
+  readonly onEnd = new Set<() => void>()
+  /** What goes on by itself, since whoever began it was interrupted. */
+  private readonly left = new Set<Fiber.Fiber<unknown, unknown>>()
   /** Open `listen`s. */
   listeners = 0
   /** Whether the borrower declared that it only reads: a refused write is then its own doing. */
@@ -63,6 +68,9 @@ export class Session {
     this.schemaChanges = options.schema.changes
     this.wire = new WireState(options.schema, () => this.running.length === 1 ? this.running[0] : undefined)
     this.deadError = internals.deadError ?? (() => undefined)
+    internals.onRetire?.(() => {
+      for (const told of Array.from(this.onEnd)) told()
+    })
     this.isObserved = internals.observe !== undefined
     if (internals.observe === undefined) return
     // The login ended outside of a transaction.
@@ -160,23 +168,80 @@ export class Session {
     return state.because === "role" ? this.expectsWrites : severity === undefined
   }
 
+  /** Interrupts what nobody waits for any more. Whoever is next waits for its end. */
+  leave(fiber: Fiber.Fiber<unknown, unknown>): void {
+    this.goesOn(fiber)
+    fiber.interruptUnsafe()
+  }
+
+  private goesOn(fiber: Fiber.Fiber<unknown, unknown>): void {
+    this.left.add(fiber)
+    fiber.addObserver(() => this.left.delete(fiber))
+  }
+
+  /** Waits for what goes on by itself, but for those who began it. */
+  private readonly quiet: Effect.Effect<void> = Effect.suspend(() => Fiber.awaitAll(Array.from(this.left))).pipe(
+    Effect.andThen(Effect.suspend(() => this.left.size > 0 ? this.quiet : Effect.void))
+  )
+
   /**
-   * Runs what ends a transaction or a listener. It can't be interrupted, so that the end is known: but once somebody wants
-   * to leave, a server that answers no more has `concludeLimit`. Then the session is given up, and with it what was open.
+   * Runs what opens a transaction. Whoever is interrupted goes on at once, and a server that does not answer within the
+   * limit loses the session.
    */
-  conclude<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+  open<A>(effect: Effect.Effect<A, SqlError>, limit: Duration.Input): Effect.Effect<A, SqlError> {
+    return Effect.interruptible(Effect.timeoutOrElse(effect, {
+      duration: limit,
+      orElse: () => {
+        this.hangUp()
+        return Effect.fail(unanswered("the server did not begin a transaction until acquireTimeout"))
+      }
+    }))
+  }
+
+  /**
+   * Runs what ends a transaction or a listener. It is carried out whatever happens, but who is interrupted does not wait
+   * for it and gets `otherwise`: it goes on by itself, and before anything that is sent later. A server that does not
+   * answer loses the session, and with it what was open.
+   */
+  conclude<A, B, E, R>(effect: Effect.Effect<A, E, R>, otherwise: B): Effect.Effect<A | B, E, R> {
     return Effect.uninterruptible(Effect.gen({ self: this }, function*() {
       const fiber = yield* Effect.forkDetach(effect, { startImmediately: true, uninterruptible: true })
       const waited = yield* Effect.exit(Effect.interruptible(Fiber.await(fiber)))
       if (Exit.isSuccess(waited)) return yield* waited.value
-      const ended = yield* Effect.timeoutOption(Effect.interruptible(Fiber.await(fiber)), concludeLimit)
+      this.goesOn(fiber)
+      yield* Effect.forkDetach(this.hangUpUnless(fiber))
+      return otherwise
+    }))
+  }
+
+  /** Runs what closes something, in the same way. */
+  closeBeside(effect: Effect.Effect<void>): Effect.Effect<void> {
+    return this.conclude(effect, undefined)
+  }
+
+  private hangUpUnless(fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<void> {
+    return Effect.map(Effect.timeoutOption(Fiber.await(fiber), concludeLimit), (ended) => {
       if (ended._tag === "None") this.hangUp()
+    })
+  }
+
+  /**
+   * Runs a COMMIT. It can't be interrupted, so that its outcome is known: but once somebody wants to leave, a server that
+   * answers no more has `concludeLimit`.
+   */
+  commit<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+    return Effect.uninterruptible(Effect.gen({ self: this }, function*() {
+      const fiber = yield* Effect.forkDetach(effect, { startImmediately: true, uninterruptible: true })
+      const waited = yield* Effect.exit(Effect.interruptible(Fiber.await(fiber)))
+      if (Exit.isSuccess(waited)) return yield* waited.value
+      yield* this.hangUpUnless(fiber)
       return yield* Fiber.join(fiber)
     }))
   }
 
   /** What must be done before the next lease; `undefined` if nothing. */
   reset(): Effect.Effect<void, unknown> | undefined {
+    if (this.left.size > 0) return Effect.andThen(this.quiet, Effect.suspend(() => this.reset() ?? Effect.void))
     this.isReadOnly = false
     this.wire.hasRefusedWrite = false
     // It belongs to a fiber that outlived its lease, and must not meet the next borrower.
@@ -198,9 +263,9 @@ export class Session {
    */
   readonly stop: Effect.Effect<void> = Effect.gen({ self: this }, function*() {
     if (this.isAbandoned && !this.isDead) yield* Effect.forkDetach(this.quieten)
-    while (!this.isDead && (this.running.length > 0 || this.isAbandoned)) {
+    for (let wait = 20; !this.isDead && (this.running.length > 0 || this.isAbandoned); wait *= 2) {
       yield* this.cancel
-      yield* Effect.sleep("20 millis")
+      yield* Effect.sleep(wait)
     }
   })
 
@@ -250,6 +315,9 @@ export class SessionEnded extends Data.TaggedError("SessionEnded")<{ readonly me
 
 /** The session can't be made clean, and so is given up. */
 class Unclean extends Data.TaggedError("Unclean")<{ readonly message: string }> {}
+
+const unanswered = (message: string): SqlError =>
+  new SqlError({ reason: new ConnectionError({ cause: new Error(message), message, operation: "begin" }) })
 
 const unclean = (message: string): Effect.Effect<never, Unclean> => Effect.fail(new Unclean({ message }))
 

@@ -1,9 +1,10 @@
 /**
  * Transactions with options: how they begin, and when they are tried again.
  */
-import type { ConnectionPool } from "@effect-pools/core/ConnectionPool"
 import { type PoolError, PoolMisuse } from "@effect-pools/core/PoolError"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
 import * as SqlClient from "effect/sql/SqlClient"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import type { PostgresConnection } from "../PostgresConnector.ts"
@@ -27,13 +28,27 @@ export const run = <A, E, R>(
     const broken = brokenRule(options, outer)
     if (broken !== undefined) return Effect.die(new PoolMisuse({ pool: pool.name, rule: broken }))
     if (outer !== undefined) return outer.lent.withTransaction(Effect.suspend(() => f(outer.lent)))
-    const runtime = Runtime.undecorated(pool)
     const inherited = fiber.getRef(SqlClient.BeginTransaction)
-    const once = runtime === undefined
-      ? pool.withConnection((sql) => within(sql, f, options, inherited), { label: options.label })
-      : begun(runtime.kit, runtime.bare, f, options, inherited)
+    const once = transactionOf(pool, fiber, f, options, inherited)
     return options.retry === undefined ? once : Effect.retry(once, { schedule: options.retry, while: isConflict })
   })
+
+const transactionOf = <A, E, R>(
+  pool: PostgresPool,
+  fiber: Fiber.Fiber<unknown, unknown>,
+  f: (sql: PostgresConnection) => Effect.Effect<A, E, R>,
+  options: TransactionOptions,
+  inherited: string | undefined
+): Effect.Effect<A, E | SqlError | PoolError, R> => {
+  const known = Runtime.of(pool)
+  const held = known?.kit.heldLease(fiber)
+  // On the connection that `withConnection` gave: what is done with that one's client is then part of it.
+  if (known !== undefined && held !== undefined) return begun(known.kit, Effect.succeed(held), f, options, inherited)
+  const runtime = Runtime.undecorated(pool)
+  return runtime === undefined
+    ? pool.withConnection((sql) => within(sql, f, options, inherited), { label: options.label })
+    : begun(runtime.kit, runtime.bare.acquireWith({ label: options.label }), f, options, inherited)
+}
 
 /** A transaction on a connection that is lent already. */
 const within = <A, E, R>(
@@ -43,8 +58,11 @@ const within = <A, E, R>(
   inherited: string | undefined
 ): Effect.Effect<A, E | SqlError, R> => {
   const lease = leaseOf(sql)
-  if (lease !== undefined) declare(lease, options)
-  return beginning(options, sql.withTransaction(inheriting(inherited, () => f(sql))))
+  const body = inheriting(inherited, () => {
+    if (lease !== undefined) declare(lease, options)
+    return f(sql)
+  })
+  return beginning(options, sql.withTransaction(body))
 }
 
 /** The statement is for this transaction alone, not for those of other pools inside it. */
@@ -62,7 +80,7 @@ const inheriting = <A, E, R>(
  */
 const begun = <A, E, R>(
   kit: Kit,
-  pool: ConnectionPool<Lease>,
+  lease: Effect.Effect<Lease, PoolError, Scope.Scope>,
   f: (sql: PostgresConnection) => Effect.Effect<A, E, R>,
   options: TransactionOptions,
   inherited: string | undefined
@@ -71,27 +89,27 @@ const begun = <A, E, R>(
     // The pool's error passes through the transaction as a `SqlError` and is itself again outside.
     let refusal: { readonly by: PoolError; readonly as: SqlError } | undefined
     let borrowed: Lease
-    const source = Effect.mapBoth(pool.acquireWith({ label: options.label }), {
+    const source = Effect.mapBoth(lease, {
       onFailure: (by) => (refusal = { by, as: toSqlError(by) }).as,
-      onSuccess: (lease) => {
-        borrowed = lease
-        return declare(lease, options)
-      }
+      onSuccess: (lease) => borrowed = lease
     })
-    const body = inheriting(inherited, () => f(borrowed.lent))
+    const body = inheriting(inherited, () => {
+      declare(borrowed, options)
+      return f(borrowed.lent)
+    })
     return beginning(options, kit.transact(source, body)).pipe(
       Effect.mapError((error) => refusal !== undefined && error === refusal.as ? refusal.by : error)
     )
   })
 
-const declare = (lease: Lease, options: TransactionOptions): Lease => {
+/** Only the fibers of the transaction ask for it, and only while it is open. */
+const declare = (lease: Lease, options: TransactionOptions): void => {
   lease.transaction = {
     isolation: options.isolation ?? "read committed",
     isReadOnly: options.readOnly === true,
     isDeferrable: options.deferrable === true
   }
   lease.session.isReadOnly = options.readOnly === true
-  return lease
 }
 
 /** The rule that the options break, if any. */

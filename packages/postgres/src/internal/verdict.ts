@@ -24,6 +24,10 @@ export interface Verdict {
    * once, by the settings of that moment.
    */
   readonly changesReading: boolean
+  /** Whether it may change data, so that doing it twice is not doing it once. */
+  readonly mayWrite: boolean
+  /** Whether it ends a transaction with what it did. */
+  readonly isCommit: boolean
   /** Whether a literal such as `'now'` stands for the moment at which it is read, so that it can't be prepared. */
   readonly isOfTheMoment: boolean
 }
@@ -37,10 +41,25 @@ export const judge = (text: string): Verdict => {
     dirt,
     isShareable: dirt === Dirt.none && Dirt.isPlain(text),
     kind: kindOf(text),
+    mayWrite: !reads.test(text) || (mayHideWrite.test(text) && hidesWrite(tokens())),
+    isCommit: commits.test(text),
     changesReading: setsSomething.test(text) && Settings.changesReading(tokens()),
     isOfTheMoment: mayBeOfTheMoment.test(text) && isOfTheMoment(tokens())
   }
 }
+
+const reads =
+  /^\s*(?:SELECT|VALUES|TABLE|WITH|SHOW|SET|RESET|BEGIN|START|SAVEPOINT|RELEASE|ROLLBACK|ABORT|LISTEN|UNLISTEN|FETCH|CLOSE)\b|^\s*$/i
+const commits = /^\s*(?:COMMIT|END|PREPARE\s+TRANSACTION)\b/i
+const mayHideWrite = /\b(?:INTO|INSERT|UPDATE|DELETE|MERGE)\b/i
+const writing = new Set(["into", "insert", "update", "delete", "merge"])
+
+// `FOR UPDATE` and `FOR NO KEY UPDATE` only lock.
+const hidesWrite = (tokens: ReadonlyArray<SqlText.Token> | undefined): boolean =>
+  tokens === undefined ||
+  tokens.some(({ kind, text }, at) =>
+    kind === "word" && writing.has(text) && !(text === "update" && ["for", "key"].includes(tokens[at - 1]?.text ?? ""))
+  )
 
 const setsSomething = /^\s*(?:set\b|--|\/\*)|set_config|pg_settings|u&["']/i
 const mayBeOfTheMoment = /\b(?:now|today|tomorrow|yesterday)\b|\be'|u&'/i

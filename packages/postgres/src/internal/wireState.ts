@@ -14,6 +14,8 @@ export class WireState {
   dirt: Dirt.Dirt = Dirt.none
   /** The error that ended the session. */
   fatal: ErrorFields | undefined = undefined
+  /** Whether the session ended when its first statement had been answered and may have been committed. */
+  hasAnsweredFirst = false
   /** Whether the server has refused a write because it is in the wrong role. */
   hasRefusedWrite = false
   /** The error that aborted the current transaction. */
@@ -22,6 +24,7 @@ export class WireState {
   /** Whether literals may be read by other settings than the session's own, so that nothing must be prepared. */
   readsOtherwise = false
 
+  private isAnswered = false
   private failed: ErrorFields | undefined = undefined
   private readonly schema: Schema
   private hasChangedSchema = false
@@ -45,16 +48,23 @@ export class WireState {
         this.dirt |= Dirt.settings
         if (!Settings.isHarmless(message.name.toLowerCase())) this.readsOtherwise = true
         return
+      case "NoticeResponse":
+        // A commit that waits for standbys is told to wait no more: it has taken place here already.
+        if (message.fields.code === "57P01") this.isAnswered = true
+        return
       case "ErrorResponse":
         this.failed = message.fields
         if (SchemaChange.isStale(message.fields)) this.schema.changes++
-        if (endsSession(message.fields)) this.fatal = message.fields
-        else if (FatalSqlState.find(message.fields.code ?? "")?.because === "role") this.hasRefusedWrite = true
+        if (endsSession(message.fields)) {
+          this.fatal = message.fields
+          this.hasAnsweredFirst = this.isAnswered
+        } else if (FatalSqlState.find(message.fields.code ?? "")?.because === "role") this.hasRefusedWrite = true
         return
     }
   }
 
   private completed(tag: string): void {
+    this.isAnswered = true
     this.dirt |= Dirt.ofTag(tag, this.runningAlone())
     // What they do to settings is seen by nobody.
     if (tag === "DO" || tag === "CALL") this.readsOtherwise = true
@@ -65,6 +75,7 @@ export class WireState {
     if (status !== "E") this.abortedBy = undefined
     else if (this.status !== "E") this.abortedBy = this.failed
     this.failed = undefined
+    this.isAnswered = false
     this.status = status
     // Others see the change when it is committed, and would prepare the old state again before.
     if (this.hasChangedSchema && status === "I") {

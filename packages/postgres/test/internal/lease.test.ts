@@ -49,6 +49,8 @@ const leaseOf = Effect.map(Effect.context<never>(), (context) =>
   new Lease(session(), {
     pool: "p",
     timer: new QueryTimer("p", context),
+    isIn: () => false,
+    waitLimit: "1 second",
     clientOf: () => {
       throw new Error("a statement needs no client")
     }

@@ -29,10 +29,36 @@ describe("verdict", () => {
   ]
   for (const [text, kind, isShareable, dirt = Dirt.none] of texts) {
     it(`${JSON.stringify(text)} is of the kind ${kind}, may ${isShareable ? "" : "not "}be shared and leaves ${dirt}`, () => {
-      const verdict = { kind, isShareable, dirt, changesReading: text.startsWith("SET"), isOfTheMoment: false }
-      assert.deepStrictEqual(Verdict.judge(text), verdict)
+      const verdict = Verdict.judge(text)
+      assert.deepInclude(verdict, { kind, isShareable, dirt })
       // First and again: what is kept is what was judged, even though the expressions are used over and over.
       for (const _ of [1, 2, 3]) assert.deepStrictEqual(Verdict.of(text), verdict)
+    })
+  }
+})
+
+describe("what may write", () => {
+  const texts: ReadonlyArray<readonly [text: string, mayWrite: boolean, isCommit?: boolean]> = [
+    ["SELECT 1", false],
+    ["", false],
+    ["SELECT 'insert into t', \"update\" FROM t FOR NO KEY UPDATE", false],
+    ["SELECT 1 FROM t FOR UPDATE", false],
+    ["SELECT 1 INTO t", true],
+    ["WITH a AS (DELETE FROM t RETURNING id) SELECT * FROM a", true],
+    ["WITH a AS (SELECT 1) SELECT * FROM a", false],
+    ["INSERT INTO t VALUES (1)", true],
+    ["/* x */ SELECT 1", true],
+    ["CALL p()", true],
+    ["SET a = 1", false],
+    ["ROLLBACK", false],
+    ["COMMIT", true, true],
+    ["END", true, true],
+    ["PREPARE TRANSACTION 'a'", true, true]
+  ]
+  for (const [text, mayWrite, isCommit = false] of texts) {
+    it(`${JSON.stringify(text)} ${mayWrite ? "does" : "does not"}${isCommit ? ", and commits" : ""}`, () => {
+      const verdict = Verdict.judge(text)
+      assert.deepStrictEqual([verdict.mayWrite, verdict.isCommit], [mayWrite, isCommit])
     })
   }
 })

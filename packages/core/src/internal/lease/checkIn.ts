@@ -4,6 +4,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import type { LeaseEnd } from "../../PoolEvent.ts"
 import { attempt, Threw } from "../base/attempt.ts"
 import { handOver } from "./checkOut.ts"
@@ -97,7 +98,10 @@ const takeBack = (
   } else if (whyRetire(state, connection, now) === undefined) {
     const reset = attempt(connector, connector.reset, connection.value, exit)
     if (reset instanceof Threw) return resetBy(state, connection, Effect.fail(reset.cause))
-    if (reset !== undefined) return resetBy(state, connection, reset)
+    if (reset !== undefined) {
+      const done = resetBy(state, connection, reset)
+      return end === "interrupt" ? waitBriefly(done) : done
+    }
   }
   if (end === "success") prove(state, connection, now)
   giveBack(state, connection, now)
@@ -147,6 +151,22 @@ const resetBy = (state: PoolState, connection: Pooled, reset: Effect.Effect<unkn
     state.changed()
   })
 }
+
+const briefly = "50 millis"
+
+/**
+ * Whoever was interrupted goes on, at the latest after a moment: a backend that does not answer must not make its
+ * `Effect.timeout` late. The reset goes on by itself within its limit. The moment is waited for in another fiber, since
+ * this one is interrupted already.
+ */
+const waitBriefly = (reset: Effect.Effect<void>): Effect.Effect<void> =>
+  Effect.forkDetach(reset, { startImmediately: true }).pipe(
+    Effect.flatMap((fiber) =>
+      Effect.forkDetach(Effect.timeoutOption(Fiber.await(fiber), briefly), { startImmediately: true })
+    ),
+    Effect.flatMap(Fiber.await),
+    Effect.asVoid
+  )
 
 const failedToReset = (state: PoolState, connection: Pooled, cause: unknown): void => {
   // A reset that meets the end of its connection has failed at nothing.

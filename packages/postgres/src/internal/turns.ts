@@ -1,0 +1,166 @@
+/**
+ * Whose turn it is on one lease.
+ *
+ * The server knows one line of statements a session: what runs between a savepoint and its rollback is undone with it,
+ * whoever sent it, and nothing runs while rows of a stream are still to come. So while a transaction is open on a lease,
+ * statements of fibers that are not in it wait for its end; and so does everything for the end of a stream.
+ */
+import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import { LockTimeoutError, SqlError } from "effect/sql/SqlError"
+
+/** A transaction, or a savepoint in it, that a fiber and those that it forked are in. */
+export class Level {
+  readonly outer: Level | undefined
+  /** The lease that it is open on, once it has one. */
+  lease: object | undefined = undefined
+  isOpen = true
+
+  constructor(outer: Level | undefined) {
+    this.outer = outer
+  }
+
+  /** The innermost one of a lease, among this one and those around it. */
+  static of(level: Level | undefined, lease: object): Level | undefined {
+    let found = level
+    while (found !== undefined && found.lease !== lease) found = found.outer
+    return found
+  }
+}
+
+/** The innermost level of whatever lease that the fiber is in. */
+export const CurrentLevel: Context.Reference<Level | undefined> = Context.Reference(
+  "@effect-pools/postgres/Level",
+  { defaultValue: (): Level | undefined => undefined }
+)
+
+type AnyFiber = Fiber.Fiber<unknown, unknown>
+
+/** A stream that is open. */
+export interface OpenStream {
+  /** The fiber that took rows last. If it asks for something else before the end, it waits for itself. */
+  reader: AnyFiber | undefined
+}
+
+export class Turns {
+  private innermost: Level | undefined = undefined
+  private stream: OpenStream | undefined = undefined
+  private readonly waiting = new Set<() => void>()
+  private readonly session: { readonly isDead: boolean; readonly onEnd: Set<() => void> }
+  private readonly limit: Duration.Input
+  /** Whether there ever was a transaction or a stream: most leases know neither. */
+  isUsed = false
+
+  constructor(session: { readonly isDead: boolean; readonly onEnd: Set<() => void> }, limit: Duration.Input) {
+    this.session = session
+    this.limit = limit
+  }
+
+  /** Whether somebody in `level` may send something just now. */
+  isFree(level: Level | undefined): boolean {
+    return (this.innermost === level && this.stream === undefined) || this.session.isDead
+  }
+
+  /** Whether a statement that opens or ends a transaction may be sent: it has waited for the turn of its level before. */
+  get isFreeForControl(): boolean {
+    return this.stream === undefined || this.session.isDead
+  }
+
+  /** Whether it would wait for the fiber that asks. */
+  isOwnStream(fiber: AnyFiber): boolean {
+    return this.stream !== undefined && this.stream.reader === fiber && !this.session.isDead
+  }
+
+  /** Waits until it was free for a moment. Look again: somebody may have been quicker. */
+  wait(level: Level | undefined, isControl: boolean): Effect.Effect<void, SqlError> {
+    return Effect.suspend(() => this.inLine(() => isControl ? this.isFreeForControl : this.isFree(level), () => {}))
+  }
+
+  /** Opens `level` inside the one before, once it is that one's turn. */
+  enter(level: Level, before: Level | undefined): Effect.Effect<void, SqlError> {
+    const open = (): void => {
+      this.isUsed = true
+      this.innermost = level
+    }
+    return Effect.suspend(() => {
+      if (!this.isFree(before)) {
+        return Effect.onInterrupt(this.inLine(() => this.isFree(before), open), () => this.leave(level, before))
+      }
+      open()
+      return Effect.void
+    })
+  }
+
+  leave(level: Level, before: Level | undefined): Effect.Effect<void> {
+    return Effect.sync(() => {
+      level.isOpen = false
+      if (this.innermost !== level) return
+      this.innermost = before
+      this.wake()
+    })
+  }
+
+  openStream(level: Level | undefined): Effect.Effect<OpenStream, SqlError> {
+    return Effect.withFiber((fiber) => {
+      const stream: OpenStream = { reader: fiber }
+      const open = (): void => {
+        this.isUsed = true
+        this.stream = stream
+      }
+      if (!this.isFree(level)) {
+        return Effect.as(
+          Effect.onInterrupt(this.inLine(() => this.isFree(level), open), () => this.closeStream(stream)),
+          stream
+        )
+      }
+      open()
+      return Effect.succeed(stream)
+    })
+  }
+
+  closeStream(stream: OpenStream): Effect.Effect<void> {
+    return Effect.sync(() => {
+      if (this.stream !== stream) return
+      this.stream = undefined
+      this.wake()
+    })
+  }
+
+  /** Lets those that wait look again. */
+  wake(): void {
+    for (const look of Array.from(this.waiting)) look()
+  }
+
+  /** Waits for a turn, and takes it in the same moment. */
+  private inLine(isFree: () => boolean, take: () => void): Effect.Effect<void, SqlError> {
+    const turn = Effect.callback<void>((resume) => {
+      const look = (): void => {
+        if (!isFree()) return
+        this.waiting.delete(look)
+        this.session.onEnd.delete(look)
+        take()
+        resume(Effect.void)
+      }
+      const { onEnd } = this.session
+      this.waiting.add(look)
+      // On a dead session nobody has to wait, since nothing will be carried out.
+      onEnd.add(look)
+      look()
+      return Effect.sync(() => {
+        this.waiting.delete(look)
+        onEnd.delete(look)
+      })
+    })
+    return Effect.timeoutOrElse(turn, { duration: this.limit, orElse: () => Effect.fail(this.tooLong()) })
+  }
+
+  private tooLong(): SqlError {
+    const what = this.stream === undefined ? "a transaction of another fiber" : "a stream"
+    const message =
+      `a statement waited for the end of ${what} on the same connection until acquireTimeout: what that one ` +
+      "waits for must not need this statement"
+    return new SqlError({ reason: new LockTimeoutError({ cause: new Error(message), message, operation: "query" }) })
+  }
+}
