@@ -221,6 +221,7 @@ const inSeconds = { unit: "s" }
 const noZeros = (): number => 0
 
 const gauges: ReadonlyArray<readonly [suffix: string, description: string, read: Read]> = [
+  ["connections", "Connections that count against the limit", (numbers) => numbers.total],
   ["connections_total", "Connections that count against the limit", (numbers) => numbers.total],
   ["connections_idle", "Connections ready to be lent", (numbers) => numbers.idle],
   ["connections_active", "Connections lent to a borrower", (numbers) => numbers.used],

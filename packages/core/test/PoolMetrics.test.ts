@@ -77,6 +77,7 @@ describe("PoolMetrics", () => {
       yield* PoolMetrics.register(pool)
       const series = yield* scrape
       const expected: Record<string, number> = {
+        connections: 10,
         connections_total: 10,
         connections_idle: 1,
         connections_active: 5,

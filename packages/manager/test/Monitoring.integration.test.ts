@@ -3,10 +3,13 @@ import { ConnectionPool, PoolError } from "@effect-pools/core"
 import { ConnectionManager, Monitoring, MonitoringApi } from "@effect-pools/manager"
 import { FakeConnector } from "@effect-pools/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Config, ConfigProvider, Deferred, Effect, Exit, Fiber, Layer, Logger, Redacted } from "effect"
+import { Cause, Config, ConfigProvider, Deferred, Effect, Exit, Fiber, Layer, Logger, Metric, Redacted } from "effect"
 import { HttpRouter, HttpServer, HttpServerResponse } from "effect/http"
+import { spawnSync } from "node:child_process"
 import { createServer, get } from "node:http"
+import { gunzipSync } from "node:zlib"
 import parsePrometheus from "parse-prometheus-text-format"
+import { prometheusText } from "../src/internal/prometheusText.ts"
 import {
   act,
   ask,
@@ -58,6 +61,48 @@ const raw = (path: string, headers: Record<string, string>, method = "GET") =>
       request.on("error", (cause) => resume(Effect.die(cause)))
     })
   })
+
+/** What is sent, as it is sent. */
+const fetchRaw = (url: string, headers: Record<string, string>) =>
+  new Promise<{ readonly body: Buffer; readonly encoding: string | undefined; readonly vary: string | undefined }>(
+    (resolve, reject) => {
+      get(url, { headers }, (response) => {
+        const chunks: Array<Buffer> = []
+        response.on("data", (chunk) => chunks.push(chunk as Buffer))
+        response.on("end", () =>
+          resolve({
+            body: Buffer.concat(chunks),
+            encoding: response.headers["content-encoding"],
+            vary: response.headers.vary
+          }))
+      }).on("error", reject)
+    }
+  )
+
+/** The rules of `promtool check metrics` that names and types can break, for machines without it. */
+const lint = (text: string): ReadonlyArray<string> => {
+  const families = Array.from(text.matchAll(/^# TYPE (\S+) (\S+)$/gm), ([, name = "", type = ""]) => ({ name, type }))
+  const helps = new Set(Array.from(text.matchAll(/^# HELP (\S+) \S/gm), ([, name]) => name))
+  const names = new Set<string>()
+  return families.flatMap(({ name, type }) => {
+    const found: Array<string> = []
+    if (names.has(name)) found.push(`${name} comes twice`)
+    names.add(name)
+    if (!helps.has(name)) found.push(`${name} has no help text`)
+    if (type === "counter" && !name.endsWith("_total")) found.push(`${name} is a counter without _total`)
+    if (type !== "counter" && type !== "untyped" && name.endsWith("_total")) found.push(`${name} is a ${type}`)
+    if (type === "gauge" && /_(count|sum|bucket)$/.test(name)) found.push(`${name} is a gauge`)
+    if (new RegExp(`(^|_)(${type})(_|$)`).test(name)) found.push(`${name} includes its type`)
+    if (/[A-Z]/.test(name) || name.includes("__")) found.push(`${name} is not in snake case`)
+    return found
+  })
+}
+
+/** What Prometheus' own linter says, where it is installed. */
+const promtool = (text: string): ReadonlyArray<string> => {
+  const { error, stderr, stdout } = spawnSync("promtool", ["check", "metrics"], { input: text, encoding: "utf8" })
+  return error === undefined ? `${stdout}${stderr}`.split("\n").filter((line) => line !== "") : []
+}
 
 describe("what the routes tell", () => {
   it.live("/pools and the connections are what the pools say", () => {
@@ -200,6 +245,81 @@ describe("what the routes tell", () => {
       const waits = families.get("db_pool_acquire_duration_seconds")
       assert.deepStrictEqual([waits?.type, waits?.metrics[0]?.buckets?.["+Inf"]], ["HISTOGRAM", "1"])
     }).pipe(Effect.provide(layer))
+  })
+
+  it.live("/metrics keeps the rules of Prometheus: its own linter finds nothing, and our names are there as well", () => {
+    const { layer } = world()
+    return Effect.gen(function*() {
+      yield* Db.withConnection(() => Effect.void)
+      yield* Metric.update(Metric.frequency("app_answers", { description: "Answers, by kind" }), "yes")
+      yield* Metric.update(Metric.counter("app_calls", { description: "Calls" }), 3)
+      const { body } = yield* ask("metrics")
+      assert.deepStrictEqual(lint(body), [])
+      assert.deepStrictEqual(promtool(body), [])
+      const types = new Map(Array.from(body.matchAll(/^# TYPE (\S+) (\S+)$/gm), ([, name, type]) => [name, type]))
+      assert.deepStrictEqual(
+        [
+          "db_pool_connections",
+          "db_pool_connections_total",
+          "db_client_connection_timeouts_total",
+          "db_client_connection_timeouts",
+          "db_client_connection_count",
+          "app_answers_total",
+          "app_calls_total"
+        ].map((name) => [name, types.get(name)]),
+        [
+          ["db_pool_connections", "gauge"],
+          ["db_pool_connections_total", "untyped"],
+          ["db_client_connection_timeouts_total", "counter"],
+          ["db_client_connection_timeouts", "untyped"],
+          ["db_client_connection_count", "untyped"],
+          ["app_answers_total", "counter"],
+          ["app_calls_total", "counter"]
+        ]
+      )
+      assert.include(body, "\ndb_pool_connections{pool=\"app/Db\"} 1\n")
+      assert.include(body, "\napp_calls_total 3\n")
+      assert.include(body, "\napp_calls 3\n")
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.live("what grows with the number of pools is written a piece at a time, and compressed for who takes that", () => {
+    const fake = FakeConnector.make()
+    const classes = Array.from(
+      { length: 100 },
+      (_, index) => class extends ConnectionPool.Service<Db, FakeConnector.FakeConnection>()(`many/${index}`) {}
+    )
+    const [first, ...rest] = classes.map((Pool) => Pool.layer(fake.connector, { minConnections: 0, kind: "db" }))
+    return Effect.gen(function*() {
+      const { url } = yield* Monitoring.Address
+      for (const path of ["metrics", "pools", "history"]) {
+        const sent = yield* Effect.promise(() => fetchRaw(`${url}${path}`, { "accept-encoding": "gzip" }))
+        assert.strictEqual(sent.encoding, "gzip", path)
+        const plain = yield* Effect.promise(() => fetchRaw(`${url}${path}`, { "accept-encoding": "gzip;q=0, br" }))
+        assert.isUndefined(plain.encoding, path)
+        assert.isBelow(sent.body.length * 4, plain.body.length, path)
+        assert.strictEqual(plain.vary, "accept-encoding")
+        if (path === "metrics") assert.deepStrictEqual(lint(gunzipSync(sent.body).toString()), [])
+        else JSON.parse(gunzipSync(sent.body).toString())
+      }
+      // While a scrape is written others get their turn, many times.
+      let turns = 0
+      const turning = yield* Effect.forkScoped(
+        Effect.forever(Effect.andThen(Effect.sync(() => void turns++), Effect.yieldNow))
+      )
+      yield* prometheusText
+      assert.isAbove(turns, 20)
+      yield* Fiber.interrupt(turning)
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(
+        monitored().pipe(
+          Layer.provideMerge(ConnectionManager.layer({ pools: classes })),
+          Layer.provideMerge(Layer.mergeAll(first!, ...rest)),
+          Layer.provideMerge(isolated)
+        )
+      )
+    )
   })
 
   it.live("a pool is found by its encoded name, and an unknown one is not", () => {

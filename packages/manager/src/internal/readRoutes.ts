@@ -6,13 +6,14 @@ import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
-import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
 import type { Manager } from "../Manager.ts"
 import type * as Api from "../MonitoringApi.ts"
 import { type Feed, kept } from "./feed.ts"
 import { readingOf } from "./fleet.ts"
+import { jsonWithList, large } from "./largeReply.ts"
 import type { ManagedPool } from "./managedPool.ts"
-import { failure, json, securityHeaders, text } from "./reply.ts"
+import { prometheusText } from "./prometheusText.ts"
+import { failure, json, securityHeaders } from "./reply.ts"
 import { type Handler, type Route, route, withPool } from "./route.ts"
 import * as View from "./view.ts"
 
@@ -55,15 +56,15 @@ export const probes = (manager: Manager, isEnding: () => boolean): ReadonlyArray
 ]
 
 export const readRoutes = (manager: Manager, feed: Feed, actions: boolean): ReadonlyArray<Route> => [
-  route("GET", "/metrics", "read", Effect.map(PrometheusMetrics.format(), (body) => text(body, prometheus))),
+  route("GET", "/metrics", "read", Effect.flatMap(prometheusText, (body) => large(body, prometheus))),
   route(
     "GET",
     "/pools",
     "read",
     Effect.gen(function*() {
       const { at, fleet } = yield* manager.stats
-      const pools = yield* readPools(manager)
-      return json({ at, instance: feed.instance, actions, fleet, pools } satisfies Api.Pools)
+      const head: Omit<Api.Pools, "pools"> = { at, instance: feed.instance, actions, fleet }
+      return yield* large(yield* jsonWithList(head, "pools", manager.pools, readPool), "application/json")
     })
   ),
   route("GET", "/pools/:name", "read", withPool(manager, (pool) => Effect.map(readPool(pool), json))),
@@ -86,7 +87,8 @@ export const readRoutes = (manager: Manager, feed: Feed, actions: boolean): Read
       const pools = yield* manager.history
       const at = yield* Clock.currentTimeMillis
       const { sampleInterval } = manager
-      return json({ at, instance: feed.instance, sampleInterval, pools } satisfies Api.History)
+      const head: Omit<Api.History, "pools"> = { at, instance: feed.instance, sampleInterval }
+      return yield* large(yield* jsonWithList(head, "pools", pools, Effect.succeed), "application/json")
     })
   ),
   route(
@@ -107,7 +109,13 @@ const readPool = (pool: ManagedPool): Effect.Effect<Api.Pool> =>
   Effect.gen(function*() {
     const { config, name } = pool
     const { health, stats } = yield* readingOf(pool)
-    return { name, kind: config.kind, stats, health: View.health(health), config: View.config(config) }
+    return {
+      name,
+      kind: config.kind,
+      stats: View.stats(stats),
+      health: View.health(health),
+      config: View.config(config)
+    }
   })
 
 const readPools = ({ pools }: Manager): Effect.Effect<ReadonlyArray<Api.Pool>> => Effect.forEach(pools, readPool)

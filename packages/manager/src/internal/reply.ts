@@ -32,9 +32,6 @@ export const uncached: Readonly<Record<string, string>> = { ...securityHeaders, 
 export const json = (body: unknown, status = 200): Response =>
   HttpServerResponse.jsonUnsafe(body, { status, headers: uncached })
 
-export const text = (body: string, contentType: string): Response =>
-  HttpServerResponse.text(body, { contentType, headers: uncached })
-
 const statuses: Readonly<Record<Failure["error"], number>> = {
   "unauthorized": 401,
   "forbidden": 403,

@@ -7,6 +7,7 @@ import { describeCause } from "@effect-pools/core/Describe"
 import type { PoolConfig } from "@effect-pools/core/PoolConfig"
 import type { PoolEvent } from "@effect-pools/core/PoolEvent"
 import type { PoolHealth } from "@effect-pools/core/PoolHealth"
+import type { PoolStats } from "@effect-pools/core/PoolStats"
 import type * as Api from "../MonitoringApi.ts"
 import { scoreOf } from "./fleet.ts"
 import { oneLine } from "./text.ts"
@@ -16,6 +17,9 @@ export const health = ({ name, warnings, ...health }: PoolHealth): Api.PoolHealt
   score: scoreOf(health.status, warnings.length),
   warnings: warnings.map((warning) => ({ pool: name, ...warning }))
 })
+
+/** Without what is there for programs that read two of them. */
+export const stats = ({ waitsUpTo: _, ...stats }: PoolStats): Api.Stats => stats
 
 const finite = (n: number): number | null => Number.isFinite(n) ? n : null
 
