@@ -289,7 +289,9 @@ describe("what the routes tell", () => {
       { length: 100 },
       (_, index) => class extends ConnectionPool.Service<Db, FakeConnector.FakeConnection>()(`many/${index}`) {}
     )
-    const [first, ...rest] = classes.map((Pool) => Pool.layer(fake.connector, { minConnections: 0, kind: "db" }))
+    const [first, ...rest] = classes.map((Pool) =>
+      Pool.layer(fake.connector, { minConnections: 0, kind: { name: "db", isDatabase: true } })
+    )
     return Effect.gen(function*() {
       const { url } = yield* Monitoring.Address
       for (const path of ["metrics", "pools", "history"]) {

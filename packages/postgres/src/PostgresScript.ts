@@ -21,6 +21,7 @@
  */
 import type * as Effect from "effect/Effect"
 import * as SqlError from "effect/sql/SqlError"
+import { inspect, isDeepStrictEqual } from "node:util"
 
 /**
  * What a statement is answered with: rows, or an error. An effect may wait first.
@@ -40,9 +41,9 @@ export type Answer =
  * @since 0.1.0
  */
 export interface Expectation {
-  /** The whole text, or a pattern of it. */
+  /** The whole text, or a pattern of it, wherever it is found in the text. */
   readonly statement: string | RegExp
-  /** Compared one by one, if given. */
+  /** Compared one by one by what they hold, if given: equal dates, lists, objects and bytes match. */
   readonly params?: ReadonlyArray<unknown> | undefined
   readonly answer: Answer
 }
@@ -50,7 +51,8 @@ export interface Expectation {
 /**
  * A function that answers every statement, or the statements that will come, in order.
  *
- * A statement that the function answers with `undefined`, or that is not the next of the list, is a defect.
+ * A statement that the function answers with `undefined`, or that is not the next of the list, is a defect that tells what
+ * was expected and what came, parameters included.
  *
  * @category models
  * @since 0.1.0
@@ -105,25 +107,57 @@ export const make = (input: ScriptInput): Script => {
       statements.push(statement)
     },
     answer: ({ params, text }) => {
-      const answer = typeof input === "function" ? input(text, params) : next(expected, text, params)
-      if (answer === undefined) throw new Error(`the script has no answer for: ${text}`)
+      if (typeof input !== "function") return next(expected, text, params)
+      const answer = input(text, params)
+      if (answer === undefined) throw new Error(`the script has no answer for ${told(text, params)}`)
       return answer
     }
   }
 }
 
-const next = (expected: Array<Expectation>, text: string, params: ReadonlyArray<unknown>): Answer | undefined => {
+const next = (expected: Array<Expectation>, text: string, params: ReadonlyArray<unknown>): Answer => {
   const first = expected[0]
-  if (first === undefined || !matches(first, text, params)) return undefined
-  expected.shift()
-  return first.answer
+  const mismatch = first === undefined ? undefined : mismatchOf(first, text, params)
+  if (first !== undefined && mismatch === undefined) {
+    expected.shift()
+    return first.answer
+  }
+  const wanted = first === undefined ? "no more statements" : told(first.statement, first.params)
+  throw new Error(
+    `the script expects ${wanted}, and got ${told(text, params)}${mismatch === undefined ? "" : `: ${mismatch}`}`
+  )
 }
 
-const matches = (expectation: Expectation, text: string, params: ReadonlyArray<unknown>): boolean => {
-  const { params: wanted, statement } = expectation
-  const isText = typeof statement === "string" ? statement === text : statement.test(text)
-  return isText &&
-    (wanted === undefined || (wanted.length === params.length && wanted.every((p, i) => p === params[i])))
+/** In which the statement is not the one expected, or `undefined` if it is. */
+const mismatchOf = (
+  { params: wanted, statement }: Expectation,
+  text: string,
+  params: ReadonlyArray<unknown>
+): string | undefined => {
+  // Unlike `test`, `search` begins at the start of the text, whatever the pattern found before.
+  const isText = typeof statement === "string" ? statement === text : text.search(statement) >= 0
+  if (!isText) return "the statement is another"
+  if (wanted === undefined) return undefined
+  if (wanted.length !== params.length) return `it has ${params.length} parameters, not ${wanted.length}`
+  const index = wanted.findIndex((value, index) => !isSame(value, params[index]))
+  return index < 0 ? undefined : `parameter ${index + 1} differs`
+}
+
+/** By what is in them. Bytes are bytes, whatever the class of the view. */
+const isSame = (a: unknown, b: unknown): boolean =>
+  ArrayBuffer.isView(a) && ArrayBuffer.isView(b)
+    ? isDeepStrictEqual(bytesOf(a), bytesOf(b))
+    : Array.isArray(a) && Array.isArray(b)
+    ? a.length === b.length && a.every((value, index) => isSame(value, b[index]))
+    : isDeepStrictEqual(a, b)
+
+const bytesOf = (view: ArrayBufferView): Uint8Array => new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
+
+const told = (statement: string | RegExp, params: ReadonlyArray<unknown> | undefined): string => {
+  const text = typeof statement === "string" ? statement.slice(0, 300) : `a statement like ${statement}`
+  return params === undefined || (params.length === 0 && typeof statement === "string")
+    ? text
+    : `${text} with ${inspect(params, { breakLength: Infinity, depth: 3, maxArrayLength: 20, maxStringLength: 100 })}`
 }
 
 /**

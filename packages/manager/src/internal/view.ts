@@ -8,6 +8,7 @@ import type { PoolConfig } from "@effect-pools/core/PoolConfig"
 import type { PoolEvent } from "@effect-pools/core/PoolEvent"
 import type { PoolHealth } from "@effect-pools/core/PoolHealth"
 import type { PoolStats } from "@effect-pools/core/PoolStats"
+import * as Struct from "effect/Struct"
 import type * as Api from "../MonitoringApi.ts"
 import { scoreOf } from "./fleet.ts"
 import { oneLine } from "./text.ts"
@@ -19,7 +20,7 @@ export const health = ({ name, warnings, ...health }: PoolHealth): Api.PoolHealt
 })
 
 /** Without what is there for programs that read two of them. */
-export const stats = ({ waitsUpTo: _, ...stats }: PoolStats): Api.Stats => stats
+export const stats = (stats: PoolStats): Api.Stats => Struct.omit(stats, ["waitsUpTo"])
 
 const finite = (n: number): number | null => Number.isFinite(n) ? n : null
 

@@ -13,6 +13,7 @@ import type { RawReply } from "../RedisCommand.ts"
 import type { RedisOptions } from "../RedisConfig.ts"
 import { CommandFailed, RedisError } from "../RedisError.ts"
 import * as RedisScript from "../RedisScript.ts"
+import { inspect } from "node:util"
 import { care } from "./connector.ts"
 import * as Options from "./options.ts"
 import { Defect, type Request } from "./request.ts"
@@ -150,10 +151,14 @@ class Server implements Carrier {
 
   private scripted(request: Request): Effect.Effect<RedisScript.Answered, RedisScript.Failure> {
     const answer = this.script.answer(request.name, request.args)
-    if (answer === undefined) return Effect.die(new Error(`the script has no answer for ${request.name}`))
+    if (answer === undefined) return Effect.die(new Error(`the script has no answer for ${told(request)}`))
     return Effect.isEffect(answer) ? answer : Effect.succeed(answer)
   }
 }
+
+/** The command as the script saw it: a test is wrong about its arguments more often than about its name. */
+const told = ({ args, name }: Request): string =>
+  [name, inspect(args, { breakLength: Infinity, depth: 2, maxArrayLength: 20, maxStringLength: 100 })].join(" ")
 
 const ok = Effect.succeed("OK")
 const withoutMulti = RedisScript.failure("ERR", "EXEC without MULTI")
