@@ -15,6 +15,7 @@ import type { HttpOptions } from "./HttpConfig.ts"
 import type { Connection } from "./internal/connection.ts"
 import { make as makeConnector } from "./internal/connector.ts"
 import * as Options from "./internal/options.ts"
+import { Watch } from "./internal/watch.ts"
 
 /**
  * What a borrower is given: an `HttpClient` bound to this one connection.
@@ -55,5 +56,5 @@ export const make = Effect.fnUntraced(function*(
   if (settings.maxRetryAfter > 0) {
     return yield* new InvalidOption({ option: "maxRetryAfter", rule: "has an effect in an HttpPool only" })
   }
-  return yield* makeConnector(name, settings, undefined)
+  return yield* makeConnector(name, settings, yield* Watch.make(settings), undefined)
 })

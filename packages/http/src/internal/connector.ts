@@ -16,7 +16,7 @@ import { KeepAlive } from "./keepAlive.ts"
 import * as Lent from "./lent.ts"
 import { Prepare } from "./prepare.ts"
 import type { HealthRequest, HttpSettings } from "./settings.ts"
-import { Watch } from "./watch.ts"
+import type { Watch } from "./watch.ts"
 
 type HttpConnectorOf = Connector<Connection, HttpConnection>
 
@@ -30,13 +30,14 @@ class ConnectionEnded extends Error {
 export const make = Effect.fnUntraced(function*(
   name: string,
   settings: HttpSettings,
+  watch: Watch,
   onAsked: ((exchange: Exchange) => void) | undefined,
   dialer: typeof Dial.make = Dial.make
 ): Effect.fn.Return<HttpConnectorOf, never, Scope.Scope> {
   const open = new Set<Connection>()
   const canShare = settings.allowH2 && settings.origin.startsWith("https:")
   const prepare = new Prepare(settings, [settings.origin])
-  const dial = dialer(settings, { watch: yield* Watch.make(settings), keepAlive: yield* KeepAlive.make, onAsked })
+  const dial = dialer(settings, { watch, keepAlive: yield* KeepAlive.make, onAsked })
   return {
     connect: (signals) =>
       Effect.tap(dial(signals), (connection) => {

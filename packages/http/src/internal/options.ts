@@ -32,7 +32,8 @@ interface Checked {
 /** `id` is the pool's name unless the options have one. */
 export const check = (options: HttpOptions, id: string): Result.Result<Checked, InvalidOption> =>
   Result.gen(function*() {
-    const { own, pool } = yield* OptionRules.split(rules, options, id)
+    const { own, pool: given } = yield* OptionRules.split(rules, options, id)
+    const pool = { ...ahead(given), ...given }
     if (own.upstreams === undefined) {
       if (own.origin === undefined) return yield* OptionRules.refuse("origin", "must be given, or upstreams")
       yield* withoutBalance(own)
@@ -56,6 +57,13 @@ export const check = (options: HttpOptions, id: string): Result.Result<Checked, 
     }
     return { members, balance: balanceOf(own) }
   })
+
+/**
+ * No connection is opened ahead unless somebody asks for it: a server waits for one that was never used when it closes,
+ * Node's for 20 s and more.
+ */
+const ahead = ({ startup, startupTimeout }: PoolOptions): PoolOptions =>
+  startup === undefined && startupTimeout === undefined ? { minConnections: 0 } : {}
 
 /** The pool of one origin among several: the same host with TLS and without it is two. */
 export const nameOf = (pool: string, origin: string): string => {

@@ -22,6 +22,8 @@ import * as Options from "./options.ts"
 import { Prepare } from "./prepare.ts"
 import * as RetryAfter from "./retryAfter.ts"
 import type { HttpSettings } from "./settings.ts"
+import * as Unread from "./unread.ts"
+import { Watch } from "./watch.ts"
 
 export type Pool = ConnectionPool.ConnectionPool<HttpConnection>
 
@@ -84,8 +86,9 @@ const poolOf = Effect.fnUntraced(function*(
   const onAsked = limit === 0 ? undefined : (exchange: Exchange): void => {
     if (heed !== undefined) run(heed(exchange))
   }
-  const connector = yield* Connector.make(options.name, settings, onAsked, dialer)
-  const pool = yield* ConnectionPool.make(connector, { ...options, kind })
+  const watch = yield* Watch.make(settings)
+  const connector = yield* Connector.make(options.name, settings, watch, onAsked, dialer)
+  const pool = yield* Unread.make(yield* ConnectionPool.make(connector, { ...options, kind }), watch)
   if (limit === 0) return pool
   const heedful = RetryAfter.make(pool, limit)
   heed = heedful.heed

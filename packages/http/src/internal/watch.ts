@@ -67,6 +67,17 @@ export class Watch {
     this.fork(this.loop)
   }
 
+  /** Gives up the bodies that nobody has begun to read. */
+  giveUpUnread(): void {
+    for (const { exchanges } of this.connections) {
+      for (const exchange of exchanges) {
+        if (exchange.step === "body" && !exchange.wasRead) {
+          exchange.abort(new GivenUp("nobody read it, and the pool ends"))
+        }
+      }
+    }
+  }
+
   private readonly loop: Effect.Effect<void> = Effect.suspend(() => {
     const isBusy = this.look()
     if (!isBusy) {
