@@ -132,7 +132,7 @@ const complete = (kind: PoolKind, base: Defaults, name: string, given: PoolOptio
     maxUses: given.maxUses ?? base.maxUses,
     freshnessWindow: millisOf(given.freshnessWindow) ?? base.freshnessWindow,
     pendingLimit: given.pendingLimit ?? base.pendingLimit,
-    connectRate: given.connectRate ?? base.connectRate,
+    connectRate: given.connectRate ?? connectRate(base, connections(base, given)),
     retry: given.retry ?? base.retry,
     breaker: Object.freeze({
       failureRate: breaker.failureRate ?? base.breaker.failureRate,
@@ -153,6 +153,10 @@ const connections = (base: Defaults, given: PoolOptions): Pick<PoolConfig, "minC
   const maxConnections = given.maxConnections ?? Math.max(base.maxConnections, given.minConnections ?? 0)
   return { minConnections: given.minConnections ?? Math.min(base.minConnections, maxConnections), maxConnections }
 }
+
+/** A pool in which many connections come and go must be able to replace them. */
+const connectRate = (base: Defaults, { maxConnections }: Pick<PoolConfig, "maxConnections">): number =>
+  Math.max(base.connectRate, Math.min(200, 2.5 * maxConnections))
 
 const ages = (base: Defaults, given: PoolOptions): Pick<PoolConfig, "idleTimeout" | "maxLifetime"> => {
   const maxLifetime = millisOf(given.maxLifetime) ?? Math.max(base.maxLifetime, millisOf(given.idleTimeout) ?? 0)

@@ -1,7 +1,8 @@
 /**
  * What all dials of a pool share: their pace, their breaker, and one backoff for however many callers wait.
  *
- * In an outage one dial at a time is made, after the delays of the `retry` schedule; so the cost of an outage depends
+ * A failure among dials that succeed says nothing of the backend: what is wanted is dialled again at once. In an outage
+ * one dial at a time is made, after the delays of the `retry` schedule; so the cost of an outage depends
  * neither on how many wait nor on how long it lasts. When the schedule ends, a round is over: callers that nobody can
  * serve are told, and the next round begins after the last delay.
  */
@@ -18,9 +19,13 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type { PoolConfig } from "../model/config.ts"
 import * as BreakerStore from "./breakerStore.ts"
+import { RecentShare } from "../base/recentShare.ts"
 import { steadied } from "../base/time.ts"
 
 type Step = (now: number, input: unknown) => Effect.Effect<[unknown, Duration.Duration], unknown>
+
+/** With fewer dials in the last seconds there is no telling whether a failure is one among successes. */
+const dialsToTrust = 4
 
 /** A schedule that says never, or grows for as long as an outage lasts, must not keep the pool from coming back. */
 const longestDelay = 3_600_000
@@ -30,6 +35,8 @@ export class Dialer {
   failures = 0
   /** Dials that have begun, those that wait for their turn left out. */
   underWay = 0
+  /** Dials that succeeded. */
+  successes = 0
   lastFailure: { readonly cause: unknown; readonly at: number } | undefined = undefined
   /** A delay between attempts is running: nobody dials. */
   isBlocked = false
@@ -39,7 +46,7 @@ export class Dialer {
   breakerUntil = 0
   /** When a connection last ended as soon as it was open, and the number of the connection that was dialled next. */
   lastStillborn: { readonly at: number; readonly nextId: number } | undefined = undefined
-  /** Connections in a row that ended by themselves under their first borrower, without a lease that went well meanwhile. */
+  /** Connections in a row that ended by themselves under their first borrower, while no lease went well. */
   barren = 0
   /** How long the next connection must stay open before it counts as one, in milliseconds; 0 unless the last ended at once. */
   settling = 0
@@ -48,6 +55,9 @@ export class Dialer {
   readonly pace: Effect.Effect<void>
   private readonly config: PoolConfig
   private readonly breaker: CircuitBreaker.CircuitBreaker
+  private readonly recent = new RecentShare()
+  /** Isolated failures since the last success. */
+  private isolated = 0
   private step: Step | undefined = undefined
   private lastDelay = 0
   private hasToldBreaker = false
@@ -75,12 +85,13 @@ export class Dialer {
    * Runs a dial unless the breaker is open, and tells the breaker how it went. Dials that were under way together when
    * the backend failed say the same thing, so they count as one failure.
    */
-  guard<A>(dial: Effect.Effect<A, unknown>): Effect.Effect<A, unknown> {
+  guard<A>(dial: Effect.Effect<A, unknown>, now: () => number): Effect.Effect<A, unknown> {
+    const { successes } = this
     const guarded = this.breaker.execute(dial, {
       key: this.config.name,
       classify: (exit) => {
         if (Exit.isSuccess(exit)) return CircuitBreaker.success
-        if (this.hasToldBreaker) return CircuitBreaker.ignored
+        if (this.hasToldBreaker || this.isIsolated(successes, now())) return CircuitBreaker.ignored
         this.hasToldBreaker = true
         return CircuitBreaker.failure()
       }
@@ -116,13 +127,35 @@ export class Dialer {
     return this.lastDelay
   })
 
-  failed(cause: unknown, at: number): void {
-    if (!this.isBlocked || this.failures === 0) this.failures++
-    this.lastFailure = { cause, at }
-    if (!isRetryable(cause)) this.isRoundOver = true
+  /**
+   * Whether a failure says nothing of the backend, given how many dials had succeeded when its dial began: another has
+   * succeeded meanwhile, or most did lately. Such a failure holds nobody up.
+   */
+  isIsolated(successesBefore: number, now: number): boolean {
+    const { failureRate, minimumDials } = this.config.breaker
+    if (this.failures > 0 || this.isolated >= minimumDials) return false
+    return this.successes > successesBefore ||
+      this.recent.isMostlyGood(now, Math.min(minimumDials, dialsToTrust), failureRate)
   }
 
-  succeeded(): void {
+  /** Tells whether the failure was an isolated one; that of a dial which had seemed to succeed is none. */
+  failed(cause: unknown, at: number, successesBefore: number | undefined): boolean {
+    const isIsolated = successesBefore !== undefined && isRetryable(cause) && this.isIsolated(successesBefore, at)
+    this.recent.note(at, false)
+    this.lastFailure = { cause, at }
+    if (isIsolated) {
+      this.isolated++
+      return true
+    }
+    if (!this.isBlocked || this.failures === 0) this.failures++
+    if (!isRetryable(cause)) this.isRoundOver = true
+    return false
+  }
+
+  succeeded(at: number): void {
+    this.successes++
+    this.recent.note(at, true)
+    this.isolated = 0
     this.failures = 0
     this.lastFailure = undefined
     this.step = undefined

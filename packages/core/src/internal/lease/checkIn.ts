@@ -110,18 +110,18 @@ const takeBack = (
 
 /** Finds out whether the connection is broken, and tells a balanced pool. */
 const judge = (state: PoolState, connection: Pooled, lease: Lease, exit: Exit.Exit<unknown, unknown>): void => {
-  askConnector(state, connection, exit)
+  askConnector(state, connection, lease, exit)
   if (connection.isBroken) lease.request.options?.[onward]?.broke()
 }
 
 /** Asks the connector what the end of a lease says about the connection. */
-const askConnector = (state: PoolState, connection: Pooled, exit: Exit.Exit<unknown, unknown>): void => {
+const askConnector = (state: PoolState, connection: Pooled, lease: Lease, exit: Exit.Exit<unknown, unknown>): void => {
   const { connector } = state
   const { isBroken } = connector
   if (isBroken === undefined || connection.isBroken || hasEnded(connection)) return
   if (!attempt(connector, isBroken, connection.value, exit)) return
   connection.isBroken = true
-  state.trust.raiseFence()
+  state.trust.died(state.time.now(), lease.lentAt)
 }
 
 const revoke = (state: PoolState, connection: Pooled, { lent }: Lease): void => {
@@ -133,7 +133,6 @@ const revoke = (state: PoolState, connection: Pooled, { lent }: Lease): void => 
 
 /** A lease that ended well proves the connection, unless a doubt arose after it was lent. */
 const prove = (state: PoolState, connection: Pooled, now: number): void => {
-  state.dialer.barren = 0
   state.trust.usedWell(connection, now)
 }
 

@@ -87,8 +87,9 @@ export interface PoolOptions {
    */
   readonly pendingLimit?: number | undefined
   /**
-   * Dials per second at most. Default 50. Too small: a cold pool fills slowly. Too large: a server that comes back is
-   * stormed.
+   * Dials per second at most, whatever they are for; so many may also be made at once. Default: 2.5 for each of
+   * `maxConnections`, but at least 50 and at most 200. Too small: a cold pool fills slowly, and connections that are used
+   * up (`maxUses`) or break are not replaced as fast as they go. Too large: a server that comes back is stormed.
    */
   readonly connectRate?: number | undefined
   /**

@@ -30,11 +30,16 @@ class EndedAtOnce extends Data.TaggedError("EndedAtOnce")<{ readonly lived: numb
  * Notes a failed dial. The dialer knows of it when this returns, so that no other dial begins before its delay; the effect
  * tells everybody else.
  */
-export const dialFailed = (state: PoolState, connection: Pooled, cause: unknown): Effect.Effect<void> => {
+export const dialFailed = (
+  state: PoolState,
+  connection: Pooled,
+  cause: unknown,
+  successesBefore: number | undefined
+): Effect.Effect<void> => {
   const { dialer } = state
   const now = state.time.now()
   state.counts.failedToOpen++
-  dialer.failed(cause, now)
+  if (dialer.failed(cause, now, successesBefore)) return Effect.sync(() => isolatedFailure(state, connection, cause))
   // Dials that fail together are one step of the schedule: the first of them starts the delay.
   const isFirst = !dialer.isBlocked
   const block = isFirst ? dialer.block() : 0
@@ -52,6 +57,18 @@ export const dialFailed = (state: PoolState, connection: Pooled, cause: unknown)
   })
 }
 
+/** Others succeed: another dial is made at once. */
+const isolatedFailure = (state: PoolState, connection: Pooled, cause: unknown): void => {
+  emit(state, { _tag: "OpenFailed", connection: connection.id, cause, attempt: 1, retryIn: 0 })
+  const now = state.time.now()
+  // There may be many, each with its event; one line a second is enough for the log.
+  if (now >= state.failureLoggedAt + 1000) {
+    state.failureLoggedAt = now
+    warn(state, `could not connect, while other dials succeed: ${describeCause(cause)}`)
+  }
+  state.changed()
+}
+
 /**
  * A connection has ended by itself. If it did so as soon as it was open, and so did the one before it, its dial has failed:
  * a server that accepts whatever comes and closes it must not be dialled on and on. A single one may be chance.
@@ -63,10 +80,16 @@ export const endedByItself = (state: PoolState, connection: Pooled): void => {
   const { config, dialer } = state
   const now = state.time.now()
   const lived = now - connection.openedAt
-  if (lived >= atOnce || !(connection.uses === 0 ? isStillborn(state, connection, now) : isBarren(connection))) return
-  if (connection.uses > 0 && ++dialer.barren < config.breaker.minimumDials) return
+  if (lived >= atOnce) return
+  if (connection.uses === 0) {
+    if (!isStillborn(state, connection, now)) return
+  } else {
+    if (!isBarren(connection)) return
+    dialer.barren = state.trust.lastGoodAt < connection.openedAt ? dialer.barren + 1 : 0
+    if (dialer.barren < config.breaker.minimumDials) return
+  }
   dialer.settling = Math.min(atOnce, Math.max(leastSettling, 2 * lived))
-  state.fork(dialFailed(state, connection, new EndedAtOnce({ lived, cause: connection.endedBy })))
+  state.fork(dialFailed(state, connection, new EndedAtOnce({ lived, cause: connection.endedBy }), undefined))
 }
 
 /**

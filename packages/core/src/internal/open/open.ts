@@ -34,12 +34,15 @@ const dial = Effect.fnUntraced(function*(state: PoolState, connection: Pooled) {
   // Nor may it go on if another dial has failed meanwhile: it was begun when the backend seemed well.
   if (!state.dialer.mayDial) return giveUp(state, connection)
   connection.openedAt = state.time.now()
-  const exit = yield* Effect.exit(state.dialer.guard(connect(state, connection)))
+  const { successes } = state.dialer
+  const exit = yield* Effect.exit(state.dialer.guard(connect(state, connection), () => state.time.now()))
   if (connection.state !== "opening") return
   if (Exit.isSuccess(exit)) return arrived(state, connection, exit.value)
   const cause = Cause.squash(exit.cause)
   const refused = refusedFor(cause)
-  return yield* refused === undefined ? failed(state, connection, cause) : refusedByBreaker(state, connection, refused)
+  return yield* refused === undefined
+    ? failed(state, connection, cause, successes)
+    : refusedByBreaker(state, connection, refused)
 })
 
 /** A dial that was not made yet; the pool begins another when it is time for one. */
@@ -94,7 +97,7 @@ const arrived = (state: PoolState, connection: Pooled, value: unknown): void => 
   const now = state.time.now()
   const took = now - connection.openedAt
   const wasOpen = dialer.breakerUntil > 0
-  dialer.succeeded()
+  dialer.succeeded(now)
   counts.opened++
   counts.open.record(took)
   connection.value = value
@@ -110,10 +113,15 @@ const arrived = (state: PoolState, connection: Pooled, value: unknown): void => 
   settleWarmUps(state)
 }
 
-const failed = (state: PoolState, connection: Pooled, cause: unknown): Effect.Effect<void> =>
+const failed = (
+  state: PoolState,
+  connection: Pooled,
+  cause: unknown,
+  successesBefore: number
+): Effect.Effect<void> =>
   Effect.suspend(() => {
     discard(state, connection)
-    return dialFailed(state, connection, cause)
+    return dialFailed(state, connection, cause, successesBefore)
   })
 
 /** The breaker let nobody dial, because another process shares it or because its time is not up yet. */

@@ -35,7 +35,8 @@ export const broken = (state: PoolState, connection: Pooled, cause: unknown): vo
   connection.isBroken = true
   connection.endedBy = cause
   if (connection.state === "opening") return
-  state.trust.raiseFence()
+  const now = state.time.now()
+  state.trust.died(now, connection.holders.head?.lentAt ?? now)
   if (connection.state !== "idle") return
   warn(state, `connection ${connection.id} broke while idle: ${describeCause(cause)}`)
   retire(state, connection, "broken")

@@ -53,6 +53,8 @@ export class PoolState {
   deadlineWatch: Fiber.Fiber<unknown> | undefined = undefined
   watchedUntil = Infinity
   readonly drain: DrainState = { isHurried: false, onChange: undefined }
+  /** When an isolated failure to connect was logged last. */
+  failureLoggedAt = -Infinity
   /** Done when closes are waited for no more. */
   readonly closesCut: Deferred.Deferred<void> = Deferred.makeUnsafe<void>()
   /** Lets the dispatcher look again. To be called after every change that may free or want a connection. */

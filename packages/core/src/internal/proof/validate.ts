@@ -54,12 +54,14 @@ export const probe = (state: PoolState, connection: Pooled): Effect.Effect<boole
 const prove = (state: PoolState, connection: Pooled): Effect.Effect<boolean> =>
   Effect.suspend(() => {
     const { fence } = state.trust
+    const isDoubted = !state.trust.isUndoubted(connection)
     const startedAt = state.time.now()
     const validation = Effect.suspend(() => state.connector.validate!(connection.value))
     const limit = { step: "validate", option: "validateTimeout", millis: state.config.validateTimeout }
     return Effect.map(Effect.exit(limited(validation, limit)), (exit) => {
       if (connection.state !== "checking") return false
       state.counts.validated++
+      if (isDoubted) state.trust.doubtEnded(state.time.now(), Exit.isSuccess(exit))
       if (Exit.isFailure(exit)) return failed(state, connection, Cause.squash(exit.cause))
       const now = state.time.now()
       state.counts.validate.record(now - startedAt)
@@ -75,7 +77,8 @@ const failed = (state: PoolState, connection: Pooled, cause: unknown): false => 
     return false
   }
   // One that is found dead at leisure says as much about the others as one that broke in use.
-  state.trust.raiseFence()
+  const now = state.time.now()
+  state.trust.died(now, now)
   emit(state, { _tag: "ValidateFailed", connection: connection.id, cause })
   warn(state, `connection ${connection.id} failed its validation: ${describeCause(cause)}`)
   retire(state, connection, connection.isBroken ? "broken" : "invalid")

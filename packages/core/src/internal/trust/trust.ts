@@ -2,10 +2,18 @@
  * What is believed of the connections: the only writer of when each proved itself, and of the numbers that call a proof in
  * doubt.
  *
- * - the *fence* rises when a connection proves dead: whatever proved itself before must do so again
+ * - the *fence* rises when a connection proves dead: whatever proved itself before must do so again. It stays where such
+ *   proofs were all for nothing lately
  * - the *generation* rises when all are to be replaced: a connection of an older one is not lent again
  */
+import { RecentShare } from "../base/recentShare.ts"
 import type { Pooled } from "../line/lease.ts"
+
+/** So many proofs of doubted connections must have been seen lately before a death is believed to be that connection's own. */
+const proofsToTrust = 20
+
+/** So many deaths in a row are never believed to have nothing to do with each other. */
+const deathsToDoubt = 10
 
 export class Trust {
   private readonly freshnessWindow: number
@@ -14,6 +22,11 @@ export class Trust {
   private generationNumber = 0
   private proofs = 0
   private lastProofFailed = false
+  private goodAt = -Infinity
+  /** How the connections proved themselves lately that were doubted because another had died. */
+  private readonly doubts = new RecentShare()
+  /** Connections in a row that proved dead, while no lease went well. */
+  private deadInARow = 0
 
   constructor(freshnessWindow: number, canValidate: boolean) {
     this.freshnessWindow = freshnessWindow
@@ -64,10 +77,32 @@ export class Trust {
 
   /** A lease ended well: that proves the connection, unless a doubt arose after it was lent. */
   usedWell(connection: Pooled, now: number): void {
+    this.goodAt = now
     if (this.isUndoubted(connection)) connection.provenAt = now
   }
 
-  /** Where one connection proved dead, every other must prove itself before it is lent. */
+  /** When a lease last went well. */
+  get lastGoodAt(): number {
+    return this.goodAt
+  }
+
+  /**
+   * One connection, in use since then, proved dead: every other must prove itself before it is lent, unless those that were
+   * doubted for such a reason lately have mostly proved well. Then each dies of its own, and proofs for nothing would only
+   * cost connections.
+   */
+  died(now: number, inUseSince: number): void {
+    this.deadInARow = this.goodAt < inUseSince ? this.deadInARow + 1 : 0
+    const isOwn = this.deadInARow < deathsToDoubt && this.doubts.isMostlyGood(now, proofsToTrust, 0.5)
+    if (!isOwn) this.raiseFence()
+  }
+
+  /** A connection that was doubted because another had died has proved itself, or failed to. */
+  doubtEnded(now: number, isProven: boolean): void {
+    this.doubts.note(now, isProven)
+  }
+
+  /** Every connection that is open must prove itself before it is lent. */
   raiseFence(): void {
     this.fenceNumber++
   }
