@@ -26,4 +26,4 @@ export const codeOf = (error: unknown): string | undefined => {
 export const isPermanent = (code: string | undefined): boolean =>
   code !== undefined && permanent.some((start) => code.startsWith(start))
 
-const permanent = ["CERT_", "DEPTH_ZERO_", "SELF_SIGNED_", "UNABLE_TO_", "ERR_TLS_", "ERR_SSL_"]
+const permanent = ["CERT_", "DEPTH_ZERO_", "SELF_SIGNED_", "UNABLE_TO_", "ERR_TLS_", "ERR_SSL_", "ERR_OSSL_"]

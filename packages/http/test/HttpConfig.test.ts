@@ -57,6 +57,7 @@ describe("what is refused", () => {
     ["maxConcurrentStreams", { origin, maxConcurrentStreams: 0 }],
     ["maxConcurrentStreams", { origin, allowH2: false, maxConcurrentStreams: 5 }],
     ["tls", { origin, tls: true }],
+    ["tls", { origin, tls: { key: "no key" } }],
     ["tls", { origin: "http://localhost", tls: {} }],
     ["healthRequest", { origin, healthRequest: "/healthz" }],
     ["healthRequest", { origin, healthRequest: { path: "healthz" } }],

@@ -128,6 +128,8 @@ describe("the options of a server", () => {
     [{ username: null }, "username", /text/],
     [{ password: "plain" }, "password", /Redacted/],
     [{ ssl: "require" }, "ssl", /node:tls/],
+    [{ ssl: { key: "no key" } }, "ssl", /can't be used by node:tls/],
+    [{ ssl: { minVersion: "TLSv9" } }, "ssl", /can't be used by node:tls/],
     [{ applicationName: "" }, "applicationName", /text/],
     [{ statementTimeout: 0 }, "statementTimeout", /finite duration/],
     [{ statementTimeout: "Infinity" }, "statementTimeout", /finite duration/],

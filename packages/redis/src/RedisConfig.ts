@@ -97,7 +97,7 @@ export interface SentinelOptions {
 /**
  * The options of a Redis pool. Durations are `Duration.Input`.
  *
- * The server is named by `url`, by `host` and `port`, by `cluster` or by `sentinel`. An option that is unknown, that
+ * The server is named by `url`, by `host` and `port`, by `path`, by `cluster` or by `sentinel`. An option that is unknown, that
  * contradicts another or that would have no effect is refused with `InvalidOption`.
  *
  * @category models
@@ -105,14 +105,17 @@ export interface SentinelOptions {
  */
 export interface RedisOptions extends PoolConfig.PoolOptions {
   /**
-   * `redis://user:password@host:port/db`, or `rediss://` for TLS. Special characters in its parts must be
-   * percent-encoded. The password may be left out and given by `password`.
+   * `redis://user:password@host:port/db`, or `rediss://` for TLS; `valkey://` and `valkeys://` are the same. A socket of
+   * this machine is `unix:///run/redis.sock?db=1`. Special characters in its parts must be percent-encoded. The password may
+   * be left out and given by `password`.
    */
   readonly url?: Redacted.Redacted | undefined
   /** Default `localhost`. */
   readonly host?: string | undefined
   /** Default 6379. */
   readonly port?: number | undefined
+  /** A Unix socket of this machine, in place of `host` and `port`: `/run/redis.sock`. */
+  readonly path?: string | undefined
   /** Default: the server's `default` user. */
   readonly username?: string | undefined
   /**
@@ -124,7 +127,8 @@ export interface RedisOptions extends PoolConfig.PoolOptions {
   readonly db?: number | undefined
   /**
    * Default `false`. With `true` the connection is encrypted and the server's certificate verified. Options of `node:tls`
-   * say whom to trust.
+   * say whom to trust; what Node can't use of them is refused when the pool is made. Each server is told the name that it is
+   * dialed by (SNI), unless they have a `servername`, which then is that of all servers.
    */
   readonly tls?: boolean | ConnectionOptions | undefined
   /** Which addresses of the host are used: 4, 6 or both (0). Default 0. */

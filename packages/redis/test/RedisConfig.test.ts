@@ -23,6 +23,9 @@ describe("options", () => {
         ["url", ["redis://localhost", Redacted.make(1)]],
         ["host", ["", 1, "a\0b"]],
         ["port", [0, 65_536, 1.5, "6379"]],
+        ["path", ["", "redis.sock", 1]],
+        ["cluster", [{ nodes: [{ host: "a", port: 1 }], addressMap: { a: { host: "b", port: 1 } } }]],
+        ["cluster", [{ nodes: [{ host: "a", port: 1 }], addressMap: { "a:1": { host: "b" } } }]],
         ["username", ["", 1]],
         ["password", ["secret", Redacted.make(1)]],
         ["db", [-1, 1.5, "0"]],
@@ -77,6 +80,14 @@ describe("options", () => {
         ["tls", { ...url("rediss://localhost"), tls: false }],
         ["db", { cluster, db: 1 }],
         ["username", { username: "a" }],
+        ["path", { host: "a", path: "/a" }],
+        ["port", { path: "/a", port: 1 }],
+        ["tls", { path: "/a", tls: true }],
+        ["tls", { ...url("unix:///a"), tls: {} }],
+        ["family", { path: "/a", family: 4 }],
+        ["tls", { tls: { key: "s3cret" } }],
+        ["tls", { tls: { minVersion: "TLSv9" } }],
+        ["sentinel", { sentinel: { ...sentinel, tls: { pfx: "s3cret" } } }],
         ["sentinel", { sentinel: { ...sentinel, username: "a" } }]
       ]
       for (const [option, options] of bad) assert.strictEqual((yield* refusal(options)).option, option)
@@ -93,7 +104,11 @@ describe("options", () => {
         ["redis://%zz:s3cret@localhost", /its user percent-encoded/],
         ["redis://:s3cret@localhost:0", /port from 1 to 65535/],
         ["redis://:s3cret@localhost:many", /port from 1 to 65535/],
-        ["redis://localhost/0#s3cret", /no fragment/]
+        ["redis://localhost/0#s3cret", /no fragment/],
+        ["unix://:s3cret@/run/redis.sock", /no user and no password/],
+        ["unix://s3cret/run", /path of a socket/],
+        ["unix:///run/redis.sock?s3cret=1", /no parameter but/],
+        ["unix:///run/redis.sock?db=s3cret", /no parameter but/]
       ]
       for (const [text, rule] of wrong) {
         const reason = yield* refusal(url(text))
@@ -114,6 +129,11 @@ describe("options", () => {
       const short = yield* checked(url("redis://cache"))
       assert.deepStrictEqual(short.topology, { _tag: "standalone", address: { host: "cache", port: 6379 } })
       assert.isUndefined(short.tls)
+      assert.deepStrictEqual((yield* checked(url("valkeys://cache"))).tls, {})
+      assert.isUndefined((yield* checked(url("valkey://cache"))).tls)
+      const socket = yield* checked(url("unix:///run/redis%20a.sock?db=4"))
+      const address = { host: "", port: 0, path: "/run/redis a.sock" }
+      assert.deepStrictEqual([socket.topology, socket.db], [{ _tag: "standalone", address }, 4])
     }))
 
   it.effect("defaults are as they are said to be", () =>

@@ -87,6 +87,7 @@ describe("the options of a WebSocket pool", () => {
     [{ headers: { Upgrade: "x" } }, "headers", /handshake/],
     [{ headers: { "Sec-WebSocket-Key": "x" } }, "headers", /handshake/],
     [{ tls: true }, "tls", /object/],
+    [{ tls: { ciphers: "none such" } }, "tls", /can't be used by node:tls/],
     [{ url: "ws://example.com", tls: {} }, "tls", /no effect/],
     [{ pingInterval: 0 }, "pingInterval", /at least 1 ms/],
     [{ pingInterval: Infinity }, "pingInterval", /finite/],

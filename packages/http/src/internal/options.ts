@@ -1,6 +1,7 @@
 /**
  * Checks the options of an HTTP pool, and sorts them: what the connector needs, and what the pool itself does.
  */
+import * as TlsOptions from "@effect-pools/core/TlsOptions"
 import * as OptionRules from "@effect-pools/core/OptionRules"
 import type { PoolOptions } from "@effect-pools/core/PoolConfig"
 import { InvalidOption } from "@effect-pools/core/PoolError"
@@ -91,6 +92,7 @@ const withoutBalance = (own: Own): Result.Result<void, InvalidOption> => {
 const settingsOf = (own: Own, origin: string): Result.Result<HttpSettings, InvalidOption> =>
   Result.gen(function*() {
     if (origin.startsWith("http:")) yield* withoutTls(own)
+    yield* TlsOptions.check("tls", own.tls)
     const rule = headersRule(own.headers ?? {})
     if (rule !== undefined) return yield* OptionRules.refuse("headers", rule)
     const { allowH2 = true } = own

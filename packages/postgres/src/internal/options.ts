@@ -1,6 +1,7 @@
 /**
  * Checks the options of a PostgreSQL pool, and sorts them: what the connector needs, and what the pool itself does.
  */
+import * as TlsOptions from "@effect-pools/core/TlsOptions"
 import * as OptionRules from "@effect-pools/core/OptionRules"
 import type { PoolOptions } from "@effect-pools/core/PoolConfig"
 import { InvalidOption } from "@effect-pools/core/PoolError"
@@ -27,6 +28,7 @@ export interface Checked {
 export const check = (options: PostgresOptions, name: string): Result.Result<Checked, InvalidOption> =>
   Result.gen(function*() {
     const { own, pool } = yield* OptionRules.split(rules, options, name)
+    yield* TlsOptions.check("ssl", own.ssl)
     const url: ConnectionUrl.UrlParts = own.url === undefined ? {} : yield* Result.mapError(
       ConnectionUrl.parse(Redacted.value(own.url)),
       (rule) => new InvalidOption({ option: "url", rule })

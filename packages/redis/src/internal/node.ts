@@ -4,6 +4,7 @@
  * ioredis must do nothing by itself here: it neither reconnects nor queues nor retries, asks for no password and has no
  * timer running. The end of the socket is the end of the node.
  */
+import * as TlsOptions from "@effect-pools/core/TlsOptions"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { Redis } from "ioredis"
@@ -120,11 +121,12 @@ export const open = (
 
 const make = (settings: Pick<ConnectionSettings, "tls" | "family" | "keepAlive">, address: Address): Redis =>
   new Redis({
-    host: address.host,
-    port: address.port,
-    family: settings.family,
+    ...(address.path === undefined
+      ? { host: address.host, port: address.port, family: settings.family }
+      : { path: address.path }),
     keepAlive: settings.keepAlive,
-    ...(settings.tls === undefined ? {} : { tls: settings.tls }),
+    // By its own name: proxies that serve several servers tell them apart by it, and so may a server its certificates.
+    ...(settings.tls === undefined ? {} : { tls: TlsOptions.withServerName(settings.tls, address.host) }),
     // The oldest protocol has one form for each answer, whatever the server's age.
     protocol: 2,
     lazyConnect: true,

@@ -1,6 +1,7 @@
 /**
  * Checks the options of a Redis pool, and sorts them: what the connector needs, and what the pool itself does.
  */
+import * as TlsOptions from "@effect-pools/core/TlsOptions"
 import * as OptionRules from "@effect-pools/core/OptionRules"
 import type { PoolOptions } from "@effect-pools/core/PoolConfig"
 import { InvalidOption } from "@effect-pools/core/PoolError"
@@ -28,6 +29,8 @@ export const check = (options: RedisOptions, name: string): Result.Result<Checke
       (rule) => new InvalidOption({ option: "url", rule })
     )
     yield* noContradiction(own, url)
+    yield* TlsOptions.check("tls", own.tls)
+    yield* TlsOptions.check("sentinel", own.sentinel?.tls)
     return { connection: settingsOf(own, url, pool.name), pool }
   })
 
@@ -45,7 +48,10 @@ const settingsOf = (own: Own, url: ConnectionUrl.UrlParts, name: string): Connec
   sharing: own.sharing ?? 128
 })
 
-const topologyOf = ({ cluster, host, port, sentinel, tls: serverTls }: Own, url: ConnectionUrl.UrlParts): Topology => {
+const topologyOf = (
+  { cluster, host, path, port, sentinel, tls: serverTls }: Own,
+  url: ConnectionUrl.UrlParts
+): Topology => {
   if (cluster !== undefined) {
     const { addressMap, maxRedirections = 16, nodes } = cluster
     return { _tag: "cluster", nodes, maxRedirections, addressMap: new Map(Object.entries(addressMap ?? {})) }
@@ -64,6 +70,8 @@ const topologyOf = ({ cluster, host, port, sentinel, tls: serverTls }: Own, url:
       addressMap: new Map(Object.entries(addressMap ?? {}))
     }
   }
+  const socket = path ?? url.path
+  if (socket !== undefined) return { _tag: "standalone", address: { host: "", port: 0, path: socket } }
   return {
     _tag: "standalone",
     address: { host: host ?? url.host ?? "localhost", port: port ?? url.port ?? 6379 }
@@ -89,6 +97,10 @@ const checkInterval = OptionRules.duration("100 millis")
 const rules: OptionRules.Rules<Own> = {
   url: OptionRules.secret,
   host: OptionRules.text,
+  path: {
+    expects: "the absolute path of a socket",
+    is: (value) => OptionRules.text.is(value) && String(value).startsWith("/")
+  },
   port,
   username: OptionRules.text,
   password: OptionRules.secretOrEffect,
@@ -146,7 +158,7 @@ const sentinelOptions = ["nodes", "name", "role", "username", "password", "tls",
 const isTls = (value: unknown): boolean => OptionRules.flag.is(value) || isObject(value)
 
 const noContradiction = (own: Own, url: ConnectionUrl.UrlParts): Result.Result<void, InvalidOption> => {
-  const naming = (["url", "host", "cluster", "sentinel"] as const).filter((option) => own[option] !== undefined)
+  const naming = (["url", "host", "path", "cluster", "sentinel"] as const).filter((option) => own[option] !== undefined)
   if (naming.length > 1) {
     return OptionRules.refuse(naming[1]!, `can't be given beside ${naming[0]}, which names the server`)
   }
@@ -160,6 +172,12 @@ const noContradiction = (own: Own, url: ConnectionUrl.UrlParts): Result.Result<v
   }
   if (own.tls === false && url.tls === true) {
     return OptionRules.refuse("tls", "contradicts the url, which begins with rediss://")
+  }
+  if ((own.path ?? url.path) !== undefined) {
+    if (own.tls !== undefined && own.tls !== false) {
+      return OptionRules.refuse("tls", "has no effect on a socket of this machine")
+    }
+    if (own.family !== undefined) return OptionRules.refuse("family", "has no effect on a socket of this machine")
   }
   if (own.cluster !== undefined && (own.db ?? 0) !== 0) {
     return OptionRules.refuse("db", "must be 0 in a cluster, which has no other")

@@ -8,6 +8,8 @@ import type { ConnectionOptions } from "node:tls"
 export interface Address {
   readonly host: string
   readonly port: number
+  /** Of a socket of this machine, in place of host and port. */
+  readonly path?: string
 }
 
 /** Where a server is, by where it says that it is. */
@@ -60,8 +62,10 @@ export interface ConnectionSettings {
   readonly sharing: number
 }
 
-export const addressText = ({ host, port }: Address): string =>
-  host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`
+export const addressText = ({ host, path, port }: Address): string => {
+  if (path !== undefined) return `unix:${path}`
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`
+}
 
 export const isSameAddress = (a: Address, b: Address): boolean => a.host === b.host && a.port === b.port
 

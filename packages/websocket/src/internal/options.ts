@@ -1,6 +1,7 @@
 /**
  * Checks the options of a WebSocket pool, and sorts them: what a connection needs, and what the pool itself does.
  */
+import * as TlsOptions from "@effect-pools/core/TlsOptions"
 import * as OptionRules from "@effect-pools/core/OptionRules"
 import type { PoolOptions } from "@effect-pools/core/PoolConfig"
 import type { InvalidOption } from "@effect-pools/core/PoolError"
@@ -31,6 +32,7 @@ export const check = <Message>(
     const { own, pool } = yield* OptionRules.split(rules, options as unknown as WebSocketOptions<unknown>, name)
     if (own.url === undefined) return yield* OptionRules.refuse("url", "is needed")
     yield* noContradiction(own)
+    yield* TlsOptions.check("tls", own.tls)
     const settings = settingsOf(own, OptionRules.millisOf(options.closeTimeout) ?? closeTimeout)
     return { settings: settings as unknown as Settings<Message>, pool }
   })
