@@ -14,6 +14,7 @@ import { common, type Defaults } from "./internal/options/poolDefaults.ts"
 import { check, type Refusal } from "./internal/options/poolOptionsSchema.ts"
 import { millisOf } from "./OptionRules.ts"
 import { InvalidOption, PoolError } from "./PoolError.ts"
+import type { PerPriority, Priority, TrafficConfig, TrafficRules } from "./internal/model/traffic.ts"
 import type { PoolKind } from "./PoolKind.ts"
 
 export type { PoolConfig, PoolOptions } from "./internal/model/config.ts"
@@ -143,9 +144,31 @@ const complete = (kind: PoolKind, base: Defaults, name: string, given: PoolOptio
     startup: given.startup ?? base.startup,
     startupTimeout: millisOf(given.startupTimeout) ?? base.startupTimeout,
     eventBuffer: given.eventBuffer ?? base.eventBuffer,
-    metrics: given.metrics ?? base.metrics
+    metrics: given.metrics ?? base.metrics,
+    traffic: completeTraffic(base.traffic, given.traffic)
   })
 }
+
+const perPriority = <A>(
+  base: Readonly<Record<Priority, number>>,
+  given: PerPriority<A> | undefined,
+  read: (value: A | undefined) => number | undefined
+): Readonly<Record<Priority, number>> =>
+  Object.freeze({
+    high: read(given?.high) ?? base.high,
+    normal: read(given?.normal) ?? base.normal,
+    low: read(given?.low) ?? base.low
+  })
+
+const completeTraffic = (base: TrafficConfig, given: TrafficRules | undefined): TrafficConfig =>
+  given === undefined ? base : Object.freeze({
+    slack: perPriority(base.slack, given.slack, millisOf),
+    share: perPriority(base.share, given.share, (share) => share),
+    places: perPriority(base.places, given.places, (places) => places),
+    weights: Object.freeze({ ...given.weights }),
+    maxShare: given.maxShare ?? base.maxShare,
+    shedAfter: millisOf(given.shedAfter) ?? base.shedAfter
+  })
 
 // In these three a default gives way to an option that was given, so that `maxConnections: 1` needs no second option.
 

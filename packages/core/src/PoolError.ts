@@ -38,8 +38,8 @@ export interface ConnectFailure {
  * @since 0.1.0
  */
 export class AcquireTimeout extends Data.TaggedError("AcquireTimeout")<{
-  /** Which limit it was: that of a caller, or that of the pool's start. */
-  readonly option: "acquireTimeout" | "startupTimeout"
+  /** Which limit it was: that of a caller, the caller's own deadline (see `Traffic`), or that of the pool's start. */
+  readonly option: "acquireTimeout" | "deadline" | "startupTimeout"
   /** What the pool was doing for the caller when time ran out. */
   readonly step: "waiting" | "opening" | "validating"
   /** Milliseconds the caller waited. */
@@ -60,7 +60,8 @@ export class AcquireTimeout extends Data.TaggedError("AcquireTimeout")<{
 }
 
 /**
- * The queue holds `pendingLimit` callers already.
+ * The queue holds `pendingLimit` callers already, or as many as leave no place for the caller's priority
+ * (`traffic.places`).
  *
  * @category reasons
  * @since 0.1.0
@@ -72,6 +73,28 @@ export class QueueFull extends Data.TaggedError("QueueFull")<{
   readonly isRetryable = true
   override get message(): string {
     return `${this.pending} callers wait already and pendingLimit is ${this.pendingLimit}`
+  }
+}
+
+/**
+ * Callers wait longer than `traffic.shedAfter`, so this one was refused at once: better than to wait in vain.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class Overloaded extends Data.TaggedError("Overloaded")<{
+  /** The priority of the caller. */
+  readonly priority: "high" | "normal" | "low"
+  /** The part of the callers of this priority that is refused now, from 0 to 1. */
+  readonly refused: number
+  /** Milliseconds after which the same call may be tried again. */
+  readonly retryAfter: number
+}> {
+  readonly isRetryable = true
+  override get message(): string {
+    const part = Math.round(100 * this.refused)
+    return `callers wait too long (traffic.shedAfter): ${part} % of those with ${this.priority} priority are refused; ` +
+      `try again in ${Math.ceil(this.retryAfter)} ms`
   }
 }
 
@@ -177,6 +200,7 @@ export class InvalidOption extends Data.TaggedError("InvalidOption")<{
 export type PoolErrorReason =
   | AcquireTimeout
   | QueueFull
+  | Overloaded
   | ConnectFailed
   | BreakerOpen
   | PoolPaused

@@ -273,6 +273,18 @@ const cases: Cases = {
       return all.some((series) => series.id === "service_pool_connections_total")
     },
     expected: [true, false]
+  },
+  traffic: {
+    values: [{ maxShare: 0.5 }, { maxShare: 1 }],
+    beside: { maxConnections: 4 },
+    *measure({ pool }) {
+      for (let count = 0; count < 6; count++) {
+        yield* Effect.forkScoped(pool.withConnection(() => Effect.never, { fairKey: "one" }))
+      }
+      yield* settle
+      return (yield* pool.stats).used
+    },
+    expected: [2, 4]
   }
 }
 

@@ -3,6 +3,7 @@ import { ConnectionPool } from "@effect-pools/core"
 import { GatedConnector } from "@effect-pools/testing"
 import { Effect, Fiber } from "effect"
 import type { Lease } from "../src/internal/line/lease.ts"
+import { QueueFull } from "../src/PoolError.ts"
 import { MakeOrder } from "../src/internal/line/line.ts"
 import type { Order } from "../src/internal/line/order.ts"
 import { advance, borrow, call, onPool } from "./utils/bench.ts"
@@ -45,8 +46,8 @@ class LastComeFirstServed implements Order {
     return this.mayServe(lease)
   }
 
-  hasPlaceFor(_: Lease, pending: number, pendingLimit: number): boolean {
-    return pending < pendingLimit
+  refusal(_: Lease, pending: number, pendingLimit: number): QueueFull | undefined {
+    return pending < pendingLimit ? undefined : new QueueFull({ pending, pendingLimit })
   }
 
   [Symbol.iterator](): Iterator<Lease> {

@@ -118,6 +118,7 @@ describe("ConnectionPool: types", () => {
         PoolError.PoolErrorReason["_tag"],
         | "AcquireTimeout"
         | "QueueFull"
+        | "Overloaded"
         | "ConnectFailed"
         | "BreakerOpen"
         | "PoolPaused"

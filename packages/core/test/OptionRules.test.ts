@@ -40,7 +40,8 @@ const poolOptions: ReadonlyArray<string> = Object.keys(
     startup: 1,
     startupTimeout: 1,
     eventBuffer: 1,
-    metrics: 1
+    metrics: 1,
+    traffic: 1
   } satisfies Record<keyof PoolOptions, 1>
 )
 

@@ -241,7 +241,15 @@ describe("PoolConfig.make completes", () => {
         startup: "failFast",
         startupTimeout: 10_000,
         eventBuffer: 1_024,
-        metrics: true
+        metrics: true,
+        traffic: {
+          slack: { high: 0, normal: 1_000, low: 5_000 },
+          share: { high: 1, normal: 1, low: 1 },
+          places: { high: 1.1, normal: 1, low: 0.5 },
+          weights: {},
+          maxShare: 1,
+          shedAfter: Infinity
+        }
       })
       assert.deepStrictEqual(yield* delays(schedule, 2), [healthCheck * 1000, healthCheck * 1000])
       const [first = 0, second = 0, ...others] = yield* delays(retry, 3)
@@ -280,7 +288,15 @@ describe("PoolConfig.make completes", () => {
           startup: "failFast",
           startupTimeout: "15 seconds",
           eventBuffer: 16,
-          metrics: false
+          metrics: false,
+          traffic: {
+            slack: { normal: "2 seconds" },
+            share: { low: 0.25 },
+            places: { high: 1.5, low: undefined },
+            weights: { gold: 2 },
+            maxShare: 0.4,
+            shedAfter: "20 millis"
+          }
         }),
         {
           kind: "db",
@@ -310,7 +326,15 @@ describe("PoolConfig.make completes", () => {
           startup: "failFast",
           startupTimeout: 15_000,
           eventBuffer: 16,
-          metrics: false
+          metrics: false,
+          traffic: {
+            slack: { high: 0, normal: 2_000, low: 5_000 },
+            share: { high: 1, normal: 1, low: 0.25 },
+            places: { high: 1.5, normal: 1, low: 0.5 },
+            weights: { gold: 2 },
+            maxShare: 0.4,
+            shedAfter: 20
+          }
         }
       )
     }))

@@ -26,6 +26,7 @@ import { Places } from "./places/places.ts"
 import { Trust } from "./trust/trust.ts"
 import { PoolState } from "./pool/state.ts"
 import { PoolTime } from "./base/time.ts"
+import { holdsAlready } from "./lease/wait.ts"
 import { Line, MakeOrder } from "./line/line.ts"
 
 /** Puts the parts of a pool together. What runs beside the callers ends with `background`. */
@@ -46,6 +47,14 @@ export const makeState = Effect.fnUntraced(
     tellObserver(hold.pool)
     const fibers = yield* Scope.provide(FiberSet.make<unknown, never>(), background)
     const makeOrder = yield* MakeOrder
+    const order = makeOrder({
+      traffic: config.traffic,
+      clock: time.clock,
+      now: () => time.now(),
+      limit: () => state.places.limit,
+      sharers: connector.sharers ?? 1,
+      holds: (lease) => holdsAlready(state, lease)
+    })
     const dispatcher = Context.get(context, Scheduler.Scheduler).makeDispatcher()
     const runInBackground = yield* FiberSet.runtime(fibers)<never>()
     const state: PoolState = new PoolState({
@@ -57,7 +66,7 @@ export const makeState = Effect.fnUntraced(
       places: new Places(config, hold),
       trust: new Trust(config.freshnessWindow, connector.validate !== undefined),
       dialer: yield* Scope.provide(Dialer.make(config), background),
-      line: new Line(makeOrder(), config.acquireTimeout, dispatcher),
+      line: new Line(order, config.acquireTimeout, dispatcher),
       dispatcher,
       // Work begins on the scheduler's next turn and never inside the change that asked for it.
       fork: (effect) => runInBackground(Effect.andThen(Effect.yieldNow, effect)),

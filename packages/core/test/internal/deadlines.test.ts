@@ -25,7 +25,7 @@ describe("the deadlines of those who wait", () => {
       steps.forEach(({ enters, number }, now) => {
         if (enters || waiting.length === 0) {
           const lease = waiter(now)
-          deadlines.add(lease, number > 50 ? number : undefined)
+          deadlines.add(lease, number > 50 ? number : Infinity)
           waiting.push(lease)
         } else deadlines.remove(waiting.splice(number % waiting.length, 1)[0]!)
         const earliest = Math.min(...waiting.map(({ deadline }) => deadline))

@@ -98,6 +98,7 @@ const isLocal = (reason: PoolErrorReason): boolean => {
     case "ConnectFailed":
     case "BreakerOpen":
     case "QueueFull":
+    case "Overloaded":
     case "PoolPaused":
     case "PoolClosed":
       return true

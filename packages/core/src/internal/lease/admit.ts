@@ -1,7 +1,7 @@
 /**
  * Step 1 of a lease, admit: may this caller queue? The answer takes microseconds, whatever the backend does.
  */
-import { BreakerOpen, PoolClosed, type PoolErrorReason, PoolPaused, QueueFull } from "../../PoolError.ts"
+import { BreakerOpen, PoolClosed, type PoolErrorReason, PoolPaused } from "../../PoolError.ts"
 import type { Lease } from "../line/lease.ts"
 import type { PoolState } from "../pool/state.ts"
 
@@ -13,9 +13,8 @@ export const refusal = (state: PoolState, lease: Lease): PoolErrorReason | undef
     const retryAfter = state.dialer.breakerUntil - state.time.now()
     if (retryAfter > 0) return new BreakerOpen({ retryAfter, cause: state.dialer.lastFailure?.cause })
   }
-  const { config: { pendingLimit }, line } = state
-  const pending = line.size - expected(state)
-  return line.order.hasPlaceFor(lease, pending, pendingLimit) ? undefined : new QueueFull({ pending, pendingLimit })
+  const { config, line } = state
+  return line.order.refusal(lease, line.size - expected(state), config.pendingLimit)
 }
 
 /** How many callers get a connection of their own without anybody giving one back. */

@@ -7,6 +7,7 @@ import { emit, warn } from "../watch/events.ts"
 import { labelOf, type Lease, type Pooled } from "../line/lease.ts"
 import { fillsUp, joinable } from "./share.ts"
 import type { PoolState } from "../pool/state.ts"
+import { shed } from "./shed.ts"
 import { wait } from "./wait.ts"
 
 /** Runs the lease's body with a connection: at once if one is ready and nobody is before us, else in turn. */
@@ -25,6 +26,7 @@ export const borrow = (state: PoolState, lease: Lease): Effect.Effect<any, any, 
       return start(state, lease, connection)
     }
   }
+  shed(state)
   const reason = refusal(state, lease)
   if (reason !== undefined) {
     state.counts.refused++

@@ -17,6 +17,8 @@ export const wait = (state: PoolState, lease: Lease): Effect.Effect<any, any, an
     const onwards = lease.request.options?.[onward]
     state.line.enter(lease, state.time.now(), onwards?.left)
     onwards?.waits((outcome) => recall(state, lease, outcome))
+    // Nobody would wait for the answer any more.
+    if (lease.deadline <= lease.since) return giveUp(state, lease, 0, explainTimeout(state))
     if (lease.deadline < state.watchedUntil) watchDeadlines(state, lease.deadline)
     // With every connection lent there is nothing to do but wait.
     if (state.places.used < state.places.limit || state.places.sharing.length > 0) state.changed()
@@ -113,7 +115,7 @@ const explainTimeout = (state: PoolState): Explain => {
   return (lease, waited) => {
     const elsewhere = lease.request.options?.[onward]?.elsewhere ?? 0
     return new AcquireTimeout({
-      option: "acquireTimeout",
+      option: isOwnDeadline(state, lease) ? "deadline" : "acquireTimeout",
       step,
       waited: elsewhere + waited,
       elsewhere,
@@ -125,7 +127,14 @@ const explainTimeout = (state: PoolState): Explain => {
   }
 }
 
-const holdsAlready = (state: PoolState, lease: Lease): boolean => {
+/** Whether what the caller said of itself left it less time than the pool gives, or than was left from other upstreams. */
+const isOwnDeadline = ({ config }: PoolState, lease: Lease): boolean => {
+  const given = Math.min(config.acquireTimeout, lease.request.options?.[onward]?.left ?? Infinity)
+  return lease.deadline < lease.since + given
+}
+
+/** Whether the caller's fiber holds a connection of the pool. */
+export const holdsAlready = (state: PoolState, lease: Lease): boolean => {
   for (const connection of state.places.connections) {
     for (const held of connection.holders) if (held.fiber === lease.fiber) return true
   }

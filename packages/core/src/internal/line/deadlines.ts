@@ -19,12 +19,12 @@ export class Deadlines {
   }
 
   /** Adds one that begins to wait now. `left` is how long it may wait, if that is less than the pool gives. */
-  add(lease: Lease, left: number | undefined): void {
+  add(lease: Lease, left: number): void {
     lease.earlier = this.youngest
     if (this.youngest === undefined) this.oldest = lease
     else this.youngest.later = lease
     this.youngest = lease
-    const isOwn = left !== undefined && left < this.acquireTimeout
+    const isOwn = left < this.acquireTimeout
     lease.deadline = lease.since + (isOwn ? left : this.acquireTimeout)
     if (isOwn) this.raise(lease, this.own.length)
   }

@@ -1,6 +1,7 @@
 /**
  * First come, first served.
  */
+import { QueueFull } from "../../PoolError.ts"
 import type { Lease } from "./lease.ts"
 import { LeaseList } from "./leaseList.ts"
 import type { Order } from "./order.ts"
@@ -36,8 +37,8 @@ export class FirstComeFirstServed implements Order {
     return this.list.size === 0
   }
 
-  hasPlaceFor(_: Lease, pending: number, pendingLimit: number): boolean {
-    return pending < pendingLimit
+  refusal(_: Lease, pending: number, pendingLimit: number): QueueFull | undefined {
+    return pending < pendingLimit ? undefined : new QueueFull({ pending, pendingLimit })
   }
 
   [Symbol.iterator](): Iterator<Lease> {

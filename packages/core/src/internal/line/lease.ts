@@ -13,6 +13,7 @@ import type { Fiber } from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import type { ConnectionState, LeaseOptions } from "../model/connection.ts"
 import type { RetireReason } from "../../PoolEvent.ts"
+import type { Said } from "../model/traffic.ts"
 import { LeaseList } from "./leaseList.ts"
 
 // A lease is typed by what it does to the queue, not by what it lends: `any` stays inside this folder.
@@ -66,6 +67,10 @@ export abstract class Lease extends Effectable.Class<any, any, any> {
   /** What the waiting fiber is resumed with, once the scheduler gets to it. */
   outcome: AnyEffect | undefined = undefined
   isLeakSuspected = false
+  /** What its caller said of it, once somebody has asked. */
+  said: Said | undefined = undefined
+  /** What the order of the line keeps for it, which alone knows what that is. */
+  standing: unknown = undefined
   // Its place in the queue, and then among those that hold its connection.
   previous: Lease | undefined = undefined
   next: Lease | undefined = undefined

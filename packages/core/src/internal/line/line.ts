@@ -5,14 +5,14 @@
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Scheduler from "effect/Scheduler"
-import type { Lease, Pooled } from "./lease.ts"
+import { ByTraffic, type OrderOptions } from "./byTraffic.ts"
 import { Deadlines } from "./deadlines.ts"
-import { FirstComeFirstServed } from "./firstCome.ts"
+import type { Lease, Pooled } from "./lease.ts"
 import type { Order } from "./order.ts"
 
 /** Which order a pool is made with. */
-export const MakeOrder = Context.Reference<() => Order>("@effect-pools/core/MakeOrder", {
-  defaultValue: () => () => new FirstComeFirstServed()
+export const MakeOrder = Context.Reference<(options: OrderOptions) => Order>("@effect-pools/core/MakeOrder", {
+  defaultValue: () => (options) => new ByTraffic(options)
 })
 
 export class Line {
@@ -57,7 +57,7 @@ export class Line {
   enter(lease: Lease, now: number, left: number | undefined): void {
     lease.since = now
     lease.isQueued = true
-    this.deadlines.add(lease, left)
+    this.deadlines.add(lease, Math.min(left ?? Infinity, this.order.left?.(lease) ?? Infinity))
     this.order.enter(lease)
   }
 

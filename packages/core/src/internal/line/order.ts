@@ -2,6 +2,7 @@
  * The seam of the line: who is served next. Another order is another file that implements this; nothing else of the engine
  * says who comes before whom.
  */
+import type { PoolErrorReason } from "../../PoolError.ts"
 import type { Lease, Pooled } from "./lease.ts"
 
 export interface Order {
@@ -11,6 +12,8 @@ export interface Order {
   readonly wanted: number
   /** How many of the wanted may use a connection together with others. */
   readonly wantedShared: number
+  /** How many milliseconds a caller that comes now may wait, by what it said of itself. */
+  left?(lease: Lease): number
   /** Adds a caller. */
   enter(lease: Lease): void
   /** Removes one that waits: it is served, has given up, or its time is up. */
@@ -22,12 +25,14 @@ export interface Order {
   first(connection?: Pooled): Lease | undefined
   /** Whether a newcomer may be served at once, before everybody who waits. */
   isNext(lease: Lease): boolean
-  /** Whether a newcomer may queue where so many wait in vain for now, and so many may at most. */
-  hasPlaceFor(lease: Lease, pending: number, pendingLimit: number): boolean
+  /** Why a newcomer may not queue where so many wait in vain for now, and so many may at most; `undefined` if it may. */
+  refusal(lease: Lease, pending: number, pendingLimit: number): PoolErrorReason | undefined
   /** Everybody who waits, in the order in which they would be served. The line may change while one goes through it. */
   [Symbol.iterator](): Iterator<Lease>
   /** For an order that weighs who has had how much; told of every lease, those served at once included. */
   readonly account?: Account | undefined
+  /** For an order that refuses callers when they wait too long. */
+  readonly overload?: Overload | undefined
 }
 
 export interface Account {
@@ -35,4 +40,11 @@ export interface Account {
   began(lease: Lease): void
   /** A lease has ended that held a connection for so many milliseconds. */
   ended(lease: Lease, held: number): void
+}
+
+export interface Overload {
+  /** Judges how long callers wait; `true` when more are to be refused than before, those included that wait already. */
+  turn(now: number): boolean
+  /** Why one that waits already is refused, or `undefined` if it may stay. */
+  refusal(lease: Lease): PoolErrorReason | undefined
 }

@@ -3,6 +3,7 @@
  */
 import type * as Duration from "effect/Duration"
 import type * as Schedule from "effect/Schedule"
+import type { TrafficConfig, TrafficRules } from "./traffic.ts"
 
 /**
  * The options of every pool. Durations are `Duration.Input`: `"30 seconds"`, `500` (milliseconds), ...
@@ -130,6 +131,12 @@ export interface PoolOptions {
   readonly eventBuffer?: number | undefined
   /** Whether the pool publishes metrics. Default true. */
   readonly metrics?: boolean | undefined
+  /**
+   * Who is served first when callers wait, and who is refused when they wait too long. By default priorities and keys that
+   * callers tell with `Traffic` order the queue, nobody is refused for them, and callers that tell nothing are served first
+   * come, first served.
+   */
+  readonly traffic?: TrafficRules | undefined
 }
 
 /**
@@ -171,4 +178,5 @@ export interface PoolConfig {
   readonly startupTimeout: number
   readonly eventBuffer: number
   readonly metrics: boolean
+  readonly traffic: TrafficConfig
 }

@@ -2,6 +2,8 @@
  * One connection and one lease as a pool shows them, and what a reader of the pool may ask for. Whatever the pool's errors,
  * events and numbers share stands here, below all of them.
  */
+import type * as Duration from "effect/Duration"
+import type { Priority } from "./traffic.ts"
 
 /**
  * Who holds a connection, and since when.
@@ -35,6 +37,12 @@ export interface LeaseOptions {
    * not, the lease is exclusive. Default false. `withShared` sets it.
    */
   readonly isShared?: boolean | undefined
+  /** How much the lease matters beside others that wait. By default what `Traffic.with` says around it, else `"normal"`. */
+  readonly priority?: Priority | undefined
+  /** With whom it shares fairly. By default what `Traffic.with` says around it. */
+  readonly fairKey?: string | undefined
+  /** How long from now its caller can use an answer. By default, and at most, what `Traffic.with` says around it. */
+  readonly deadline?: Duration.Input | undefined
 }
 
 /**

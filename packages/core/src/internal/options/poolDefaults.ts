@@ -36,7 +36,15 @@ export const common: Defaults = Object.freeze({
   startup: "failFast",
   startupTimeout: 10_000,
   eventBuffer: 1_024,
-  metrics: true
+  metrics: true,
+  traffic: Object.freeze({
+    slack: Object.freeze({ high: 0, normal: 1_000, low: 5_000 }),
+    share: Object.freeze({ high: 1, normal: 1, low: 1 }),
+    places: Object.freeze({ high: 1.1, normal: 1, low: 0.5 }),
+    weights: Object.freeze({}),
+    maxShare: 1,
+    shedAfter: Infinity
+  })
 })
 
 /** The names of all options of a pool. */

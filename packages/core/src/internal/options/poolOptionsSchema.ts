@@ -10,6 +10,7 @@ import type * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaParser from "effect/SchemaParser"
 import * as OptionRules from "../../OptionRules.ts"
 import type { PoolOptions } from "../model/config.ts"
+import { priorities } from "../model/traffic.ts"
 import { common } from "./poolDefaults.ts"
 import { hint } from "./unknownOption.ts"
 
@@ -51,6 +52,31 @@ const duration: OptionSchema<Duration.Input> = option(
   (value) => isDuration(value, isPositive)
 )
 
+/** One value for each priority, all of which may be left out. */
+const perPriority = <A>(field: OptionSchema<A>) =>
+  Schema.optional(Schema.Struct({ high: field, normal: field, low: field }))
+
+const share = number("a number greater than 0 and at most 1", (n) => n > 0 && n <= 1)
+
+const isWeights = (value: unknown): boolean =>
+  typeof value === "object" && value !== null && !Array.isArray(value) &&
+  Object.values(value).every((weight) => typeof weight === "number" && weight > 0 && weight <= 1_000_000)
+
+const trafficFields = {
+  slack: perPriority(option<Duration.Input>(
+    "a finite duration of at least 0, such as \"1 second\" or 0",
+    (value) => isDuration(value, (ms) => ms >= 0)
+  )),
+  share: perPriority(share),
+  places: perPriority(number("a number from 0 to 2", (n) => n >= 0 && n <= 2)),
+  weights: option<Readonly<Record<string, number>>>(
+    "an object of keys with numbers greater than 0 and at most 1000000",
+    isWeights
+  ),
+  maxShare: share,
+  shedAfter: duration
+}
+
 const fields = {
   name: option<string>(
     "a text of 1 to 200 characters without control characters",
@@ -91,7 +117,8 @@ const fields = {
   startupTimeout: duration,
   // The room of the buffer is taken at once: a slip of a few zeros must not exhaust the memory.
   eventBuffer: count(1, 1_000_000),
-  metrics: option<boolean>("true or false", (value) => typeof value === "boolean")
+  metrics: option<boolean>("true or false", (value) => typeof value === "boolean"),
+  traffic: Schema.optional(Schema.Struct(trafficFields))
 }
 
 type Rule = (options: PoolOptions) => Schema.FilterIssue | undefined
@@ -170,10 +197,18 @@ const refusalOf = (issue: SchemaIssue.Issue, path: string): Refusal => {
   }
 }
 
+const knownWithin: Readonly<Record<string, ReadonlyArray<string>>> = {
+  breaker: Object.keys(common.breaker),
+  traffic: Object.keys(trafficFields),
+  slack: priorities,
+  share: priorities,
+  places: priorities
+}
+
 /** The last part of an option's path, and the options that are known there. */
 const placeOf = (path: string): readonly [option: string, known: ReadonlyArray<string>] => {
   const [option = "", within] = path.split(".").toReversed()
-  return [option, Object.keys(within === "breaker" ? common.breaker : fields)]
+  return [option, knownWithin[within ?? ""] ?? Object.keys(fields)]
 }
 
 /** A value on one line of at most 60 characters. Of objects only the kind is told: they may hold anything. */

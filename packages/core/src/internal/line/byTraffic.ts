@@ -1,0 +1,183 @@
+/**
+ * The order of every pool: by what callers say of themselves with `Traffic`, and first come, first served while nobody says
+ * anything. A pool that has neither rules of its own nor a caller that spoke pays nothing for it.
+ */
+import type * as Clock from "effect/Clock"
+import { Overloaded, type PoolErrorReason, QueueFull } from "../../PoolError.ts"
+import type { Said, TrafficConfig } from "../model/traffic.ts"
+import { FairOrder, type Standing } from "./fairOrder.ts"
+import { FirstComeFirstServed } from "./firstCome.ts"
+import type { Lease } from "./lease.ts"
+import type { Account, Order, Overload } from "./order.ts"
+import { nothing, saidOf } from "./said.ts"
+import { lotOf, Shedder } from "./shedder.ts"
+
+/** What an order may want to know of its pool. */
+export interface OrderOptions {
+  readonly traffic: TrafficConfig
+  readonly clock: Clock.Clock
+  /** The pool's time. */
+  readonly now: () => number
+  /** How many connections there may be now. */
+  readonly limit: () => number
+  /** How many callers may use one connection together. */
+  readonly sharers: number
+  /** Whether the caller holds a connection of this pool already. */
+  readonly holds: (lease: Lease) => boolean
+}
+
+/** When one that was refused may try again: the next second may be a better one. */
+const retryAfter = 1000
+
+const hour = 3_600_000
+
+/** A lease may last longer than those before it: a caller is not lent a connection at the last moment. */
+const margin = 1.2
+
+export class ByTraffic implements Order {
+  account: Account | undefined = undefined
+  overload: Overload | undefined = undefined
+  private readonly options: OrderOptions
+  private readonly plain = new FirstComeFirstServed()
+  private fair: FairOrder | undefined = undefined
+  private shedder: Shedder | undefined = undefined
+
+  constructor(options: OrderOptions) {
+    this.options = options
+    const { maxShare, share, shedAfter, weights } = options.traffic
+    const isShedding = shedAfter < Infinity
+    const parts = [maxShare, share.high, share.normal, share.low]
+    if (isShedding) this.shed(shedAfter)
+    if (isShedding || parts.some((part) => part < 1) || Object.keys(weights).length > 0) this.weigh()
+  }
+
+  get size(): number {
+    return this.plain.size + (this.fair?.size ?? 0)
+  }
+
+  get wanted(): number {
+    return this.fair === undefined ? this.plain.wanted : this.fair.wanted
+  }
+
+  get wantedShared(): number {
+    return this.fair === undefined ? this.plain.wantedShared : this.fair.wantedShared
+  }
+
+  enter(lease: Lease): void {
+    const said = this.said(lease)
+    if (this.fair === undefined && said === nothing) return this.plain.enter(lease)
+    const fair = this.fair ?? this.weigh()
+    lease.standing = fair.enter(lease, said.priority, said.fairKey)
+  }
+
+  leave(lease: Lease): void {
+    const standing = standingOf(lease)
+    if (standing === undefined) this.plain.leave(lease)
+    else this.fair?.leave(lease, standing, this.options.now())
+  }
+
+  left(lease: Lease): number {
+    const said = this.said(lease)
+    if (said.deadlineAt === Infinity) return Infinity
+    const mean = this.fair?.accounts.known(said.fairKey)?.mean ?? 0
+    return said.deadlineAt - this.options.clock.currentTimeMillisUnsafe() - margin * mean
+  }
+
+  first(): Lease | undefined {
+    return this.fair === undefined ? this.plain.first() : this.fair.first()
+  }
+
+  isNext(lease: Lease): boolean {
+    if (this.fair === undefined) return this.plain.isNext()
+    const { fairKey, priority } = this.said(lease)
+    return this.fair.isNext(priority, fairKey)
+  }
+
+  refusal(lease: Lease, pending: number, pendingLimit: number): PoolErrorReason | undefined {
+    const { traffic } = this.options
+    const said = this.said(lease)
+    // Nobody's place depends on a priority before somebody has one.
+    if (this.fair === undefined && said === nothing) return this.plain.refusal(lease, pending, pendingLimit)
+    const places = Math.ceil(pendingLimit * traffic.places[said.priority])
+    if (pending >= places) return new QueueFull({ pending, pendingLimit: places })
+    return this.shedder?.refuses(said.priority, this.lot(lease)) === true ? this.overloaded(said.priority) : undefined
+  }
+
+  [Symbol.iterator](): Iterator<Lease> {
+    return this.fair === undefined ? this.plain[Symbol.iterator]() : this.fair.all()[Symbol.iterator]()
+  }
+
+  /**
+   * What a caller said. One that holds a connection counts as high, and is refused nothing for its priority: the others
+   * may be waiting for it.
+   */
+  private said(lease: Lease): Said {
+    if (lease.said !== undefined) return lease.said
+    const said = saidOf(lease, this.options.clock)
+    const isPlain = this.fair === undefined && said === nothing
+    return lease.said = isPlain || said.priority === "high" || !this.options.holds(lease)
+      ? said
+      : { ...said, priority: "high" }
+  }
+
+  /** From now on callers are told apart. Those who wait already said nothing. */
+  private weigh(): FairOrder {
+    const { limit, now, sharers, traffic } = this.options
+    const fair = this.fair = new FairOrder({
+      slack: traffic.slack,
+      mostOf: (priority) => most(traffic.share[priority], limit() * sharers),
+      mostOfKey: () => most(traffic.maxShare, limit() * sharers),
+      weightOf: (key) => Object.hasOwn(traffic.weights, key) ? traffic.weights[key]! : 1
+    })
+    for (const lease of this.plain) {
+      this.plain.leave(lease)
+      lease.standing = fair.enter(lease, nothing.priority, nothing.fairKey)
+    }
+    this.account = {
+      began: (lease) => this.began(fair, lease),
+      ended: (lease, held) => {
+        const standing = standingOf(lease)
+        if (standing !== undefined && standing.units > 0) fair.end(standing, held, now())
+      }
+    }
+    return fair
+  }
+
+  private began(fair: FairOrder, lease: Lease): void {
+    const { now, sharers } = this.options
+    const { fairKey, priority } = this.said(lease)
+    const standing = standingOf(lease) ?? fair.stand(priority, fairKey, now())
+    lease.standing = standing
+    // One that has a connection to itself has the room of all who could share it.
+    fair.lend(standing, lease.isShared ? 1 : sharers)
+    this.shedder?.served(priority, lease.resume === undefined ? 0 : lease.lentAt - lease.since)
+  }
+
+  private shed(target: number): void {
+    const shedder = this.shedder = new Shedder({ target, interval: 5 * target }, this.options.now())
+    this.overload = {
+      turn: (now) => shedder.turn(now, (priority) => this.fair?.oldest(priority, now) ?? 0),
+      refusal: (lease) => {
+        const { priority } = this.said(lease)
+        return this.lot(lease) < shedder.refusedOf(priority) ? this.overloaded(priority) : undefined
+      }
+    }
+  }
+
+  private overloaded(priority: Overloaded["priority"]): Overloaded {
+    return new Overloaded({ priority, refused: this.shedder?.refusedOf(priority) ?? 0, retryAfter })
+  }
+
+  /** Leases of one key, or else of one trace, are refused together. */
+  private lot(lease: Lease): number {
+    const { clock } = this.options
+    const name = this.said(lease).fairKey ?? lease.fiber.cache.span?.traceId ?? String(lease.fiber.id)
+    return lotOf(name, Math.floor(clock.currentTimeMillisUnsafe() / hour))
+  }
+}
+
+/** A part of what there is, and at least something; all of it is no limit. */
+const most = (part: number, all: number): number => part >= 1 ? Infinity : Math.max(1, Math.floor(part * all))
+
+// The field is typed as unknown so that a lease need not know the order, which knows leases.
+const standingOf = (lease: Lease): Standing | undefined => lease.standing as Standing | undefined

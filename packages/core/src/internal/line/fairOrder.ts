@@ -1,0 +1,246 @@
+/**
+ * Who is next where callers have priorities and keys.
+ *
+ * Among the priorities, whose oldest waiter has the least `since + slack`: priority and ageing in one. Within a priority
+ * there is a flow for each key, and the flow goes first whose key has had the least (see `accounts.ts`); within a flow,
+ * first come first served. Whose key or priority holds its whole share of the connections is passed over until one of
+ * them comes back. Entering, leaving and serving cost the logarithm of the number of keys, whatever the number of
+ * waiters.
+ */
+import { priorities, type Priority } from "../model/traffic.ts"
+import { type Account, Accounts } from "./accounts.ts"
+import { LazyHeap } from "./lazyHeap.ts"
+import type { Lease } from "./lease.ts"
+import { LeaseList } from "./leaseList.ts"
+
+export interface FairRules {
+  /** For each priority, how many milliseconds its callers wait as if they had come later. */
+  readonly slack: Readonly<Record<Priority, number>>
+  /** How much the callers of a priority may hold together, in units of `lend`. */
+  readonly mostOf: (priority: Priority) => number
+  /** How much the callers of one key may hold together. */
+  readonly mostOfKey: () => number
+  readonly weightOf: (key: string) => number
+}
+
+/** The callers of one key and one priority that wait. */
+export class Flow {
+  readonly account: Account
+  readonly priority: Priority
+  readonly waiting = new LeaseList<Lease>()
+  /** Whether it stands in the heaps of its priority. */
+  isByAge = false
+  isByTime = false
+
+  constructor(account: Account, priority: Priority) {
+    this.account = account
+    this.priority = priority
+  }
+}
+
+/** What a lease has to do with the order, from its entry to its end. */
+export interface Standing {
+  readonly flow: Flow
+  /** The virtual time it was charged at the hand-over. */
+  charged: number
+  /** How much of the pool it holds. */
+  units: number
+}
+
+/** The flows of one priority. */
+class Rank {
+  readonly priority: Priority
+  readonly flows = new Map<Account, Flow>()
+  waiting = 0
+  /** How many of them may use a connection together with others. */
+  sharers = 0
+  lent = 0
+  private readonly byAge: LazyHeap<Flow>
+  private readonly byTime: LazyHeap<Flow>
+  private readonly isEligible: (flow: Flow) => boolean
+
+  constructor(priority: Priority, isEligible: (flow: Flow) => boolean) {
+    this.priority = priority
+    this.isEligible = isEligible
+    this.byAge = new LazyHeap((flow) => isEligible(flow) ? flow.waiting.head!.since : undefined)
+    this.byTime = new LazyHeap((flow) => isEligible(flow) ? flow.account.time : undefined)
+  }
+
+  flowOf(account: Account): Flow {
+    const known = this.flows.get(account)
+    if (known !== undefined) return known
+    const flow = new Flow(account, this.priority)
+    this.flows.set(account, flow)
+    return flow
+  }
+
+  /** Lets a flow take part that has become eligible. */
+  list(flow: Flow): void {
+    if (!this.isEligible(flow)) return
+    if (!flow.isByAge) {
+      flow.isByAge = true
+      this.byAge.push(flow)
+    }
+    if (!flow.isByTime) {
+      flow.isByTime = true
+      this.byTime.push(flow)
+    }
+  }
+
+  /** Since when the oldest waits that may be served now. */
+  get oldest(): number | undefined {
+    return this.byAge.first(leaveByAge)?.waiting.head?.since
+  }
+
+  get next(): Flow | undefined {
+    return this.byTime.first(leaveByTime)
+  }
+}
+
+const leaveByAge = (flow: Flow): void => {
+  flow.isByAge = false
+}
+
+const leaveByTime = (flow: Flow): void => {
+  flow.isByTime = false
+}
+
+export class FairOrder {
+  readonly accounts: Accounts
+  private readonly rules: FairRules
+  private readonly ranks: Readonly<Record<Priority, Rank>>
+  size = 0
+
+  constructor(rules: FairRules) {
+    this.rules = rules
+    this.accounts = new Accounts((key) => rules.weightOf(key))
+    const isEligible = ({ account, waiting }: Flow): boolean => waiting.size > 0 && this.hasRoom(account)
+    const rank = (priority: Priority): Rank => new Rank(priority, isEligible)
+    this.ranks = { high: rank("high"), normal: rank("normal"), low: rank("low") }
+  }
+
+  /** How many of a priority wait. */
+  waiting(priority: Priority): number {
+    return this.ranks[priority].waiting
+  }
+
+  /** Where a caller stands that has not waited. */
+  stand(priority: Priority, key: string | undefined, now: number): Standing {
+    return { flow: this.ranks[priority].flowOf(this.accounts.of(key, now)), charged: 0, units: 0 }
+  }
+
+  /** Whether a caller may have a connection before all who wait: nobody else may be served, and it has room. */
+  isNext(priority: Priority, key: string | undefined): boolean {
+    const account = this.accounts.known(key)
+    const hasRoom = account === undefined || this.hasRoom(account)
+    return hasRoom && this.mayServe(this.ranks[priority]) && this.first() === undefined
+  }
+
+  /** How long the oldest of a priority has waited. */
+  oldest(priority: Priority, now: number): number {
+    const { oldest } = this.ranks[priority]
+    return oldest === undefined ? 0 : now - oldest
+  }
+
+  /** Everybody who waits, by when they would be served if all held their connections equally long. */
+  all(): Array<Lease> {
+    const all = priorities.flatMap((priority) =>
+      Array.from(this.ranks[priority].flows.values(), ({ waiting }) => Array.from(waiting))
+        .flat().map((lease) => ({ lease, at: lease.since + this.rules.slack[priority] }))
+    )
+    return all.toSorted((a, b) => a.at - b.at).map(({ lease }) => lease)
+  }
+
+  /** A caller that waits. Its `since` is set, and no earlier than that of those who came before. */
+  enter(lease: Lease, priority: Priority, key: string | undefined): Standing {
+    const standing = this.stand(priority, key, lease.since)
+    const { flow } = standing
+    const rank = this.ranks[priority]
+    flow.waiting.push(lease)
+    flow.account.waiting++
+    rank.waiting++
+    if (lease.isShared) rank.sharers++
+    this.size++
+    rank.list(flow)
+    return standing
+  }
+
+  /** A caller that waits no more, whatever its outcome. */
+  leave(lease: Lease, { flow }: Standing, now: number): void {
+    const rank = this.ranks[flow.priority]
+    flow.waiting.remove(lease)
+    flow.account.waiting--
+    rank.waiting--
+    if (lease.isShared) rank.sharers--
+    this.size--
+    this.settle(flow, now)
+  }
+
+  /** The one to serve next, or `undefined` when nobody may be served now. */
+  first(): Lease | undefined {
+    let best: Rank | undefined
+    let bestAt = Infinity
+    for (const priority of priorities) {
+      const rank = this.ranks[priority]
+      if (rank.waiting === 0 || !this.mayServe(rank)) continue
+      const { oldest } = rank
+      if (oldest === undefined) continue
+      const at = oldest + this.rules.slack[priority]
+      if (best === undefined || at < bestAt) {
+        best = rank
+        bestAt = at
+      }
+    }
+    return best?.next?.waiting.head
+  }
+
+  /** A caller gets so much of the pool, whether it has waited or not. */
+  lend(standing: Standing, units: number): void {
+    const { account, priority } = standing.flow
+    this.ranks[priority].lent += units
+    standing.units = units
+    standing.charged = this.accounts.lend(account, units)
+  }
+
+  /** A lease has ended. */
+  end({ charged, flow, units }: Standing, held: number, now: number): void {
+    const { account, priority } = flow
+    this.ranks[priority].lent -= units
+    this.accounts.end(account, { held, charged, units, now })
+    // One connection less is held by its key: its callers of every priority may be next.
+    for (const each of priorities) {
+      const other = this.ranks[each].flows.get(account)
+      if (other !== undefined) this.ranks[each].list(other)
+    }
+    this.settle(flow, now)
+  }
+
+  /** How many of those who wait may be served now, as far as their priority goes. */
+  get wanted(): number {
+    let wanted = 0
+    for (const priority of priorities) if (this.mayServe(this.ranks[priority])) wanted += this.ranks[priority].waiting
+    return wanted
+  }
+
+  /** How many of the wanted may use a connection together with others. */
+  get wantedShared(): number {
+    let sharers = 0
+    for (const priority of priorities) if (this.mayServe(this.ranks[priority])) sharers += this.ranks[priority].sharers
+    return sharers
+  }
+
+  private mayServe({ lent, priority }: Rank): boolean {
+    return lent === 0 || lent < this.rules.mostOf(priority)
+  }
+
+  private hasRoom({ lent }: Account): boolean {
+    return lent === 0 || lent < this.rules.mostOfKey()
+  }
+
+  /** Forgets the flows of a key of which nobody waits and nobody holds a connection. */
+  private settle({ account }: Flow, now: number): void {
+    if (!account.isQuiet) return
+    this.accounts.rest(account, now)
+    for (const priority of priorities) this.ranks[priority].flows.delete(account)
+  }
+}

@@ -1,0 +1,116 @@
+/** What callers say of themselves, and what a pool makes of it. */
+import type * as Duration from "effect/Duration"
+
+/**
+ * How much a caller matters, beside others that wait for the same pool.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Priority = "high" | "normal" | "low"
+
+/**
+ * All priorities, the highest first.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export const priorities: ReadonlyArray<Priority> = Object.freeze(["high", "normal", "low"] as const)
+
+/**
+ * What can be said of a caller.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface TrafficOptions {
+  /** Default `"normal"`. */
+  readonly priority?: Priority | undefined
+  /** With whom the caller shares fairly: callers of one key are one. Default: none, and callers without a key are one. */
+  readonly fairKey?: string | undefined
+  /**
+   * How long from now the caller can use an answer. Default: none. Too small: the caller is refused although it could
+   * have been served. Too large: it is lent a connection for work that nobody waits for any more.
+   */
+  readonly deadline?: Duration.Input | undefined
+}
+
+/**
+ * A value for each priority.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface PerPriority<A> {
+  readonly high?: A | undefined
+  readonly normal?: A | undefined
+  readonly low?: A | undefined
+}
+
+/**
+ * How a pool treats callers that wait: its option `traffic`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface TrafficRules {
+  /**
+   * Callers of a priority wait as if they had come so much later. Default 0, 1 s and 5 s for high, normal and low. Too
+   * small: priorities mean little. Too large: in overload the low ones are never served.
+   */
+  readonly slack?: PerPriority<Duration.Input> | undefined
+  /**
+   * The part of the connections that callers of a priority hold together at most, above 0 and at most 1; it is at least
+   * one connection. Default 1 each. Too small: connections idle while callers wait. Too large: long work of low priority
+   * holds all of them when a high caller comes.
+   */
+  readonly share?: PerPriority<number> | undefined
+  /**
+   * The part of `pendingLimit` that may be taken when a caller of a priority comes, from 0 to 2. Default 1.1, 1 and 0.5,
+   * so that high callers find a place in a queue that others have filled. Too small: callers are refused that would have
+   * been served. Too large: they wait in vain.
+   */
+  readonly places?: PerPriority<number> | undefined
+  /** How much of the connections' time a key gets beside others; 1 for keys that are not named. */
+  readonly weights?: Readonly<Record<string, number>> | undefined
+  /**
+   * The part of the connections that callers of one key hold together at most, above 0 and at most 1; it is at least one
+   * connection. Default 1. A pool can't take a connection back, so this alone keeps connections free for the others when
+   * one key's leases are long. Too small: connections idle while callers of one key wait.
+   */
+  readonly maxShare?: number | undefined
+  /**
+   * Sheds load when callers of a priority wait longer than this all through five times as long: low callers are refused,
+   * then a part of the normal ones. Off by default; 20 ms suits a service that answers people. Too small: a burst is taken
+   * for an overload. Too large: callers have given up before they are served.
+   */
+  readonly shedAfter?: Duration.Input | undefined
+}
+
+/**
+ * `TrafficRules`, checked and complete. Durations are in milliseconds, and `shedAfter` is `Infinity` when it is off.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface TrafficConfig {
+  readonly slack: Readonly<Record<Priority, number>>
+  readonly share: Readonly<Record<Priority, number>>
+  readonly places: Readonly<Record<Priority, number>>
+  readonly weights: Readonly<Record<string, number>>
+  readonly maxShare: number
+  readonly shedAfter: number
+}
+
+/**
+ * What was said of the running caller.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Said {
+  readonly priority: Priority
+  readonly fairKey: string | undefined
+  /** When nobody waits any more, in milliseconds since the epoch as `Clock` counts them; `Infinity` without a deadline. */
+  readonly deadlineAt: number
+}
