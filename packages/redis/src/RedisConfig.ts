@@ -135,7 +135,13 @@ export interface RedisOptions extends PoolConfig.PoolOptions {
   readonly family?: 0 | 4 | 6 | undefined
   /** What `CLIENT LIST` shows, without spaces. Default: the pool's name. */
   readonly clientName?: string | undefined
-  /** Idle time before TCP probes are sent, at least 1 second. Default 30 s. */
+  /**
+   * Idle time before TCP probes are sent, at least 1 second. Default 30 s. A command that waits for ever (`BLPOP` with
+   * `"Infinity"`) is sent anew after so long, so that it learns of a server that is gone behind a proxy that is not; each
+   * time it is the last in the line of those who wait. `XREAD` with `"$"` is not, since it would miss what comes meanwhile:
+   * give it a limit. Too small: the server and the network have more to do. Too large: a connection that is dead without a
+   * word is noticed late.
+   */
   readonly keepAlive?: Duration.Input | undefined
   /**
    * The servers of a cluster, in place of `url` or `host`. A connection of the pool then is one socket to each primary

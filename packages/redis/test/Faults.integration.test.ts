@@ -67,6 +67,40 @@ describe("faults of the network", () => {
           for (let i = 0; i < 10; i++) assert.strictEqual(yield* Cache.ping(), "PONG")
         })))
 
+    it.effect("who waits for ever behind a proxy that says nothing is told all the same", () =>
+      behind(
+        { maxConnections: 2, keepAlive: "1 second", commandTimeout: "500 millis" },
+        (proxy) =>
+          Effect.gen(function*() {
+            const { clients } = yield* Redis
+            const waiting = yield* Effect.forkChild(Effect.exit(Cache.blpop(["never"], "Infinity")))
+            yield* eventually(
+              "it waits",
+              Effect.map(clients, (all) => all.some(({ command }) => command === "blpop"))
+            )
+            yield* proxy.blackhole(true)
+            const exit = yield* Effect.timeout(Fiber.join(waiting), "5 seconds")
+            assert.strictEqual(reasonOf(exit), "CommandTimeout")
+            yield* proxy.blackhole(false)
+          })
+      ))
+
+    it.effect("who waits for ever gets what comes after a while, and ends where somebody has the wait ended", () =>
+      behind({ maxConnections: 2, keepAlive: "1 second", commandTimeout: "500 millis" }, () =>
+        Effect.gen(function*() {
+          const redis = yield* Redis
+          const waiting = yield* Effect.forkChild(Cache.blpop(["late"], "Infinity"))
+          yield* Effect.sleep("2500 millis")
+          yield* redis.command("RPUSH", "late", "x")
+          assert.deepStrictEqual(yield* Fiber.join(waiting), ["late", "x"])
+          const ended = yield* Effect.forkChild(Cache.blpop(["late"], "Infinity"))
+          yield* Effect.sleep("200 millis")
+          const client = (yield* redis.clients).find(({ command }) => command === "blpop")
+          yield* redis.command("CLIENT", "UNBLOCK", client!.id)
+          assert.isUndefined(yield* Fiber.join(ended))
+          assert.strictEqual((yield* Cache.stats).counts.opened, 1)
+        })))
+
     it.effect("the end of one connection leaves the others untouched", () =>
       behind({ maxConnections: 2 }, () =>
         Effect.gen(function*() {

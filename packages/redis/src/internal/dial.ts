@@ -288,6 +288,7 @@ const makeSession = Effect.fnUntraced(function*(
       db: settings.db,
       commandTimeout: settings.commandTimeout,
       role: about.role,
+      round: settings.keepAlive,
       isSpread: about.isSpread,
       tags
     },

@@ -55,6 +55,8 @@ const open = Effect.fnUntraced(function*(
     db: 0,
     commandTimeout: 10_000,
     role: undefined,
+    // A script may answer at once that nothing came.
+    round: undefined,
     isSpread: false,
     tags: { address: "scripted", clientId: String(connection) }
   }

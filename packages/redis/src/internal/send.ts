@@ -8,6 +8,7 @@ import { type Arg, type Command, Mismatch, type RawReply } from "../RedisCommand
 import { IntegerTooLarge, InvalidCommand, RedisError, UnexpectedReply } from "../RedisError.ts"
 import * as Fault from "./fault.ts"
 import { Defect, type EncodedArg, Request } from "./request.ts"
+import * as Rounds from "./rounds.ts"
 import type { Session } from "./session.ts"
 import type { Address } from "./settings.ts"
 
@@ -21,14 +22,36 @@ export const one = <A>(
     const command = prepare()
     const args = encodeAll(command)
     if (typeof args === "string") return resume(Effect.fail(refusal(command.name, args)))
-    const request = new Request(command.name, args, (request, reply, error) => {
-      session.finish(request, error)
-      // The decoder may be the user's: it runs in the fiber, where its bugs are defects of the fiber.
-      resume(error === undefined ? Effect.suspend(() => decoded(session, command, reply)) : failed(request, error))
-    })
-    session.send(request, primary)
-    return request.isBlocking ? Effect.sync(() => session.abandon(request)) : session.leave
+    const rounds = roundsOf(session, command.name, args)
+    const begin = () => {
+      const begunAt = rounds === undefined ? 0 : session.now()
+      const request = new Request(command.name, rounds ?? args, (request, reply, error) => {
+        session.finish(request, error)
+        // Somebody may have had the server end the wait: that comes early.
+        if (rounds !== undefined && reply === null && error === undefined && session.hasWaited(begunAt)) {
+          current = begin()
+          return
+        }
+        // The decoder may be the user's: it runs in the fiber, where its bugs are defects of the fiber.
+        resume(error === undefined ? Effect.suspend(() => decoded(session, command, reply)) : failed(request, error))
+      })
+      session.send(request, primary)
+      return request
+    }
+    let current = begin()
+    return current.isBlocking ? Effect.sync(() => session.abandon(current)) : session.leave
   })
+
+const roundsOf = (
+  session: Session,
+  name: string,
+  args: ReadonlyArray<EncodedArg>
+): ReadonlyArray<EncodedArg> | undefined => {
+  const { round } = session.options
+  // All that may wait for ever begin so.
+  if (round === undefined || (name[0] !== "B" && name[0] !== "X") || session.isInOpenTransaction) return undefined
+  return Rounds.within(name, args, round)
+}
 
 const decoded = <A>(session: Session, command: Command<A>, reply: RawReply): Exit.Exit<A, RedisError> => {
   const value = command.decode(reply)

@@ -45,6 +45,8 @@ export interface SessionOptions {
   readonly role: Role | undefined
   /** Whether it leads to several servers. Then nobody knows which of them a state was left in. */
   readonly isSpread: boolean
+  /** Milliseconds after which what waits for ever is sent anew; `undefined` for never. */
+  readonly round: number | undefined
   /** What `inspect` shows. */
   readonly tags: Readonly<Record<string, string>>
 }
@@ -160,8 +162,14 @@ export class Session {
   }
 
   /** A clock that may be set would give commands up too early, or never. */
-  private now(): number {
+  now(): number {
     return Number(this.clock.monotonicTimeNanosUnsafe()) / 1_000_000
+  }
+
+  /** Whether a round that was begun then is over. */
+  hasWaited(begunAt: number): boolean {
+    const { round } = this.options
+    return round !== undefined && this.now() - begunAt >= round * 0.9
   }
 
   /** An answer can't be that of its command: perhaps it is another's, and so are those that follow. */
