@@ -17,8 +17,9 @@
  * ).pipe(Layer.provideMerge(Cache.layer({ host: "localhost" })))
  * ```
  *
- * In a cluster the keys of one script or command must belong to one slot. Stores that use several at once keep them
- * together if their prefix, or the store's or queue's name, holds a hash tag: `"{jobs}"`.
+ * **In a cluster** the keys of one script or command must belong to one slot. `PersistedQueue`, the token bucket of
+ * `RateLimiter` and `Persistence` use several at once: give their stores a prefix with a hash tag, such as `"{jobs}:"`, or
+ * the queue a name with one. Without it they fail, and an `offer` to a queue that nobody could take from is refused.
  *
  * @since 0.1.0
  */
@@ -33,6 +34,9 @@ import * as KeyValueStore from "effect/persistence/KeyValueStore"
 import * as Redis from "effect/persistence/Redis"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
+import { Lease } from "./internal/lent.ts"
+import * as PersistedQueues from "./internal/persistedQueue.ts"
+import { refusal } from "./internal/send.ts"
 import type { Inbox } from "./internal/inbox.ts"
 import { make as makeStore } from "./internal/keyValueStore.ts"
 import { operations } from "./internal/members.ts"
@@ -59,10 +63,10 @@ import type { Element } from "./RedisSubscription.ts"
  */
 export const make = (pool: ConnectionPool<RedisConnection>): Redis.Redis["Service"] => {
   return {
-    ...connection(redisOf(pool)),
+    ...connection(redisOf(pool), Effect.suspend(() => pool.withShared((lent) => Effect.succeed(isSpread(lent))))),
     reserve: Effect.mapBoth(pool.acquireWith({ label: "Redis.reserve", isLongLived: true }), {
       onFailure: toRedisError,
-      onSuccess: connection
+      onSuccess: (lent) => connection(lent, Effect.succeed(isSpread(lent)))
     }),
     subscribe: (channel) => subscribe(pool, channel)
   }
@@ -121,10 +125,18 @@ const toRedisError = (cause: RedisError | PoolError): Redis.RedisError => new Re
 
 type Commander = Pick<RedisPool, "command" | "script"> | Pick<RedisConnection, "command" | "script">
 
-const connection = (redis: Commander): Redis.Connection => ({
+/** Whether it leads to a cluster. A test's double does not. */
+const isSpread = (lent: RedisConnection): boolean => lent instanceof Lease && lent.session.options.isSpread
+
+const connection = (redis: Commander, isCluster: Effect.Effect<boolean, PoolError>): Redis.Connection => ({
   // What the caller says of the answer is taken on trust, as the service has it.
-  send: <A>(command: string, ...args: ReadonlyArray<string>) =>
-    Effect.mapError(redis.command(command, ...args), toRedisError) as Effect.Effect<A, Redis.RedisError>,
+  send: <A>(command: string, ...args: ReadonlyArray<string>) => {
+    const sent: Effect.Effect<unknown, RedisError | PoolError> = redis.command(command, ...args)
+    const guarded = PersistedQueues.isLost(command, args)
+      ? Effect.flatMap(isCluster, (yes) => yes ? Effect.fail(refusal(command, PersistedQueues.rule)) : sent)
+      : sent
+    return Effect.mapError(guarded, toRedisError) as Effect.Effect<A, Redis.RedisError>
+  },
   eval: (script) => (...params) =>
     Effect.suspend(() => {
       const all = script.params(...params).map(String)

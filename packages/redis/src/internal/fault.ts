@@ -63,7 +63,10 @@ const reasonOf = (
     case "LOADING":
       return new Loading()
     default:
-      return new CommandFailed({ code: codeOf(answer.code, args), description: withoutArgs(answer.description, args) })
+      return new CommandFailed({
+        code: codeOf(answer.code, args),
+        description: withoutArgs(answer.description, args) + (hints[answer.code] ?? "")
+      })
   }
 }
 
@@ -131,6 +134,7 @@ const permanent: ReadonlySet<string> = new Set(["NOAUTH", "NOPERM", "ERR"])
 
 /** What to do about the answers that a beginner meets. */
 const hints: Readonly<Record<string, string>> = {
+  CROSSSLOT: " (keys with a hash tag in common, such as {user:1}, are in one)",
   NOAUTH: " (option password)",
   WRONGPASS: " (options username and password)"
 }
