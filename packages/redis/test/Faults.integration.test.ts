@@ -56,6 +56,20 @@ describe("faults of the network", () => {
           assert.strictEqual(yield* Cache.get("after"), "reset")
         })))
 
+    it.effect("a command whose answer has arrived while the program blocked its event loop does not fail", () =>
+      behind({ maxConnections: 1, commandTimeout: "300 millis" }, (proxy) =>
+        Effect.gen(function*() {
+          yield* Cache.set("blocked", "loop")
+          yield* proxy.delay("50 millis")
+          const asked = yield* Effect.forkChild(Cache.get("blocked"), { startImmediately: true })
+          yield* Effect.sleep(20)
+          yield* Effect.sync(() => {
+            const until = performance.now() + 1000
+            while (performance.now() < until) continue
+          })
+          assert.strictEqual(yield* Fiber.join(asked), "loop")
+        })))
+
     it.effect("a reset in the middle of a command is told to its caller alone, once", () =>
       behind({ maxConnections: 2 }, (proxy) =>
         Effect.gen(function*() {

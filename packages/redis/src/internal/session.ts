@@ -1,6 +1,7 @@
 /**
  * One connection of the pool: it knows what is on its way, what its borrower left behind, and what ended it.
  */
+import * as TimeLimit from "@effect-pools/core/TimeLimit"
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
@@ -274,7 +275,7 @@ export class Session {
     const now = this.now()
     let next = now + this.options.commandTimeout
     for (const { deadline } of this.outstanding) if (deadline < next) next = deadline
-    if (next > now) return Effect.sleep(next - now)
+    if (next > now) return TimeLimit.sleep(next - now)
     this.expire(now)
     return Effect.void
   }))

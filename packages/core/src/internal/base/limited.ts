@@ -9,6 +9,7 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as TimeLimit from "../../TimeLimit.ts"
 
 /** What a step fails with when its time is up. */
 export class StepTimedOut extends Data.TaggedError("StepTimedOut")<{
@@ -55,7 +56,7 @@ export const limited = <A>(
     Effect.flatMap(Effect.forkDetach(effect, { startImmediately: true }), (fiber) => {
       onStart?.(fiber)
       const abandon = Effect.sync(() => fiber.interruptUnsafe())
-      const timeIsUp = Effect.as(Effect.sleep(millis), "late" as const)
+      const timeIsUp = Effect.as(TimeLimit.sleep(millis), "late" as const)
       const isCut = Effect.as(cut, "cut" as const)
       return Effect.flatMap(
         Effect.onInterrupt(restore(Effect.raceAllFirst([Fiber.await(fiber), timeIsUp, isCut])), () => abandon),

@@ -3,6 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import { AcquireTimeout, type Holder, PoolClosed, type PoolErrorReason } from "../../PoolError.ts"
+import * as TimeLimit from "../../TimeLimit.ts"
 import { emit } from "../watch/events.ts"
 import { holders, stats } from "../pool/inspect.ts"
 import { labelOf, type Lease, onward } from "../line/lease.ts"
@@ -74,7 +75,7 @@ const deadlines = (state: PoolState): Effect.Effect<void> =>
     }
     state.watchedUntil = next.deadline
     const left = next.deadline - state.time.now()
-    if (left > 0) return Effect.andThen(Effect.sleep(left), deadlines(state))
+    if (left > 0) return Effect.andThen(TimeLimit.sleep(left), deadlines(state))
     timeOut(state)
     return deadlines(state)
   })

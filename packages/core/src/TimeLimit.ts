@@ -1,0 +1,29 @@
+/**
+ * A time limit that is fair to what has arrived.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import { steadyMillis } from "./internal/base/time.ts"
+
+/** A timer that comes so many milliseconds late, or more, tells that the event loop was blocked. */
+const blocked = 10
+
+/**
+ * Sleeps for the length of a time limit, in milliseconds.
+ *
+ * Where the program blocks its event loop, the timer of a limit fires before what has arrived meanwhile is read, and a
+ * backend that has long answered looks dead. So a timer that comes late sleeps once more, as long as it was late but no
+ * longer than the limit itself; and in any case it gives way for one turn of the loop.
+ *
+ * @category limits
+ * @since 0.1.0
+ */
+export const sleep = (millis: number): Effect.Effect<void> =>
+  Effect.clockWith((clock) => {
+    const until = steadyMillis(clock) + millis
+    return Effect.flatMap(Effect.sleep(millis), () => {
+      const late = steadyMillis(clock) - until
+      return late < blocked ? Effect.yieldNow : Effect.sleep(Math.min(late, millis))
+    })
+  })
