@@ -79,7 +79,13 @@ export const split = <Options extends PoolOptions>(
     Object.fromEntries(Object.entries(options).filter(([option]) => Object.hasOwn(rules, option) === isOwn))
   const own = part(true) as Own<Options>
   const pool = { ...part(false), name: options.name ?? name }
-  return Result.map(Result.flatMap(check(rules, own), () => checkSpelling(rules, pool)), () => ({ own, pool }))
+  return Result.gen(function*() {
+    // The backend makes other names of this one before the pool checks its own options.
+    yield* check({ name: text }, { name: pool.name })
+    yield* check(rules, own)
+    yield* checkSpelling(rules, pool)
+    return { own, pool }
+  })
 }
 
 /** The pool knows only its own options and could not tell which of the backend's was meant. */
