@@ -1,7 +1,7 @@
 /** Pools for MEMO, a text protocol of lines: `USE area`, `PUT key value`, `GET key`, `PING`. One answer for each request. */
 import { ConnectionPool, type Connector, OptionRules, type PoolConfig } from "@effect-pools/core"
-import { PoolError, type PoolKind, PoolService } from "@effect-pools/core"
-import { Data, Effect, Result } from "effect"
+import { type PoolError, type PoolKind, PoolService } from "@effect-pools/core"
+import { Data, Effect } from "effect"
 import * as Net from "node:net"
 import * as Readline from "node:readline"
 
@@ -75,11 +75,11 @@ const care: Omit<Connector.Connector<Session>, "connect"> = {
 const rules = { host: OptionRules.text, port: OptionRules.count(1, 65535) }
 
 const makePool = (id: string, options: MemoOptions, connect?: Connector.Connector<Session>["connect"]) =>
-  Result.match(OptionRules.split(rules, options, id), {
-    onFailure: (reason) => Effect.fail(new PoolError.PoolError({ pool: options.name ?? id, reason })),
-    onSuccess: ({ own: { host = "localhost", port }, pool }) =>
+  Effect.flatMap(
+    Effect.fromResult(OptionRules.split(rules, options, id)),
+    ({ own: { host = "localhost", port }, pool }) =>
       ConnectionPool.make({ ...care, connect: connect ?? dial(port, host) }, { ...pool, kind })
-  })
+  )
 
 /** What a pool does beyond lending; `Env` is what a member asks for. */
 export interface MemoMembers<out Env = never> {

@@ -4,8 +4,10 @@
  * @since 0.1.0
  */
 import type * as BalancedPool from "@effect-pools/core/BalancedPool"
+import * as PoolConfig from "@effect-pools/core/PoolConfig"
 import type { PoolOptions } from "@effect-pools/core/PoolConfig"
 import type { PoolKind } from "@effect-pools/core/PoolKind"
+import * as Config from "effect/Config"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
@@ -158,3 +160,22 @@ export interface HttpOptions extends PoolOptions, RequestOptions {
    */
   readonly healthRequest?: HealthRequest | undefined
 }
+
+/**
+ * Reads options from the environment: `HTTP_ORIGIN` and `HTTP_BASE_PATH`, and what `PoolConfig.fromEnv` reads.
+ *
+ * What is absent is left out; a pool without an origin is refused when it is made.
+ *
+ * @category configuration
+ * @since 0.1.0
+ */
+export const fromEnv: Config.Config<HttpOptions> = Config.all({
+  origin: Config.String("HTTP_ORIGIN").pipe(Config.withDefault(undefined)),
+  basePath: Config.String("HTTP_BASE_PATH").pipe(Config.withDefault(undefined)),
+  pool: PoolConfig.fromEnv
+}).pipe(
+  // A key that is `undefined` would undo what the result is spread over.
+  Config.map(({ basePath, origin, pool }): HttpOptions =>
+    Object.assign(origin === undefined ? {} : { origin }, basePath === undefined ? {} : { basePath }, pool)
+  )
+)

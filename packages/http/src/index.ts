@@ -3,7 +3,6 @@
  *
  * @since 0.1.0
  */
-export * as DialError from "./DialError.ts"
 export * as HttpConfig from "./HttpConfig.ts"
 export * as HttpConnector from "./HttpConnector.ts"
 export * as HttpPool from "./HttpPool.ts"

@@ -1,6 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { HttpConfig } from "@effect-pools/http"
-import { HttpConnector, HttpPool } from "@effect-pools/http"
+import { HttpConfig, HttpConnector, HttpPool } from "@effect-pools/http"
 import { PoolError } from "@effect-pools/core"
 import { Config, ConfigProvider, Effect, Layer, Redacted } from "effect"
 
@@ -142,4 +141,15 @@ describe("what is accepted", () => {
       Effect.provide(Layer.provide(layer, provider))
     )
   })
+})
+
+describe("fromEnv", () => {
+  const read = (env: Record<string, string>) => HttpConfig.fromEnv.parse(ConfigProvider.fromEnvRecord(env))
+
+  it.effect("reads the origin, the base path and the options of the pool", () =>
+    Effect.gen(function*() {
+      const env = { HTTP_ORIGIN: "https://api.test", HTTP_BASE_PATH: "/v1", POOL_MAX_CONNECTIONS: "7" }
+      assert.deepStrictEqual(yield* read(env), { origin: "https://api.test", basePath: "/v1", maxConnections: 7 })
+      assert.deepStrictEqual(yield* read({}), {})
+    }))
 })

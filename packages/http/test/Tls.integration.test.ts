@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { PoolError } from "@effect-pools/core"
-import { DialError, type HttpConfig } from "@effect-pools/http"
+import { DialError, PoolError } from "@effect-pools/core"
+import type { HttpConfig } from "@effect-pools/http"
 import { Cause, Effect, Exit, Layer, Redacted, Schedule, Stream } from "effect"
 import { inspect } from "node:util"
 import { setFlagsFromString } from "node:v8"

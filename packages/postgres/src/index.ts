@@ -3,7 +3,6 @@
  *
  * @since 0.1.0
  */
-export * as DialError from "./DialError.ts"
 export * as FatalSqlState from "./FatalSqlState.ts"
 export * as OutcomeUnknown from "./OutcomeUnknown.ts"
 export * as PostgresConfig from "./PostgresConfig.ts"

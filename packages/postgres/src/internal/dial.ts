@@ -12,7 +12,8 @@ import * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type { Duplex } from "node:stream"
-import * as DialError from "../DialError.ts"
+import { DialError } from "@effect-pools/core/DialError"
+import { fromSqlError } from "./dialError.ts"
 import * as PgInternals from "./pgInternals.ts"
 import type { Schema } from "./schema.ts"
 import { Session, SessionEnded } from "./session.ts"
@@ -22,7 +23,7 @@ export const dial = Effect.fnUntraced(function*(
   settings: ConnectionSettings,
   schema: Schema,
   signals: Signals
-): Effect.fn.Return<Session, DialError.DialError, Scope.Scope> {
+): Effect.fn.Return<Session, DialError, Scope.Scope> {
   const address = addressOf(settings)
   const password = yield* currentPassword(settings)
   let socket: Duplex | undefined
@@ -30,7 +31,7 @@ export const dial = Effect.fnUntraced(function*(
   yield* Effect.addFinalizer(() => socket === undefined ? Effect.void : closed(socket))
   const connection = yield* Effect.mapError(
     PgConnection.make(configOf(settings, password)),
-    (error) => DialError.fromSqlError(error, { address, hasFreshCredentials: Effect.isEffect(settings.password) })
+    (error) => fromSqlError(error, { address, hasFreshCredentials: Effect.isEffect(settings.password) })
   )
   const internals = PgInternals.find(connection)
   socket = internals.socket
@@ -59,12 +60,12 @@ const unconfirmed = new SessionEnded({
   message: "the server did not confirm a cancellation, which may still be on its way"
 })
 
-const refused = (address: string, why: string): DialError.DialError =>
-  new DialError.DialError({ address, message: `${address}: ${why}`, code: undefined, isRetryable: true })
+const refused = (address: string, why: string): DialError =>
+  new DialError({ address, message: `${address}: ${why}`, code: undefined, isRetryable: true })
 
 const currentPassword = (
   settings: ConnectionSettings
-): Effect.Effect<Redacted.Redacted | undefined, DialError.DialError> =>
+): Effect.Effect<Redacted.Redacted | undefined, DialError> =>
   Effect.isEffect(settings.password)
     // Only the message is passed on: what else an error of a secrets store holds is not known here.
     ? Effect.catchCause(settings.password, (cause) =>
@@ -93,11 +94,11 @@ const configOf = (settings: ConnectionSettings, password: Redacted.Redacted | un
 const checkRole = Effect.fnUntraced(function*(
   session: Session,
   role: "primary" | "standby"
-): Effect.fn.Return<void, DialError.DialError> {
+): Effect.fn.Return<void, DialError> {
   const { address } = session.options
   const rows = yield* Effect.mapError(
     session.own.queryValues("SELECT pg_is_in_recovery()", [], false),
-    (error) => DialError.fromSqlError(error, { address, hasFreshCredentials: false })
+    (error) => fromSqlError(error, { address, hasFreshCredentials: false })
   )
   const found = rows[0]?.[0] === true ? "standby" : "primary"
   if (found !== role) return yield* refused(address, `the server is a ${found}, and the pool wants a ${role}`)

@@ -6,7 +6,7 @@ import type { Notification } from "@effect/sql-pg/PgConnection"
 import * as ConnectionPool from "@effect-pools/core/ConnectionPool"
 import type { Connector } from "@effect-pools/core/Connector"
 import type { PoolOptions } from "@effect-pools/core/PoolConfig"
-import { PoolError } from "@effect-pools/core/PoolError"
+import type { InvalidOption, PoolError } from "@effect-pools/core/PoolError"
 import * as PoolService from "@effect-pools/core/PoolService"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -51,12 +51,12 @@ export const of: (pool: Pool) => Runtime | undefined = attachment.of
 /** The same, unless the pool lends in another way than it was made to. */
 export const undecorated: (pool: Pool) => Runtime | undefined = attachment.ofPristine
 
-export const make = (id: string, options: PostgresOptions): Effect.Effect<Pool, PoolError, Scope.Scope> =>
+export const make = (
+  id: string,
+  options: PostgresOptions
+): Effect.Effect<Pool, PoolError | InvalidOption, Scope.Scope> =>
   Effect.flatMap(
-    Effect.mapError(
-      Options.checkWithUser(options, id),
-      (reason) => new PoolError({ pool: options.name ?? id, reason })
-    ),
+    Options.checkWithUser(options, id),
     ({ connection, pool }) => makeWith(id, connection, pool, PgConnector.make)
   )
 

@@ -3,11 +3,10 @@
  */
 import * as PgConnection from "@effect/sql-pg/PgConnection"
 import type { BackendMessage, TransactionStatus } from "@effect/sql-pg/PgProtocol"
-import { PoolError } from "@effect-pools/core/PoolError"
+import type { InvalidOption, PoolError } from "@effect-pools/core/PoolError"
 import * as PoolService from "@effect-pools/core/PoolService"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
-import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import * as Stream from "effect/Stream"
@@ -22,18 +21,21 @@ export const make = (
   id: string,
   script: PostgresScript.Script | PostgresScript.ScriptInput,
   options: Partial<PostgresOptions>
-): Effect.Effect<Runtime.Pool, PoolError, Scope.Scope> => {
-  const checked = Options.check({ database: "scripted", ...PoolService.quiet, ...options }, id)
-  if (Result.isFailure(checked)) return Effect.fail(new PoolError({ pool: id, reason: checked.failure }))
-  const { connection, pool } = checked.success
-  const server = makeServer(typeof script === "object" && "statements" in script ? script : PostgresScript.make(script))
-  return Runtime.makeWith(id, connection, pool, (kit, timer) => ({
-    connect: () => Effect.sync(server.connect),
-    ...lending(kit, timer),
-    ...care,
-    validate: () => Effect.void
-  }))
-}
+): Effect.Effect<Runtime.Pool, PoolError | InvalidOption, Scope.Scope> =>
+  Effect.flatMap(
+    Effect.fromResult(Options.check({ database: "scripted", ...PoolService.quiet, ...options }, id)),
+    ({ connection, pool }) => {
+      const server = makeServer(
+        typeof script === "object" && "statements" in script ? script : PostgresScript.make(script)
+      )
+      return Runtime.makeWith(id, connection, pool, (kit, timer) => ({
+        connect: () => Effect.sync(server.connect),
+        ...lending(kit, timer),
+        ...care,
+        validate: () => Effect.void
+      }))
+    }
+  )
 
 type Listeners = Set<{ readonly channel: string; readonly queue: Queue.Queue<PgConnection.Notification, SqlError> }>
 

@@ -4,7 +4,7 @@
 import * as ConnectionPool from "@effect-pools/core/ConnectionPool"
 import type { Connector } from "@effect-pools/core/Connector"
 import type { PoolOptions } from "@effect-pools/core/PoolConfig"
-import { PoolError } from "@effect-pools/core/PoolError"
+import type { InvalidOption, PoolError } from "@effect-pools/core/PoolError"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { kind, type RedisOptions } from "../RedisConfig.ts"
@@ -17,12 +17,12 @@ import * as Subscriber from "./subscriber.ts"
 
 export type Pool = ConnectionPool.ConnectionPool<RedisConnection>
 
-export const make = (id: string, options: RedisOptions): Effect.Effect<Pool, PoolError, Scope.Scope> =>
+export const make = (
+  id: string,
+  options: RedisOptions
+): Effect.Effect<Pool, PoolError | InvalidOption, Scope.Scope> =>
   Effect.flatMap(
-    Effect.mapError(
-      Effect.fromResult(Options.check(options, id)),
-      (reason) => new PoolError({ pool: options.name ?? id, reason })
-    ),
+    Effect.fromResult(Options.check(options, id)),
     ({ connection, pool }) => makeWith(RedisConnectors.make(pool.name ?? id, connection), pool)
   )
 

@@ -1,13 +1,12 @@
 /**
  * Connections whose server is a script.
  */
-import { PoolError } from "@effect-pools/core/PoolError"
+import type { InvalidOption, PoolError } from "@effect-pools/core/PoolError"
 import { quiet } from "@effect-pools/core/PoolService"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import type { RawReply } from "../RedisCommand.ts"
 import type { RedisOptions } from "../RedisConfig.ts"
@@ -26,20 +25,21 @@ export const make = (
   id: string,
   input: Script | RedisScript.ScriptInput,
   options: Partial<RedisOptions>
-): Effect.Effect<Runtime.Pool, PoolError, Scope.Scope> => {
-  const checked = Options.check({ ...quiet, ...options }, id)
-  if (Result.isFailure(checked)) return Effect.fail(new PoolError({ pool: id, reason: checked.failure }))
-  const { connection: { sharing }, pool } = checked.success
-  const script = typeof input === "function" ? RedisScript.make(input) : input
-  let connections = 0
-  return Runtime.makeWith({
-    ...care(pool.name ?? id),
-    connect: (signals) => open(script, ++connections, signals.onBroken),
-    validate: () => Effect.void,
-    sharers: sharing,
-    joins: "busiest"
-  }, pool)
-}
+): Effect.Effect<Runtime.Pool, PoolError | InvalidOption, Scope.Scope> =>
+  Effect.flatMap(
+    Effect.fromResult(Options.check({ ...quiet, ...options }, id)),
+    ({ connection: { sharing }, pool }) => {
+      const script = typeof input === "function" ? RedisScript.make(input) : input
+      let connections = 0
+      return Runtime.makeWith({
+        ...care(pool.name ?? id),
+        connect: (signals) => open(script, ++connections, signals.onBroken),
+        validate: () => Effect.void,
+        sharers: sharing,
+        joins: "busiest"
+      }, pool)
+    }
+  )
 
 const open = Effect.fnUntraced(function*(
   script: Script,

@@ -4,7 +4,7 @@
 import * as ConnectionPool from "@effect-pools/core/ConnectionPool"
 import * as PoolConfig from "@effect-pools/core/PoolConfig"
 import type { PoolOptions } from "@effect-pools/core/PoolConfig"
-import { PoolError } from "@effect-pools/core/PoolError"
+import type { InvalidOption, PoolError } from "@effect-pools/core/PoolError"
 import { makeAttachment } from "@effect-pools/core/PoolService"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -37,12 +37,9 @@ export const make = <Message>(
   id: string,
   options: WebSocketOptions<Message>,
   open: Open
-): Effect.Effect<Pool<Message>, PoolError, Scope.Scope> =>
+): Effect.Effect<Pool<Message>, PoolError | InvalidOption, Scope.Scope> =>
   Effect.flatMap(
-    Effect.mapError(
-      Effect.fromResult(Options.check(options, id, PoolConfig.defaultsOf(kind).closeTimeout)),
-      (reason) => new PoolError({ pool: options.name ?? id, reason })
-    ),
+    Effect.fromResult(Options.check(options, id, PoolConfig.defaultsOf(kind).closeTimeout)),
     ({ pool, settings }) => makeWith(pool, settings, open)
   )
 

@@ -1,7 +1,7 @@
 /**
  * A pool whose connections lead to a script.
  */
-import type { PoolError } from "@effect-pools/core/PoolError"
+import type { InvalidOption, PoolError } from "@effect-pools/core/PoolError"
 import { quiet } from "@effect-pools/core/PoolService"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -13,7 +13,7 @@ export const make = <Message>(
   id: string,
   script: WebSocketScript.Script | WebSocketScript.Answer,
   options: Partial<WebSocketOptions<Message>>
-): Effect.Effect<Runtime.Pool<Message>, PoolError, Scope.Scope> => {
+): Effect.Effect<Runtime.Pool<Message>, PoolError | InvalidOption, Scope.Scope> => {
   const server = typeof script === "function" ? WebSocketScript.make(script) : script
   const given = { url: "ws://script", ...quiet, ...options } as unknown as WebSocketOptions<Message>
   return Runtime.make(

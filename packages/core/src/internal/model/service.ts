@@ -8,7 +8,7 @@ import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { ConfigInput } from "../../ConfigInput.ts"
-import type { PoolError } from "../../PoolError.ts"
+import type { InvalidOption, PoolError } from "../../PoolError.ts"
 import type { ConnectionPool } from "./pool.ts"
 
 /**
@@ -47,14 +47,20 @@ export interface Backend<
   in out Provided = never
 > {
   readonly operations: Operations<Pool>
-  /** Makes a pool until the scope closes. The id is its name unless the options give one. */
-  readonly make: (id: string, options: Options) => Effect.Effect<ConnectionPool<Lent>, PoolError, Scope.Scope>
+  /**
+   * Makes a pool until the scope closes. The id is its name unless the options give one. An option that it refuses becomes a
+   * `PoolError` of the pool.
+   */
+  readonly make: (
+    id: string,
+    options: Options
+  ) => Effect.Effect<ConnectionPool<Lent>, PoolError | InvalidOption, Scope.Scope>
   /** Makes one whose server is a script, `quiet` unless the options say otherwise. */
   readonly makeTest: (
     id: string,
     script: Script,
     options: Partial<Options>
-  ) => Effect.Effect<ConnectionPool<Lent>, PoolError, Scope.Scope>
+  ) => Effect.Effect<ConnectionPool<Lent>, PoolError | InvalidOption, Scope.Scope>
   /** The services that come with a pool, for programs written against those. */
   readonly provide?: ((pool: Pool) => Context.Context<Provided>) | undefined
   /** Services that `make` uses if it finds them. */

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as ConfigInput from "../../ConfigInput.ts"
-import type { PoolError } from "../../PoolError.ts"
+import { type InvalidOption, PoolError } from "../../PoolError.ts"
 import type { ConnectionPool } from "../model/pool.ts"
 import type { Backend, Layers } from "../model/service.ts"
 import { extend } from "./extend.ts"
@@ -23,7 +23,17 @@ export const makePool = <Pool extends ConnectionPool<Lent>, Lent, Options, Scrip
   id: string,
   options: Options
 ): Effect.Effect<Pool, PoolError, Scope.Scope> =>
-  Effect.map(backend.make(id, options), (pool) => extend<Lent, Pool>(pool, backend.operations))
+  Effect.map(refusing(id, options, backend.make(id, options)), (pool) => extend<Lent, Pool>(pool, backend.operations))
+
+const refusing = <A>(
+  id: string,
+  options: unknown,
+  make: Effect.Effect<A, PoolError | InvalidOption, Scope.Scope>
+): Effect.Effect<A, PoolError, Scope.Scope> =>
+  Effect.catchTag(make, "InvalidOption", (reason) => {
+    const { name = id } = options as { readonly name?: string | undefined }
+    return Effect.fail(new PoolError({ pool: name, reason }))
+  })
 
 /**
  * Makes a service class of a backend, with its members and its layers. `Class` is its declared type.
@@ -40,7 +50,7 @@ export const make = <Class>(id: string, backend: AnyBackend): Class => {
       const pool = extend<any, any>(made, backend.operations)
       return Context.add(backend.provide?.(pool) ?? Context.empty(), tag, pool)
     })).pipe(Layer.provide(backend.services ?? Layer.empty))
-  const make = (options: unknown) => backend.make(id, options)
+  const make = (options: unknown) => refusing(id, options, backend.make(id, options))
   const fromConfig = (options: any) => Effect.flatMap(ConfigInput.unwrap(options), make)
   const layers: Layers<any, any, any, any, any> = {
     layer: (options) => full(make(options)),
@@ -49,7 +59,8 @@ export const make = <Class>(id: string, backend: AnyBackend): Class => {
     layerPoolOnlyConfig: (options) => alone(fromConfig(options)),
     layerFrom: alone,
     // A test that gives a bad option has a bug.
-    layerTest: (script, options = {}) => full(Effect.orDie(backend.makeTest(id, script, options)))
+    layerTest: (script, options = {}) =>
+      full(Effect.orDie(refusing(id, options, backend.makeTest(id, script, options))))
   }
   return Object.assign(tag, layers) as Class
 }

@@ -1,39 +1,13 @@
 /**
- * Why a connection to PostgreSQL could not be opened.
- *
- * It is the `cause` of the pool's `ConnectFailed`. It tells what the server or the socket said, and never a credential.
- *
- * @since 0.1.0
+ * The error of a dial that the driver gave up.
  */
 import { at } from "@effect-pools/core/Describe"
+import { DialError } from "@effect-pools/core/DialError"
 import * as ServerText from "@effect-pools/core/ServerText"
 import * as SocketError from "@effect-pools/core/SocketError"
-import * as Data from "effect/Data"
 import type { SqlError } from "effect/sql/SqlError"
-import { serverError } from "./internal/session.ts"
+import { serverError } from "./session.ts"
 
-/**
- * One dial failed.
- *
- * @category errors
- * @since 0.1.0
- */
-export class DialError extends Data.TaggedError("DialError")<{
-  /** Where to, as host and port. */
-  readonly address: string
-  readonly message: string
-  /** The SQLSTATE of the server's answer, or the code of the socket's error, if there was one. */
-  readonly code: string | undefined
-  /** Whether the same dial may succeed later. If not, the pool ends its round of attempts at once. */
-  readonly isRetryable: boolean
-}> {}
-
-/**
- * The error of a dial that the driver gave up.
- *
- * @category constructors
- * @since 0.1.0
- */
 export const fromSqlError = (
   error: SqlError,
   options: { readonly address: string; readonly hasFreshCredentials: boolean }

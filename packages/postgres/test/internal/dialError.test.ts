@@ -1,6 +1,6 @@
-import { DialError } from "@effect-pools/postgres"
 import { assert, describe, it } from "@effect/vitest"
 import { SqlError } from "effect/sql"
+import { fromSqlError } from "../../src/internal/dialError.ts"
 
 const props = (code: string | undefined, message: string) => ({
   cause: Object.assign(new Error(message), code === undefined ? {} : { code }),
@@ -8,11 +8,11 @@ const props = (code: string | undefined, message: string) => ({
 })
 
 const made = (reason: SqlError.SqlErrorReason, hasFreshCredentials = false) =>
-  DialError.fromSqlError(new SqlError.SqlError({ reason }), { address: "db:5432", hasFreshCredentials })
+  fromSqlError(new SqlError.SqlError({ reason }), { address: "db:5432", hasFreshCredentials })
 
 const dialed = (code: string | undefined, message = "said") => made(new SqlError.ConnectionError(props(code, message)))
 
-describe("DialError", () => {
+describe("the error of a dial", () => {
   it("may succeed later if the server or the network is in trouble", () => {
     const codes = ["53300", "57P03", "57P01", "08006", "XX000", "55000", "ECONNREFUSED", "ENOTFOUND", "ETIMEDOUT"]
     for (const code of [...codes, undefined]) assert.isTrue(dialed(code).isRetryable, code)

@@ -1,14 +1,14 @@
 /**
- * Why a connection to an HTTP server could not be opened.
+ * For authors of backend packages: why a connection could not be opened.
  *
- * It is the `cause` of the pool's `ConnectFailed`. It tells what the server, the socket or TLS said, and never a header.
+ * It is the `cause` of the pool's `ConnectFailed`. It tells what the server, the socket or TLS said, and never a secret.
  *
  * @since 0.1.0
  */
-import { at } from "@effect-pools/core/Describe"
-import * as ServerText from "@effect-pools/core/ServerText"
-import * as SocketError from "@effect-pools/core/SocketError"
 import * as Data from "effect/Data"
+import { at } from "./Describe.ts"
+import * as ServerText from "./ServerText.ts"
+import * as SocketError from "./SocketError.ts"
 
 /**
  * One dial failed.
@@ -20,7 +20,7 @@ export class DialError extends Data.TaggedError("DialError")<{
   /** Where to, as host and port. */
   readonly address: string
   readonly message: string
-  /** The code of the socket's or TLS's error, if there was one. */
+  /** The server's own code, such as a SQLSTATE, or that of the socket's or TLS's error, if there was one. */
   readonly code: string | undefined
   /** Whether the same dial may succeed later. If not, the pool ends its round of attempts at once. */
   readonly isRetryable: boolean
