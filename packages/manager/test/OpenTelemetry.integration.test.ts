@@ -1,6 +1,6 @@
 import { LeaseSpan } from "@effect-pools/manager"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Tracer } from "effect"
+import { Effect, Layer, Metric, Tracer } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { Otlp } from "effect/observability"
 import { createServer } from "node:http"
@@ -33,6 +33,9 @@ interface Exported {
         readonly histogram?: { readonly dataPoints: ReadonlyArray<Point> }
       }>
     }>
+  }>
+  readonly resourceLogs?: ReadonlyArray<{
+    readonly scopeLogs: ReadonlyArray<{ readonly logRecords: ReadonlyArray<{ readonly body: unknown }> }>
   }>
   readonly resourceSpans?: ReadonlyArray<{
     readonly scopeSpans: ReadonlyArray<{
@@ -173,6 +176,24 @@ describe("OpenTelemetry", () => {
         const below = spans().flatMap(({ name, parentSpanId }) => name === "SELECT" ? [parentSpanId] : [])
         assert.deepStrictEqual(new Set(below), new Set(leases.map(({ spanId }) => spanId)))
       }).pipe(Effect.provide(world))
+    }).pipe(Effect.scoped))
+
+  it.live("gets what pools and the manager log, when it is below them as the README says", () =>
+    Effect.gen(function*() {
+      const { received, url } = yield* collector
+      const connections = managed(pools({ db: { leakTimeout: "50 millis" } }).layer)
+      const observed = connections.pipe(
+        Layer.provideMerge(exporter(url)),
+        Layer.provide(Layer.sync(Metric.MetricRegistry, () => new Map()))
+      )
+      yield* Effect.provide(Db.withConnection(() => Effect.sleep("150 millis"), { label: "leaky" }), observed)
+      const lines = received.flatMap(({ resourceLogs = [] }) =>
+        resourceLogs.flatMap(({ scopeLogs }) =>
+          scopeLogs.flatMap(({ logRecords }) => logRecords.map(({ body }) => body))
+        )
+      ).map((body) => JSON.stringify(body))
+      assert.isTrue(lines.some((line) => line.includes("leaky")), lines.join("\n"))
+      assert.isTrue(lines.some((line) => line.includes("drained 2 pools")), lines.join("\n"))
     }).pipe(Effect.scoped))
 
   it.live("gets no span for any other lease", () =>
