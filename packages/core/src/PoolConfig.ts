@@ -15,6 +15,7 @@ import { check, type Refusal } from "./internal/options/poolOptionsSchema.ts"
 import { millisOf } from "./OptionRules.ts"
 import { InvalidOption, PoolError } from "./PoolError.ts"
 import type { PerPriority, Priority, TrafficConfig, TrafficRules } from "./internal/model/traffic.ts"
+import * as PoolThresholds from "./PoolThresholds.ts"
 import type { PoolKind } from "./PoolKind.ts"
 
 export type { PoolConfig, PoolOptions } from "./internal/model/config.ts"
@@ -145,7 +146,8 @@ const complete = (kind: PoolKind, base: Defaults, name: string, given: PoolOptio
     startupTimeout: millisOf(given.startupTimeout) ?? base.startupTimeout,
     eventBuffer: given.eventBuffer ?? base.eventBuffer,
     metrics: given.metrics ?? base.metrics,
-    traffic: completeTraffic(base.traffic, given.traffic)
+    traffic: completeTraffic(base.traffic, given.traffic),
+    thresholds: given.thresholds === undefined ? base.thresholds : PoolThresholds.make(given.thresholds)
   })
 }
 

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type { PoolConfig } from "./PoolConfig.ts"
+import * as PoolThresholds from "./PoolThresholds.ts"
 import type { Recent, Vitals } from "./PoolStats.ts"
 
 /**
@@ -53,9 +54,9 @@ export interface PoolHealth {
 /**
  * Judges a pool by its numbers. Nothing is asked of the backend: what the pool has met tells enough.
  *
- * Warnings: more than 90 % of the connections lent, more callers waiting than there may be connections, waits above
- * 100 ms in the mean or at the 95th percentile of 20 leases or more, more than 5 % of the acquisitions and dials or of
- * the validations failed, a lease held longer than `leakTimeout`, no connection open where `minConnections` asks for
+ * Warnings: with the default `thresholds`, more than 90 % of the connections lent, more callers waiting than there may be
+ * connections, waits above 100 ms in the mean or at the 95th percentile of 20 leases or more, more than 5 % of the
+ * acquisitions and dials or of the validations failed; and whatever they are a lease held longer than `leakTimeout`, no connection open where `minConnections` asks for
  * some, an open breaker, a pool that is paused or draining. Critical: a closed pool, an open breaker while nothing is
  * open, and callers that wait while nothing is open because dials fail. Of a closed pool only that it is closed is told.
  *
@@ -79,9 +80,8 @@ export const assess = (stats: Vitals, config: PoolConfig): PoolHealth => {
 
 type Rule = (stats: Vitals, config: PoolConfig) => HealthWarning | undefined
 
-const utilizationLimit = 90
-const waitLimit = 100
-const failureLimit = 0.05
+const limits = ({ thresholds }: PoolConfig): PoolThresholds.PoolThresholds => thresholds ?? PoolThresholds.presets.calm
+
 /** In two quiet minutes one failure may be all there was: it is no rate. */
 const failuresToJudge = 2
 /** With fewer leases the one that waited for the first dial would pass for the rule. */
@@ -164,59 +164,70 @@ const connect: Rule = (stats, config) => {
   }
 }
 
-const utilization: Rule = (stats) =>
-  stats.utilization <= utilizationLimit ? undefined : {
+const utilization: Rule = (stats, config) => {
+  const limit = limits(config).utilization
+  return stats.utilization <= limit ? undefined : {
     about: "utilization",
     level: "warning",
     value: stats.utilization,
-    message: `${stats.used} of ${stats.limit} connections are lent, which is above ${utilizationLimit} %`,
+    message: `${stats.used} of ${stats.limit} connections are lent, which is above ${limit} %`,
     remedy: "Raise maxConnections if the backend can bear it, or hold connections for a shorter time."
   }
+}
 
-const queue: Rule = ({ limit, oldestWaiter, pending }) =>
-  pending <= limit ? undefined : {
+const queue: Rule = ({ limit, oldestWaiter, pending }, config) => {
+  const longest = limits(config).queue
+  if (pending <= (longest === "limit" ? limit : longest)) return undefined
+  const above = longest === "limit" ? "" : `, above ${longest}`
+  return {
     about: "queue",
     level: "warning",
     value: pending,
-    message: `${pending} callers wait for at most ${limit} connections, the first for ${Math.round(oldestWaiter)} ms`,
+    message: `${pending} callers wait for at most ${limit} connections${above}, the first for ${
+      Math.round(oldestWaiter)
+    } ms`,
     remedy: "Raise maxConnections, or lower pendingLimit so that callers are refused early."
   }
+}
 
-const wait: Rule = ({ recent }) => {
+const wait: Rule = ({ recent }, config) => {
   const { count, mean, p95 } = recent.wait
-  if (count < leasesToJudgeWaits || (mean <= waitLimit && p95 <= waitLimit)) return undefined
-  const [value, what] = mean > waitLimit ? [mean, "the mean wait"] : [p95, "the 95th percentile of waits"]
+  const limit = limits(config).wait
+  if (count < leasesToJudgeWaits || (mean <= limit && p95 <= limit)) return undefined
+  const [value, what] = mean > limit ? [mean, "the mean wait"] : [p95, "the 95th percentile of waits"]
   return {
     about: "wait",
     level: "warning",
     value,
-    message: `${what} for a connection is ${Math.round(value)} ms, above ${waitLimit} ms, over ${count} leases of ${
+    message: `${what} for a connection is ${Math.round(value)} ms, above ${limit} ms, over ${count} leases of ${
       lately(recent)
     }`,
     remedy: "Raise maxConnections, or minConnections if callers wait for dials, or hold connections for a shorter time."
   }
 }
 
-const failed: Rule = ({ recent }) => {
+const failed: Rule = ({ recent }, config) => {
   const rate = share(recent.failures, recent.attempts)
-  return recent.failures < failuresToJudge || rate <= failureLimit ? undefined : {
+  const limit = limits(config).errorRate
+  return recent.failures < failuresToJudge || rate <= limit ? undefined : {
     about: "failures",
     level: "warning",
     value: rate,
     message: `${percent(rate)} of ${recent.attempts} acquisitions and dials of ${lately(recent)} failed, above ` +
-      percent(failureLimit),
+      percent(limit),
     remedy: "See which grow in the counts: timedOut and refused ask for more connections, failedToOpen for the backend."
   }
 }
 
-const validation: Rule = ({ recent }) => {
+const validation: Rule = ({ recent }, config) => {
   const rate = share(recent.failedToValidate, recent.validated)
-  return recent.failedToValidate < failuresToJudge || rate <= failureLimit ? undefined : {
+  const limit = limits(config).errorRate
+  return recent.failedToValidate < failuresToJudge || rate <= limit ? undefined : {
     about: "validation",
     level: "warning",
     value: rate,
     message: `${percent(rate)} of ${recent.validated} validations of ${lately(recent)} failed, above ` +
-      percent(failureLimit),
+      percent(limit),
     remedy: "Something closes idle connections before the pool does: lower idleTimeout and maxLifetime below its limit."
   }
 }

@@ -285,6 +285,15 @@ const cases: Cases = {
       return (yield* pool.stats).used
     },
     expected: [2, 4]
+  },
+  thresholds: {
+    values: ["calm", "strict"],
+    beside: { maxConnections: 20 },
+    *measure({ pool }) {
+      yield* callHeld(pool, 17)
+      return (yield* pool.health).status
+    },
+    expected: ["healthy", "degraded"]
   }
 }
 

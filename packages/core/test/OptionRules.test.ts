@@ -41,7 +41,8 @@ const poolOptions: ReadonlyArray<string> = Object.keys(
     startupTimeout: 1,
     eventBuffer: 1,
     metrics: 1,
-    traffic: 1
+    traffic: 1,
+    thresholds: 1
   } satisfies Record<keyof PoolOptions, 1>
 )
 

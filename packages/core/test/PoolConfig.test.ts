@@ -120,6 +120,20 @@ const bad: ReadonlyArray<readonly [option: string, options: unknown, rule: strin
   ],
   ["startup", { startup: "eager" }, "must be \"failFast\" or \"lazy\", got \"eager\""],
   ["eventBuffer", { eventBuffer: 0 }, "must be an integer from 1 to 1000000, got 0"],
+  [
+    "thresholds",
+    { thresholds: "loud" },
+    "must be \"calm\", \"strict\" or an object with utilization, queue, wait, errorRate"
+  ],
+  [
+    "thresholds.utilization",
+    { thresholds: { utilization: 101 } },
+    "must be a number (percent) above 0 and at most 100"
+  ],
+  ["thresholds.queue", { thresholds: { queue: -1 } }, "must be an integer of at least 0, or \"limit\""],
+  ["thresholds.wait", { thresholds: { wait: "Infinity" } }, "must be a finite duration greater than 0"],
+  ["thresholds.errorRate", { thresholds: { errorRate: 5 } }, "must be a number from 0 to 1"],
+  ["thresholds.errors", { thresholds: { errors: 5 } }, "is none of utilization, queue, wait, errorRate"],
   ["eventBuffer", { eventBuffer: 1e9 }, "must be an integer from 1 to 1000000, got 1000000000"],
   ["metrics", { metrics: "true" }, "must be true or false, got \"true\""],
   ["name", { name: "" }, "must be a text of 1 to 200 characters without control characters, got \"\""],
@@ -249,7 +263,8 @@ describe("PoolConfig.make completes", () => {
           weights: {},
           maxShare: 1,
           shedAfter: Infinity
-        }
+        },
+        thresholds: undefined
       })
       assert.deepStrictEqual(yield* delays(schedule, 2), [healthCheck * 1000, healthCheck * 1000])
       const [first = 0, second = 0, ...others] = yield* delays(retry, 3)
@@ -296,7 +311,8 @@ describe("PoolConfig.make completes", () => {
             weights: { gold: 2 },
             maxShare: 0.4,
             shedAfter: "20 millis"
-          }
+          },
+          thresholds: { utilization: 75, wait: "2 seconds" }
         }),
         {
           kind: "db",
@@ -334,7 +350,8 @@ describe("PoolConfig.make completes", () => {
             weights: { gold: 2 },
             maxShare: 0.4,
             shedAfter: 20
-          }
+          },
+          thresholds: { utilization: 75, queue: "limit", wait: 2_000, errorRate: 0.05 }
         }
       )
     }))

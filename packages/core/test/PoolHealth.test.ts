@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { PoolConfig, PoolHealth } from "@effect-pools/core"
+import { PoolConfig, PoolHealth, PoolThresholds } from "@effect-pools/core"
 import { Effect } from "effect"
 import { type Given, statsOf } from "./support/stats.ts"
 import { db } from "./support/kinds.ts"
@@ -185,5 +185,47 @@ describe("a pool warns with the number and the remedy", () => {
 
   it("with a rate that counts dials as well as callers", () => {
     assert.strictEqual(assess({ counts: { acquiredAtOnce: 90, opened: 5, failedToOpen: 5 } }).errorRate, 0.05)
+  })
+})
+
+describe("the thresholds of a pool", () => {
+  const judge = (thresholds: PoolThresholds.PoolThresholdOptions, given: Given) => {
+    const config = Effect.runSync(PoolConfig.make(db, "app/Db", { thresholds }))
+    return PoolHealth.assess(statsOf(given), config).warnings.map(({ about, message }) => `${about}: ${message}`)
+  }
+  const busy: Given = {
+    used: 17,
+    utilization: 85,
+    pending: 11,
+    oldestWaiter: 5,
+    wait: { ...wait, mean: 90, p95: 90 },
+    counts: { acquiredAtOnce: 96, timedOut: 2, opened: 2, validated: 100, failedToValidate: 2 }
+  }
+
+  it("are calm by default, and strict where that is wanted", () => {
+    assert.deepStrictEqual(judge("calm", busy), [])
+    assert.deepStrictEqual(judge("strict", busy), [
+      "utilization: 17 of 20 connections are lent, which is above 80 %",
+      "queue: 11 callers wait for at most 20 connections, above 10, the first for 5 ms",
+      "failures: 2 % of 100 acquisitions and dials of the last 60 s failed, above 1 %",
+      "validation: 2 % of 100 validations of the last 60 s failed, above 1 %"
+    ])
+  })
+
+  it("are each what was given, and calm's where nothing was", () => {
+    assert.deepStrictEqual(judge({ utilization: 84 }, busy).length, 1)
+    assert.deepStrictEqual(judge({ queue: 10 }, busy).length, 1)
+    assert.deepStrictEqual(judge({ queue: 11, utilization: 85, errorRate: 0.02, wait: 90 }, busy), [])
+    assert.deepStrictEqual(judge({ wait: "89 millis" }, busy), [
+      "wait: the mean wait for a connection is 90 ms, above 89 ms, over 20 leases of the last 60 s"
+    ])
+    assert.deepStrictEqual(judge({ errorRate: 0.01 }, busy).length, 2)
+  })
+
+  it("are the two documents' numbers", () => {
+    assert.deepStrictEqual(PoolThresholds.presets, {
+      calm: { utilization: 90, queue: "limit", wait: 100, errorRate: 0.05 },
+      strict: { utilization: 80, queue: 10, wait: 100, errorRate: 0.01 }
+    })
   })
 })

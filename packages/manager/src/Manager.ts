@@ -7,6 +7,7 @@ import type { ConnectionPool, EventOptions } from "@effect-pools/core/Connection
 import type { PoolError } from "@effect-pools/core/PoolError"
 import type { PoolEvent } from "@effect-pools/core/PoolEvent"
 import type { HealthWarning, PoolHealth } from "@effect-pools/core/PoolHealth"
+import type { PoolThresholdOptions } from "@effect-pools/core/PoolThresholds"
 import type { PoolStats } from "@effect-pools/core/PoolStats"
 import type * as Context from "effect/Context"
 import * as Data from "effect/Data"
@@ -164,9 +165,21 @@ export interface ManagerOptions<Pools extends ReadonlyArray<PoolKey> = ReadonlyA
    * come and go late.
    */
   readonly alertWindow?: Duration.Input | undefined
-  /** How long a number must be above its limit before an alert is raised. Default 4 s. Too short: bursts alarm. */
+  /**
+   * From which numbers on alerts are raised for pools without `thresholds` of their own: `"calm"` (default), `"strict"` or
+   * numbers of yours, see `PoolThresholds`. `"strict"` also raises alerts sooner and clears them later. A pool's `health`
+   * is judged by its own alone.
+   */
+  readonly thresholds?: PoolThresholdOptions | undefined
+  /**
+   * How long a number must be above its limit before an alert is raised. Default 4 s, with `"strict"` 2 s. Too short:
+   * bursts alarm. Too long: short trouble is never told.
+   */
   readonly alertAfter?: Duration.Input | undefined
-  /** How long it must be well below before the alert is cleared. Default 10 s. Too short: alerts flap. */
+  /**
+   * How long it must be well below before the alert is cleared. Default 10 s, with `"strict"` 30 s. Too short: alerts
+   * flap. Too long: what is over still stands.
+   */
   readonly clearAfter?: Duration.Input | undefined
   /** When `metrics` emits, after the first at once. Default every 30 s. */
   readonly metricsSchedule?: Duration.Input | Schedule.Schedule<unknown> | undefined

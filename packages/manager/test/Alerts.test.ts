@@ -1,4 +1,4 @@
-import { ConnectionPool } from "@effect-pools/core"
+import { ConnectionPool, PoolThresholds } from "@effect-pools/core"
 import { ConnectionManager, type MonitoringApi } from "@effect-pools/manager"
 import { FakeConnector } from "@effect-pools/testing"
 import { assert, describe, it } from "@effect/vitest"
@@ -270,7 +270,8 @@ describe("an alert when the clock is set back", () => {
   const evidence = (status: "healthy" | "unhealthy") => {
     const stats = { utilization: 0, pending: 0, limit: 1, overdue: 0 }
     const recent = { attempts: 0, failureRate: 0, waits: 0, wait: 0 }
-    return { stats, health: { status, warnings: [] }, recent } as unknown as Evidence
+    const thresholds = PoolThresholds.presets.calm
+    return { thresholds, stats, health: { status, warnings: [] }, recent } as unknown as Evidence
   }
   const hour = 3_600_000
 
@@ -285,6 +286,63 @@ describe("an alert when the clock is set back", () => {
     assert.deepStrictEqual(changesAt(0, "healthy"), [])
     assert.deepStrictEqual(changesAt(10_000, "healthy"), ["AlertCleared"])
   })
+})
+
+describe("the thresholds of alerts", () => {
+  const raised = (options: Parameters<typeof watched>[0], lent: number) =>
+    Effect.gen(function*() {
+      const found: Array<string> = []
+      yield* watched(options, (changes) =>
+        Effect.gen(function*() {
+          const giveBack = yield* holdMany(lent)
+          yield* pass("6 seconds")
+          found.push(...changes.map(({ alert }) => alert.message.replace(/, the first .*/, "")))
+          yield* giveBack(lent)
+        }))
+      return found
+    })
+  const db = { maxConnections: 20 } as const
+  const at85 = "17 of 20 connections are lent: 85 %, above 80 %"
+
+  it.effect("are the manager's for pools that have none, and a pool's own before those", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* raised({ db }, 17), [])
+      assert.deepStrictEqual(yield* raised({ db, manager: { thresholds: "strict" } }, 17), [at85])
+      assert.deepStrictEqual(yield* raised({ db: { ...db, thresholds: "strict" } }, 17), [at85])
+      assert.deepStrictEqual(
+        yield* raised({ db: { ...db, thresholds: "calm" }, manager: { thresholds: "strict" } }, 17),
+        []
+      )
+      assert.deepStrictEqual(
+        yield* raised({ db, manager: { thresholds: { utilization: 100, queue: 3 } } }, 24),
+        ["4 callers wait for at most 20 connections, above 3"]
+      )
+    }))
+
+  it.effect("bring their times: strict alerts come sooner and go later, unless other times are given", () =>
+    Effect.gen(function*() {
+      const times = (manager: ManagerOptions) =>
+        Effect.gen(function*() {
+          const at: Array<number> = []
+          const begin = yield* Clock.currentTimeMillis
+          yield* watched({ db: { maxConnections: 20, leakTimeout: "1 hour" }, manager }, (changes) =>
+            Effect.gen(function*() {
+              const giveBack = yield* holdMany(20)
+              yield* pass("20 seconds")
+              const { raisedAt } = changes[0]!.alert
+              yield* giveBack(20)
+              yield* pass("1 minute")
+              const cleared = changes.find(({ _tag }) =>
+                _tag === "AlertCleared"
+              )
+              at.push(raisedAt - begin, cleared!.alert.clearedAt! - raisedAt)
+            }))
+          return at
+        })
+      assert.deepStrictEqual(yield* times({}), [6000, 26_000])
+      assert.deepStrictEqual(yield* times({ thresholds: "strict" }), [4000, 48_000])
+      assert.deepStrictEqual(yield* times({ thresholds: "strict", alertAfter: 0, clearAfter: 0 }), [2000, 20_000])
+    }))
 })
 
 describe("alerts and the clocks", () => {

@@ -73,6 +73,8 @@ describe("options", () => {
     [{ sampleInterval: Number.NaN }, "sampleInterval", /from 100 ms/],
     [{ history: "now" }, "history", /a duration/],
     [{ history: "1 hour", sampleInterval: "100 millis" }, "history", /10000 times sampleInterval/],
+    [{ thresholds: "loud" }, "thresholds", /"calm", "strict" or an object/],
+    [{ thresholds: { wait: 0 } }, "thresholds.wait", /greater than 0/],
     [{ alertWindow: 1 }, "alertWindow", /from 1 second/],
     [{ alertWindow: "1 hour", sampleInterval: "100 millis" }, "alertWindow", /10000 times sampleInterval/],
     [{ alertAfter: -1 }, "alertAfter", /a duration/],

@@ -188,6 +188,52 @@ describe("what the routes tell", () => {
     }).pipe(Effect.provide(layer))
   })
 
+  it.live("/health has the numbers under the names of other pools as well, the connections and the queue too", () => {
+    const { layer } = world({ db: { maxConnections: 1, pendingLimit: 5 }, cache: { pendingLimit: 7 } })
+    return Effect.gen(function*() {
+      yield* Db.withConnection(() => Effect.sleep("20 millis"))
+      yield* Cache.withConnection(() => Effect.void)
+      yield* Effect.forkScoped(Db.withConnection(() => Effect.never, { label: "the report" }), {
+        startImmediately: true
+      })
+      yield* Effect.forkScoped(Effect.exit(Db.withConnection(() => Effect.void)), { startImmediately: true })
+      const busy = decode(MonitoringApi.Health, yield* ask("health"))
+      assert.deepStrictEqual(
+        [
+          busy.healthy,
+          busy.totalConnections,
+          busy.availableConnections,
+          busy.utilizationPercent,
+          busy.avgResponseTimeMs
+        ],
+        [false, 2, 1, busy.utilization, busy.responseTime]
+      )
+      assert.deepStrictEqual(busy.warningTexts.length, busy.warnings.length)
+      assert.match(
+        busy.warningTexts[0]!,
+        /^app\/Db: 1 of 1 connections are lent, which is above 90 %\. Raise maxConnections/
+      )
+      const { avgAcquireTimeMs, avgHoldTimeMs, ...plain } = busy.stats.pool
+      assert.deepStrictEqual(plain, {
+        totalConnections: 2,
+        idleConnections: 1,
+        activeConnections: 1,
+        waitingRequests: 1,
+        acquiredCount: 3,
+        releasedCount: 2,
+        errorCount: 0
+      })
+      assert.isAbove(avgHoldTimeMs, 8)
+      assert.isAtLeast(avgAcquireTimeMs, 0)
+      assert.deepInclude(busy.stats.queue, { pending: 1, limit: 12 })
+      assert.isAbove(busy.stats.queue.oldestWaiter, 0)
+      assert.deepStrictEqual(busy.stats.connections.map(({ label, pool, state }) => [pool, state, label]), [
+        ["app/Db", "used", "the report"],
+        ["app/Cache", "idle", null]
+      ])
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+
   it.live("/ready is 503 while a pool admits nobody, and /live never", () => {
     const { layer } = world()
     return Effect.gen(function*() {

@@ -3,10 +3,12 @@
  */
 import type { PoolHealth } from "@effect-pools/core/PoolHealth"
 import type { PoolStats } from "@effect-pools/core/PoolStats"
+import type { PoolThresholds } from "@effect-pools/core/PoolThresholds"
 import type { AlertRule } from "../MonitoringApi.ts"
 
 /** What the rules judge. */
 export interface Evidence {
+  readonly thresholds: PoolThresholds
   readonly stats: PoolStats
   readonly health: PoolHealth
   /** Over the alert window. */
@@ -36,10 +38,12 @@ export interface Rule {
 
 /** With fewer, one failure or the wait for the first dial would pass for the rule. */
 const fewest = 20
-const highUtilization = 90
-const highFailureRate = 0.05
-/** ms */
-const slowWait = 100
+
+/** How far below its limit, in percent, utilization is well again. */
+const restOfUtilization = 10
+
+const longestQueue = ({ stats, thresholds }: Evidence): number =>
+  thresholds.queue === "limit" ? stats.limit : thresholds.queue
 
 const fixed = (n: number) => (): number => n
 
@@ -57,21 +61,21 @@ export const rules: ReadonlyArray<Rule> = [
     rule: "utilization",
     level: "warning",
     value: ({ stats }) => stats.utilization,
-    limit: fixed(highUtilization),
-    clear: fixed(80),
-    message: (value, { stats }) =>
-      `${stats.used} of ${stats.limit} connections are lent: ${round(value)} %, above ${highUtilization} %`,
+    limit: ({ thresholds }) => thresholds.utilization,
+    clear: ({ thresholds }) => Math.max(0, thresholds.utilization - restOfUtilization),
+    message: (value, { stats, thresholds }) =>
+      `${stats.used} of ${stats.limit} connections are lent: ${round(value)} %, above ${thresholds.utilization} %`,
     recommendation: () => "Raise maxConnections if the backend can bear it, or hold connections for a shorter time."
   },
   {
     rule: "failures",
     level: "warning",
     value: ({ recent }) => recent.attempts < fewest ? 0 : recent.failureRate,
-    limit: fixed(highFailureRate),
-    clear: fixed(highFailureRate / 2),
-    message: (value, { recent }) =>
+    limit: ({ thresholds }) => thresholds.errorRate,
+    clear: ({ thresholds }) => thresholds.errorRate / 2,
+    message: (value, { recent, thresholds }) =>
       `${round(value * 100)} % of the last ${recent.attempts} acquisitions and dials failed, above ${
-        highFailureRate * 100
+        round(thresholds.errorRate * 100)
       } %`,
     recommendation: ({ stats }) =>
       stats.counts.failedToOpen > 0
@@ -82,12 +86,12 @@ export const rules: ReadonlyArray<Rule> = [
     rule: "slowAcquires",
     level: "warning",
     value: ({ recent }) => recent.waits < fewest ? 0 : recent.wait,
-    limit: fixed(slowWait),
-    clear: fixed(slowWait / 2),
-    message: (value, { recent }) =>
+    limit: ({ thresholds }) => thresholds.wait,
+    clear: ({ thresholds }) => thresholds.wait / 2,
+    message: (value, { recent, thresholds }) =>
       `${recent.waitIs === "p95" ? "the 95th percentile of waits" : "the mean wait"} for a connection is ${
         round(value)
-      } ms, above ${slowWait} ms, over ${recent.waits} leases of the last ${Math.round(recent.span / 1000)} s`,
+      } ms, above ${thresholds.wait} ms, over ${recent.waits} leases of the last ${Math.round(recent.span / 1000)} s`,
     recommendation: () =>
       "Raise maxConnections, or minConnections if callers wait for dials, or hold connections for a shorter time."
   },
@@ -95,10 +99,12 @@ export const rules: ReadonlyArray<Rule> = [
     rule: "queue",
     level: "warning",
     value: ({ stats }) => stats.pending,
-    limit: ({ stats }) => stats.limit,
-    clear: ({ stats }) => Math.floor(stats.limit / 2),
-    message: (value, { stats }) =>
-      `${value} callers wait for at most ${stats.limit} connections, the first for ${round(stats.oldestWaiter)} ms`,
+    limit: longestQueue,
+    clear: (evidence) => Math.floor(longestQueue(evidence) / 2),
+    message: (value, { stats, thresholds }) =>
+      `${value} callers wait for at most ${stats.limit} connections${
+        thresholds.queue === "limit" ? "" : `, above ${thresholds.queue}`
+      }, the first for ${round(stats.oldestWaiter)} ms`,
     recommendation: () => "Raise maxConnections, or lower pendingLimit so that callers are refused early."
   },
   {

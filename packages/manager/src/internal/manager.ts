@@ -112,7 +112,11 @@ const watchOver = Effect.fnUntraced(function*(
   Scope.Scope
 > {
   const board = new AlertBoard(options.alertAfter, options.clearAfter)
-  const sampler = yield* Sampler.make(members, board, { history: options.history, window: options.alertWindow })
+  const sampler = yield* Sampler.make(members, board, {
+    history: options.history,
+    window: options.alertWindow,
+    thresholds: options.thresholds
+  })
   const alerts = yield* PubSub.sliding<ReadonlyArray<AlertChange>>(changesBuffer)
   const changes = yield* PubSub.sliding<ReadonlyArray<HealthChange>>(changesBuffer)
   const rounds = yield* PubSub.sliding<Round>(4)

@@ -2,6 +2,7 @@
  * The manager's options, checked and complete.
  */
 import * as OptionRules from "@effect-pools/core/OptionRules"
+import * as PoolThresholds from "@effect-pools/core/PoolThresholds"
 import type { PoolError } from "@effect-pools/core/PoolError"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -22,6 +23,7 @@ export interface CheckedOptions {
   readonly alertWindow: number
   readonly alertAfter: number
   readonly clearAfter: number
+  readonly thresholds: PoolThresholds.PoolThresholds
   readonly metricsSchedule: Schedule.Schedule<unknown>
   readonly healthSchedule: Schedule.Schedule<unknown>
 }
@@ -51,9 +53,15 @@ const rules: OptionRules.Rules<ManagerOptions<ReadonlyArray<PoolKey>>> = {
   alertWindow: OptionRules.duration("1 second", longest),
   alertAfter: OptionRules.duration(0, longest),
   clearAfter: OptionRules.duration(0, longest),
+  // Checked below, where it is told which of its numbers is wrong.
+  thresholds: { expects: "anything", is: () => true },
   metricsSchedule: schedule,
   healthSchedule: schedule
 }
+
+/** ms. Whoever is strict wants to know soon, and that it is over only when it has been for a while. */
+const strictTimes = { alertAfter: 2000, clearAfter: 30_000 }
+const calmTimes = { alertAfter: 4000, clearAfter: 10_000 }
 
 /** Of each pool: they are kept in memory, and sent in one piece. */
 const mostSamples = 10_000
@@ -64,6 +72,11 @@ export const checkOptions = (
   Effect.gen(function*() {
     yield* check(owner, rules, options)
     yield* checkOrder(options)
+    const refused = PoolThresholds.refusalOf(options.thresholds)
+    if (refused !== undefined) {
+      return yield* refuse(owner, ["thresholds", refused.option].filter(Boolean).join("."), refused.rule)
+    }
+    const times = options.thresholds === "strict" ? strictTimes : calmTimes
     const sampleInterval = OptionRules.millisOf(options.sampleInterval) ?? 2000
     const samples = (span: unknown): number =>
       Math.max(1, Math.ceil((OptionRules.millisOf(span) ?? 0) / sampleInterval))
@@ -79,8 +92,9 @@ export const checkOptions = (
       sampleInterval,
       history: samples(options.history ?? "5 minutes"),
       alertWindow: samples(options.alertWindow ?? "1 minute"),
-      alertAfter: OptionRules.millisOf(options.alertAfter) ?? 4000,
-      clearAfter: OptionRules.millisOf(options.clearAfter) ?? 10_000,
+      alertAfter: OptionRules.millisOf(options.alertAfter) ?? times.alertAfter,
+      clearAfter: OptionRules.millisOf(options.clearAfter) ?? times.clearAfter,
+      thresholds: PoolThresholds.make(options.thresholds),
       metricsSchedule: scheduleOf(options.metricsSchedule ?? "30 seconds"),
       healthSchedule: scheduleOf(options.healthSchedule ?? "60 seconds")
     }

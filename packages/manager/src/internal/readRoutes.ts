@@ -2,7 +2,6 @@
  * The routes that tell something and change nothing.
  */
 import * as Clock from "effect/Clock"
-import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
@@ -10,6 +9,7 @@ import type { Manager } from "../Manager.ts"
 import type * as Api from "../MonitoringApi.ts"
 import { type Feed, kept } from "./feed.ts"
 import { readingOf } from "./fleet.ts"
+import { healthOf } from "./healthAnswer.ts"
 import { jsonWithList, large } from "./largeReply.ts"
 import type { ManagedPool } from "./managedPool.ts"
 import { prometheusText } from "./prometheusText.ts"
@@ -38,20 +38,7 @@ export const probes = (manager: Manager, isEnding: () => boolean): ReadonlyArray
     "GET",
     "/health",
     "read",
-    Effect.map(manager.health, ({ at, fleet, pools, warnings }) => {
-      const body: Api.Health = {
-        status: fleet.status,
-        score: fleet.score,
-        utilization: fleet.utilization,
-        responseTime: fleet.responseTime,
-        errorRate: fleet.errorRate,
-        warnings,
-        stats: fleet,
-        pools: pools.map((health) => ({ name: health.name, status: health.status, score: View.health(health).score })),
-        timestamp: DateTime.formatIso(DateTime.makeUnsafe(at))
-      }
-      return json(body, fleet.status === "healthy" ? 200 : 503)
-    })
+    Effect.map(healthOf(manager), (body) => json(body, body.healthy ? 200 : 503))
   )
 ]
 

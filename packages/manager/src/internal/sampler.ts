@@ -2,6 +2,7 @@
  * Reads every pool at an interval: for the charts, the alerts and the changes of health. It asks nothing of a backend
  * and adds nothing to a lease.
  */
+import type { PoolThresholds } from "@effect-pools/core/PoolThresholds"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { Fleet, Sample, Status } from "../MonitoringApi.ts"
@@ -52,16 +53,19 @@ export class Sampler {
   private readonly board: AlertBoard
   private readonly historySize: number
   private readonly windowSize: number
+  /** Of pools that have none of their own. */
+  private readonly thresholds: PoolThresholds
 
-  private constructor(members: Members, board: AlertBoard, sizes: Sizes) {
+  private constructor(members: Members, board: AlertBoard, settings: Settings) {
+    this.thresholds = settings.thresholds
     this.members = members
     this.board = board
-    this.historySize = sizes.history
-    this.windowSize = Math.max(sizes.window, waitMarks)
+    this.historySize = settings.history
+    this.windowSize = Math.max(settings.window, waitMarks)
   }
 
-  static make(members: Members, board: AlertBoard, sizes: Sizes): Effect.Effect<Sampler> {
-    const sampler = new Sampler(members, board, sizes)
+  static make(members: Members, board: AlertBoard, settings: Settings): Effect.Effect<Sampler> {
+    const sampler = new Sampler(members, board, settings)
     return Effect.as(Effect.forEach(members.all, (pool) => sampler.subjectOf(pool), { discard: true }), sampler)
   }
 
@@ -130,14 +134,16 @@ export class Sampler {
     const mark = markOf(now, stats)
     const sample = sampleOf(marks, mark, at, stats, health.status)
     const oldest = marks[0] ?? mark
-    const evidence = { stats, health, recent: recentOf(oldest, mark) }
+    const thresholds = pool.config.thresholds ?? this.thresholds
+    const evidence = { thresholds, stats, health, recent: recentOf(oldest, mark) }
     push(marks, mark, this.windowSize + 1)
     push(samples, sample, this.historySize)
     return { subject, stats, health, sample, alerts: this.board.evaluate(pool.name, evidence, now, at) }
   })
 }
 
-interface Sizes {
+interface Settings {
+  readonly thresholds: PoolThresholds
   readonly history: number
   readonly window: number
 }

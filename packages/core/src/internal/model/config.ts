@@ -4,6 +4,7 @@
 import type * as Duration from "effect/Duration"
 import type * as Schedule from "effect/Schedule"
 import type { TrafficConfig, TrafficRules } from "./traffic.ts"
+import type { PoolThresholdOptions, PoolThresholds } from "./thresholds.ts"
 
 /**
  * The options of every pool. Durations are `Duration.Input`: `"30 seconds"`, `500` (milliseconds), ...
@@ -137,6 +138,11 @@ export interface PoolOptions {
    * come, first served.
    */
   readonly traffic?: TrafficRules | undefined
+  /**
+   * From which numbers on the pool is not well: `"calm"` (default), `"strict"` or numbers of your own, see
+   * `PoolThresholds`. `health` warns by them, and a manager raises its alerts.
+   */
+  readonly thresholds?: PoolThresholdOptions | undefined
 }
 
 /**
@@ -179,4 +185,6 @@ export interface PoolConfig {
   readonly eventBuffer: number
   readonly metrics: boolean
   readonly traffic: TrafficConfig
+  /** `undefined` where none were given: as `"calm"`, unless a manager of the pool says otherwise. */
+  readonly thresholds: PoolThresholds | undefined
 }

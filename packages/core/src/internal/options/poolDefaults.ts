@@ -44,7 +44,8 @@ export const common: Defaults = Object.freeze({
     weights: Object.freeze({}),
     maxShare: 1,
     shedAfter: Infinity
-  })
+  }),
+  thresholds: undefined
 })
 
 /** The names of all options of a pool. */

@@ -11,6 +11,8 @@ import * as SchemaParser from "effect/SchemaParser"
 import * as OptionRules from "../../OptionRules.ts"
 import type { PoolOptions } from "../model/config.ts"
 import { priorities } from "../model/traffic.ts"
+import * as PoolThresholds from "../../PoolThresholds.ts"
+import type { PoolThresholdOptions } from "../model/thresholds.ts"
 import { common } from "./poolDefaults.ts"
 import { hint } from "./unknownOption.ts"
 
@@ -118,7 +120,9 @@ const fields = {
   // The room of the buffer is taken at once: a slip of a few zeros must not exhaust the memory.
   eventBuffer: count(1, 1_000_000),
   metrics: option<boolean>("true or false", (value) => typeof value === "boolean"),
-  traffic: Schema.optional(Schema.Struct(trafficFields))
+  traffic: Schema.optional(Schema.Struct(trafficFields)),
+  // Checked by a rule, which tells which of its numbers is wrong.
+  thresholds: option<PoolThresholdOptions>("anything", () => true)
 }
 
 type Rule = (options: PoolOptions) => Schema.FilterIssue | undefined
@@ -150,7 +154,15 @@ const startupTimeoutHasEffect: Rule = ({ minConnections, startup, startupTimeout
     : { path: ["startupTimeout"], issue: `has no effect when ${without}, leave one of them out` }
 }
 
+const thresholds: Rule = (options) => {
+  const refused = PoolThresholds.refusalOf(options.thresholds)
+  if (refused === undefined) return undefined
+  const path = refused.option === undefined ? ["thresholds"] : ["thresholds", refused.option]
+  return { path, issue: refused.rule }
+}
+
 const rules: ReadonlyArray<Rule> = [
+  thresholds,
   ordered("minConnections", "must not exceed", "maxConnections"),
   ordered("validateTimeout", "must not exceed", "acquireTimeout", common.acquireTimeout),
   ordered("slowAcquireTimeout", "must be less than", "acquireTimeout", common.acquireTimeout),

@@ -106,9 +106,52 @@ export const History = Schema.Struct({
 /** @category answers @since 0.1.0 */
 export type History = typeof History.Type
 
-/** `GET /health`. @category answers @since 0.1.0 */
+/** The numbers of all pools in the words of many a pool's `getStats`. @category models @since 0.1.0 */
+export const PlainStats = Schema.Struct({
+  totalConnections: Schema.Finite,
+  idleConnections: Schema.Finite,
+  activeConnections: Schema.Finite,
+  waitingRequests: Schema.Finite,
+  /** Since the start, as the next two. */
+  acquiredCount: Schema.Finite,
+  releasedCount: Schema.Finite,
+  errorCount: Schema.Finite,
+  /** Mean wait for a connection since the start, ms. */
+  avgAcquireTimeMs: Schema.Finite,
+  /** Mean time that a connection was held since the start, ms. */
+  avgHoldTimeMs: Schema.Finite
+})
+/** @category models @since 0.1.0 */
+export type PlainStats = typeof PlainStats.Type
+
+/** Who waits for a connection. @category models @since 0.1.0 */
+export const QueueStats = Schema.Struct({
+  pending: Schema.Finite,
+  /** How many may wait at most, beyond those for whom a connection is being opened. */
+  limit: Schema.Finite,
+  /** How long the first has waited, ms. */
+  oldestWaiter: Schema.Finite
+})
+/** @category models @since 0.1.0 */
+export type QueueStats = typeof QueueStats.Type
+
+/**
+ * `GET /health`. What is there under two names is there for who comes from another pool, whose names those are.
+ *
+ * @category answers
+ * @since 0.1.0
+ */
 export const Health = Schema.Struct({
   status: Status,
+  /** Whether the status is `healthy`. */
+  healthy: Schema.Boolean,
+  totalConnections: Schema.Finite,
+  /** Those that are idle. */
+  availableConnections: Schema.Finite,
+  /** `utilization`. */
+  utilizationPercent: Schema.Finite,
+  /** `responseTime`. */
+  avgResponseTimeMs: Schema.Finite,
   /** 0 to 100. */
   score: Schema.Finite,
   /** 0 to 100. */
@@ -118,7 +161,15 @@ export const Health = Schema.Struct({
   /** Share of failed acquisitions and dials in the last one to two minutes, 0 to 1. */
   errorRate: Schema.Finite,
   warnings: Schema.Array(Warning),
-  stats: Fleet,
+  /** Each warning in one sentence, with the name of its pool and the remedy. */
+  warningTexts: Schema.Array(Schema.String),
+  stats: Schema.Struct({
+    ...Fleet.fields,
+    pool: PlainStats,
+    queue: QueueStats,
+    /** Of all pools, 100 at most; `/pools/:name/connections` has all of one. */
+    connections: Schema.Array(Schema.Struct({ pool: Schema.String, ...Connection.fields }))
+  }),
   pools: Schema.Array(Schema.Struct({ name: Schema.String, status: Status, score: Schema.Finite })),
   /** ISO 8601. */
   timestamp: Schema.String
