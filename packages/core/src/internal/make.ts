@@ -34,7 +34,7 @@ export const makeState = Effect.fnUntraced(
   function*(config: PoolConfig, connector: Connector<any, any>, background: Scope.Closeable) {
     const context = yield* Effect.context<never>()
     const runFork = Effect.runForkWith(context)
-    const time = new PoolTime(Context.get(context, Clock.Clock))
+    const time = new PoolTime(Context.get(context, Clock.Clock), (by) => clockLeapt(state, by))
     // Before the fibers, which end first: they may not meet a Pool that has ended.
     const hold = new Hold({
       maxConnections: config.maxConnections,
@@ -43,10 +43,11 @@ export const makeState = Effect.fnUntraced(
       scope: background,
       exitDoor: (connection) => exitDoor(state, connection)
     })
-    const tellObserver = yield* PoolObserver
-    tellObserver(hold.pool)
+    Context.get(context, PoolObserver)(hold.pool)
     const fibers = yield* Scope.provide(FiberSet.make<unknown, never>(), background)
-    const makeOrder = yield* MakeOrder
+    const runInBackground = yield* FiberSet.runtime(fibers)<never>()
+    const dispatcher = Context.get(context, Scheduler.Scheduler).makeDispatcher()
+    const makeOrder = Context.get(context, MakeOrder)
     const order = makeOrder({
       traffic: config.traffic,
       clock: time.clock,
@@ -55,8 +56,6 @@ export const makeState = Effect.fnUntraced(
       sharers: connector.sharers ?? 1,
       holds: (lease) => holdsAlready(state, lease)
     })
-    const dispatcher = Context.get(context, Scheduler.Scheduler).makeDispatcher()
-    const runInBackground = yield* FiberSet.runtime(fibers)<never>()
     const state: PoolState = new PoolState({
       config,
       connector,
@@ -65,26 +64,28 @@ export const makeState = Effect.fnUntraced(
       events: new EventHub(config.eventBuffer),
       places: new Places(config, hold),
       trust: new Trust(config.freshnessWindow, connector.validate !== undefined),
-      dialer: yield* Scope.provide(Dialer.make(config), background),
+      dialer: yield* Scope.provide(Dialer.make(config, (cause) => storeFailed(state, cause)), background),
       line: new Line(order, config.acquireTimeout, dispatcher),
       dispatcher,
       // Work begins on the scheduler's next turn and never inside the change that asked for it.
       fork: (effect) => runInBackground(Effect.andThen(Effect.yieldNow, effect)),
-      forkDetached: (effect) => runFork(Effect.andThen(Effect.yieldNow, effect))
+      forkDetached: (effect) => runFork(Effect.andThen(Effect.yieldNow, effect)),
+      changed: () => dispatch(state)
     })
-    state.changed = () => dispatch(state)
-    state.dialer.onStoreFailed = (cause) => {
-      emit(state, { _tag: "BreakerStoreFailed", cause })
-      warn(state, `the breaker's store could not be asked, dials go on without it: ${describeCause(cause)}`)
-    }
-    time.onLeap = (by) => {
-      state.trust.raiseFence()
-      emit(state, { _tag: "ClockLeapt", by })
-      warn(state, `the clock leapt by ${Math.round(by)} ms, or the process was suspended`)
-    }
     return state
   }
 )
+
+const clockLeapt = (state: PoolState, by: number): void => {
+  state.trust.raiseFence()
+  emit(state, { _tag: "ClockLeapt", by })
+  warn(state, `the clock leapt by ${Math.round(by)} ms, or the process was suspended`)
+}
+
+const storeFailed = (state: PoolState, cause: unknown): void => {
+  emit(state, { _tag: "BreakerStoreFailed", cause })
+  warn(state, `the breaker's store could not be asked, dials go on without it: ${describeCause(cause)}`)
+}
 
 /** The drain runs once, in a fiber of its own, however many ask for it and whoever is interrupted. */
 export const makeDrain = (

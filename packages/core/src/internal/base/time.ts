@@ -14,14 +14,15 @@ const tolerated = 500
 
 export class PoolTime {
   readonly clock: Clock.Clock
-  onLeap: (by: number) => void = () => {}
   /** What `now` has said last. */
   elapsed = 0
+  private readonly onLeap: (by: number) => void
   private wall: number
   private steady: number
 
-  constructor(clock: Clock.Clock) {
+  constructor(clock: Clock.Clock, onLeap: (by: number) => void = () => {}) {
     this.clock = clock
+    this.onLeap = onLeap
     this.wall = clock.currentTimeMillisUnsafe()
     this.steady = steadyMillis(clock)
   }

@@ -50,8 +50,6 @@ export class Dialer {
   barren = 0
   /** How long the next connection must stay open before it counts as one, in milliseconds; 0 unless the last ended at once. */
   settling = 0
-  /** Told when a breaker's store that others share can't be asked. */
-  onStoreFailed: (cause: unknown) => void = () => {}
   readonly pace: Effect.Effect<void>
   private readonly config: PoolConfig
   private readonly breaker: CircuitBreaker.CircuitBreaker
@@ -74,10 +72,11 @@ export class Dialer {
    * one the pool keeps its own. One that can't be asked holds up a dial for a second at most.
    */
   static readonly make = Effect.fnUntraced(
-    function*(config: PoolConfig): Effect.fn.Return<Dialer, never, Scope.Scope> {
-      const breaker = yield* makeBreaker(config, (cause) => dialer.onStoreFailed(cause))
-      const dialer = new Dialer(config, yield* makePace(config), breaker)
-      return dialer
+    function*(
+      config: PoolConfig,
+      onStoreFailed: (cause: unknown) => void
+    ): Effect.fn.Return<Dialer, never, Scope.Scope> {
+      return new Dialer(config, yield* makePace(config), yield* makeBreaker(config, onStoreFailed))
     }
   )
 

@@ -58,7 +58,7 @@ export class PoolState {
   /** Done when closes are waited for no more. */
   readonly closesCut: Deferred.Deferred<void> = Deferred.makeUnsafe<void>()
   /** Lets the dispatcher look again. To be called after every change that may free or want a connection. */
-  changed: () => void = () => {}
+  readonly changed: () => void
 
   constructor(options: {
     readonly config: PoolConfig
@@ -73,6 +73,7 @@ export class PoolState {
     readonly dispatcher: Scheduler.SchedulerDispatcher
     readonly fork: (effect: Effect.Effect<unknown>) => Fiber.Fiber<unknown>
     readonly forkDetached: (effect: Effect.Effect<unknown>) => Fiber.Fiber<unknown>
+    readonly changed: () => void
   }) {
     this.config = options.config
     this.connector = options.connector
@@ -86,6 +87,7 @@ export class PoolState {
     this.line = options.line
     this.fork = options.fork
     this.forkDetached = options.forkDetached
+    this.changed = options.changed
     this.recent = new RecentCounts(this.counts, options.time.now())
   }
 
