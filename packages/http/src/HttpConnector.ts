@@ -9,26 +9,15 @@
 import type { Connector } from "@effect-pools/core/Connector"
 import { InvalidOption } from "@effect-pools/core/PoolError"
 import * as Effect from "effect/Effect"
-import type { HttpClient } from "effect/http/HttpClient"
 import type * as Scope from "effect/Scope"
 import type { HttpOptions } from "./HttpConfig.ts"
 import type { Connection } from "./internal/connection.ts"
 import { make as makeConnector } from "./internal/connector.ts"
 import * as Options from "./internal/options.ts"
 import { Watch } from "./internal/watch.ts"
+import type { HttpConnection } from "./internal/connectionModel.ts"
 
-/**
- * What a borrower is given: an `HttpClient` bound to this one connection.
- *
- * URLs may be relative to the origin and its `basePath`. It ends with the lease: using it afterwards is a defect.
- *
- * @category models
- * @since 0.1.0
- */
-export interface HttpConnection extends HttpClient {
-  /** What the connection speaks. */
-  readonly protocol: "HTTP/1.1" | "HTTP/2"
-}
+export type { HttpConnection } from "./internal/connectionModel.ts"
 
 /**
  * An open connection, as the pool holds it.

@@ -6,7 +6,6 @@
  *
  * @since 0.1.0
  */
-import type * as PgClient from "@effect/sql-pg/PgClient"
 import type { Connector } from "@effect-pools/core/Connector"
 import { InvalidOption } from "@effect-pools/core/PoolError"
 import * as Effect from "effect/Effect"
@@ -16,20 +15,9 @@ import * as Kit from "./internal/kit.ts"
 import * as Options from "./internal/options.ts"
 import type { Session } from "./internal/session.ts"
 import type { PostgresOptions } from "./PostgresConfig.ts"
+import type { PostgresConnection } from "./internal/connectionModel.ts"
 
-/**
- * What a borrower is given: the `sql` client of Effect, bound to this one connection.
- *
- * It is a template tag with the helpers, transactions and streams of `SqlClient`, and `json`, `listen` and `notify` of
- * `PgClient`. It ends with the lease: using it afterwards is a defect.
- *
- * @category models
- * @since 0.1.0
- */
-export interface PostgresConnection extends PgClient.PgClient {
-  /** The process id of the server's end, as in `pg_stat_activity`. */
-  readonly processId: number
-}
+export type { PostgresConnection } from "./internal/connectionModel.ts"
 
 /**
  * A session with the server, as the pool holds it.

@@ -6,12 +6,21 @@
 import * as PoolConfig from "@effect-pools/core/PoolConfig"
 import type { PoolKind } from "@effect-pools/core/PoolKind"
 import * as Config from "effect/Config"
-import type * as Duration from "effect/Duration"
-import type * as Effect from "effect/Effect"
-import type * as Redacted from "effect/Redacted"
-import type * as Schema from "effect/Schema"
-import type { ConnectionOptions } from "node:tls"
-import type { WebSocketConnection } from "./WebSocketConnector.ts"
+import type { WebSocketOptions } from "./internal/configModel.ts"
+
+export type {
+  CloseVerdict,
+  ConnectionOptionsOf,
+  Correlation,
+  Headers,
+  InboundPolicy,
+  KeepAlive,
+  MessageSchema,
+  RawMessage,
+  SchemaOption,
+  SendPolicy,
+  WebSocketOptions
+} from "./internal/configModel.ts"
 
 /**
  * What WebSocket pools are called in metrics, and their defaults.
@@ -29,212 +38,6 @@ export const kind: PoolKind = Object.freeze({
     healthCheck: "15 seconds"
   })
 })
-
-/**
- * A message as it is on the wire: text, or bytes.
- *
- * @category models
- * @since 0.1.0
- */
-export type RawMessage = string | Uint8Array
-
-/**
- * The headers of the request that opens a connection. Secrets are `Redacted`.
- *
- * @category models
- * @since 0.1.0
- */
-export type Headers = Readonly<Record<string, string | Redacted.Redacted>>
-
-/**
- * How a reply is found to belong to a request, so that many can be under way on one connection.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Correlation<Message> {
-  /** Puts the pool's id into a request. */
-  readonly withId: (message: Message, id: string) => Message
-  /** Reads the id, as it was given to `withId`, out of a message that arrived; `undefined` if it is no reply. */
-  readonly idOf: (message: Message) => string | undefined
-}
-
-/**
- * A ping and pong of the application's own.
- *
- * @category models
- * @since 0.1.0
- */
-export interface KeepAlive<Message> {
-  readonly message: Message
-  readonly isReply: (message: Message) => boolean
-}
-
-/**
- * What follows from a close code: see `WebSocketOptions.closeCodes`.
- *
- * @category models
- * @since 0.1.0
- */
-export type CloseVerdict = "reconnect" | "never"
-
-/**
- * What a sender does when too much waits to be sent: see `WebSocketOptions.sendPolicy`.
- *
- * @category models
- * @since 0.1.0
- */
-export type SendPolicy = "wait" | "fail"
-
-/**
- * What is done when too many messages wait to be read: see `WebSocketOptions.inboundPolicy`.
- *
- * @category models
- * @since 0.1.0
- */
-export type InboundPolicy = "suspend" | "dropOldest" | "close"
-
-/**
- * The options of a WebSocket connection that do not depend on whether there is a schema.
- *
- * @category models
- * @since 0.1.0
- */
-export interface ConnectionOptionsOf<Message> {
-  /**
-   * `ws://` or `wss://`, or an effect that yields the one of the moment and is run for each dial. A URL with a token in
-   * it belongs into a `Redacted`; no query is ever shown.
-   */
-  readonly url: string | Redacted.Redacted | Effect.Effect<string | Redacted.Redacted, unknown>
-  /** Subprotocols that are offered, the favourite first. A server that accepts none of them is refused. Default none. */
-  readonly protocols?: ReadonlyArray<string> | undefined
-  /**
-   * Headers of the request that opens a connection, or an effect that yields those of the moment and is run for each
-   * dial, so that credentials that rotate need no restart.
-   */
-  readonly headers?: Headers | Effect.Effect<Headers, unknown> | undefined
-  /** Options of `node:tls`, such as whom to trust. The certificate of a `wss://` server is always verified by default. */
-  readonly tls?: ConnectionOptions | undefined
-  /**
-   * From one ping to the next. Default 30 s. Too short: traffic for nothing. Too long: a dead peer is noticed late, and
-   * proxies drop connections that are silent, many after 60 s.
-   */
-  readonly pingInterval?: Duration.Input | undefined
-  /**
-   * A connection on which nothing comes for so long after a ping is retired. Default 5 s, at most `pingInterval`. Too
-   * short: slow lines look dead. Too long: callers wait on a dead connection.
-   */
-  readonly pongTimeout?: Duration.Input | undefined
-  /**
-   * A ping and pong of the application's own, for a server that ends connections without one. It takes the place of the
-   * protocol's ping everywhere; its replies are nobody's messages. By default the protocol's ping is used.
-   */
-  readonly keepAlive?: KeepAlive<Message> | undefined
-  /**
-   * The largest message accepted, in bytes. Default 1 MiB, at most 512 MiB. A larger one ends its connection with code
-   * 1009. Too large: one message takes the memory of the process.
-   */
-  readonly maxPayload?: number | undefined
-  /**
-   * Whether compression is offered to the server. Default `false`: it costs time and memory for each connection, and
-   * mixes secrets with what an attacker may choose.
-   */
-  readonly perMessageDeflate?: boolean | undefined
-  /**
-   * How many bytes may wait to be sent on a connection before senders wait or fail. Default 1 MiB. A larger message goes
-   * when nothing else waits. Too small: senders wait for each other. Too large: a slow server fills the memory.
-   */
-  readonly sendBufferLimit?: number | undefined
-  /** `"wait"` (default): at `sendBufferLimit` a sender waits for room. `"fail"`: it fails at once with `BufferFull`. */
-  readonly sendPolicy?: SendPolicy | undefined
-  /**
-   * How long a message may take to be handed to the network, the wait for room included. Default 10 s. Too short: a slow
-   * line fails. Too long: senders hang on a server that does not read.
-   */
-  readonly sendTimeout?: Duration.Input | undefined
-  /**
-   * How long a request waits for its reply. Default 30 s. Too short: slow replies are lost. Too long: callers hang on a
-   * server that never answers.
-   */
-  readonly requestTimeout?: Duration.Input | undefined
-  /**
-   * How many messages wait for each reader. Default 256. Too small: a burst stops the connection or loses messages. Too
-   * large: a reader that falls behind takes the memory, up to `maxPayload` a message.
-   */
-  readonly inboundCapacity?: number | undefined
-  /**
-   * What is done when `inboundCapacity` messages wait. `"suspend"` (default): the connection is not read until a reader
-   * has caught up, so that the server is slowed down; there are no pings meanwhile. `"dropOldest"`: the oldest make
-   * room, and readers of `inbound` are told. `"close"`: the connection is closed with code 1008. One that is being closed
-   * can't be slowed down: of what still comes then, a reader gets `inboundCapacity` more at most.
-   */
-  readonly inboundPolicy?: InboundPolicy | undefined
-  /** How replies are told from each other. Without it a request has a connection to itself, and the next message is its reply. */
-  readonly correlation?: Correlation<Message> | undefined
-  /**
-   * How many callers may use one connection at once with `send` and `withShared`, and with `request` if there is
-   * a `correlation`, when no connection is idle. Default 128, at most 10 000.
-   */
-  readonly sharing?: number | undefined
-  /**
-   * What follows when the server closes a connection. `"reconnect"`: another is opened at once. `"never"`: the pool opens
-   * no connection any more, and tells its callers why.
-   *
-   * By default `"never"` for 1008 and 1010 and, of the private codes, 4001, 4003, 4401 and 4403: the server says that it
-   * does not want this client. When `url` or `headers` are effects, which may give other credentials the next time, the
-   * default is always `"reconnect"`.
-   */
-  readonly closeCodes?: ((code: number, reason: string) => CloseVerdict) | undefined
-  /**
-   * A connection that the server ends sooner counts as a dial that failed, so that the pool backs off, and more with each
-   * in a row. Default 5 s; 0 never does. Too short: a server that ends every connection is stormed. Too long: an honest
-   * restart is taken for a failure.
-   */
-  readonly stableAfter?: Duration.Input | undefined
-  /**
-   * Run with each new connection before anybody else has it: hello messages, log-ins, subscriptions. If it fails, so
-   * does the dial. It is part of `connectTimeout`.
-   */
-  readonly onOpen?: ((connection: WebSocketConnection<Message>) => Effect.Effect<unknown, unknown>) | undefined
-}
-
-/**
- * A codec of a class's messages to text or bytes, such as `Schema.fromJsonString(ChatMessage)`. It must not wait.
- *
- * @category models
- * @since 0.1.0
- */
-export type MessageSchema<Message> =
-  | Schema.Codec<Message, string>
-  | Schema.Codec<Message, Uint8Array>
-  | Schema.Codec<Message, RawMessage>
-
-/**
- * The `schema`: needed unless messages are text and bytes as they are on the wire.
- *
- * What a caller sends is encoded, what arrives is decoded. A message that does not decode is logged, counted and told to
- * readers of `inbound`, and otherwise dropped.
- *
- * @category models
- * @since 0.1.0
- */
-export type SchemaOption<Message> = [RawMessage] extends [Message]
-  ? { readonly schema?: MessageSchema<Message> | undefined }
-  : { readonly schema: MessageSchema<Message> }
-
-/**
- * The options of a WebSocket pool. Durations are `Duration.Input`.
- *
- * An option that is unknown, that contradicts another or that would have no effect is refused with `InvalidOption`. The
- * time limit of opening a connection, the handshakes and `onOpen` included, is `connectTimeout`.
- *
- * @category models
- * @since 0.1.0
- */
-export type WebSocketOptions<Message = RawMessage> =
-  & PoolConfig.PoolOptions
-  & ConnectionOptionsOf<Message>
-  & SchemaOption<Message>
 
 /**
  * Reads options from the environment: `WEBSOCKET_URL`, and what `PoolConfig.fromEnv` reads.

@@ -6,7 +6,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
-import type { HttpConnection } from "../HttpConnector.ts"
+import type { HttpConnection } from "./connectionModel.ts"
 import type { Connection } from "./connection.ts"
 import type { Exchange } from "./exchange.ts"
 import { GivenUp } from "./faults.ts"

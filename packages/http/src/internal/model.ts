@@ -7,7 +7,7 @@ import type * as Effect from "effect/Effect"
 import type { HttpClientError } from "effect/http/HttpClientError"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type { HttpClientResponse } from "effect/http/HttpClientResponse"
-import type { HttpConnection } from "../HttpConnector.ts"
+import type { HttpConnection } from "./connectionModel.ts"
 
 /**
  * Answers requests in a test: see `layerTest`. The request has an absolute URL and the headers of the pool.

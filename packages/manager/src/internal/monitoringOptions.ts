@@ -9,7 +9,7 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { isIP } from "node:net"
 import { createSecureContext } from "node:tls"
-import type { RoutesOptions, ServerOptions } from "../Monitoring.ts"
+import type { RoutesOptions, ServerOptions } from "./monitoringModel.ts"
 import { check, refuse } from "./optionRules.ts"
 
 const owner = "Monitoring"

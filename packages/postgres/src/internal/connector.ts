@@ -2,7 +2,7 @@
  * The connector, from the parts that do its work.
  */
 import type { Connector } from "@effect-pools/core/Connector"
-import type { PostgresConnection } from "../PostgresConnector.ts"
+import type { PostgresConnection } from "./connectionModel.ts"
 import { dial } from "./dial.ts"
 import type { Kit } from "./kit.ts"
 import { Lease, type Terms } from "./lease.ts"

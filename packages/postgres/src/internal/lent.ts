@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import type { Acquirer, Borrower } from "effect/sql/SqlConnection"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Statement from "effect/sql/Statement"
-import type { PostgresConnection } from "../PostgresConnector.ts"
+import type { PostgresConnection } from "./connectionModel.ts"
 import type { Dialect, Kit } from "./kit.ts"
 import type { Lease } from "./lease.ts"
 

@@ -10,7 +10,7 @@ import type { Row } from "effect/sql/SqlConnection"
 import type { SqlError } from "effect/sql/SqlError"
 import type * as Statement from "effect/sql/Statement"
 import type * as Stream from "effect/Stream"
-import type { PostgresConnection } from "../PostgresConnector.ts"
+import type { PostgresConnection } from "./connectionModel.ts"
 
 /**
  * The isolation levels of a transaction.

@@ -2,7 +2,7 @@
  * The connector, from the parts that do its work.
  */
 import type { Connector } from "@effect-pools/core/Connector"
-import type { RedisConnection } from "../RedisConnector.ts"
+import type { RedisConnection } from "./connectionModel.ts"
 import { dial } from "./dial.ts"
 import { Lease, leaseOf } from "./lent.ts"
 import { call, prove } from "./prove.ts"

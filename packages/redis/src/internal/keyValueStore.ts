@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as KeyValueStore from "effect/persistence/KeyValueStore"
 import * as Stream from "effect/Stream"
 import type { RedisError } from "../RedisError.ts"
-import type { ScanOptions } from "../RedisConnector.ts"
+import type { ScanOptions } from "./connectionModel.ts"
 import type { RedisPool } from "./model.ts"
 
 type Failure = RedisError | PoolError

@@ -8,7 +8,7 @@
 import type { ConnectionPool } from "@effect-pools/core/ConnectionPool"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import type { RedisConnection } from "../RedisConnector.ts"
+import type { RedisConnection } from "./connectionModel.ts"
 import { CommandTimeout, RedisError, TooManyRedirections } from "../RedisError.ts"
 import { Message } from "../RedisSubscription.ts"
 import * as Fault from "./fault.ts"

@@ -5,7 +5,7 @@ import type { ConnectionPool } from "@effect-pools/core/ConnectionPool"
 import type { PoolError } from "@effect-pools/core/PoolError"
 import type * as Stream from "effect/Stream"
 import type { Methods } from "../RedisCommands.ts"
-import type { RedisConnection, Runner } from "../RedisConnector.ts"
+import type { RedisConnection, Runner } from "./connectionModel.ts"
 import type { RedisError } from "../RedisError.ts"
 import type { Element, SubscribeOptions } from "../RedisSubscription.ts"
 

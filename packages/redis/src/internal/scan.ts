@@ -7,7 +7,7 @@ import * as Stream from "effect/Stream"
 import { type Arg, type Command, type Decoder, float, list, make, pair, pairs, text } from "../RedisCommand.ts"
 import { onlyKnown } from "./commands/args.ts"
 import { type Address, addressText } from "./settings.ts"
-import type { ScanOptions } from "../RedisConnector.ts"
+import type { ScanOptions } from "./connectionModel.ts"
 
 /** What one command gave, which primary gave it, and all that there are now. Where there is but one server, none is named. */
 export interface Step<A> {

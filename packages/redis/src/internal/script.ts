@@ -4,7 +4,7 @@
 import * as Effect from "effect/Effect"
 import { createHash } from "node:crypto"
 import { any, type Command, type Decoder, make } from "../RedisCommand.ts"
-import type { ScriptArgs } from "../RedisConnector.ts"
+import type { ScriptArgs } from "./connectionModel.ts"
 import type { RedisError } from "../RedisError.ts"
 
 export const run = <E, R>(

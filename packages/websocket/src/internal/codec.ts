@@ -6,7 +6,7 @@ import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type * as SchemaIssue from "effect/SchemaIssue"
-import type { MessageSchema, RawMessage } from "../WebSocketConfig.ts"
+import type { MessageSchema, RawMessage } from "./configModel.ts"
 import { shortWay } from "./plainJson.ts"
 
 export interface Codec<Message> {

@@ -3,7 +3,7 @@
  */
 import type { Connector } from "@effect-pools/core/Connector"
 import * as Exit from "effect/Exit"
-import type { WebSocketConnection } from "../WebSocketConnector.ts"
+import type { WebSocketConnection } from "./connectionModel.ts"
 import { dial } from "./dial.ts"
 import type { Hub } from "./hub.ts"
 import { Lent } from "./lent.ts"

@@ -7,7 +7,7 @@ import type * as Effect from "effect/Effect"
 import type * as Result from "effect/Result"
 import type * as Socket from "effect/socket/Socket"
 import type * as Stream from "effect/Stream"
-import type { RequestOptions, WebSocketConnection } from "../WebSocketConnector.ts"
+import type { RequestOptions, WebSocketConnection } from "./connectionModel.ts"
 import type { WebSocketError } from "../WebSocketError.ts"
 import type { Inbound, InboundMessage, Traffic } from "../WebSocketInbound.ts"
 

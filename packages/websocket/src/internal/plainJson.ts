@@ -11,7 +11,7 @@ import * as Schema from "effect/Schema"
 import type * as SchemaAST from "effect/SchemaAST"
 import * as SchemaRepresentation from "effect/SchemaRepresentation"
 import type * as SchemaTransformation from "effect/SchemaTransformation"
-import type { MessageSchema, RawMessage } from "../WebSocketConfig.ts"
+import type { MessageSchema, RawMessage } from "./configModel.ts"
 
 /** Each yields `undefined` for what it leaves to the schema. */
 export interface ShortWay<Message> {

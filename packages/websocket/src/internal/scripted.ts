@@ -5,7 +5,7 @@ import type { InvalidOption, PoolError } from "@effect-pools/core/PoolError"
 import { quiet } from "@effect-pools/core/PoolService"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { WebSocketOptions } from "../WebSocketConfig.ts"
+import type { WebSocketOptions } from "./configModel.ts"
 import * as WebSocketScript from "../WebSocketScript.ts"
 import * as Runtime from "./runtime.ts"
 

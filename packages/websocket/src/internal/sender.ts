@@ -5,7 +5,7 @@
  * queued, in order, and bounded in time.
  */
 import * as Effect from "effect/Effect"
-import type { RawMessage } from "../WebSocketConfig.ts"
+import type { RawMessage } from "./configModel.ts"
 import { BufferFull, type Delivery, SendTimeout, type WebSocketError } from "../WebSocketError.ts"
 import type { Settings } from "./settings.ts"
 import type { Turn } from "./turn.ts"

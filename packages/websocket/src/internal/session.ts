@@ -9,7 +9,7 @@ import type { Signals } from "@effect-pools/core/Connector"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
-import type { RawMessage } from "../WebSocketConfig.ts"
+import type { RawMessage } from "./configModel.ts"
 import {
   Closed,
   DecodeFailed,

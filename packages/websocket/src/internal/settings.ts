@@ -12,8 +12,8 @@ import type {
   KeepAlive,
   MessageSchema,
   SendPolicy
-} from "../WebSocketConfig.ts"
-import type { WebSocketConnection } from "../WebSocketConnector.ts"
+} from "./configModel.ts"
+import type { WebSocketConnection } from "./connectionModel.ts"
 
 export interface Settings<Message> {
   readonly url: string | Redacted.Redacted | Effect.Effect<string | Redacted.Redacted, unknown>

@@ -5,7 +5,7 @@
  */
 import type * as Effect from "effect/Effect"
 import type { ConnectionOptions } from "node:tls"
-import type { RawMessage } from "../WebSocketConfig.ts"
+import type { RawMessage } from "./configModel.ts"
 import type { WebSocketError } from "../WebSocketError.ts"
 
 export interface Wire {

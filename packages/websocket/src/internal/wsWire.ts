@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { Socket } from "node:net"
 import { WebSocket } from "ws"
-import type { RawMessage } from "../WebSocketConfig.ts"
+import type { RawMessage } from "./configModel.ts"
 import { OpenFailed, WebSocketError } from "../WebSocketError.ts"
 import type { Listener, Open, Target, Wire } from "./wire.ts"
 

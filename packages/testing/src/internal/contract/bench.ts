@@ -12,7 +12,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as References from "effect/References"
 import * as Scope from "effect/Scope"
-import type { Subject } from "../../ConnectionPoolContract.ts"
+import type { Subject } from "./subject.ts"
 import * as EffectPools from "../../EffectPools.ts"
 import { eventually } from "../../Eventually.ts"
 
