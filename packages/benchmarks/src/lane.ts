@@ -5,27 +5,17 @@
  * run loop of Effect, would be compiled for all of them at once and be slower for each than it is in any program.
  */
 import { endWithParent } from "./children.ts"
+import type { Order, Reply, TrackName } from "./orders.ts"
 import type { Lap, Race } from "./race.ts"
-
-export type Order =
-  | { readonly _tag: "SetUp"; readonly scenario: unknown }
-  | { readonly _tag: "Round" }
-  | { readonly _tag: "Finish" }
-
-export type Reply =
-  | { readonly _tag: "Done"; readonly lap: Lap | undefined }
-  | { readonly _tag: "Failed"; readonly problem: string }
 
 /** Sets a contender up for a scenario of its track. */
 type Track = (contender: string, scenario: never) => Promise<Race>
 
 // Loaded when asked for: a process has only the code of its own contender's kind in it.
-const tracks = {
+const tracks: Record<TrackName, () => Promise<Track>> = {
   lease: async (): Promise<Track> => (await import("./lease/track.ts")).track,
   throughput: async (): Promise<Track> => (await import("./throughput/track.ts")).track
 }
-
-export type TrackName = keyof typeof tracks
 
 const [trackName, contender] = process.argv.slice(2)
 

@@ -1,7 +1,7 @@
 /** Alternating rounds: in each round every contender does the same number of operations, each in its own process. */
 import type { ChildProcess } from "node:child_process"
 import { ask, end, start } from "./children.ts"
-import type { Order, Reply, TrackName } from "./lane.ts"
+import type { Order, Reply, TrackName } from "./orders.ts"
 import type { Lap } from "./race.ts"
 import { orderOf, summarize, type Summary } from "./statistics.ts"
 

@@ -7,13 +7,9 @@ import type { ConnectionPool, EventOptions } from "@effect-pools/core/Connection
 import type { PoolError } from "@effect-pools/core/PoolError"
 import type { PoolEvent } from "@effect-pools/core/PoolEvent"
 import type { HealthWarning, PoolHealth } from "@effect-pools/core/PoolHealth"
-import type { PoolThresholdOptions } from "@effect-pools/core/PoolThresholds"
 import type { PoolStats } from "@effect-pools/core/PoolStats"
 import type * as Context from "effect/Context"
-import * as Data from "effect/Data"
-import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
-import type * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { AlertChange } from "./internal/alertBoard.ts"
@@ -21,6 +17,9 @@ import type { ManagerDrainReport } from "./internal/drain.ts"
 import type { ManagedPool } from "./internal/managedPool.ts"
 import type { HealthChange, Round } from "./internal/sampler.ts"
 import type { Alert, Fleet, Sample, Status } from "./MonitoringApi.ts"
+import type { PoolRef, UnknownPool } from "./internal/poolKey.ts"
+
+export type { ManagerOptions } from "./internal/managerModel.ts"
 
 /**
  * A pool as the manager gives it: everything but lending.
@@ -62,38 +61,7 @@ export type { HealthChange }
  */
 export type { Round }
 
-/**
- * The class of a pool, whatever it lends.
- *
- * @category models
- * @since 0.1.0
- */
-export type PoolKey = Context.Key<unknown, ManagedPool>
-
-/**
- * A pool by its class or by its name.
- *
- * @category models
- * @since 0.1.0
- */
-export type PoolRef = PoolKey | string
-
-/**
- * No pool of this name is managed.
- *
- * @category errors
- * @since 0.1.0
- */
-export class UnknownPool extends Data.TaggedError("UnknownPool")<{
-  /** The name that was asked for. */
-  readonly pool: string
-  /** The names there are. */
-  readonly known: ReadonlyArray<string>
-}> {
-  override get message(): string {
-    return `no pool ${JSON.stringify(this.pool)} is managed; there are ${this.known.join(", ")}`
-  }
-}
+export { type PoolKey, type PoolRef, UnknownPool } from "./internal/poolKey.ts"
 
 /**
  * The numbers of all pools at one moment.
@@ -128,63 +96,6 @@ export interface ManagerHealth {
   readonly fleet: Fleet
   readonly warnings: ReadonlyArray<HealthWarning & { readonly pool: string }>
   readonly pools: ReadonlyArray<PoolHealth>
-}
-
-/**
- * The options of a manager.
- *
- * @category models
- * @since 0.1.0
- */
-export interface ManagerOptions<Pools extends ReadonlyArray<PoolKey> = ReadonlyArray<PoolKey>> {
-  /** The classes of the pools, at least one. No two pools may have the same name. */
-  readonly pools: Pools
-  /**
-   * In which order the pools are drained: groups, one after the other, the pools of a group at once. By default all at
-   * once. Every pool must be named once.
-   */
-  readonly drainOrder?: ReadonlyArray<ReadonlyArray<Pools[number]>> | undefined
-  /**
-   * How long the drain of all pools may take, whatever their own `drainTimeout` says. Default 20 s. A pool that is not
-   * done by then is named in the log and cut off: its connections are closed under their borrowers. Too short: work is
-   * cut off that a pool would have waited for. Too long: whoever stops the process kills it first.
-   */
-  readonly drainTimeout?: Duration.Input | undefined
-  /**
-   * How often the pools are read for alerts and charts, at least 100 ms. Default 2 s. Too short: a thousand pools cost
-   * a noticeable share of a core. Too long: short trouble is not seen.
-   */
-  readonly sampleInterval?: Duration.Input | undefined
-  /**
-   * How far back the samples are kept. Default 5 min, at most 10 000 times `sampleInterval`. Too long: memory, about 300
-   * bytes a pool and sample.
-   */
-  readonly history?: Duration.Input | undefined
-  /**
-   * The time over which failures and waits are judged. Default 1 min. Too short: few leases decide. Too long: alerts
-   * come and go late.
-   */
-  readonly alertWindow?: Duration.Input | undefined
-  /**
-   * From which numbers on alerts are raised for pools without `thresholds` of their own: `"calm"` (default), `"strict"` or
-   * numbers of yours, see `PoolThresholds`. `"strict"` also raises alerts sooner and clears them later. A pool's `health`
-   * is judged by its own alone.
-   */
-  readonly thresholds?: PoolThresholdOptions | undefined
-  /**
-   * How long a number must be above its limit before an alert is raised. Default 4 s, with `"strict"` 2 s. Too short:
-   * bursts alarm. Too long: short trouble is never told.
-   */
-  readonly alertAfter?: Duration.Input | undefined
-  /**
-   * How long it must be well below before the alert is cleared. Default 10 s, with `"strict"` 30 s. Too short: alerts
-   * flap. Too long: what is over still stands.
-   */
-  readonly clearAfter?: Duration.Input | undefined
-  /** When `metrics` emits, after the first at once. Default every 30 s. */
-  readonly metricsSchedule?: Duration.Input | Schedule.Schedule<unknown> | undefined
-  /** When `healthStream` emits, after the first at once. Default every 60 s. */
-  readonly healthSchedule?: Duration.Input | Schedule.Schedule<unknown> | undefined
 }
 
 /**

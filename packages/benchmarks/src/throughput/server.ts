@@ -3,13 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import { endWithParent } from "../children.ts"
-
-/** Starts a server that lives until the scope closes or the process ends. */
-export type Started = Effect.Effect<
-  { readonly url: string; readonly connections: Effect.Effect<number, unknown> },
-  unknown,
-  Scope.Scope
->
+import type { Started } from "./started.ts"
 
 export type Answer =
   | { readonly _tag: "Listening"; readonly url: string }

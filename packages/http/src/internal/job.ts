@@ -7,7 +7,6 @@ import * as Effect from "effect/Effect"
 import * as HttpClientError from "effect/http/HttpClientError"
 import type { HttpClientRequest } from "effect/http/HttpClientRequest"
 import type { HttpClientResponse } from "effect/http/HttpClientResponse"
-import type { Connection } from "./connection.ts"
 import type { Exchange } from "./exchange.ts"
 import { GivenUp } from "./faults.ts"
 import type { Outgoing } from "./outgoing.ts"
@@ -27,10 +26,18 @@ export interface Job {
   readonly signal: AbortSignal | undefined
 }
 
+/** What a connection is to a job. */
+interface Carrier {
+  readonly wire: { readonly origin: string }
+  readonly send: (job: Job, exchange: Exchange) => void
+  /** Takes note of the end of an exchange. */
+  readonly settle: (exchange: Exchange) => void
+}
+
 export type Failure = HttpClientError.HttpClientError
 
 /** Sends a job over a connection, and tells the exchange's end after the connection was told. */
-export const send = (connection: Connection, job: Job, exchange: Exchange, onEnd: () => void): void => {
+export const send = (connection: Carrier, job: Job, exchange: Exchange, onEnd: () => void): void => {
   exchange.onEnd = () => {
     connection.settle(exchange)
     // One that was not sent has not begun to make its body, and may be sent over another connection.

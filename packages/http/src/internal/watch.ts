@@ -6,9 +6,15 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { Connection } from "./connection.ts"
 import type { Exchange } from "./exchange.ts"
 import { GivenUp } from "./faults.ts"
+
+/** What is watched of a connection. */
+interface Watched {
+  readonly exchanges: ReadonlySet<Exchange>
+  readonly isSilentSince: (exchange: Exchange) => boolean
+  readonly break: (cause: unknown) => void
+}
 
 interface Limits {
   readonly headersTimeout: number
@@ -29,7 +35,7 @@ class RequestTimeout extends Error {
 const looks = 4
 
 export class Watch {
-  private readonly connections = new Set<Connection>()
+  private readonly connections = new Set<Watched>()
   private readonly clock: Clock.Clock
   private readonly fork: (effect: Effect.Effect<void>) => void
   private readonly limits: Limits
@@ -52,11 +58,11 @@ export class Watch {
     return Number(this.clock.monotonicTimeNanosUnsafe() / 1_000_000n)
   }
 
-  add(connection: Connection): void {
+  add(connection: Watched): void {
     this.connections.add(connection)
   }
 
-  delete(connection: Connection): void {
+  delete(connection: Watched): void {
     this.connections.delete(connection)
   }
 
@@ -107,7 +113,7 @@ export class Watch {
 const silence = (exchange: Exchange): string =>
   exchange.isSentWhole ? "the server has not answered" : "nothing more of the request could be sent"
 
-const late = (connection: Connection, exchange: Exchange, { bodyTimeout, headersTimeout }: Limits): void => {
+const late = (connection: Watched, exchange: Exchange, { bodyTimeout, headersTimeout }: Limits): void => {
   if (exchange.step === "body" && !exchange.isAwaited) {
     return exchange.abort(new GivenUp(`the body of the response has not been read for ${bodyTimeout} ms (bodyTimeout)`))
   }

@@ -5,16 +5,27 @@
  * process, and a list reserves the memory that its length asks for.
  */
 import type { RawReply } from "../RedisCommand.ts"
-import type { Node } from "./node.ts"
+import type { Batch } from "./batch.ts"
 import type { Request } from "./request.ts"
+import type { RequestQueue } from "./requestQueue.ts"
 import { Parser } from "./resp.ts"
-import type { SubscriptionKind } from "./subscriptions.ts"
+import type { SubscriptionKind, Subscriptions } from "./subscriptions.ts"
+import type { Redis } from "ioredis"
+
+/** What is read for: a connection to a server. */
+interface Read {
+  readonly redis: Redis
+  readonly batch: Batch
+  readonly unanswered: RequestQueue
+  readonly subscriptions: Subscriptions
+  readonly destroy: (cause: Error) => void
+}
 
 const unasked = "the server gave an answer that nobody asked for"
 const misshapen = "the server gave an answer that no subscription has"
 
 /** Reads in place of ioredis from now on. */
-export const attach = (node: Node, maxReplySize: number): void => {
+export const attach = (node: Read, maxReplySize: number): void => {
   const reader = new Reader(node)
   const parser = new Parser(maxReplySize, (reply) => reader.take(reply))
   const { stream } = node.redis
@@ -30,11 +41,11 @@ export const attach = (node: Node, maxReplySize: number): void => {
 }
 
 class Reader {
-  private readonly node: Node
+  private readonly node: Read
   /** How many answers the first request has still to get; 0 if it got none yet. */
   private left = 0
 
-  constructor(node: Node) {
+  constructor(node: Read) {
     this.node = node
   }
 

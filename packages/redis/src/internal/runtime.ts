@@ -12,10 +12,9 @@ import type { RedisConnection } from "./connectionModel.ts"
 import * as RedisConnectors from "./connector.ts"
 import { openFrom } from "./line.ts"
 import * as Options from "./options.ts"
+import type { Pool } from "./pool.ts"
 import * as Subscribe from "./subscribe.ts"
 import * as Subscriber from "./subscriber.ts"
-
-export type Pool = ConnectionPool.ConnectionPool<RedisConnection>
 
 export const make = (
   id: string,

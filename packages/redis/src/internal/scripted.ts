@@ -15,6 +15,7 @@ import * as RedisScript from "../RedisScript.ts"
 import { inspect } from "node:util"
 import { care } from "./connector.ts"
 import * as Options from "./options.ts"
+import type { Pool } from "./pool.ts"
 import { Defect, type Request } from "./request.ts"
 import * as Runtime from "./runtime.ts"
 import { type Carrier, Session } from "./session.ts"
@@ -25,7 +26,7 @@ export const make = (
   id: string,
   input: Script | RedisScript.ScriptInput,
   options: Partial<RedisOptions>
-): Effect.Effect<Runtime.Pool, PoolError | InvalidOption, Scope.Scope> =>
+): Effect.Effect<Pool, PoolError | InvalidOption, Scope.Scope> =>
   Effect.flatMap(
     Effect.fromResult(Options.check({ ...quiet, ...options }, id)),
     ({ connection: { sharing }, pool }) => {

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { RedisError } from "../RedisError.ts"
 import type { Element, SubscribeOptions } from "../RedisSubscription.ts"
-import type { Pool } from "./runtime.ts"
+import type { Pool } from "./pool.ts"
 import type { Subscriber } from "./subscriber.ts"
 import type { TopicKind } from "./topic.ts"
 

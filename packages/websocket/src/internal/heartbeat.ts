@@ -3,17 +3,32 @@
  */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import { HeartbeatMissed, type WebSocketError } from "../WebSocketError.ts"
-import type { Session } from "./session.ts"
+import { HeartbeatMissed, type WebSocketError, type WebSocketErrorReason } from "../WebSocketError.ts"
+import type { RawMessage } from "./configModel.ts"
+import type { Settings } from "./settings.ts"
+import type { Wire } from "./wire.ts"
+
+/** What the heartbeat needs of the connection that it pings. */
+export interface Pinged<Message> {
+  readonly hub: { readonly settings: Settings<Message> }
+  readonly end: WebSocketError | undefined
+  readonly isOpen: boolean
+  readonly isSuspended: boolean
+  readonly wire: Wire | undefined
+  /** Why nothing can be sent, if nothing can. */
+  readonly refusal: () => WebSocketError | undefined
+  readonly frameOf: (message: Message) => Result.Result<RawMessage, WebSocketError>
+  readonly lose: (reason: WebSocketErrorReason) => void
+}
 
 export class Heartbeat<Message> {
-  private readonly session: Session<Message>
+  private readonly session: Pinged<Message>
   private pings = 0
   /** Rises with each answer to a ping. */
   private proofs = 0
   private readonly provers: Array<(effect: Effect.Effect<void, WebSocketError>) => void> = []
 
-  constructor(session: Session<Message>) {
+  constructor(session: Pinged<Message>) {
     this.session = session
   }
 

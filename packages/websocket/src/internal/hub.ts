@@ -7,10 +7,10 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scheduler from "effect/Scheduler"
+import type { WebSocketError } from "../WebSocketError.ts"
 import type { Inbound, Traffic } from "../WebSocketInbound.ts"
 import * as Codec from "./codec.ts"
 import { Inbox } from "./inbox.ts"
-import type { Session } from "./session.ts"
 import type { Settings } from "./settings.ts"
 import { Stability } from "./stability.ts"
 import { Turn } from "./turn.ts"
@@ -24,6 +24,14 @@ export class Subscriber<Message> {
   readonly lost = new Map<number, number>()
 }
 
+/** A connection of the pool, as the others meet it. */
+export interface Member<Message> {
+  readonly id: number
+  readonly send: (message: Message) => Effect.Effect<void, WebSocketError>
+  /** Reads on, if whoever the messages are for has caught up. */
+  readonly resume: () => void
+}
+
 export class Hub<Message> {
   readonly pool: string
   readonly settings: Settings<Message>
@@ -33,7 +41,7 @@ export class Hub<Message> {
   readonly turn: Turn
   readonly counts = { sent: 0, received: 0, undecodable: 0, dropped: 0, unread: 0 }
   /** The connections that are open and can be used. */
-  readonly sessions = new Set<Session<Message>>()
+  readonly sessions = new Set<Member<Message>>()
   readonly subscribers = new Set<Subscriber<Message>>()
   /** Requests that wait for their replies, on all connections. */
   underWay = 0

@@ -22,10 +22,18 @@ import {
 } from "../WebSocketError.ts"
 import { Heartbeat } from "./heartbeat.ts"
 import type { Hub } from "./hub.ts"
-import type { Lent } from "./lent.ts"
 import { Requests } from "./requests.ts"
 import { Sender } from "./sender.ts"
 import type { Listener, Wire } from "./wire.ts"
+
+/** What the connection needs of the borrower that has it to itself. */
+interface Borrower<Message> {
+  /** Whether it wants frames as they come. */
+  readonly isRaw: boolean
+  readonly push: (message: Message) => "fine" | "full"
+  readonly isFull: (times?: number) => boolean
+  readonly inbox: { readonly finish: (exit: Exit.Exit<never, WebSocketError>) => void }
+}
 
 export class Session<Message> implements Listener {
   readonly id: number
@@ -35,7 +43,7 @@ export class Session<Message> implements Listener {
   readonly sender: Sender
   readonly heartbeat: Heartbeat<Message>
   /** The borrower that has the connection to itself. */
-  borrower: Lent<Message> | undefined = undefined
+  borrower: Borrower<Message> | undefined = undefined
   /** Why it can no longer be used. */
   end: WebSocketError | undefined = undefined
   /** The borrower has sent something, so that nobody knows what it was in the middle of. */

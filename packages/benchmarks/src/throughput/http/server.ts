@@ -4,7 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net"
-import type { Started } from "../server.ts"
+import type { Started } from "../started.ts"
 import { itemOf, items, pathOf } from "./data.ts"
 
 const respond = (i: number): string => {

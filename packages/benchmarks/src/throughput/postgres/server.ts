@@ -4,7 +4,7 @@ import * as PgClient from "@effect/sql-pg/PgClient"
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
-import type { Started } from "../server.ts"
+import type { Started } from "../started.ts"
 import { people, personOf } from "./data.ts"
 
 export const start: Started = Effect.gen(function*() {

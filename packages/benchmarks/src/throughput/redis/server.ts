@@ -2,7 +2,7 @@
 import { EmbeddedRedis } from "@effect-pools/testing"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
-import type { Started } from "../server.ts"
+import type { Started } from "../started.ts"
 import { keys, readKey, valueOf } from "./data.ts"
 
 export const start: Started = Effect.gen(function*() {

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import type { AddressInfo } from "node:net"
 import { WebSocketServer } from "ws"
-import type { Started } from "../server.ts"
+import type { Started } from "../started.ts"
 
 export const start: Started = Effect.callback<WebSocketServer>((resume) => {
   const server = new WebSocketServer({ host: "127.0.0.1", port: 0 })

@@ -1,0 +1,13 @@
+/** What a lane is told and what it answers. */
+import type { Lap } from "./race.ts"
+
+export type TrackName = "lease" | "throughput"
+
+export type Order =
+  | { readonly _tag: "SetUp"; readonly scenario: unknown }
+  | { readonly _tag: "Round" }
+  | { readonly _tag: "Finish" }
+
+export type Reply =
+  | { readonly _tag: "Done"; readonly lap: Lap | undefined }
+  | { readonly _tag: "Failed"; readonly problem: string }
