@@ -188,6 +188,38 @@ describe("what the sentinels say", () => {
     }).pipe(Effect.scoped), 60_000)
 
   it.live(
+    "moves a subscription off a replica whose link to its primary is down, with a gap",
+    () =>
+      Effect.gen(function*() {
+        const set = yield* EmbeddedRedis.sentinel({ replicas: 2, sentinels: 1, password: "pw" })
+        const [primary, ...replicas] = set.servers
+        yield* Effect.gen(function*() {
+          const queue = yield* Queue.unbounded<string>()
+          yield* Effect.forkScoped(
+            Stream.runForEach(Cache.subscribe("news"), (element) => Queue.offer(queue, element._tag))
+          )
+          assert.strictEqual(yield* Queue.take(queue), "Subscribed")
+          const [lame] = yield* Effect.filter(
+            replicas,
+            (replica) => Effect.map(replica.clients, (all) => all.some(({ flags }) => flags.includes("P")))
+          )
+          yield* lame!.command("CONFIG", "SET", "masterauth", "wrong")
+          yield* primary!.command("CLIENT", "KILL", "TYPE", "replica")
+          assert.strictEqual(yield* Effect.timeout(Queue.take(queue), "20 seconds"), "Gap")
+          // Until the other has its link again, it may begin anew more than once.
+          yield* Effect.repeat(
+            Effect.andThen(primary!.command("PUBLISH", "news", "x"), Effect.timeout(Queue.take(queue), "10 seconds")),
+            { until: (element) => element === "Message", schedule: Schedule.spaced("100 millis") }
+          )
+        }).pipe(
+          Effect.scoped,
+          Effect.provide(cacheOf(set, {}, { role: "replica", checkInterval: "200 millis" }))
+        )
+      }).pipe(Effect.scoped),
+    60_000
+  )
+
+  it.live(
     "is heard again after a sentinel was away, and nobody listens for a pool without connections",
     () =>
       Effect.gen(function*() {

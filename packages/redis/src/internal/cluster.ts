@@ -42,7 +42,8 @@ export class Cluster implements Carrier {
     const onEmpty = (cause: Error) => {
       if (this.places.isEmpty && this.ears.isEmpty) parts.onEmpty(cause)
     }
-    this.places = new Places({ ...parts, onEmpty })
+    // Its replica may take over, of which the others hear.
+    this.places = new Places({ ...parts, onEmpty, onLeft: () => this.askConnected() })
     this.ears = new Places({ ...parts, onEmpty })
     this.places.add(home, opened)
   }
@@ -208,9 +209,18 @@ export class Cluster implements Carrier {
     if (this.asking !== undefined) return void this.asking.push(then)
     this.asking = [then]
     const { named } = this.parts
-    const connected = this.map.primaries.filter((primary) => this.places.at(primary) !== undefined)
-    const all = [...(first === undefined ? [] : [first]), ...connected, ...this.map.primaries, ...named]
+    const all = [...(first === undefined ? [] : [first]), ...this.connected(), ...this.map.primaries, ...named]
     this.ask(all, not)
+  }
+
+  private askConnected(): void {
+    if (this.ended !== undefined || this.asking !== undefined) return
+    this.asking = []
+    this.ask(this.connected(), undefined)
+  }
+
+  private connected(): ReadonlyArray<Address> {
+    return this.map.primaries.filter((primary) => this.places.at(primary) !== undefined)
   }
 
   /** Asks one after the other, until one knows. */

@@ -60,8 +60,8 @@ const located = Effect.fnUntraced(function*(
   const move = (cause: Error) => {
     // In good order: the others are not doubted, but for those that lead to the same server.
     signals.onEnded()
-    // What a replica still answers is right enough; what a former primary confirms is lost.
-    if (role === "primary") session.kill(cause)
+    // What a former primary confirms is lost. A replica may end what it is about to answer, but keeps nobody who listens.
+    if (role === "primary" || session.isQuiet) session.kill(cause)
   }
   if (watch !== undefined) yield* watch.join({ ...place, move })
   return session

@@ -16,6 +16,8 @@ export interface PlacesParts {
   readonly open: (address: Address, onEnd: OnEnd) => Effect.Effect<Opened<Node>, RedisError>
   /** Runs an effect beside, in the connection's scope. */
   readonly fork: (effect: Effect.Effect<void>) => void
+  /** A socket has ended that was open. */
+  readonly onLeft?: (() => void) | undefined
   /** The last socket has ended, and none is being opened. */
   readonly onEmpty: (cause: Error) => void
 }
@@ -78,13 +80,16 @@ export class Places {
 
   private arrived(place: Place, exit: Exit.Exit<Opened<Node>, RedisError>): Effect.Effect<void> {
     if (this.ended !== undefined) return Effect.void
-    if (Exit.isSuccess(exit)) place.opened = exit.value
     const waiters = place.waiters.splice(0)
-    if (Exit.isFailure(exit)) {
-      const error = Cause.squash(exit.cause)
-      this.left(place, error instanceof Error ? error : new Error("it could not be opened"))
-      for (const waiter of waiters) waiter(undefined, error)
-    } else for (const waiter of waiters) waiter(exit.value.node, undefined)
+    if (Exit.isSuccess(exit)) {
+      const { close, node } = place.opened = exit.value
+      for (const waiter of waiters) waiter(node, undefined)
+      // It may have ended before it was taken in.
+      return node.ended === undefined ? Effect.void : close
+    }
+    const error = Cause.squash(exit.cause)
+    this.left(place, error instanceof Error ? error : new Error("it could not be opened"))
+    for (const waiter of waiters) waiter(undefined, error)
     return Effect.void
   }
 
@@ -94,6 +99,7 @@ export class Places {
     if (this.places.get(name) === place) this.places.delete(name)
     if (place.opened !== undefined) this.parts.fork(place.opened.close)
     if (this.isEmpty) this.parts.onEmpty(cause)
+    else if (place.opened !== undefined) this.parts.onLeft?.()
   }
 
   /** A socket that was taken in has ended. */

@@ -4,6 +4,7 @@
 import * as Effect from "effect/Effect"
 import { make as makeCommand, raw, type RawReply } from "../RedisCommand.ts"
 import type { RedisError } from "../RedisError.ts"
+import { isInOrder } from "./clusterMap.ts"
 import * as Fault from "./fault.ts"
 import * as Role from "./role.ts"
 import * as Send from "./send.ts"
@@ -11,29 +12,28 @@ import type { Session } from "./session.ts"
 
 export const prove = (session: Session): Effect.Effect<unknown, RedisError> => {
   const { address, isSpread, role } = session.options
+  const unfit = (rule: string) => Effect.fail(Fault.dialFailed(address, rule, undefined, true))
   if (isSpread) {
-    return Effect.andThen(
-      asked(session, "PING"),
-      Effect.flatMap(
+    return Effect.flatMap(asked(session, "CLUSTER", "INFO"), (info) => {
+      if (isInOrder(info)) return Effect.void
+      // The whole cluster may be in no order, or this node alone be out of it.
+      return Effect.flatMap(
         session.carrier.counts(undefined),
-        (counts) =>
-          counts
-            ? Effect.void
-            : Effect.fail(Fault.dialFailed(address, "the node has left the cluster", undefined, true))
+        (counts) => counts ? Effect.void : unfit("the node has left the cluster")
       )
-    )
+    })
   }
   if (role === undefined) return asked(session, "PING")
   // A server that was demoted answers as quickly as before, with what it had then.
   return Effect.flatMap(asked(session, "ROLE"), (reply) => {
     const rule = Role.whyNot(reply, role)
-    return rule === undefined ? Effect.void : Effect.fail(Fault.dialFailed(address, rule, undefined, true))
+    return rule === undefined ? Effect.void : unfit(rule)
   })
 }
 
 /** A server that refuses to answer is there. */
-const asked = (session: Session, name: string): Effect.Effect<RawReply, RedisError> =>
-  Effect.catchIf(call(session, name), isRefusal, () => Effect.succeed<RawReply>(null))
+const asked = (session: Session, name: string, ...args: ReadonlyArray<string>): Effect.Effect<RawReply, RedisError> =>
+  Effect.catchIf(call(session, name, ...args), isRefusal, () => Effect.succeed<RawReply>(null))
 
 /** A user may lack the right to it, and a proxy may not know it. */
 const isRefusal = ({ reason }: RedisError): boolean => reason._tag === "CommandFailed" && Fault.isOfOneCommand(reason)

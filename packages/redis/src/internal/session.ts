@@ -84,6 +84,11 @@ export class Session {
     return undefined
   }
 
+  /** Whether nothing waits for an answer. */
+  get isQuiet(): boolean {
+    return this.outstanding.size === 0
+  }
+
   get isDead(): boolean {
     return this.ended !== undefined
   }
