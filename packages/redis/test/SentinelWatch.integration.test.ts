@@ -201,7 +201,7 @@ describe("what the sentinels say", () => {
           assert.strictEqual(yield* Queue.take(queue), "Subscribed")
           const [lame] = yield* Effect.filter(
             replicas,
-            (replica) => Effect.map(replica.clients, (all) => all.some(({ flags }) => flags.includes("P")))
+            (replica) => Effect.map(replica.clients, (all) => all.some(({ name }) => name === "app/Cache"))
           )
           yield* lame!.command("CONFIG", "SET", "masterauth", "wrong")
           yield* primary!.command("CLIENT", "KILL", "TYPE", "replica")

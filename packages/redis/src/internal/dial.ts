@@ -55,7 +55,8 @@ const located = Effect.fnUntraced(function*(
   watch: SentinelWatch | undefined
 ): Effect.fn.Return<Session, RedisError, Scope.Scope> {
   const { role } = topology
-  const place = yield* Sentinel.locate(settings, topology)
+  const found = yield* Sentinel.locate(settings, topology)
+  const place = watch === undefined ? found : yield* watch.correct(found)
   const session = yield* single(settings, place.address, signals, role)
   const move = (cause: Error) => {
     // In good order: the others are not doubted, but for those that lead to the same server.

@@ -5,6 +5,7 @@
  * for those who are connected to it: it goes on to accept writes, which are lost when the network is whole again. So the
  * pool has the news from the sentinels themselves: it listens to each of them, and asks each of them now and then.
  */
+import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -27,6 +28,8 @@ export class SentinelWatch {
   private readonly watched = new Set<Watched>()
   /** What each sentinel that can be heard said last. */
   private readonly votes = new Map<string, Sentinel.Vote>()
+  /** What was decided last, and when. */
+  private decided: { readonly vote: Sentinel.Vote; readonly at: number } | undefined
   private following: Fiber.Fiber<unknown> | undefined
 
   constructor(settings: ConnectionSettings, topology: Sentinel.SentinelTopology) {
@@ -102,7 +105,7 @@ export class SentinelWatch {
         heard()
         if (vote === undefined) this.votes.delete(addressText(address))
         else this.votes.set(addressText(address), vote)
-        this.decide()
+        this.decide(yield* Clock.currentTimeMillis)
         const rested = Effect.sleep(topology.checkInterval)
         yield* Effect.raceAllFirst([isNews.await, rested, Deferred.await(ended)])
         // A connection that is dead without a word would bring no news.
@@ -111,10 +114,23 @@ export class SentinelWatch {
     }
   )
 
-  private decide(): void {
+  /**
+   * Where a dial that was led somewhere should go: sentinels that have not heard of the failover yet, which all connections
+   * have just been closed for, may have been the first to answer.
+   */
+  readonly correct = (located: Sentinel.Located): Effect.Effect<Sentinel.Located> =>
+    Effect.map(Clock.currentTimeMillis, (now) => {
+      const { decided } = this
+      if (this.topology.role === "replica" || decided === undefined || now - decided.at > remembered) return located
+      const { epoch, primary } = decided.vote
+      return epoch > located.epoch ? { address: primary, epoch } : located
+    })
+
+  private decide(now: number): void {
     const votes = Array.from(this.votes.values())
     const best = Sentinel.pick(votes)
     if (best === undefined) return
+    this.decided = { vote: best, at: now }
     for (const watched of Array.from(this.watched)) {
       if (this.topology.role === "replica") {
         if (!best.replicas.some((replica) => isSameAddress(replica, watched.address))) watched.move(notReplica)
@@ -136,6 +152,9 @@ export class SentinelWatch {
       (best.epoch === epoch && votes.length >= Sentinel.majorityOf(this.topology))
   }
 }
+
+/** Milliseconds in which the sentinels tell each other of a failover, many times over. */
+const remembered = 10_000
 
 const notReplica = new Error("the sentinels do not count it among the replicas that are well any more")
 
