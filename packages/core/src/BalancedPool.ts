@@ -51,6 +51,7 @@ import { watch } from "./internal/balance/hedge.ts"
 import { EventHub } from "./internal/watch/events.ts"
 import { PoolTime } from "./internal/base/time.ts"
 import type { PoolConfig, PoolOptions } from "./PoolConfig.ts"
+import * as PoolContext from "./PoolContext.ts"
 import { PoolError } from "./PoolError.ts"
 import * as PoolService from "./PoolService.ts"
 import type { BalancedMembers, BalancedPool, Options, Upstream } from "./internal/model/balanced.ts"
@@ -111,7 +112,8 @@ export const make = Effect.fnUntraced(
     yield* balancer.look
     yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(lookEvery), balancer.look)))
     return facade.make<Lent>(balancer)
-  }
+  },
+  PoolContext.provideOwn
 )
 
 /**

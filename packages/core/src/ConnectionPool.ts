@@ -56,6 +56,7 @@ import { WithLease } from "./internal/lease/withLease.ts"
 import * as OptionRules from "./OptionRules.ts"
 import * as PoolConfig from "./PoolConfig.ts"
 import { PoolError } from "./PoolError.ts"
+import * as PoolContext from "./PoolContext.ts"
 import * as PoolHealth from "./PoolHealth.ts"
 import * as PoolKind from "./PoolKind.ts"
 import * as PoolMetrics from "./PoolMetrics.ts"
@@ -170,7 +171,8 @@ export const make = Effect.fnUntraced(
     state.fork(checkHealth(state))
     yield* startUp(state)
     return makePool<Lent>(state, drain("serve"))
-  }
+  },
+  PoolContext.provideOwn
 )
 
 const sharing: OptionRules.Rules<Pick<Connector<unknown>, "joins" | "sharers">> = {
@@ -199,6 +201,7 @@ const makePool = <Lent>(state: PoolState, drain: Effect.Effect<DrainReport>): Co
     warmUp: (count) => warmUp(state, count ?? state.config.minConnections),
     pause: Effect.sync(() => control.pause(state)),
     resume: Effect.sync(() => control.resume(state)),
+    paused: control.paused(state),
     setLimit: (limit) => control.setLimit(state, limit),
     drain
   }

@@ -21,9 +21,45 @@ export const describeCause = (cause: unknown): string => ServerText.clean(textOf
 // Whatever a driver throws, it must not take the pool's own work down when it is read.
 const textOf = (cause: unknown): string =>
   Result.getOrElse(
-    Result.try(() => String(cause instanceof Error ? cause.message || cause.name : cause)),
+    Result.try(() => chainOf(cause).join(", because: ")),
     () => "an error that can't be read"
   )
+
+/** Deeper than that nobody looks, and a chain may be a ring. */
+const deepest = 4
+
+/** What the cause says and what the causes below it say, unless it was said before. */
+const chainOf = (cause: unknown): ReadonlyArray<string> => {
+  const said: Array<string> = []
+  let next: unknown = cause
+  for (let depth = 0; depth < deepest && (depth === 0 || next instanceof Error); depth++) {
+    const text = saidBy(next)
+    if (!said.some((before) => before.includes(text))) said.push(text)
+    next = next instanceof Error ? next.cause : undefined
+  }
+  return said
+}
+
+const saidBy = (cause: unknown): string => {
+  if (!(cause instanceof Error)) return typeof cause === "object" && cause !== null ? fieldsOf(cause) : String(cause)
+  if (cause.message !== "") return cause.message
+  if (cause instanceof AggregateError && cause.errors.length > 0) return cause.errors.map(saidBy).join("; ")
+  const fields = fieldsOf(cause)
+  return fields === "{}" ? cause.name : `${cause.name} ${fields}`
+}
+
+/** The fields that say what kind of failure it is. Any other may hold a secret. */
+const telling = new Set(["_tag", "code", "errno", "status", "syscall", "type", "message", "reason"])
+
+const fieldsOf = (value: object): string => {
+  const fields = Object.entries(value).filter(([key, field]) =>
+    typeof field === "number" || typeof field === "boolean" || (typeof field === "string" && telling.has(key))
+  )
+  const own = Object.hasOwn(value, "toString") || Array.isArray(value)
+  return own
+    ? String(value)
+    : JSON.stringify(Object.fromEntries(fields.filter(([key]) => key !== "_tag" || !(value instanceof Error))))
+}
 
 /** A text without what could forge a line of a log or paint on a terminal. @category conversions @since 0.1.0 */
 export const oneLine = (text: string): string => ServerText.clean(text, Infinity)

@@ -12,6 +12,7 @@
  */
 import * as Data from "effect/Data"
 import { describeCause, describeHolder } from "./Describe.ts"
+import { isRetryable } from "./internal/base/retryable.ts"
 import type { Holder } from "./internal/model/connection.ts"
 import type { PoolStats } from "./PoolStats.ts"
 
@@ -53,7 +54,10 @@ export class AcquireTimeout extends Data.TaggedError("AcquireTimeout")<{
   /** The waiting fiber already holds connections of this pool and may be waiting for itself. */
   readonly holdsAlready: boolean
 }> {
-  readonly isRetryable = true
+  /** `false` if connections can't be opened for a reason that stays, such as a wrong password. */
+  get isRetryable(): boolean {
+    return this.lastConnectFailure === undefined || isRetryable(this.lastConnectFailure.cause)
+  }
   override get message(): string {
     return describeTimeout(this)
   }
@@ -132,7 +136,10 @@ export class BreakerOpen extends Data.TaggedError("BreakerOpen")<{
   /** What the last dial failed with; `undefined` if it was not this pool's, where pools share their breaker. */
   readonly cause: unknown
 }> {
-  readonly isRetryable = true
+  /** `false` if the dials failed for a reason that stays, such as a wrong password. */
+  get isRetryable(): boolean {
+    return isRetryable(this.cause)
+  }
   override get message(): string {
     const next = `too many attempts to connect failed; the next is made in ${Math.ceil(this.retryAfter)} ms`
     return this.cause === undefined ? next : `${next}. The last failed with: ${describeCause(this.cause)}`
@@ -218,6 +225,8 @@ export class PoolError extends Data.TaggedError("PoolError")<{
   readonly pool: string
   readonly reason: PoolErrorReason
 }> {
+  /** What the last dial failed with, where the reason is that none succeeds; so loggers and `Cause.pretty` show the chain. */
+  override readonly cause = causeOf(this.reason)
   override get message(): string {
     return `${this.pool}: ${this.reason.message}`
   }
@@ -239,6 +248,22 @@ export class PoolMisuse extends Data.TaggedError("PoolMisuse")<{
 }> {
   override get message(): string {
     return `${this.pool}: ${this.rule}`
+  }
+}
+
+const causeOf = (reason: PoolErrorReason): unknown => {
+  switch (reason._tag) {
+    case "ConnectFailed":
+    case "BreakerOpen":
+      return reason.cause
+    case "AcquireTimeout":
+      return reason.lastConnectFailure?.cause
+    case "QueueFull":
+    case "Overloaded":
+    case "PoolPaused":
+    case "PoolClosed":
+    case "InvalidOption":
+      return undefined
   }
 }
 

@@ -37,6 +37,7 @@ import * as ConfigInput from "./ConfigInput.ts"
 import * as ConnectionPool from "./ConnectionPool.ts"
 import type { Connector, Inspection, Signals } from "./Connector.ts"
 import type { PoolOptions } from "./PoolConfig.ts"
+import * as PoolContext from "./PoolContext.ts"
 import type { PoolError } from "./PoolError.ts"
 import type { PoolKind } from "./PoolKind.ts"
 import * as PoolService from "./PoolService.ts"
@@ -98,7 +99,8 @@ export interface Resource<A, R = never> {
 export const make = <A, R = never>(
   options: ResourceOptions<A, R>
 ): Effect.Effect<ConnectionPool.ConnectionPool<A>, PoolError, R | Scope.Scope> =>
-  Effect.contextWith((context) => {
+  Effect.contextWith((given) => {
+    const context = PoolContext.own(given)
     const { acquire, inspect, isBroken, joins, reset, sharers, validate, ...rest } = options
     const provided = Effect.provideContext(context)
     const connector: Connector<A> = {

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 export * as BalancedPool from "./BalancedPool.ts"
+export * as Callback from "./Callback.ts"
 export * as ConfigInput from "./ConfigInput.ts"
 export * as ConnectionPool from "./ConnectionPool.ts"
 export * as Connector from "./Connector.ts"
@@ -11,6 +12,7 @@ export * as Describe from "./Describe.ts"
 export * as DialError from "./DialError.ts"
 export * as OptionRules from "./OptionRules.ts"
 export * as PoolConfig from "./PoolConfig.ts"
+export * as PoolContext from "./PoolContext.ts"
 export * as PoolError from "./PoolError.ts"
 export * as PoolEvent from "./PoolEvent.ts"
 export * as PoolHealth from "./PoolHealth.ts"

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Schedule } from "effect"
+import { BalancedPool } from "@effect-pools/core"
+import { Effect, Exit, Fiber, Schedule, Scope } from "effect"
 import { advance, borrow, borrowMany, call, callMany, id, only, onPool, reason, settle } from "./utils/bench.ts"
 
 describe("ConnectionPool: pause and resume", () => {
@@ -49,6 +50,41 @@ describe("ConnectionPool: pause and resume", () => {
       assert.isUndefined(waiter.exit())
       yield* pool.resume
       assert.strictEqual(yield* Fiber.join(waiter.fiber), 1)
+    }))
+
+  it.effect("pauses for pieces of work may overlap, and end with the last of them", () =>
+    onPool({}, function*({ events, listen, pool }) {
+      yield* listen
+      const balanced = yield* BalancedPool.make([{ pool }])
+      const work = (millis: number, of: typeof pool) =>
+        Effect.forkScoped(Effect.scoped(Effect.andThen(of.paused, Effect.sleep(millis))))
+      const state = Effect.map(pool.stats, ({ state }) => state)
+      yield* Effect.all([work(100, pool), work(30, pool), work(200, balanced)])
+      yield* settle
+      // An operator's resume is for an operator's pause.
+      yield* pool.resume
+      for (const millis of [40, 70]) {
+        yield* advance(millis)
+        assert.strictEqual(yield* state, "paused")
+      }
+      yield* pool.pause
+      yield* advance(100)
+      assert.strictEqual(yield* state, "paused")
+      yield* pool.resume
+      assert.strictEqual(yield* state, "open")
+      assert.isNumber(yield* balanced.withConnection(id))
+      yield* settle
+      assert.deepStrictEqual([only(events, "Paused").length, only(events, "Resumed").length], [1, 1])
+    }))
+
+  it.effect("a pause for a piece of work ends with the drain", () =>
+    onPool({}, function*({ pool }) {
+      const scope = yield* Scope.make()
+      yield* Scope.provide(pool.paused, scope)
+      yield* pool.drain
+      assert.strictEqual((yield* pool.stats).state, "closed")
+      yield* Scope.close(scope, Exit.void)
+      assert.strictEqual((yield* pool.stats).state, "closed")
     }))
 
   it.effect("to pause or resume twice is to do it once", () =>

@@ -14,6 +14,7 @@
  *
  * @since 0.1.0
  */
+import { effectOf } from "@effect-pools/core/Callback"
 import type { ConnectionPool, LeaseOptions } from "@effect-pools/core/ConnectionPool"
 import type { PoolError } from "@effect-pools/core/PoolError"
 import * as Clock from "effect/Clock"
@@ -59,7 +60,7 @@ const traced = <Self, Lent, A, E, R>(
     // Otherwise the lease would be called after its own span, which says nothing of who borrows.
     const label = options?.label ?? outer?.name
     const asked = yield* Clock.monotonicTimeNanos
-    const body = (lent: Lent) => Effect.andThen(acquired(asked), Effect.suspend(() => f(lent)))
+    const body = (lent: Lent) => Effect.andThen(acquired(asked), Effect.suspend(() => effectOf(pool.name, f(lent))))
     return yield* Effect.withSpan(pool[how](body, { ...options, label }), `${pool.name} lease`, {
       attributes: {
         "db.client.connection.pool.name": pool.name,

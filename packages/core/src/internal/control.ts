@@ -2,6 +2,7 @@
  * What the user tells a running pool: retire this one or all, pause and resume, another limit.
  */
 import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import { InvalidOption, PoolClosed, type PoolError, PoolMisuse, PoolPaused } from "../PoolError.ts"
 import { emit } from "./watch/events.ts"
 import type { Pooled } from "./line/lease.ts"
@@ -60,16 +61,36 @@ export const retireAll = (state: PoolState): void => {
   state.changed()
 }
 
-export const pause = (state: PoolState): void => {
-  if (state.isPaused || state.phase !== "open") return
-  state.pause()
+export const pause = (state: PoolState): void => pauseFor(state, operator)
+
+export const resume = (state: PoolState): void => resumeFor(state, operator)
+
+/** A pause for a piece of work: others that overlap with it neither end it nor are ended by it. */
+export const paused = (state: PoolState): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.suspend(() => {
+    const work = {}
+    return Effect.acquireRelease(
+      Effect.sync(() => pauseFor(state, work)),
+      () => Effect.sync(() => resumeFor(state, work))
+    )
+  })
+
+/** To pause or resume twice is to do it once. */
+const operator = {}
+
+const pauseFor = (state: PoolState, by: object): void => {
+  if (state.phase !== "open") return
+  const was = state.isPaused
+  state.pause(by)
+  if (was) return
   emit(state, { _tag: "Paused" })
   sendOn(state, () => new PoolPaused())
 }
 
-export const resume = (state: PoolState): void => {
+const resumeFor = (state: PoolState, by: object): void => {
   if (!state.isPaused) return
-  state.resume()
+  state.resume(by)
+  if (state.isPaused) return
   emit(state, { _tag: "Resumed" })
   state.changed()
 }

@@ -3,6 +3,7 @@
  */
 import type { PgClient } from "@effect/sql-pg/PgClient"
 import type { Notification } from "@effect/sql-pg/PgConnection"
+import { effectOf } from "@effect-pools/core/Callback"
 import * as ConnectionPool from "@effect-pools/core/ConnectionPool"
 import type { Connector } from "@effect-pools/core/Connector"
 import type { PoolOptions } from "@effect-pools/core/PoolConfig"
@@ -85,7 +86,11 @@ export const makeWith = Effect.fnUntraced(function*<Session>(
   yield* Effect.addFinalizer(() => Deferred.succeed(isDraining, undefined))
   const pool = PoolService.derive<Lease, PostgresConnection>(bare, {
     withConnection: (f, options) =>
-      joining(kit, f, () => bare.withConnection((lease) => kit.holding(lease, f(lease.lent)), options)),
+      joining(
+        kit,
+        f,
+        () => bare.withConnection((lease) => kit.holding(lease, effectOf(kit.pool, f(lease.lent))), options)
+      ),
     acquireWith: (options) => Effect.map(bare.acquireWith(options), ({ lent }) => lent),
     invalidate: (sql) => Effect.suspend(() => bare.invalidate(leaseOf(sql)!)),
     // Listeners would hold their connection until the drain runs out of time.
@@ -117,7 +122,7 @@ const joining = <A, E, R>(
 ): Effect.Effect<A, E | PoolError, R> =>
   Effect.withFiber((fiber) => {
     const current = kit.currentLease(fiber.context)
-    return current === undefined ? borrow() : f(current.lent)
+    return current === undefined ? borrow() : effectOf(kit.pool, f(current.lent))
   })
 
 /** A connection until the scope closes: that of the open transaction, or one of its own. */

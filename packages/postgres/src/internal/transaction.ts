@@ -1,6 +1,7 @@
 /**
  * Transactions with options: how they begin, and when they are tried again.
  */
+import { effectOf } from "@effect-pools/core/Callback"
 import { type PoolError, PoolMisuse } from "@effect-pools/core/PoolError"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
@@ -24,12 +25,13 @@ export const run = <A, E, R>(
   options: TransactionOptions
 ): Effect.Effect<A, E | SqlError | PoolError, R> =>
   Effect.withFiber<A, E | SqlError | PoolError, R>((fiber) => {
+    const body = (sql: PostgresConnection) => effectOf(pool.name, f(sql))
     const outer = Runtime.of(pool)?.kit.currentLease(fiber.context)
     const broken = brokenRule(options, outer)
     if (broken !== undefined) return Effect.die(new PoolMisuse({ pool: pool.name, rule: broken }))
-    if (outer !== undefined) return outer.lent.withTransaction(Effect.suspend(() => f(outer.lent)))
+    if (outer !== undefined) return outer.lent.withTransaction(Effect.suspend(() => body(outer.lent)))
     const inherited = fiber.getRef(SqlClient.BeginTransaction)
-    const once = transactionOf(pool, fiber, f, options, inherited)
+    const once = transactionOf(pool, fiber, body, options, inherited)
     return options.retry === undefined ? once : Effect.retry(once, { schedule: options.retry, while: isConflict })
   })
 

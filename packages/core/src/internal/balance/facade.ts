@@ -57,6 +57,7 @@ export const make = <Lent>(balancer: Balancer): BalancedPool<Lent> => {
     warmUp: (count) => warmUp(balancer, count),
     pause: pause(balancer),
     resume: resume(balancer),
+    paused: paused(balancer),
     setLimit: (limit) => setLimit(balancer, limit),
     drain: drain(balancer),
     upstreams: Effect.map(
@@ -78,11 +79,16 @@ const onEach = <A, E>(
     Effect.forEach(balancer.upstreams, ({ pool }, index) => f(pool, index), { concurrency: "unbounded" })
   )
 
+const pause = (balancer: Balancer): Effect.Effect<void> => pauseEach(balancer, (pool) => pool.pause)
+
 /** Callers stay where they wait, since there will be nowhere else to go. */
-const pause = (balancer: Balancer): Effect.Effect<void> =>
+const pauseEach = <R>(
+  balancer: Balancer,
+  f: (pool: ConnectionPool<any>) => Effect.Effect<void, never, R>
+): Effect.Effect<void, never, R> =>
   Effect.suspend(() => {
     balancer.isPausing = true
-    return onEach(balancer, (pool) => pool.pause).pipe(
+    return Effect.forEach(balancer.upstreams, ({ pool }) => f(pool), { discard: true }).pipe(
       Effect.andThen(balancer.look),
       Effect.ensuring(Effect.sync(() => {
         balancer.isPausing = false
@@ -94,6 +100,13 @@ const pause = (balancer: Balancer): Effect.Effect<void> =>
 // A look, so that callers need not wait for the next one.
 const resume = (balancer: Balancer): Effect.Effect<void> =>
   Effect.asVoid(Effect.andThen(onEach(balancer, (pool) => pool.resume), balancer.look))
+
+/** The look comes after the pauses have ended, since finalizers run in reverse. */
+const paused = (balancer: Balancer): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.andThen(
+    Effect.addFinalizer(() => balancer.look),
+    pauseEach(balancer, (pool) => pool.paused)
+  )
 
 const events = (balancer: Balancer, options: EventOptions | undefined): Stream.Stream<PoolEvent> => {
   const ofUpstreams = Stream.flatMap(

@@ -13,11 +13,10 @@ import * as Exit from "effect/Exit"
 import * as CircuitBreaker from "effect/persistence/CircuitBreaker"
 import * as RateLimiter from "effect/persistence/RateLimiter"
 import * as Option from "effect/Option"
-import * as Predicate from "effect/Predicate"
-import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type { PoolConfig } from "../model/config.ts"
+import { isRetryable } from "../base/retryable.ts"
 import * as BreakerStore from "./breakerStore.ts"
 import { RecentShare } from "../base/recentShare.ts"
 import { steadied } from "../base/time.ts"
@@ -185,14 +184,6 @@ export const refusedFor = (error: unknown): number | undefined => {
   if (!(error instanceof CircuitBreaker.CircuitBreakerError)) return undefined
   return error.reason._tag === "CircuitOpen" ? Duration.toMillis(error.reason.retryAfter) : 0
 }
-
-/** A connector marks what no further attempt can mend, such as a wrong password, by `isRetryable: false`. */
-export const isRetryable = (cause: unknown): boolean =>
-  // Whatever is thrown when an error is read, the dial that failed with it has failed and no more.
-  Result.getOrElse(
-    Result.try(() => !(Predicate.hasProperty(cause, "isRetryable") && cause.isRetryable === false)),
-    () => true
-  )
 
 const makePace = (config: PoolConfig): Effect.Effect<Effect.Effect<void>> => {
   const limit = Math.max(1, Math.round(config.connectRate))

@@ -2,6 +2,7 @@
  * Steps 2 to 4 of a lease: check out a connection that needs no proof, or wait for one, and lend it.
  */
 import * as Effect from "effect/Effect"
+import { effectOf } from "../../Callback.ts"
 import { refusal } from "./admit.ts"
 import { emit, warn } from "../watch/events.ts"
 import { labelOf, type Lease, type Pooled } from "../line/lease.ts"
@@ -75,7 +76,7 @@ export const start = (state: PoolState, lease: Lease, connection: Pooled): Effec
     ? connection.value
     : state.connector.lend(connection.value, lease.isShared)
   lease.lent = lent
-  return lease.request.body(lent)
+  return effectOf(state.config.name, lease.request.body(lent))
 }
 
 const acquired = (state: PoolState, lease: Lease, connection: Pooled, waited: number): void =>

@@ -81,9 +81,15 @@ export interface PoolMembers<in out Lent, out Env = never> {
   readonly pause: Effect.Effect<void, never, Env>
   /**
    * Ends a pause. It does nothing to a pool that is not paused, and so never reopens one that drains or is closed: `stats`
-   * tells its `state`. Neither it nor `pause` fails, so that they can begin and end a piece of work.
+   * tells its `state`. Neither it nor `pause` fails. Both are an operator's: twice is as good as once. For a piece of work
+   * use `paused`.
    */
   readonly resume: Effect.Effect<void, never, Env>
+  /**
+   * A pause until the scope closes. Pauses may overlap: the pool lends again when the last of them has ended and nobody
+   * has called `pause` without `resume`.
+   */
+  readonly paused: Effect.Effect<void, never, Scope.Scope | Env>
   /**
    * The live limit of connections, from 1 to `maxConnections`. Lowering it retires idle ones now, lent ones later. Fails
    * with `PoolClosed` when the pool drains or is closed.

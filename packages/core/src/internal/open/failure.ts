@@ -9,7 +9,7 @@ import { failWaiters, sendOn } from "../lease/wait.ts"
 import type { Pooled } from "../line/lease.ts"
 import type { PoolState } from "../pool/state.ts"
 import { emit, warn } from "../watch/events.ts"
-import { isRetryable } from "../dial/dialer.ts"
+import { isRetryable } from "../base/retryable.ts"
 import { failWarmUps } from "./warmUp.ts"
 
 /** A connection that nobody has used and that ends within so many milliseconds was no success of its dial. */

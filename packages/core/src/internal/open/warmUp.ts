@@ -10,7 +10,7 @@ import {
   type PoolError,
   type PoolErrorReason
 } from "../../PoolError.ts"
-import { isRetryable } from "../dial/dialer.ts"
+import { isRetryable } from "../base/retryable.ts"
 import { stats } from "../pool/inspect.ts"
 import type { WarmUp } from "../places/places.ts"
 import type { PoolState } from "../pool/state.ts"

@@ -46,7 +46,8 @@ export class PoolState {
   /** Leases whose connection was closed under them and that have not ended yet. */
   readonly bereft = new Set<Lease>()
   private currentPhase: "open" | "draining" | "closed" = "open"
-  private paused = false
+  /** Who pauses it: an operator, and pieces of work. */
+  private readonly pausedBy = new Set<object>()
   /** When a slow acquisition was logged last. */
   slowLoggedAt = -Infinity
   /** The fiber that watches the deadlines of the waiters, and when it looks next; `Infinity` while nobody waits. */
@@ -105,21 +106,21 @@ export class PoolState {
   }
 
   get isPaused(): boolean {
-    return this.paused
+    return this.pausedBy.size > 0
   }
 
-  pause(): void {
-    this.paused = true
+  pause(by: object): void {
+    this.pausedBy.add(by)
   }
 
-  resume(): void {
-    this.paused = false
+  resume(by: object): void {
+    this.pausedBy.delete(by)
   }
 
   /** From here on nobody is admitted. A pause ends, so that the queue can be served. */
   beginDrain(): void {
     this.currentPhase = "draining"
-    this.paused = false
+    this.pausedBy.clear()
     this.places.giveUpFloor()
   }
 
@@ -130,7 +131,7 @@ export class PoolState {
 
   /** Whether connections are lent. A draining pool still serves its queue. */
   get isLending(): boolean {
-    return !this.paused && this.currentPhase !== "closed"
+    return !this.isPaused && this.currentPhase !== "closed"
   }
 
   /** Resumes a fiber on the scheduler's next turn, so that nobody's code runs inside a change of the pool. */

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as ConfigInput from "../../ConfigInput.ts"
+import * as PoolContext from "../../PoolContext.ts"
 import { type InvalidOption, PoolError } from "../../PoolError.ts"
 import type { ConnectionPool } from "../model/pool.ts"
 import type { Backend, Layers } from "../model/service.ts"
@@ -25,12 +26,13 @@ export const makePool = <Pool extends ConnectionPool<Lent>, Lent, Options, Scrip
 ): Effect.Effect<Pool, PoolError, Scope.Scope> =>
   Effect.map(refusing(id, options, backend.make(id, options)), (pool) => extend<Lent, Pool>(pool, backend.operations))
 
+/** Makes the pool in its own context, with a bad option as its own error. */
 const refusing = <A>(
   id: string,
   options: unknown,
   make: Effect.Effect<A, PoolError | InvalidOption, Scope.Scope>
 ): Effect.Effect<A, PoolError, Scope.Scope> =>
-  Effect.catchTag(make, "InvalidOption", (reason) => {
+  Effect.catchTag(PoolContext.provideOwn(make), "InvalidOption", (reason) => {
     const { name = id } = options as { readonly name?: string | undefined }
     return Effect.fail(new PoolError({ pool: name, reason }))
   })

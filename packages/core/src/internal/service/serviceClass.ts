@@ -36,6 +36,7 @@ export const serviceClass = <Self, Id extends string, Lent, Pool extends Connect
     warmUp: (count) => tag.use((pool) => pool.warmUp(count)),
     pause: tag.use((pool) => pool.pause),
     resume: tag.use((pool) => pool.resume),
+    paused: tag.use((pool) => pool.paused),
     setLimit: (limit) => tag.use((pool) => pool.setLimit(limit)),
     drain: tag.use((pool) => pool.drain)
   }

@@ -1,0 +1,32 @@
+/**
+ * Callbacks of code without types that give no effect.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { BalancedPool, PoolError } from "@effect-pools/core"
+import { Effect } from "effect"
+import { defectOf, id, onPool } from "./utils/bench.ts"
+
+const wrong: ReadonlyArray<readonly [name: string, f: () => unknown, returned: string]> = [
+  ["nothing", () => undefined, "undefined"],
+  ["a value", () => 42, "42"],
+  ["a promise", async () => 1, "a promise; wrap it in Effect.promise or Effect.tryPromise"],
+  ["a promise that fails", async () => Promise.reject(new Error("nobody looks")), "a promise; wrap it"]
+]
+
+describe("a callback that returns no effect", () => {
+  for (const [name, f, returned] of wrong) {
+    for (const way of ["withConnection", "withShared"] as const) {
+      it.effect(`but ${name} is a defect that says so, and its connection comes back (${way})`, () =>
+        onPool({}, function*({ pool }) {
+          const balanced = yield* BalancedPool.make([{ pool }])
+          for (const each of [pool, balanced]) {
+            const defect = defectOf(yield* Effect.exit(each[way](f as () => Effect.Effect<void>)))
+            assert.instanceOf(defect, PoolError.PoolMisuse)
+            assert.include((defect as PoolError.PoolMisuse).rule, `must return an Effect, and it returned ${returned}`)
+            assert.strictEqual((yield* pool.stats).used, 0)
+          }
+          assert.isNumber(yield* pool.withConnection(id))
+        }))
+    }
+  }
+})
