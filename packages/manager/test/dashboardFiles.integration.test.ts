@@ -1,10 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { HttpServerResponse } from "effect/http"
+import { spawn } from "node:child_process"
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { build } from "vite"
 import { readDashboard } from "../src/internal/dashboardFiles.ts"
+import { buildDashboard } from "./fixtures/dashboardBuild.ts"
 
 const folder = Effect.acquireRelease(
   Effect.promise(() => mkdtemp(join(tmpdir(), "dashboard-"))),
@@ -50,5 +54,56 @@ describe("the files of the dashboard", () => {
       assert.deepStrictEqual(Array.from(files.keys()), ["/"])
       assert.strictEqual(files.get("/")?.status, 404)
       assert.include(yield* bodyOf(files.get("/")), "The dashboard is not built")
+    }).pipe(Effect.scoped))
+})
+
+describe("a program that was bundled", () => {
+  /** As one file, away from the packages it was made of. */
+  const bundle = (into: string) =>
+    Effect.promise(async () => {
+      await buildDashboard()
+      await build({
+        configFile: false,
+        logLevel: "error",
+        ssr: { noExternal: true, resolve: { conditions: ["@effect-pools/source", "module", "node"] } },
+        build: {
+          ssr: fileURLToPath(new URL("./fixtures/monitoredProgram.ts", import.meta.url)),
+          outDir: into,
+          emptyOutDir: false,
+          minify: false,
+          rollupOptions: { output: { entryFileNames: "program.mjs" } }
+        }
+      })
+    })
+
+  it.live("has the dashboard with it", () =>
+    Effect.gen(function*() {
+      const into = yield* folder
+      yield* bundle(into)
+      const url = yield* Effect.acquireRelease(
+        Effect.callback<{ readonly url: string; readonly stop: () => void }>((resume) => {
+          let output = ""
+          const child = spawn(process.execPath, [join(into, "program.mjs"), "0", "stay"], { cwd: into })
+          child.stderr.on("data", (data) => output += String(data))
+          child.stdout.on("data", (data) => {
+            output += String(data)
+            const [, url] = /URL (\S+)\n/.exec(output) ?? []
+            if (url !== undefined) resume(Effect.succeed({ url, stop: () => void child.kill("SIGKILL") }))
+          })
+          child.on("exit", () => resume(Effect.die(new Error(output))))
+        }),
+        ({ stop }) => Effect.sync(stop)
+      )
+      const read = (path: string) =>
+        Effect.promise(async () => {
+          const response = await fetch(`${url.url}${path}`)
+          return { status: response.status, type: response.headers.get("content-type"), body: await response.text() }
+        })
+      const page = yield* read("")
+      assert.deepStrictEqual([page.status, page.type], [200, "text/html; charset=utf-8"])
+      const [, script = ""] = /src="\.\/(assets\/[^"]+\.js)"/.exec(page.body) ?? []
+      const { body, status, type } = yield* read(script)
+      assert.deepStrictEqual([status, type], [200, "text/javascript; charset=utf-8"])
+      assert.isAbove(body.length, 50_000)
     }).pipe(Effect.scoped))
 })

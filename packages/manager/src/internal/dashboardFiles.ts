@@ -25,29 +25,47 @@ const types: Readonly<Record<string, string>> = {
   ".woff2": "font/woff2"
 }
 
-/** Each file by its path below the page, the page itself as `/`. */
-export const readDashboard = (from: string = folder): Effect.Effect<ReadonlyMap<string, Response>> =>
-  Effect.tryPromise(() => readdir(from, { recursive: true, withFileTypes: true })).pipe(
-    Effect.flatMap((entries) =>
-      Effect.forEach(entries.filter((entry) => entry.isFile() && types[extname(entry.name)] !== undefined), (entry) => {
-        const file = join(entry.parentPath, entry.name)
-        return Effect.map(Effect.tryPromise(() => readFile(file)), (body) => served(from, file, body))
-      })
-    ),
-    Effect.map((files) => new Map(files)),
+/**
+ * Each file by its path below the page, the page itself as `/`. They come from a module, which is there in a program that
+ * was bundled as well; or from the folder, where there is none.
+ */
+export const readDashboard = (from?: string): Effect.Effect<ReadonlyMap<string, Response>> =>
+  (from === undefined ? Effect.catch(embedded, () => inFolder(folder)) : inFolder(from)).pipe(
+    Effect.map((files) => new Map(files.filter(([file]) => types[extname(file)] !== undefined).map(served))),
     Effect.filterOrElse((files) => files.has("/"), () => Effect.succeed(notBuilt)),
     Effect.orElseSucceed(() => notBuilt)
   )
 
-const served = (from: string, file: string, body: Uint8Array): readonly [string, Response] => {
-  const path = `/${relative(from, file).split(sep).join("/")}`
+/** A path, and what is there. */
+type File = readonly [path: string, body: Uint8Array]
+
+const embedded: Effect.Effect<ReadonlyArray<File>, unknown> = Effect.map(
+  Effect.tryPromise(() => import("#dashboard")),
+  ({ default: { base64, text } }) => [
+    ...Object.entries(text).map(([path, body]): File => [path, Buffer.from(body, "utf8")]),
+    ...Object.entries(base64).map(([path, body]): File => [path, Buffer.from(body, "base64")])
+  ]
+)
+
+const inFolder = (from: string): Effect.Effect<ReadonlyArray<File>, unknown> =>
+  Effect.tryPromise(() => readdir(from, { recursive: true, withFileTypes: true })).pipe(
+    Effect.flatMap((entries) =>
+      Effect.forEach(entries.filter((entry) => entry.isFile() && types[extname(entry.name)] !== undefined), (entry) => {
+        const file = join(entry.parentPath, entry.name)
+        const path = relative(from, file).split(sep).join("/")
+        return Effect.map(Effect.tryPromise(() => readFile(file)), (body): File => [path, body])
+      })
+    )
+  )
+
+const served = ([path, body]: File): readonly [string, Response] => {
   // The names of the files in `assets` tell their content.
-  const cache = path.startsWith("/assets/") ? "public, max-age=31536000, immutable" : "no-cache"
+  const cache = path.startsWith("assets/") ? "public, max-age=31536000, immutable" : "no-cache"
   const response = HttpServerResponse.uint8Array(body, {
-    contentType: types[extname(file)],
+    contentType: types[extname(path)],
     headers: { ...securityHeaders, "cache-control": cache }
   })
-  return [path === "/index.html" ? "/" : path, response]
+  return [path === "index.html" ? "/" : `/${path}`, response]
 }
 
 const notBuilt: ReadonlyMap<string, Response> = new Map([[
