@@ -51,7 +51,7 @@ export class AcquireTimeout extends Data.TaggedError("AcquireTimeout")<{
   readonly lastConnectFailure: ConnectFailure | undefined
   /** Who holds the connections, longest first, ten at most. */
   readonly holders: ReadonlyArray<Holder>
-  /** The waiting fiber already holds connections of this pool and may be waiting for itself. */
+  /** The waiting fiber, or one that forked it, already holds connections of this pool and may be waiting for itself. */
   readonly holdsAlready: boolean
 }> {
   /** `false` if connections can't be opened for a reason that stays, such as a wrong password. */

@@ -89,8 +89,8 @@ const leasesToJudgeWaits = 20
 
 const share = (part: number, whole: number): number => whole > 0 ? part / whole : 0
 
-/** Connections that exist, whatever they do just now. */
-const open = (stats: Vitals): number => stats.idle + stats.used + stats.checking
+/** Connections that exist and that callers may get, whatever they do just now. */
+const open = (stats: Vitals): number => stats.idle + stats.used + stats.checking - (stats.outOfReach ?? 0)
 
 const admission: Rule = ({ state, used }) => {
   switch (state) {

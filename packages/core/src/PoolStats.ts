@@ -141,6 +141,11 @@ export interface PoolNumbers {
  */
 export interface Vitals extends PoolNumbers {
   readonly recent: Recent
+  /**
+   * In an outage, those of `used` that nobody can wait for: held by leases that are meant to be held for long, or for longer
+   * than `acquireTimeout`. 0 while dials succeed.
+   */
+  readonly outOfReach?: number | undefined
 }
 
 /**

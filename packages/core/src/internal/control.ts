@@ -4,6 +4,8 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { InvalidOption, PoolClosed, type PoolError, PoolMisuse, PoolPaused } from "../PoolError.ts"
+import type * as Fiber from "effect/Fiber"
+import { ancestry, isRunning } from "./line/ancestry.ts"
 import { emit } from "./watch/events.ts"
 import type { Pooled } from "./line/lease.ts"
 import { retire } from "./pool/retire.ts"
@@ -13,13 +15,11 @@ import { settleWarmUps } from "./open/warmUp.ts"
 
 /** Marks a connection one holds as not to be lent again. */
 export const invalidate = (state: PoolState, lent: unknown): Effect.Effect<void> =>
-  Effect.suspend(() => {
-    for (const connection of state.places.connections) {
-      for (const lease of connection.holders) {
-        if (lease.lent !== lent) continue
-        connection.retireBecause ??= "invalidated"
-        return Effect.void
-      }
+  Effect.withFiber((fiber) => {
+    const held = heldBy(state, lent, fiber)
+    if (held !== undefined) {
+      held.retireBecause ??= "invalidated"
+      return Effect.void
     }
     // Its connection was taken from it while it held it: there is nothing left to mark.
     for (const lease of state.bereft) {
@@ -28,6 +28,26 @@ export const invalidate = (state: PoolState, lent: unknown): Effect.Effect<void>
     const rule = "invalidate takes a connection of this pool during its lease"
     return Effect.die(new PoolMisuse({ pool: state.config.name, rule }))
   })
+
+/** Where several connections are lent that are equal, as plain values may be, it is the caller's own. */
+const heldBy = (state: PoolState, lent: unknown, fiber: Fiber.Fiber<unknown, unknown>): Pooled | undefined => {
+  let found: Pooled | undefined
+  let fibers: ReadonlySet<unknown> | undefined
+  for (const connection of state.places.connections) {
+    for (const lease of connection.holders) {
+      if (lease.lent !== lent) continue
+      if (isObject(lent)) return connection
+      fibers ??= ancestry(fiber)
+      if (fibers.has(lease.fiber) || isRunning(lease.fiber)) return connection
+      found ??= connection
+    }
+  }
+  return found
+}
+
+/** Nothing else is equal to an object but itself. */
+const isObject = (value: unknown): boolean =>
+  (typeof value === "object" && value !== null) || typeof value === "function"
 
 /** Retires one connection by its id. `false` if there is none, or if it is on its way out already. */
 export const retireById = (state: PoolState, id: number): boolean => {

@@ -6,7 +6,7 @@ import { handOver } from "./lease/checkOut.ts"
 import type { Lease } from "./line/lease.ts"
 import { open } from "./open/open.ts"
 import { retire } from "./pool/retire.ts"
-import { fillsUp, joinable, wantedBySharers, wantedByWaiters } from "./lease/share.ts"
+import { demand, fillsUp, joinable, wantedByWaiters } from "./lease/share.ts"
 import type { PoolState } from "./pool/state.ts"
 import { validateForWaiter } from "./proof/validate.ts"
 
@@ -64,12 +64,7 @@ const wanted = (state: PoolState): number => {
   if (state.dialer.isBlocked) return 0
   const room = state.places.limit - state.places.connections.size
   if (room <= 0) return 0
-  const waiting = state.isLending ? wantedByWaiters(state, state.time.now()) : 0
-  // Nobody counts on a proof after one has failed: what there is room for is dialled beside.
-  const promised = state.trust.isProofDoubted ? 0 : state.trust.validating
-  const forWaiters = waiting - state.places.opening - promised
-  const forMinimum = state.places.floor - (state.places.live - state.places.due) - state.places.opening
-  const missing = Math.min(room, Math.max(forWaiters, forMinimum, wantedBySharers(state)))
+  const missing = Math.min(room, demand(state) - state.places.opening)
   // After a failure one dial at a time finds out whether the backend is back.
   return state.dialer.failures > 0 ? Math.min(missing, 1 - state.places.opening) : missing
 }

@@ -50,14 +50,18 @@ export const wantedByWaiters = (state: PoolState, now: number): number => {
 
 /** Where sharers spread, one more is opened at a time, so that a slow request holds up fewer others. */
 export const wantedBySharers = (state: PoolState): number => {
-  if (
-    fillsUp(state) || state.places.opening > 0 || state.places.idle.length > 0 || !state.isLending ||
-    state.phase !== "open"
-  ) {
-    return 0
-  }
+  if (fillsUp(state) || state.places.idle.length > 0 || !state.isLending || state.phase !== "open") return 0
   for (const connection of state.places.sharing) {
     if (connection.state === "used" && connection.holders.size > 1) return 1
   }
   return 0
+}
+
+/** How many connections should be under way, those being opened included. */
+export const demand = (state: PoolState): number => {
+  const waiting = state.isLending ? wantedByWaiters(state, state.time.now()) : 0
+  // Nobody counts on a proof after one has failed: what there is room for is dialled beside.
+  const forWaiters = waiting - (state.trust.isProofDoubted ? 0 : state.trust.validating)
+  const forMinimum = state.places.floor - (state.places.live - state.places.due)
+  return Math.max(forWaiters, forMinimum, wantedBySharers(state))
 }

@@ -6,6 +6,7 @@ import { AcquireTimeout, type Holder, PoolClosed, type PoolErrorReason } from ".
 import * as TimeLimit from "../../TimeLimit.ts"
 import { emit } from "../watch/events.ts"
 import { holders, stats } from "../pool/inspect.ts"
+import { ancestry, isRunning } from "../line/ancestry.ts"
 import { labelOf, type Lease, onward } from "../line/lease.ts"
 import type { PoolState } from "../pool/state.ts"
 
@@ -15,6 +16,7 @@ export const wait = (state: PoolState, lease: Lease): Effect.Effect<any, any, an
     // It may have given way after it was admitted: the queue of a closed pool is served by nobody.
     if (state.phase === "closed") return resume(Effect.fail(state.error(new PoolClosed({ state: state.phase }))))
     lease.resume = resume
+    if (state.places.used >= state.places.limit) lease.isNested = isWithinLease(state, lease)
     const onwards = lease.request.options?.[onward]
     state.line.enter(lease, state.time.now(), onwards?.left)
     onwards?.waits((outcome) => recall(state, lease, outcome))
@@ -136,8 +138,23 @@ const isOwnDeadline = ({ config }: PoolState, lease: Lease): boolean => {
 
 /** Whether the caller's fiber holds a connection of the pool. */
 export const holdsAlready = (state: PoolState, lease: Lease): boolean => {
+  if (lease.isNested) return true
+  const fibers = ancestry(lease.fiber)
   for (const connection of state.places.connections) {
-    for (const held of connection.holders) if (held.fiber === lease.fiber) return true
+    for (const held of connection.holders) if (!held.isLongLived && fibers.has(held.fiber)) return true
+  }
+  return false
+}
+
+/** In a pool of more connections than this hardly anybody waits for itself, and looking for it would cost each waiter. */
+const fewConnections = 50
+
+/** Whether it is asked for within a step of a borrower, as under a limit that the borrower sets. */
+const isWithinLease = (state: PoolState, { fiber }: Lease): boolean => {
+  if (state.places.connections.size > fewConnections) return false
+  for (const { holders } of state.places.connections) {
+    const { head } = holders
+    if (head !== undefined && head.fiber !== fiber && !head.isLongLived && isRunning(head.fiber)) return true
   }
   return false
 }

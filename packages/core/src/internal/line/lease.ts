@@ -67,6 +67,8 @@ export abstract class Lease extends Effectable.Class<any, any, any> {
   /** What the waiting fiber is resumed with, once the scheduler gets to it. */
   outcome: AnyEffect | undefined = undefined
   isLeakSuspected = false
+  /** Whether it began to wait within a step of a fiber that holds a connection. */
+  isNested = false
   /** What its caller said of it, once somebody has asked. */
   said: Said | undefined = undefined
   /** What the order of the line keeps for it, which alone knows what that is. */

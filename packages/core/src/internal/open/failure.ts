@@ -7,6 +7,7 @@ import { describeCause } from "../../Describe.ts"
 import { BreakerOpen, ConnectFailed, type PoolErrorReason } from "../../PoolError.ts"
 import { failWaiters, sendOn } from "../lease/wait.ts"
 import type { Pooled } from "../line/lease.ts"
+import { mayServe } from "../pool/serving.ts"
 import type { PoolState } from "../pool/state.ts"
 import { emit, warn } from "../watch/events.ts"
 import { isRetryable } from "../base/retryable.ts"
@@ -135,10 +136,11 @@ export const resumeAfter = (state: PoolState, delay: number, block: number): voi
  */
 export const failUnserved = (state: PoolState): void => {
   if (state.dialer.underWay > 0) return
-  if (state.places.live === 0) sendOn(state, (waited) => unavailable(state, waited))
+  const isHopeless = !mayServe(state)
+  if (isHopeless) sendOn(state, (waited) => unavailable(state, waited))
   if (!state.dialer.isRoundOver) return
   failWarmUps(state, unavailable(state, 0))
-  if (state.places.live === 0) failWaiters(state, (waited) => unavailable(state, waited))
+  if (isHopeless) failWaiters(state, (waited) => unavailable(state, waited))
 }
 
 const unavailable = (state: PoolState, waited: number): PoolErrorReason => {

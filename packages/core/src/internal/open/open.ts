@@ -10,6 +10,7 @@ import * as Cause from "effect/Cause"
 import * as Scope from "effect/Scope"
 import { describeCause } from "../../Describe.ts"
 import { giveBack } from "../lease/checkIn.ts"
+import { demand } from "../lease/share.ts"
 import { refusedFor } from "../dial/dialer.ts"
 import { breakerOpened, dialFailed, failUnserved, resumeAfter } from "./failure.ts"
 import { emit } from "../watch/events.ts"
@@ -33,6 +34,8 @@ const dial = Effect.fnUntraced(function*(state: PoolState, connection: Pooled) {
   if (connection.state !== "opening") return
   // Nor may it go on if another dial has failed meanwhile: it was begun when the backend seemed well.
   if (!state.dialer.mayDial) return giveUp(state, connection)
+  // Nor if those for whom it was begun have been served meanwhile, or are gone.
+  if (demand(state) < state.places.opening) return giveUp(state, connection)
   connection.openedAt = state.time.now()
   const { successes } = state.dialer
   const exit = yield* Effect.exit(state.dialer.guard(connect(state, connection), () => state.time.now()))

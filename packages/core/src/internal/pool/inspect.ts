@@ -8,6 +8,7 @@ import type { Holder } from "../../PoolError.ts"
 import { boundaries } from "../../PoolMetrics.ts"
 import type { PoolCounts, PoolNumbers, PoolStats, Vitals } from "../../PoolStats.ts"
 import { labelOf, type Pooled } from "../line/lease.ts"
+import { outOfReach } from "./serving.ts"
 import type { PoolState } from "./state.ts"
 
 const boundariesInMillis = boundaries.map((boundary) => boundary * 1000)
@@ -28,7 +29,8 @@ export const stats = (state: PoolState): PoolStats => {
 /** What the pool's health is judged by. */
 export const vitals = (state: PoolState): Vitals => ({
   ...numbers(state),
-  recent: state.recent.read(state.time.now())
+  recent: state.recent.read(state.time.now()),
+  outOfReach: state.dialer.failures > 0 ? outOfReach(state) : 0
 })
 
 /** What can be told without going through the distributions. */
