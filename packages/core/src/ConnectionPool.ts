@@ -1,17 +1,19 @@
 /**
  * A managed pool of connections.
  *
- * A lease, from the caller to the connection and back:
+ * A lease, from the caller to the connection and back (the files are in `internal/lease` unless a room is named):
  *
- * 1. **admit**: may this caller queue? If not it fails in microseconds (`internal/lease/admit.ts`)
+ * 1. **admit**: may this caller queue? If not it fails in microseconds (`admit.ts`)
  * 2. **check out**: an idle connection, a new one, or a wait in turn (`checkOut.ts`, `wait.ts`, `dispatch.ts`)
- * 3. **validate**: unless it proved itself a moment ago (`validate.ts`)
+ * 3. **validate**: unless it proved itself a moment ago (`proof/validate.ts`)
  * 4. **lend**: run the caller's effect with it (`checkOut.ts`)
- * 5. **check in**: back to idle or to the next in line, made clean if need be, or retired (`checkIn.ts`, `retire.ts`)
- * 6. **record**: counts on the way, events for who listens (`counts.ts`, `events.ts`)
+ * 5. **check in**: to the next in line or to idle, made clean if need be, or retired (`checkIn.ts`, `pool/retire.ts`)
+ * 6. **record**: counts on the way, events for readers (`watch/counts.ts`, `watch/events.ts`)
  *
- * Beside that path run the dials (`open.ts`, `dialer.ts`), `housekeeping.ts`, `healthCheck.ts` and at the end
- * `drain.ts`. All share one record of state (`state.ts`).
+ * Beside that path run the dials (`open/open.ts`), the health check (`proof/healthCheck.ts`), `end/housekeeping.ts` and at
+ * the end `end/drain.ts`. The state has owners, each the only writer of its fields: `places/`, `line/`, `trust/`, `dial/`
+ * and `watch/`, brought together by one record (`pool/state.ts`). Effect's `Pool` owns every connection
+ * (`places/hold.ts`).
  *
  * **Example**
  *
@@ -48,11 +50,10 @@ import { checkHealth } from "./internal/proof/healthCheck.ts"
 import { keepHouse } from "./internal/end/housekeeping.ts"
 import { connections, numbers, stats, vitals } from "./internal/pool/inspect.ts"
 import { DrainWithin as drainWithin } from "./internal/end/drainWithin.ts"
-import { PoolLease } from "./internal/lease/poolLease.ts"
 import { makeDrain, makeState } from "./internal/make.ts"
 import type { PoolState } from "./internal/pool/state.ts"
 import { startUp, warmUp } from "./internal/open/warmUp.ts"
-import { WithLease } from "./internal/lease/withLease.ts"
+import { PoolLease, WithLease } from "./internal/lease/withLease.ts"
 import * as OptionRules from "./OptionRules.ts"
 import * as PoolConfig from "./PoolConfig.ts"
 import { PoolError } from "./PoolError.ts"

@@ -1,15 +1,19 @@
 /**
- * `withConnection` as an effect: each time it is run it makes a lease, which ends with the effect.
+ * A lease as an effect.
+ *
+ * `WithLease` is `withConnection`: each time it is run it makes a lease, which ends with the effect. `PoolLease` is the
+ * lease itself, which its caller's fiber runs: first to ask for a connection, and again when it has waited and was handed
+ * one.
  */
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import * as Fiber from "effect/Fiber"
-import type { LeaseOptions } from "../model/connection.ts"
 import type { PoolError } from "../../PoolError.ts"
-import { checkIn } from "./checkIn.ts"
-import type { Request } from "../line/lease.ts"
+import { Lease, type Request } from "../line/lease.ts"
+import type { LeaseOptions } from "../model/connection.ts"
 import type { PoolState } from "../pool/state.ts"
-import { PoolLease } from "./poolLease.ts"
+import { checkIn } from "./checkIn.ts"
+import { borrow, start } from "./checkOut.ts"
 
 export class WithLease<Lent, A, E, R> extends Effectable.Class<A, E | PoolError, R> implements Request {
   readonly state: PoolState
@@ -37,5 +41,18 @@ export class WithLease<Lent, A, E, R> extends Effectable.Class<A, E | PoolError,
     // An effect is only ever run by a fiber.
     const lease = new PoolLease(state, this, Fiber.getCurrent()!)
     return Effect.onExitPrimitive(lease, (exit) => checkIn(state, lease, exit))
+  }
+}
+
+export class PoolLease extends Lease {
+  readonly state: PoolState
+
+  constructor(state: PoolState, request: Request, fiber: Fiber.Fiber<unknown, unknown>) {
+    super(request, fiber)
+    this.state = state
+  }
+
+  asEffect(): Effect.Effect<any, any, any> {
+    return this.connection === undefined ? borrow(this.state, this) : start(this.state, this, this.connection)
   }
 }
