@@ -18,7 +18,7 @@ export const parse = (text: string, schemes: ReadonlyArray<string>): Result.Resu
   const url = URL.parse(text)
   const scheme = url?.protocol ?? /^\s*([a-z][a-z0-9+.-]*:)/i.exec(text)?.[1]?.toLowerCase() ?? ""
   if (!schemes.includes(scheme)) return Result.fail(`must begin with ${schemes.join("// or ")}//`)
-  if (text.includes("\0")) return Result.fail("must not have a NUL in it")
+  if (/\0|%00/.test(text)) return Result.fail("must not have a NUL in it")
   if (url === null || url.port === "0") return Result.fail(wrongAuthority(text))
   if (text.includes("#")) return Result.fail("must have no fragment: a # that is part of a password is written %23")
   return Result.succeed(url)

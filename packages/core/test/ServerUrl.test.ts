@@ -31,7 +31,9 @@ describe("ServerUrl", () => {
     [/has a host with characters/, "db://h h", "db://u:p@<h>:1"],
     [/user and password percent-encoded, with %2F/, "db://u:p/w@h", "db://u:p?w@h:1", "db://u:p#w@h"],
     [/no fragment/, "db://h/path#x", "db://u:12#3@h"],
-    [/NUL/, "db://u:\0@h"]
+    [/NUL/, "db://u:\0@h"],
+    [/NUL/, "db://u:a%00b@h"],
+    [/NUL/, "db://h/%00"]
   ]
   for (const [rule, ...texts] of wrong) {
     for (const text of texts) {

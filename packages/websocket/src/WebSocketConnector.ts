@@ -40,7 +40,7 @@ export const make = Effect.fnUntraced(function*<Message = RawMessage>(
 ): Effect.fn.Return<Connector<WebSocketSession<Message>, WebSocketConnection<Message>>, InvalidOption> {
   const name = options.name ?? "websocket"
   const { settings } = yield* Effect.fromResult(
-    Options.check(options, name, PoolConfig.defaultsOf(kind).closeTimeout)
+    Options.check(options, name, PoolConfig.defaultsOf(kind))
   )
   return { ...ConnectorParts.make(yield* Hub.make(name, settings), open), sharers: 1 }
 })

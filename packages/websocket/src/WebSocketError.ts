@@ -34,6 +34,8 @@ export class OpenFailed extends Data.TaggedError("OpenFailed")<{
   readonly status: number | undefined
   /** The code of the socket's error, such as `ECONNREFUSED`, if there was one. */
   readonly code: string | undefined
+  /** How long the server asked not to be asked again, in milliseconds, if it did. */
+  readonly retryAfter: number | undefined
   /** Whether the same dial may succeed later. If not, the pool ends its round of attempts at once. */
   readonly isRetryable: boolean
 }> {

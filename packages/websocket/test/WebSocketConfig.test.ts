@@ -12,10 +12,12 @@ const url = "wss://example.com/path?token=secret"
 type Raw = WebSocketConfig.RawMessage
 
 const settings = (options: Partial<WebSocketConfig.WebSocketOptions>): Settings<Raw> =>
-  Result.getOrThrow(Options.check<Raw>({ url, ...options }, "app/Chat", 5000)).settings
+  Result.getOrThrow(Options.check<Raw>({ url, ...options }, "app/Chat", limits)).settings
+
+const limits = { closeTimeout: 5000, connectTimeout: 10_000 }
 
 const refusal = (options: Record<string, unknown>): readonly [option: string, rule: string] => {
-  const checked = Options.check<Raw>({ url, ...options } as WebSocketConfig.WebSocketOptions, "app/Chat", 5000)
+  const checked = Options.check<Raw>({ url, ...options } as WebSocketConfig.WebSocketOptions, "app/Chat", limits)
   return Result.isFailure(checked) ? [checked.failure.option, checked.failure.rule] : assert.fail("it was accepted")
 }
 
@@ -31,6 +33,7 @@ describe("the options of a WebSocket pool", () => {
       pongTimeout: 5000,
       keepAlive: undefined,
       maxPayload: 1_048_576,
+      maxFragments: 16_384,
       perMessageDeflate: false,
       sendBufferLimit: 1_048_576,
       sendPolicy: "wait",
@@ -42,6 +45,8 @@ describe("the options of a WebSocket pool", () => {
       correlation: undefined,
       sharing: 128,
       stableAfter: 5000,
+      reconnectDelay: 2000,
+      maxRetryAfter: 60_000,
       onOpen: undefined,
       goodbyeTimeout: 2500
     })
@@ -67,7 +72,7 @@ describe("the options of a WebSocket pool", () => {
   })
 
   it("pass on what is the pool's", () => {
-    const { pool } = Result.getOrThrow(Options.check<Raw>({ url, maxConnections: 3 }, "app/Chat", 5000))
+    const { pool } = Result.getOrThrow(Options.check<Raw>({ url, maxConnections: 3 }, "app/Chat", limits))
     assert.deepStrictEqual(pool, { maxConnections: 3, name: "app/Chat" })
   })
 
@@ -86,6 +91,18 @@ describe("the options of a WebSocket pool", () => {
     [{ headers: { "a b": "c" } }, "headers", /texts/],
     [{ headers: { Upgrade: "x" } }, "headers", /handshake/],
     [{ headers: { "Sec-WebSocket-Key": "x" } }, "headers", /handshake/],
+    [{ headers: { Host: "elsewhere" } }, "headers", /handshake/],
+    [{ headers: { "transfer-encoding": "chunked" } }, "headers", /handshake/],
+    [{ headers: { "Content-Length": "4" } }, "headers", /handshake/],
+    [{ headers: { expect: "100-continue" } }, "headers", /handshake/],
+    [{ headers: { a: "b\r\nc: d" } }, "headers", /one line/],
+    [{ headers: { a: Redacted.make("b\0") } }, "headers", /one line/],
+    [{ headers: { a: "\u20ac" } }, "headers", /one line/],
+    [{ url: "ws://host.test/%00" }, "url", /NUL/],
+    [{ maxFragments: 0 }, "maxFragments", /from 1 to/],
+    [{ maxRetryAfter: -1 }, "maxRetryAfter", /./],
+    [{ reconnectDelay: "10 seconds" }, "reconnectDelay", /shorter than connectTimeout/],
+    [{ reconnectDelay: 500, connectTimeout: 400 }, "reconnectDelay", /shorter than connectTimeout/],
     [{ tls: true }, "tls", /object/],
     [{ tls: { ciphers: "none such" } }, "tls", /can't be used by node:tls/],
     [{ url: "ws://example.com", tls: {} }, "tls", /no effect/],

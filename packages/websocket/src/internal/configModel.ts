@@ -115,6 +115,12 @@ export interface ConnectionOptionsOf<Message> {
    */
   readonly maxPayload?: number | undefined
   /**
+   * The most fragments that one message may come in, at least 1. Default 16 384. A message of more ends its connection
+   * with code 1008. Too small: a server that sends small pieces is cut off. Too large: each piece takes some 150 bytes of
+   * memory beside its own, so that a million of them take 150 MB, whatever `maxPayload` says.
+   */
+  readonly maxFragments?: number | undefined
+  /**
    * Whether compression is offered to the server. Default `false`: it costs time and memory for each connection, and
    * mixes secrets with what an attacker may choose.
    */
@@ -156,7 +162,7 @@ export interface ConnectionOptionsOf<Message> {
    */
   readonly sharing?: number | undefined
   /**
-   * What follows when the server closes a connection. `"reconnect"`: another is opened at once. `"never"`: the pool opens
+   * What follows when the server closes a connection. `"reconnect"`: another is opened, see `reconnectDelay`. `"never"`: the pool opens
    * no connection any more, and tells its callers why.
    *
    * By default `"never"` for 1008 and 1010 and, of the private codes, 4001, 4003, 4401 and 4403: the server says that it
@@ -170,6 +176,19 @@ export interface ConnectionOptionsOf<Message> {
    * restart is taken for a failure.
    */
   readonly stableAfter?: Duration.Input | undefined
+  /**
+   * Over how long the dials after a loss are spread: each waits for a random part of it, so that the clients of a server
+   * that restarts do not all come back at once (RFC 6455, 7.2.3). It concerns ends with 1001, 1006, 1011, 1012 and 1013; one
+   * with 1013 (try again later) waits for at least half of it. Default 2 s; 0 reconnects at once. Too short: a server that
+   * comes up is stormed by its clients. Too long: callers wait for a connection that could be had.
+   */
+  readonly reconnectDelay?: Duration.Input | undefined
+  /**
+   * How long at most no dial is made because a server asks for it by `Retry-After` when it refuses to switch protocols.
+   * Default 1 min; 0: it is not heeded. Too short: a server that is overloaded is asked too early. Too long: one that asks
+   * for hours keeps its clients away for as long.
+   */
+  readonly maxRetryAfter?: Duration.Input | undefined
   /**
    * Run with each new connection before anybody else has it: hello messages, log-ins, subscriptions. If it fails, so
    * does the dial. It is part of `connectTimeout`.

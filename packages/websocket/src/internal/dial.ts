@@ -8,6 +8,7 @@ import * as ServerText from "@effect-pools/core/ServerText"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
+import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
@@ -24,15 +25,17 @@ export const dial = Effect.fnUntraced(function*<Message>(
   open: Open,
   signals: Signals
 ): Effect.fn.Return<Session<Message>, unknown, Scope.Scope> {
-  const toll = hub.stability.toll()
+  const toll = hub.stability.toll(hub.now())
   if (toll !== undefined) return yield* toll
+  const delay = hub.stability.delay(hub.now(), yield* Random.next)
+  if (delay > 0) yield* Effect.sleep(delay)
   const target = yield* targetOf(hub)
   const fork = yield* FiberSet.makeRuntime<never, void, never>()
   const session = new Session<Message>(hub, target.address, signals, fork)
   // Holds what arrives until the connection is everybody's.
   const first = new Lent(session)
   yield* Effect.addFinalizer(() => session.close)
-  yield* open(target, session)
+  yield* Effect.tapError(open(target, session), (error) => Effect.sync(() => hub.stability.asked(error, hub.now())))
   if (hub.settings.onOpen !== undefined) yield* hub.settings.onOpen(first)
   if (!session.isOpen) return yield* session.refusal()!
   if (session.requests.isOutOfStep) {
@@ -62,7 +65,7 @@ const targetOf = Effect.fnUntraced(function*<Message>(
     ? yield* evaluated("headers", settings.headers, address)
     : settings.headers
   if (!areHeaders(headers)) return yield* refused(address, `option headers: must be ${headersRule}`, false)
-  const { maxPayload, perMessageDeflate, protocols, tls } = settings
+  const { maxFragments, maxPayload, perMessageDeflate, protocols, tls } = settings
   const plain = Object.entries(headers).map(([name, text]) =>
     [name, Redacted.isRedacted(text) ? Redacted.value(text) : text] as const
   )
@@ -74,13 +77,17 @@ const targetOf = Effect.fnUntraced(function*<Message>(
     headers: Object.fromEntries(plain),
     tls,
     maxPayload,
+    maxFragments,
     perMessageDeflate,
     hasFreshCredentials
   }
 })
 
 const refused = (address: string, why: string, isRetryable: boolean): WebSocketError =>
-  new WebSocketError({ address, reason: new OpenFailed({ why, status: undefined, code: undefined, isRetryable }) })
+  new WebSocketError({
+    address,
+    reason: new OpenFailed({ why, status: undefined, code: undefined, retryAfter: undefined, isRetryable })
+  })
 
 /** Runs an option's effect. Only the message of its error is passed on: what else it holds is not known here. */
 const evaluated = <A>(

@@ -61,7 +61,7 @@ export class Hub<Message> {
     this.clock = Context.get(context, Clock.Clock)
     this.turn = new Turn(Context.get(context, Scheduler.Scheduler))
     this.codec = Codec.make(settings.schema)
-    this.stability = new Stability(settings.stableAfter)
+    this.stability = new Stability(settings)
   }
 
   /** The monotonic time in milliseconds. */

@@ -3,9 +3,10 @@
  */
 import * as TlsOptions from "@effect-pools/core/TlsOptions"
 import * as OptionRules from "@effect-pools/core/OptionRules"
-import type { PoolOptions } from "@effect-pools/core/PoolConfig"
+import type { PoolConfig, PoolOptions } from "@effect-pools/core/PoolConfig"
 import type { InvalidOption } from "@effect-pools/core/PoolError"
 import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { CloseVerdict, WebSocketOptions } from "./configModel.ts"
@@ -22,22 +23,30 @@ export interface Checked<Message> {
   readonly pool: PoolOptions
 }
 
+/** Time limits that are the pool's, in milliseconds. */
+type Limits = Pick<PoolConfig, "closeTimeout" | "connectTimeout">
+
 /** `name` is the pool's unless the options have one. */
 export const check = <Message>(
   options: WebSocketOptions<Message>,
   name: string,
-  closeTimeout: number
+  limits: Limits
 ): Result.Result<Checked<Message>, InvalidOption> =>
   Result.gen(function*() {
     const { own, pool } = yield* OptionRules.split(rules, options as unknown as WebSocketOptions<unknown>, name)
     if (own.url === undefined) return yield* OptionRules.refuse("url", "is needed")
     yield* noContradiction(own)
     yield* TlsOptions.check("tls", own.tls)
-    const settings = settingsOf(own, OptionRules.millisOf(options.closeTimeout) ?? closeTimeout)
+    const connectTimeout = OptionRules.millisOf(options.connectTimeout) ?? limits.connectTimeout
+    if ((OptionRules.millisOf(own.reconnectDelay) ?? 0) >= connectTimeout) {
+      return yield* OptionRules.refuse("reconnectDelay", "must be shorter than connectTimeout, of which it is a part")
+    }
+    const closeTimeout = OptionRules.millisOf(options.closeTimeout) ?? limits.closeTimeout
+    const settings = settingsOf(own, { closeTimeout, connectTimeout })
     return { settings: settings as unknown as Settings<Message>, pool }
   })
 
-const settingsOf = (own: Own, closeTimeout: number): Settings<unknown> => {
+const settingsOf = (own: Own, { closeTimeout, connectTimeout }: Limits): Settings<unknown> => {
   const pingInterval = OptionRules.millisOf(own.pingInterval) ??
     Math.max(30_000, OptionRules.millisOf(own.pongTimeout) ?? 0)
   return {
@@ -49,6 +58,7 @@ const settingsOf = (own: Own, closeTimeout: number): Settings<unknown> => {
     pongTimeout: OptionRules.millisOf(own.pongTimeout) ?? Math.min(5000, pingInterval),
     keepAlive: own.keepAlive,
     maxPayload: own.maxPayload ?? 1024 * 1024,
+    maxFragments: own.maxFragments ?? 16 * 1024,
     perMessageDeflate: own.perMessageDeflate ?? false,
     sendBufferLimit: own.sendBufferLimit ?? 1024 * 1024,
     sendPolicy: own.sendPolicy ?? "wait",
@@ -61,6 +71,8 @@ const settingsOf = (own: Own, closeTimeout: number): Settings<unknown> => {
     sharing: own.sharing ?? 128,
     closeCodes: own.closeCodes ?? defaultVerdict(own),
     stableAfter: OptionRules.millisOf(own.stableAfter) ?? 5000,
+    reconnectDelay: OptionRules.millisOf(own.reconnectDelay) ?? Math.min(2000, connectTimeout / 2),
+    maxRetryAfter: OptionRules.millisOf(own.maxRetryAfter) ?? 60_000,
     onOpen: own.onOpen,
     goodbyeTimeout: closeTimeout / 2
   }
@@ -83,13 +95,20 @@ const functions = (...names: ReadonlyArray<string>): OptionRules.Rule => ({
 const isText = (value: unknown): boolean => typeof value === "string" || OptionRules.secret.is(value)
 
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
-const reserved = /^(sec-websocket-.*|connection|upgrade)$/i
+const reserved =
+  /^(sec-websocket-.*|host|connection|upgrade|keep-alive|transfer-encoding|content-length|expect|te|trailer)$/i
 
-export const headersRule = "an object of texts, plain or Redacted, without the headers of the handshake itself"
+export const headersRule =
+  "an object of texts of one line, plain or Redacted, without the headers of the connection and the handshake themselves"
 
 export const areHeaders = (value: unknown): boolean =>
   OptionRules.object.is(value) &&
-  Object.entries(value as object).every(([name, text]) => token.test(name) && !reserved.test(name) && isText(text))
+  Object.entries(value as object).every(([name, text]) => token.test(name) && !reserved.test(name) && isLine(text))
+
+const isLine = (value: unknown): boolean => {
+  const text = Redacted.isRedacted(value) ? Redacted.value(value) : value
+  return typeof text === "string" && /^[\t\x20-\x7e\x80-\xff]*$/.test(text)
+}
 
 /** A longer message could not become a text. */
 const longestText = constants.MAX_STRING_LENGTH
@@ -118,6 +137,7 @@ const rules: OptionRules.Rules<Own> = {
     is: (value) => functions("isReply").is(value) && (value as Record<string, unknown>)["message"] !== undefined
   },
   maxPayload: OptionRules.count(1, longestText),
+  maxFragments: OptionRules.count(1, 0x7fffffff),
   perMessageDeflate: OptionRules.flag,
   sendBufferLimit: OptionRules.count(1, 0x7fffffff),
   sendPolicy: OptionRules.oneOf("wait", "fail"),
@@ -130,6 +150,8 @@ const rules: OptionRules.Rules<Own> = {
   sharing: OptionRules.count(1, 10_000),
   closeCodes: OptionRules.callable,
   stableAfter: OptionRules.duration(0),
+  reconnectDelay: OptionRules.duration(0),
+  maxRetryAfter: OptionRules.duration(0),
   onOpen: OptionRules.callable
 }
 

@@ -17,6 +17,7 @@ import * as Hub from "./hub.ts"
 import * as Options from "./options.ts"
 import type { Settings } from "./settings.ts"
 import * as TrafficMetrics from "./trafficMetrics.ts"
+import * as Verdict from "./verdict.ts"
 import type { Open } from "./wire.ts"
 
 export type Pool<Message> = ConnectionPool.ConnectionPool<WebSocketConnection<Message>>
@@ -40,7 +41,7 @@ export const make = <Message>(
   open: Open
 ): Effect.Effect<Pool<Message>, PoolError | InvalidOption, Scope.Scope> =>
   Effect.flatMap(
-    Effect.fromResult(Options.check(options, id, PoolConfig.defaultsOf(kind).closeTimeout)),
+    Effect.fromResult(Options.check(options, id, PoolConfig.defaultsOf(kind))),
     ({ pool, settings }) => makeWith(pool, settings, open)
   )
 
@@ -58,5 +59,6 @@ const makeWith = Effect.fnUntraced(function*<Message>(
   yield* Effect.addFinalizer(() => Effect.andThen(beginDrain, Effect.sync(() => hub.end())))
   // The socket of a program would hold its connection until the drain runs out of time.
   const drain = Effect.ensuring(Effect.andThen(beginDrain, bare.drain), Effect.sync(() => hub.end()))
-  return attachment.attach({ ...bare, drain }, { hub, isDraining })
+  const health = Effect.map(bare.health, (health) => Verdict.tell(health, hub.stability.final))
+  return attachment.attach({ ...bare, drain, health }, { hub, isDraining })
 })

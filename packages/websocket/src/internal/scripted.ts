@@ -15,7 +15,8 @@ export const make = <Message>(
   options: Partial<WebSocketOptions<Message>>
 ): Effect.Effect<Runtime.Pool<Message>, PoolError | InvalidOption, Scope.Scope> => {
   const server = typeof script === "function" ? WebSocketScript.make(script) : script
-  const given = { url: "ws://script", ...quiet, ...options } as unknown as WebSocketOptions<Message>
+  // Nobody else reconnects to a script.
+  const given = { url: "ws://script", reconnectDelay: 0, ...quiet, ...options } as unknown as WebSocketOptions<Message>
   return Runtime.make(
     id,
     given,

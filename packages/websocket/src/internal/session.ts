@@ -113,8 +113,9 @@ export class Session<Message> implements Listener {
     this.heartbeat.ponged(payload)
   }
 
+  /** This side gave it up: that is no verdict of the server's. */
   failed(code: number, reason: string): void {
-    this.lose(this.closedReason(code, reason))
+    this.lose(new Closed({ ...this.closedReason(code, reason), isRetryable: true }))
   }
 
   closed(code: number, reason: string): void {
@@ -251,6 +252,7 @@ export class Session<Message> implements Listener {
       if (!reason.isRetryable) hub.stability.refused(error)
       // One that ends while it is being opened is a dial that failed anyway.
       if (wasReady) hub.stability.ended(error, this.openedAt, hub.now())
+      if (reason._tag === "Closed") hub.stability.lost(reason.code, hub.now())
     }
     // Who does not answer a ping reads nothing either: what waits to be sent comes back, and no farewell is said.
     if (reason._tag === "HeartbeatMissed") this.wire?.terminate()

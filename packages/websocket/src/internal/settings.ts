@@ -24,6 +24,7 @@ export interface Settings<Message> {
   readonly pongTimeout: number
   readonly keepAlive: KeepAlive<Message> | undefined
   readonly maxPayload: number
+  readonly maxFragments: number
   readonly perMessageDeflate: boolean
   readonly sendBufferLimit: number
   readonly sendPolicy: SendPolicy
@@ -36,6 +37,8 @@ export interface Settings<Message> {
   readonly sharing: number
   readonly closeCodes: (code: number, reason: string) => CloseVerdict
   readonly stableAfter: number
+  readonly reconnectDelay: number
+  readonly maxRetryAfter: number
   readonly onOpen: ((connection: WebSocketConnection<Message>) => Effect.Effect<unknown, unknown>) | undefined
   /** How long the server may take to answer a close, which leaves the pool's `closeTimeout` for the rest. */
   readonly goodbyeTimeout: number

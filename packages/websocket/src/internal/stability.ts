@@ -9,24 +9,50 @@ import type { WebSocketError } from "../WebSocketError.ts"
 
 const mostOwed = 8
 
+/** Ends that all clients of a server meet at once: it goes away, restarts, fails or has too much to do. */
+const shared: ReadonlySet<number> = new Set([1001, 1006, 1011, 1012, 1013])
+
+const tryAgainLater = 1013
+
+interface Limits {
+  readonly stableAfter: number
+  readonly reconnectDelay: number
+  readonly maxRetryAfter: number
+}
+
 export class Stability {
-  private readonly stableAfter: number
+  /** Why no dial is made any more. */
+  final: WebSocketError | undefined = undefined
+  private readonly limits: Limits
   private inARow = 0
   private owed = 0
   private countedAt = -Infinity
   private last: WebSocketError | undefined = undefined
-  private final: WebSocketError | undefined = undefined
+  /** When a connection last ended as those of others do too, and which part of the delay is waited for in any case. */
+  private lostAt = -Infinity
+  private least = 0
+  /** Until when the server asked not to be asked, and how it said so. */
+  private heldUntil = -Infinity
+  private refusal: WebSocketError | undefined = undefined
 
-  constructor(stableAfter: number) {
-    this.stableAfter = stableAfter
+  constructor(limits: Limits) {
+    this.limits = limits
   }
 
   /** What the next dial must fail with, if anything. */
-  toll(): WebSocketError | undefined {
+  toll(now: number): WebSocketError | undefined {
     if (this.final !== undefined) return this.final
+    if (now < this.heldUntil) return this.refusal
     if (this.owed === 0) return undefined
     this.owed--
     return this.last
+  }
+
+  /** How long the next dial waits, given a random number from 0 to 1. */
+  delay(now: number, random: number): number {
+    const { reconnectDelay } = this.limits
+    const part = this.least + random * (1 - this.least)
+    return Math.max(0, this.lostAt + part * reconnectDelay - now)
   }
 
   /** The server does not want this client: no dial is made any more. */
@@ -34,9 +60,24 @@ export class Stability {
     this.final = error
   }
 
+  /** A dial failed, and the server may have said when to try again. */
+  asked(error: WebSocketError, now: number): void {
+    const wait = error.reason._tag === "OpenFailed" ? error.reason.retryAfter ?? 0 : 0
+    if (wait === 0) return
+    this.refusal = error
+    this.heldUntil = now + Math.min(wait, this.limits.maxRetryAfter)
+  }
+
+  /** A connection ended with this code. */
+  lost(code: number, now: number): void {
+    if (!shared.has(code)) return
+    this.lostAt = now
+    this.least = code === tryAgainLater ? 0.5 : 0
+  }
+
   /** A connection ended that nobody here wanted to end. */
   ended(error: WebSocketError, openedAt: number, now: number): void {
-    if (now - openedAt >= this.stableAfter) {
+    if (now - openedAt >= this.limits.stableAfter) {
       this.inARow = 0
       return
     }

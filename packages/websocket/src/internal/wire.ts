@@ -35,7 +35,10 @@ export interface Listener {
   readonly opened: (wire: Wire) => void
   readonly received: (frame: RawMessage) => void
   readonly ponged: (payload: string) => void
-  /** The connection is of no more use, though its socket may still be closing. */
+  /**
+   * The connection is of no more use, though its socket may still be closing. The code is this side's, which gave up on a
+   * peer that breaks the protocol or a limit, or 1006.
+   */
   readonly failed: (code: number, reason: string) => void
   /** The socket is closed. */
   readonly closed: (code: number, reason: string) => void
@@ -49,6 +52,7 @@ export interface Target {
   readonly headers: Readonly<Record<string, string>>
   readonly tls: ConnectionOptions | undefined
   readonly maxPayload: number
+  readonly maxFragments: number
   readonly perMessageDeflate: boolean
   /** Whether another dial may come with other credentials. */
   readonly hasFreshCredentials: boolean

@@ -26,6 +26,9 @@ const connect = (target: Target): WebSocket =>
     ...target.tls,
     headers: { ...target.headers },
     maxPayload: target.maxPayload,
+    maxFragments: target.maxFragments,
+    // The pieces of a frame that is not whole yet: 64 bytes each, and no server that means well sends smaller ones.
+    maxBufferedChunks: Math.max(target.maxFragments, Math.ceil(target.maxPayload / 64)),
     perMessageDeflate: target.perMessageDeflate,
     followRedirects: false
   })
@@ -42,7 +45,7 @@ const listen = (
     socket = response.socket
   })
   ws.on("unexpected-response", (request, response) => {
-    settle(refused(target, response.statusCode ?? 0))
+    settle(refused(target, response.statusCode ?? 0, response.headers["retry-after"]))
     request.destroy()
     ws.terminate()
   })
@@ -90,7 +93,15 @@ const mostInOnePiece = 16_384
 
 const ignore = (): void => {}
 
-const frameOf = (data: Buffer, isBinary: boolean): RawMessage => isBinary ? data : data.toString()
+const frameOf = (data: Buffer, isBinary: boolean): RawMessage => isBinary ? alone(data) : data.toString()
+
+/** A message is a window on the packet that it came in: whoever keeps one that is small would keep the packet too. */
+const alone = (data: Buffer): Buffer => {
+  if (2 * data.length >= data.buffer.byteLength) return data
+  const copy = Buffer.allocUnsafeSlow(data.length)
+  data.copy(copy)
+  return copy
+}
 
 const codes: Readonly<Record<string, number>> = {
   WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: 1009,
@@ -105,18 +116,32 @@ const codeOf = (error: Error): number => {
   return codes[code] ?? (code.startsWith("WS_ERR_") ? 1002 : 1006)
 }
 
-const reasonOf = (error: Error): string => ServerText.clean(error.message, 123)
+/** The options whose limits `ws` keeps. */
+const limits: Readonly<Record<string, string>> = {
+  WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: "maxPayload",
+  WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH: "maxPayload",
+  WS_ERR_TOO_MANY_BUFFERED_PARTS: "maxFragments"
+}
 
-const refused = (target: Target, status: number): WebSocketError => {
+const reasonOf = (error: Error): string => {
+  const limit = limits[SocketError.codeOf(error) ?? ""]
+  return ServerText.clean(limit === undefined ? error.message : `${error.message} (${limit})`, 123)
+}
+
+const refused = (target: Target, status: number, retryAfter: string | undefined): WebSocketError => {
   const isRetryable = status === 401 || status === 403
     ? target.hasFreshCredentials
     : status >= 500 || status === 408 || status === 425 || status === 429
   const why = `the server answered with status ${status} instead of switching protocols`
   return new WebSocketError({
     address: target.address,
-    reason: new OpenFailed({ why, status, code: undefined, isRetryable })
+    reason: new OpenFailed({ why, status, code: undefined, retryAfter: waitOf(retryAfter), isRetryable })
   })
 }
+
+/** A date would have to be compared with a clock that this side may have set otherwise: seconds only. */
+const waitOf = (header: string | undefined): number | undefined =>
+  header !== undefined && /^\s*\d{1,9}\s*$/.test(header) ? Number(header) * 1000 : undefined
 
 const openFailed = (target: Target, error: unknown): WebSocketError => {
   const code = SocketError.codeOf(error)
@@ -127,7 +152,7 @@ const openFailed = (target: Target, error: unknown): WebSocketError => {
     code?.startsWith("ERR_INVALID_") === true || deadEnd.test(why)
   return new WebSocketError({
     address: target.address,
-    reason: new OpenFailed({ why, status: undefined, code, isRetryable: !isPermanent })
+    reason: new OpenFailed({ why, status: undefined, code, retryAfter: undefined, isRetryable: !isPermanent })
   })
 }
 
