@@ -204,6 +204,7 @@ const makePool = <Lent>(state: PoolState, drain: Effect.Effect<DrainReport>): Co
     resume: Effect.sync(() => control.resume(state)),
     paused: control.paused(state),
     setLimit: (limit) => control.setLimit(state, limit),
+    clear: (priority) => Effect.sync(() => control.clear(state, priority)),
     drain
   }
   return pool

@@ -103,6 +103,22 @@ export class Overloaded extends Data.TaggedError("Overloaded")<{
 }
 
 /**
+ * Somebody has cleared the queue while the caller waited.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class QueueCleared extends Data.TaggedError("QueueCleared")<{
+  /** Milliseconds the caller waited. */
+  readonly waited: number
+}> {
+  readonly isRetryable = true
+  override get message(): string {
+    return `the queue was cleared after the caller had waited ${Math.round(this.waited)} ms`
+  }
+}
+
+/**
  * No connection could be opened, and none is open that could be waited for.
  *
  * @category reasons
@@ -208,6 +224,7 @@ export type PoolErrorReason =
   | AcquireTimeout
   | QueueFull
   | Overloaded
+  | QueueCleared
   | ConnectFailed
   | BreakerOpen
   | PoolPaused
@@ -260,6 +277,7 @@ const causeOf = (reason: PoolErrorReason): unknown => {
       return reason.lastConnectFailure?.cause
     case "QueueFull":
     case "Overloaded":
+    case "QueueCleared":
     case "PoolPaused":
     case "PoolClosed":
     case "InvalidOption":

@@ -185,6 +185,23 @@ export interface LimitChanged extends Common<"LimitChanged"> {
   readonly limit: number
 }
 
+/**
+ * Callers wait longer than `traffic.shedAfter`, so a part of them is refused; or another part than before, or none any
+ * more. A change of less than a tenth is not told.
+ *
+ * @category events
+ * @since 0.1.0
+ */
+export interface SheddingChanged extends Common<"SheddingChanged"> {
+  /** The part of each priority that is refused, from 0 to 1. High callers never are. */
+  readonly refused: { readonly normal: number; readonly low: number }
+}
+
+/** Callers that waited were failed by `clear`. @category events @since 0.1.0 */
+export interface QueueCleared extends Common<"QueueCleared"> {
+  readonly failed: number
+}
+
 /** A drain began. @category events @since 0.1.0 */
 export interface DrainStarted extends Common<"DrainStarted"> {}
 
@@ -252,6 +269,8 @@ export type PoolEvent =
   | Resumed
   | AllRetired
   | LimitChanged
+  | SheddingChanged
+  | QueueCleared
   | DrainStarted
   | Drained
   | ClockLeapt

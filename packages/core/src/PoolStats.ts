@@ -6,7 +6,10 @@
  *
  * @since 0.1.0
  */
+import type { TrafficStats } from "./internal/model/traffic.ts"
 import type { RetireReason } from "./PoolEvent.ts"
+
+export type { KeyStats, TrafficStats } from "./internal/model/traffic.ts"
 
 /**
  * A distribution of durations in milliseconds: how many, their mean, and what 50, 95 and 99 % of them did not exceed.
@@ -170,6 +173,8 @@ export interface PoolStats extends Vitals {
   readonly validate: Timing
   /** How long closed connections had lived. */
   readonly lifetime: Timing
+  /** Who waits and who is served, by what callers say with `Traffic`. */
+  readonly traffic: TrafficStats
 }
 
 /**

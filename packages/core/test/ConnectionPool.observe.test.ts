@@ -470,6 +470,23 @@ describe("ConnectionPool: events", () => {
         yield* advance("10 seconds")
         yield* pool.withConnection(id)
       })
+      yield* collect({}, function*({ pool }) {
+        for (let count = 0; count < 2; count++) {
+          yield* Effect.forkDetach(Effect.exit(pool.withConnection(() => Effect.sleep("1 second"))))
+        }
+        yield* settle
+        yield* pool.clear()
+        yield* advance("1 second")
+      })
+      yield* collect({ traffic: { shedAfter: "20 millis" } }, function*({ pool }) {
+        yield* Effect.forkDetach(pool.withConnection(() => Effect.sleep("2 seconds")))
+        yield* settle
+        for (let count = 0; count < 3; count++) {
+          yield* Effect.forkDetach(Effect.exit(pool.withConnection(id)))
+          yield* advance("200 millis")
+        }
+        yield* advance("2 seconds")
+      })
       const silent = { admit: () => Effect.never, record: () => Effect.never, state: () => Effect.never }
       yield* collect({}, function*({ pool }) {
         yield* Effect.forkDetach(pool.withConnection(id))
@@ -499,6 +516,8 @@ describe("ConnectionPool: events", () => {
         Resumed: true,
         AllRetired: true,
         LimitChanged: true,
+        SheddingChanged: true,
+        QueueCleared: true,
         DrainStarted: true,
         Drained: true,
         ClockLeapt: true

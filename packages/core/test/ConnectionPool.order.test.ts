@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ConnectionPool } from "@effect-pools/core"
+import { ConnectionPool, type PoolStats, type Traffic } from "@effect-pools/core"
 import { GatedConnector } from "@effect-pools/testing"
 import { Effect, Fiber } from "effect"
 import type { Lease } from "../src/internal/line/lease.ts"
@@ -28,6 +28,15 @@ class LastComeFirstServed implements Order {
 
   get wantedShared(): number {
     return this.stack.filter((lease) => lease.isShared && this.mayServe(lease)).length
+  }
+
+  get traffic(): PoolStats.TrafficStats {
+    const none = { high: 0, normal: 0, low: 0 }
+    return { pending: { ...none, normal: this.stack.length }, refused: none, keys: [] }
+  }
+
+  priorityOf(): Traffic.Priority {
+    return "normal"
   }
 
   enter(lease: Lease): void {

@@ -259,6 +259,41 @@ describe("Traffic", () => {
       }))
   })
 
+  it.effect("stats tell who waits and holds, by priority and for the busiest keys, and how much is refused", () =>
+    onPool({}, function*({ pool }) {
+      const served: Array<string> = []
+      const none = { high: 0, normal: 0, low: 0 }
+      assert.deepStrictEqual((yield* pool.stats).traffic, { pending: none, refused: none, keys: [] })
+      yield* caller(pool, served, "first", { fairKey: "a", millis: 10 })
+      yield* caller(pool, served, "second", { fairKey: "a" })
+      yield* caller(pool, served, "third", { priority: "low" })
+      yield* caller(pool, served, "fourth", { fairKey: "a", priority: "high" })
+      const { traffic } = yield* pool.stats
+      assert.deepStrictEqual(traffic.pending, { high: 1, normal: 1, low: 1 })
+      assert.deepStrictEqual(traffic.keys[0], { key: "a", pending: 2, used: 1 })
+      yield* advance(20)
+      assert.strictEqual(served.length, 4)
+    }))
+
+  it.effect("clear fails those who wait, or those of one priority, and nobody else", () =>
+    onPool({}, function*({ pool }) {
+      const served: Array<string> = []
+      const first = yield* borrow(pool)
+      const low = yield* caller(pool, served, "low", { priority: "low" })
+      const normal = yield* caller(pool, served, "normal")
+      const high = yield* caller(pool, served, "high", { priority: "high" })
+      assert.strictEqual(yield* pool.clear("low"), 1)
+      assert.deepInclude(refused(yield* Fiber.await(low)), { _tag: "QueueCleared", isRetryable: true })
+      assert.strictEqual(yield* pool.clear(), 2)
+      assert.strictEqual(refused(yield* Fiber.await(normal))?._tag, "QueueCleared")
+      assert.strictEqual(refused(yield* Fiber.await(high))?._tag, "QueueCleared")
+      assert.strictEqual(yield* pool.clear(), 0)
+      yield* caller(pool, served, "later")
+      yield* first.giveBack
+      yield* advance(10)
+      assert.deepStrictEqual(served, ["later"])
+    }))
+
   describe("bad input", () => {
     it.effect("a priority that does not exist, and a deadline that is none, are defects that name the rule", () =>
       onPool({}, function*({ pool }) {

@@ -119,6 +119,7 @@ describe("ConnectionPool: types", () => {
         | "AcquireTimeout"
         | "QueueFull"
         | "Overloaded"
+        | "QueueCleared"
         | "ConnectFailed"
         | "BreakerOpen"
         | "PoolPaused"

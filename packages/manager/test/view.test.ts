@@ -51,6 +51,8 @@ const events: { readonly [Tag in PoolEvent.PoolEvent["_tag"]]: Extract<PoolEvent
     Resumed: { _tag: "Resumed", ...common },
     AllRetired: { _tag: "AllRetired", ...common, generation: 2 },
     LimitChanged: { _tag: "LimitChanged", ...common, limit: 3 },
+    SheddingChanged: { _tag: "SheddingChanged", ...common, refused: { normal: 0.25, low: 0.5 } },
+    QueueCleared: { _tag: "QueueCleared", ...common, failed: 3 },
     DrainStarted: { _tag: "DrainStarted", ...common },
     Drained: { _tag: "Drained", ...common, report },
     ClockLeapt: { _tag: "ClockLeapt", ...common, by: -3 },

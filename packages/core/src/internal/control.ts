@@ -3,14 +3,15 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { InvalidOption, PoolClosed, type PoolError, PoolMisuse, PoolPaused } from "../PoolError.ts"
+import { InvalidOption, PoolClosed, type PoolError, PoolMisuse, PoolPaused, QueueCleared } from "../PoolError.ts"
 import type * as Fiber from "effect/Fiber"
 import { ancestry, isRunning } from "./line/ancestry.ts"
 import { emit } from "./watch/events.ts"
 import type { Pooled } from "./line/lease.ts"
 import { retire } from "./pool/retire.ts"
 import type { PoolState } from "./pool/state.ts"
-import { sendOn } from "./lease/wait.ts"
+import { failWaiters, sendOn } from "./lease/wait.ts"
+import type { Priority } from "./model/traffic.ts"
 import { settleWarmUps } from "./open/warmUp.ts"
 
 /** Marks a connection one holds as not to be lent again. */
@@ -133,3 +134,17 @@ export const setLimit = (state: PoolState, limit: number): Effect.Effect<void, P
     settleWarmUps(state)
     return Effect.void
   })
+
+/** Fails those who wait. */
+export const clear = (state: PoolState, priority: Priority | undefined): number => {
+  const { order } = state.line
+  const failed = failWaiters(
+    state,
+    (waited) => new QueueCleared({ waited }),
+    (lease) => priority === undefined || order.priorityOf(lease) === priority
+  )
+  if (failed === 0) return failed
+  emit(state, { _tag: "QueueCleared", failed })
+  state.changed()
+  return failed
+}

@@ -1,6 +1,6 @@
 /** Each event in words, and how bad it is. */
 import type * as Api from "../../src/MonitoringApi.ts"
-import { count, millis, plural } from "./format.ts"
+import { count, millis, percent, plural } from "./format.ts"
 import type { Mark, Told } from "./log.ts"
 
 export type Level = "info" | "good" | "warning" | "bad"
@@ -57,6 +57,11 @@ const ofPools: Table<Api.PoolEvent> = {
   Resumed: () => good("resumed"),
   AllRetired: () => info("all connections are replaced"),
   LimitChanged: ({ limit }) => info(`the limit is now ${count(limit)}`),
+  SheddingChanged: ({ refused: { low, normal } }) =>
+    low === 0 && normal === 0
+      ? good("overloaded no more: nobody is refused")
+      : warning(`overloaded: ${percent(normal)} of normal and ${percent(low)} of low callers are refused`),
+  QueueCleared: ({ failed }) => warning(`the queue was cleared: ${plural(failed, "caller", "callers")} failed`),
   DrainStarted: () => warning("draining: nobody is admitted any more"),
   Drained: ({ report: { abandoned, closed, refused, returned, served, took } }) => ({
     level: abandoned.length > 0 ? "bad" : "info",

@@ -20,7 +20,10 @@ export const health = ({ name, warnings, ...health }: PoolHealth): Api.PoolHealt
 })
 
 /** Without what is there for programs that read two of them. */
-export const stats = (stats: PoolStats): Api.Stats => Struct.omit(stats, ["waitsUpTo"])
+export const stats = (stats: PoolStats): Api.Stats => ({
+  ...Struct.omit(stats, ["waitsUpTo"]),
+  traffic: { ...stats.traffic, keys: stats.traffic.keys.map((each) => ({ ...each, key: labelled(each.key) })) }
+})
 
 const finite = (n: number): number | null => Number.isFinite(n) ? n : null
 
@@ -93,6 +96,8 @@ export const event = (event: PoolEvent): Api.PoolEvent => {
     case "Resumed":
     case "AllRetired":
     case "LimitChanged":
+    case "SheddingChanged":
+    case "QueueCleared":
     case "DrainStarted":
     case "ClockLeapt":
     case "UpstreamEjected":

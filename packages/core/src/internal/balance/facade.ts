@@ -59,6 +59,11 @@ export const make = <Lent>(balancer: Balancer): BalancedPool<Lent> => {
     resume: resume(balancer),
     paused: paused(balancer),
     setLimit: (limit) => setLimit(balancer, limit),
+    clear: (priority) =>
+      Effect.map(
+        onEach(balancer, (pool) => pool.clear(priority)),
+        (failed) => failed.reduce((sum, count) => sum + count, 0)
+      ),
     drain: drain(balancer),
     upstreams: Effect.map(
       balancer.look,

@@ -103,6 +103,7 @@ const isLocal = (reason: PoolErrorReason): boolean => {
     case "PoolClosed":
       return true
     case "AcquireTimeout":
+    case "QueueCleared":
     case "InvalidOption":
       return false
   }

@@ -4,6 +4,7 @@
 import type { ConnectionInfo, DrainReport } from "../model/connection.ts"
 import type { PoolConfig } from "../model/config.ts"
 import { boundaries } from "../../PoolMetrics.ts"
+import type { KeyStats, Priority, TrafficStats } from "../model/traffic.ts"
 import type { PoolCounts, PoolStats, Recent, Timing } from "../../PoolStats.ts"
 
 /** What several pools may do together. */
@@ -71,7 +72,27 @@ export const stats = (name: string, all: ReadonlyArray<PoolStats>): PoolStats =>
     use: timing(all.map((stats) => stats.use)),
     open: timing(all.map((stats) => stats.open)),
     validate: timing(all.map((stats) => stats.validate)),
-    lifetime: timing(all.map((stats) => stats.lifetime))
+    lifetime: timing(all.map((stats) => stats.lifetime)),
+    traffic: traffic(all.map((stats) => stats.traffic))
+  }
+}
+
+const perPriority = (of: (priority: Priority) => number): TrafficStats["pending"] => ({
+  high: of("high"),
+  normal: of("normal"),
+  low: of("low")
+})
+
+const traffic = (all: ReadonlyArray<TrafficStats>): TrafficStats => {
+  const keys = new Map<string | undefined, KeyStats>()
+  for (const { key, pending, used } of all.flatMap((stats) => stats.keys)) {
+    const before = keys.get(key) ?? { pending: 0, used: 0 }
+    keys.set(key, { key, pending: before.pending + pending, used: before.used + used })
+  }
+  return {
+    pending: perPriority((priority) => sum(all, ({ pending }) => pending[priority])),
+    refused: perPriority((priority) => max(all, ({ refused }) => refused[priority])),
+    keys: Array.from(keys.values()).toSorted((a, b) => b.pending + b.used - a.pending - a.used).slice(0, 10)
   }
 }
 

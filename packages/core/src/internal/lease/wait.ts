@@ -28,11 +28,16 @@ export const wait = (state: PoolState, lease: Lease): Effect.Effect<any, any, an
     // No clean-up here: an interrupted caller leaves the queue when it checks in what it has not got.
   })
 
-/** Fails everybody in the queue, in the order in which they would have been served. */
-export const failWaiters = (state: PoolState, reason: (waited: number) => PoolErrorReason): number => {
+/** Fails everybody in the queue, or some of them, in the order in which they would have been served. */
+export const failWaiters = (
+  state: PoolState,
+  reason: (waited: number) => PoolErrorReason,
+  isMeant: (lease: Lease) => boolean = () => true
+): number => {
   const now = state.time.now()
   let failed = 0
   for (const lease of state.line.order) {
+    if (!isMeant(lease)) continue
     state.line.leave(lease)
     state.line.wake(lease, Effect.fail(state.error(reason(now - lease.since))))
     failed++

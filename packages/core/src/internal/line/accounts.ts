@@ -6,6 +6,8 @@
  * known, and one that is silent for long is forgotten: a million keys cost no more than ten thousand.
  */
 
+import type { KeyStats } from "../model/traffic.ts"
+
 /** Milliseconds of virtual time that a key which was silent may be behind the others. */
 const credit = 200
 
@@ -22,6 +24,8 @@ export class Account {
   time = 0
   /** How much of the pool its callers hold. */
   lent = 0
+  /** Its leases that hold a connection. */
+  leases = 0
   /** Its callers that wait. */
   waiting = 0
   /** How long its leases last, as a moving mean. */
@@ -109,6 +113,7 @@ export class Accounts {
     const charged = account.mean / account.weight
     account.time += charged
     account.lent += units
+    account.leases++
     return charged
   }
 
@@ -122,6 +127,7 @@ export class Accounts {
     account.time += held / account.weight - charged
     account.mean += (held - account.mean) * (account.mean === 0 ? 1 : 0.1)
     account.lent -= units
+    account.leases--
     this.rest(account, now)
   }
 
@@ -130,9 +136,11 @@ export class Accounts {
     if (account.isQuiet && account.key !== undefined && account !== this.others) this.quiet.add(account, now)
   }
 
-  /** Those that hold connections or wait. */
-  *busy(): Generator<Account> {
-    for (const account of [this.keyless, ...this.accounts.values(), this.others]) if (!account.isQuiet) yield account
+  /** The keys with the most callers that wait or hold connections. */
+  busiest(count: number): ReadonlyArray<KeyStats> {
+    const busy = [this.keyless, ...this.accounts.values(), this.others].filter(({ isQuiet }) => !isQuiet)
+    return busy.toSorted((a, b) => b.waiting + b.leases - a.waiting - a.leases).slice(0, count)
+      .map(({ key, leases, waiting }) => ({ key, pending: waiting, used: leases }))
   }
 
   private find(key: string, now: number): Account {

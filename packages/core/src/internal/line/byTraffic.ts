@@ -4,7 +4,7 @@
  */
 import type * as Clock from "effect/Clock"
 import { Overloaded, type PoolErrorReason, QueueFull } from "../../PoolError.ts"
-import type { Said, TrafficConfig } from "../model/traffic.ts"
+import type { Priority, Said, TrafficConfig, TrafficStats } from "../model/traffic.ts"
 import { FairOrder, type Standing } from "./fairOrder.ts"
 import { FirstComeFirstServed } from "./firstCome.ts"
 import type { Lease } from "./lease.ts"
@@ -103,6 +103,20 @@ export class ByTraffic implements Order {
     return this.shedder?.refuses(said.priority, this.lot(lease)) === true ? this.overloaded(said.priority) : undefined
   }
 
+  get traffic(): TrafficStats {
+    const { fair, shedder } = this
+    if (fair === undefined) return this.plain.traffic
+    return {
+      pending: { high: fair.waiting("high"), normal: fair.waiting("normal"), low: fair.waiting("low") },
+      refused: refusedBy(shedder),
+      keys: fair.accounts.busiest(10)
+    }
+  }
+
+  priorityOf(lease: Lease): Priority {
+    return this.said(lease).priority
+  }
+
   [Symbol.iterator](): Iterator<Lease> {
     return this.fair === undefined ? this.plain[Symbol.iterator]() : this.fair.all()[Symbol.iterator]()
   }
@@ -156,6 +170,9 @@ export class ByTraffic implements Order {
   private shed(target: number): void {
     const shedder = this.shedder = new Shedder({ target, interval: 5 * target }, this.options.now())
     this.overload = {
+      get refused() {
+        return refusedBy(shedder)
+      },
       turn: (now) => shedder.turn(now, (priority) => this.fair?.oldest(priority, now) ?? 0),
       refusal: (lease) => {
         const { priority } = this.said(lease)
@@ -175,6 +192,12 @@ export class ByTraffic implements Order {
     return lotOf(name, Math.floor(clock.currentTimeMillisUnsafe() / hour))
   }
 }
+
+const refusedBy = (shedder: Shedder | undefined): Readonly<Record<Priority, number>> => ({
+  high: shedder?.refusedOf("high") ?? 0,
+  normal: shedder?.refusedOf("normal") ?? 0,
+  low: shedder?.refusedOf("low") ?? 0
+})
 
 /** A part of what there is, and at least something; all of it is no limit. */
 const most = (part: number, all: number): number => part >= 1 ? Infinity : Math.max(1, Math.floor(part * all))

@@ -2,6 +2,7 @@
  * First come, first served.
  */
 import { QueueFull } from "../../PoolError.ts"
+import type { Priority, TrafficStats } from "../model/traffic.ts"
 import type { Lease } from "./lease.ts"
 import { LeaseList } from "./leaseList.ts"
 import type { Order } from "./order.ts"
@@ -39,6 +40,16 @@ export class FirstComeFirstServed implements Order {
 
   refusal(_: Lease, pending: number, pendingLimit: number): QueueFull | undefined {
     return pending < pendingLimit ? undefined : new QueueFull({ pending, pendingLimit })
+  }
+
+  get traffic(): TrafficStats {
+    const none = { high: 0, normal: 0, low: 0 }
+    const keys = this.list.size === 0 ? [] : [{ key: undefined, pending: this.list.size, used: 0 }]
+    return { pending: { ...none, normal: this.list.size }, refused: none, keys }
+  }
+
+  priorityOf(): Priority {
+    return "normal"
   }
 
   [Symbol.iterator](): Iterator<Lease> {

@@ -22,6 +22,8 @@ export class Line {
   private readonly dispatcher: Scheduler.SchedulerDispatcher
   /** Waiting fibers whose outcome is decided and that run on the scheduler's next turn. */
   private woken: Array<Lease> = []
+  /** The parts of callers that are refused, as they were told last. Written by `shed` alone. */
+  toldShedding: { readonly low: number; readonly normal: number } = { low: 0, normal: 0 }
 
   constructor(order: Order, acquireTimeout: number, dispatcher: Scheduler.SchedulerDispatcher) {
     this.order = order

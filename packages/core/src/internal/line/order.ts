@@ -3,6 +3,7 @@
  * says who comes before whom.
  */
 import type { PoolErrorReason } from "../../PoolError.ts"
+import type { Priority, TrafficStats } from "../model/traffic.ts"
 import type { Lease, Pooled } from "./lease.ts"
 
 export interface Order {
@@ -29,6 +30,10 @@ export interface Order {
   refusal(lease: Lease, pending: number, pendingLimit: number): PoolErrorReason | undefined
   /** Everybody who waits, in the order in which they would be served. The line may change while one goes through it. */
   [Symbol.iterator](): Iterator<Lease>
+  /** Who waits and who is served, by what callers say. */
+  readonly traffic: TrafficStats
+  /** The priority that one who waits is served by. */
+  priorityOf(lease: Lease): Priority
   /** For an order that weighs who has had how much; told of every lease, those served at once included. */
   readonly account?: Account | undefined
   /** For an order that refuses callers when they wait too long. */
@@ -45,6 +50,8 @@ export interface Account {
 export interface Overload {
   /** Judges how long callers wait; `true` when more are to be refused than before, those included that wait already. */
   turn(now: number): boolean
+  /** The part of each priority that is refused now. */
+  readonly refused: Readonly<Record<Priority, number>>
   /** Why one that waits already is refused, or `undefined` if it may stay. */
   refusal(lease: Lease): PoolErrorReason | undefined
 }

@@ -10,6 +10,7 @@ import type { PoolError } from "../../PoolError.ts"
 import type { PoolEvent } from "../../PoolEvent.ts"
 import type { PoolHealth } from "../../PoolHealth.ts"
 import type { PoolStats } from "../../PoolStats.ts"
+import type { Priority } from "./traffic.ts"
 import type { ConnectionInfo, DrainReport, EventOptions, LeaseOptions } from "./connection.ts"
 
 /**
@@ -95,6 +96,11 @@ export interface PoolMembers<in out Lent, out Env = never> {
    * with `PoolClosed` when the pool drains or is closed.
    */
   readonly setLimit: (limit: number) => Effect.Effect<void, PoolError, Env>
+  /**
+   * Fails everybody who waits, or those of one priority, with `QueueCleared`, and tells how many they were. Leases stay as
+   * they are, and newcomers may queue.
+   */
+  readonly clear: (priority?: Priority) => Effect.Effect<number, never, Env>
   /**
    * Ends the pool in bounded time: refuses newcomers, serves the queue and waits for borrowers until `drainTimeout`,
    * then closes what is left under its borrower. A second call awaits the first. An interruption of the caller does

@@ -114,3 +114,34 @@ export interface Said {
   /** When nobody waits any more, in milliseconds since the epoch as `Clock` counts them; `Infinity` without a deadline. */
   readonly deadlineAt: number
 }
+
+/**
+ * The callers of one key, at one moment.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface KeyStats {
+  /** `undefined` for callers without a key; `"other"` for those of keys that are too many to be told apart. */
+  readonly key: string | undefined
+  /** Callers that wait. */
+  readonly pending: number
+  /** Leases that hold a connection. */
+  readonly used: number
+}
+
+/**
+ * Who waits and who is served, at one moment. Leases are told apart from the first caller on that says anything with
+ * `Traffic`; before it all are normal.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface TrafficStats {
+  /** Callers that wait, by priority. */
+  readonly pending: Readonly<Record<Priority, number>>
+  /** The part of the newcomers of a priority that is refused with `Overloaded`, from 0 to 1. */
+  readonly refused: Readonly<Record<Priority, number>>
+  /** The busiest keys, ten at most: those with the most callers that wait or hold connections. */
+  readonly keys: ReadonlyArray<KeyStats>
+}

@@ -22,7 +22,8 @@ export const stats = (state: PoolState): PoolStats => {
     use: counts.use.timing(),
     open: counts.open.timing(),
     validate: counts.validate.timing(),
-    lifetime: counts.lifetime.timing()
+    lifetime: counts.lifetime.timing(),
+    traffic: state.line.order.traffic
   }
 }
 

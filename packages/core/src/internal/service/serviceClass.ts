@@ -38,6 +38,7 @@ export const serviceClass = <Self, Id extends string, Lent, Pool extends Connect
     resume: tag.use((pool) => pool.resume),
     paused: tag.use((pool) => pool.paused),
     setLimit: (limit) => tag.use((pool) => pool.setLimit(limit)),
+    clear: (priority) => tag.use((pool) => pool.clear(priority)),
     drain: tag.use((pool) => pool.drain)
   }
   return Object.assign(tag, statics, staticsOf(tag, operations))

@@ -82,6 +82,24 @@ export const Recent = Schema.Struct({
 /** @category models @since 0.1.0 */
 export type Recent = typeof Recent.Type
 
+const PerPriority = Schema.Struct({ high: Schema.Finite, normal: Schema.Finite, low: Schema.Finite })
+
+/** Who waits and who is served, by priority and for the ten busiest keys. @category models @since 0.1.0 */
+export const Traffic = Schema.Struct({
+  /** Callers that wait. */
+  pending: PerPriority,
+  /** The part of the newcomers that is refused, 0 to 1. */
+  refused: PerPriority,
+  keys: Schema.Array(Schema.Struct({
+    /** `null` for callers without a key. */
+    key: Schema.NullOr(Schema.String),
+    pending: Schema.Finite,
+    used: Schema.Finite
+  }))
+})
+/** @category models @since 0.1.0 */
+export type Traffic = typeof Traffic.Type
+
 /** The numbers of a pool at one moment. @category models @since 0.1.0 */
 export const Stats = Schema.Struct({
   name: Schema.String,
@@ -116,7 +134,9 @@ export const Stats = Schema.Struct({
   open: Timing,
   validate: Timing,
   /** How long closed connections had lived. */
-  lifetime: Timing
+  lifetime: Timing,
+  /** Who waits and who is served, by what callers say. */
+  traffic: Traffic
 })
 /** @category models @since 0.1.0 */
 export type Stats = typeof Stats.Type

@@ -60,6 +60,12 @@ export const PoolEvent = Schema.Union([
   Schema.TaggedStruct("Resumed", common),
   Schema.TaggedStruct("AllRetired", { ...common, generation: Schema.Finite }),
   Schema.TaggedStruct("LimitChanged", { ...common, limit: Schema.Finite }),
+  /** Callers wait too long, and a part of them is refused, 0 to 1. */
+  Schema.TaggedStruct("SheddingChanged", {
+    ...common,
+    refused: Schema.Struct({ normal: Schema.Finite, low: Schema.Finite })
+  }),
+  Schema.TaggedStruct("QueueCleared", { ...common, failed: Schema.Finite }),
   Schema.TaggedStruct("DrainStarted", common),
   Schema.TaggedStruct("Drained", { ...common, report: DrainReport }),
   Schema.TaggedStruct("ClockLeapt", { ...common, by: Schema.Finite }),
