@@ -44,6 +44,14 @@ export interface Split<Options> {
   readonly pool: PoolOptions & { readonly name: string }
 }
 
+/** A backend's options as its pool needs them. @category models @since 0.1.0 */
+export interface Checked<out Settings> {
+  /** What a connection needs. */
+  readonly settings: Settings
+  /** Not checked yet: the pool does that, and refuses what is unknown to both. */
+  readonly pool: PoolOptions
+}
+
 /**
  * Checks the options of something that is not a pool: each must have a rule, and keep it.
  *
@@ -107,6 +115,15 @@ const checkSpelling = (rules: object, pool: object): Result.Result<void, Invalid
  */
 export const refuse = (option: string, rule: string): Result.Result<never, InvalidOption> =>
   Result.fail(new InvalidOption({ option, rule }))
+
+/**
+ * What was read from an option, such as a URL; what could not be is refused with the rule that tells why.
+ *
+ * @category operations
+ * @since 0.1.0
+ */
+export const read = <A>(option: string, read: Result.Result<A, string>): Result.Result<A, InvalidOption> =>
+  Result.mapError(read, (rule) => new InvalidOption({ option, rule }))
 
 /** Milliseconds of a duration, finite or not; `undefined` if the input is none. @category conversions @since 0.1.0 */
 export const millisOf = (input: unknown): number | undefined =>

@@ -211,6 +211,10 @@ const below = (fallback: number, limit: number): number => fallback < limit ? fa
 const scheduleOf = (healthCheck: Duration.Input | Schedule.Schedule<unknown>): Schedule.Schedule<unknown> =>
   Schedule.isSchedule(healthCheck) ? healthCheck : Schedule.spaced(healthCheck)
 
+/** A key that is `undefined` would undo what the result is spread over. */
+const present = (read: object): object =>
+  Object.fromEntries(Object.entries(read).filter(([, value]) => value !== undefined))
+
 const variable = (name: string, schema: Schema.Codec<number>): Config.Config<number | undefined> =>
   Config.schema(schema, name).pipe(Config.withDefault(undefined))
 
@@ -236,7 +240,22 @@ export const fromEnv: Config.Config<PoolOptions> = Config.all({
   acquireTimeout: variable("POOL_ACQUIRE_TIMEOUT_MS", Positive),
   healthCheck: variable("POOL_HEALTH_CHECK_INTERVAL_MS", Positive),
   metrics: Config.Boolean("POOL_ENABLE_METRICS").pipe(Config.withDefault(undefined))
-}).pipe(
-  // A key that is `undefined` would undo what the result is spread over.
-  Config.map((read): PoolOptions => Object.fromEntries(Object.entries(read).filter(([, value]) => value !== undefined)))
-)
+}).pipe(Config.map(present))
+
+/**
+ * For authors of backend packages: options read from the environment as far as they are there, and those of `fromEnv`.
+ *
+ * @category configuration
+ * @since 0.1.0
+ */
+export const fromEnvWith = <Options extends PoolOptions>(
+  own: { readonly [K in keyof Options]?: Config.Config<NonNullable<Options[K]>> }
+): Config.Config<Options> => {
+  const optional = Object.entries<Config.Config<unknown> | undefined>(own).flatMap(([option, config]) =>
+    config === undefined ? [] : [[option, config.pipe(Config.withDefault(undefined))] as const]
+  )
+  return Config.all({ own: Config.all(Object.fromEntries(optional)), pool: fromEnv }).pipe(
+    // Each option has a config of its type.
+    Config.map(({ own, pool }) => Object.assign(present(own), pool) as Options)
+  )
+}

@@ -5,7 +5,6 @@
  */
 import type * as BalancedPool from "@effect-pools/core/BalancedPool"
 import * as PoolConfig from "@effect-pools/core/PoolConfig"
-import type { PoolOptions } from "@effect-pools/core/PoolConfig"
 import type { PoolKind } from "@effect-pools/core/PoolKind"
 import * as Config from "effect/Config"
 import type * as Duration from "effect/Duration"
@@ -136,7 +135,7 @@ export interface RequestOptions {
  * @category models
  * @since 0.1.0
  */
-export interface HttpOptions extends PoolOptions, RequestOptions {
+export interface HttpOptions extends PoolConfig.PoolOptions, RequestOptions {
   /** Scheme, host and port, such as `https://api.example.com`. A path goes into `basePath`. */
   readonly origin?: string | undefined
   /**
@@ -169,13 +168,7 @@ export interface HttpOptions extends PoolOptions, RequestOptions {
  * @category configuration
  * @since 0.1.0
  */
-export const fromEnv: Config.Config<HttpOptions> = Config.all({
-  origin: Config.String("HTTP_ORIGIN").pipe(Config.withDefault(undefined)),
-  basePath: Config.String("HTTP_BASE_PATH").pipe(Config.withDefault(undefined)),
-  pool: PoolConfig.fromEnv
-}).pipe(
-  // A key that is `undefined` would undo what the result is spread over.
-  Config.map(({ basePath, origin, pool }): HttpOptions =>
-    Object.assign(origin === undefined ? {} : { origin }, basePath === undefined ? {} : { basePath }, pool)
-  )
-)
+export const fromEnv: Config.Config<HttpOptions> = PoolConfig.fromEnvWith<HttpOptions>({
+  origin: Config.String("HTTP_ORIGIN"),
+  basePath: Config.String("HTTP_BASE_PATH")
+})

@@ -53,7 +53,7 @@ const backend: PoolService.Backend<HttpPool, HttpConnection, HttpOptions, Handle
   operations,
   make: Runtime.make,
   makeTest: Scripted.make,
-  provide: (pool) => Context.make(HttpClient.HttpClient, Runtime.of(pool)!.client)
+  provide: (pool) => Context.make(HttpClient.HttpClient, Runtime.runtimes.of(pool)!.client)
 }
 
 /**

@@ -137,9 +137,6 @@ export interface PostgresOptions extends PoolConfig.PoolOptions {
   readonly transformJson?: boolean | undefined
 }
 
-const optional = <A>(config: Config.Config<A>): Config.Config<A | undefined> =>
-  config.pipe(Config.withDefault(undefined))
-
 const Positive = Schema.Finite.check(Schema.isGreaterThan(0))
 
 /**
@@ -152,21 +149,13 @@ const Positive = Schema.Finite.check(Schema.isGreaterThan(0))
  * @category configuration
  * @since 0.1.0
  */
-export const fromEnv: Config.Config<PostgresOptions> = Config.all({
-  pool: PoolConfig.fromEnv,
-  server: Config.all({
-    url: optional(Config.Redacted("DATABASE_URL")),
-    host: optional(Config.String("DATABASE_HOST")),
-    port: optional(Config.Port("DATABASE_PORT")),
-    username: optional(Config.String("DATABASE_USER")),
-    password: optional(Config.Redacted("DATABASE_PASSWORD")),
-    database: optional(Config.String("DATABASE_NAME")),
-    ssl: optional(Config.Boolean("DATABASE_SSL")),
-    statementTimeout: optional(Config.schema(Positive, "POOL_STATEMENT_TIMEOUT_MS"))
-  })
-}).pipe(
-  // A key that is `undefined` would undo what the result is spread over.
-  Config.map(({ pool, server }): PostgresOptions =>
-    Object.assign(Object.fromEntries(Object.entries(server).filter(([, value]) => value !== undefined)), pool)
-  )
-)
+export const fromEnv: Config.Config<PostgresOptions> = PoolConfig.fromEnvWith<PostgresOptions>({
+  url: Config.Redacted("DATABASE_URL"),
+  host: Config.String("DATABASE_HOST"),
+  port: Config.Port("DATABASE_PORT"),
+  username: Config.String("DATABASE_USER"),
+  password: Config.Redacted("DATABASE_PASSWORD"),
+  database: Config.String("DATABASE_NAME"),
+  ssl: Config.Boolean("DATABASE_SSL"),
+  statementTimeout: Config.schema(Positive, "POOL_STATEMENT_TIMEOUT_MS")
+})

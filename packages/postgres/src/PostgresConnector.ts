@@ -41,7 +41,7 @@ export const make = Effect.fnUntraced(function*(
     return yield* new InvalidOption({ option: "sharing", rule: "has an effect in a PostgresPool only" })
   }
   const name = options.name ?? "postgres"
-  const { connection } = yield* Options.checkWithUser(options, name)
-  const kit = yield* Kit.make(name, connection, options.acquireTimeout)
+  const { settings } = yield* Options.checkWithUser(options, name)
+  const kit = yield* Kit.make(name, settings, options.acquireTimeout)
   return makeLendingClients(kit)
 })

@@ -63,14 +63,15 @@ const backend: PoolService.Backend<
   PostgresConnection,
   PostgresOptions,
   Script | ScriptInput,
-  SqlClient.SqlClient | PgClient.PgClient
+  SqlClient.SqlClient | PgClient.PgClient,
+  Reactivity.Reactivity
 > = {
   operations,
   make: Runtime.make,
   makeTest: Scripted.make,
   services: Reactivity.layer,
   provide: (pool) => {
-    const { client } = Runtime.of(pool)!
+    const { client } = Runtime.runtimes.of(pool)!
     return Context.make(SqlClient.SqlClient, client).pipe(Context.add(PgClient.PgClient, client))
   }
 }

@@ -11,7 +11,7 @@ import { Db } from "./support.ts"
 const url = (text: string) => ({ url: Redacted.make(text) })
 
 const settings = (options: PostgresConfig.PostgresOptions): ConnectionSettings =>
-  Result.getOrThrow(Options.check(options, "app/Db")).connection
+  Result.getOrThrow(Options.check(options, "app/Db")).settings
 
 const refusal = (options: Record<string, unknown>): readonly [option: string, rule: string] => {
   const checked = Options.check(options, "app/Db")
@@ -214,7 +214,7 @@ describe("who logs in", () => {
   const userOf = (options: PostgresConfig.PostgresOptions, env: Record<string, string>) =>
     Effect.map(
       Effect.andThen(withEnv(env), Options.checkWithUser(options, "app/Db")),
-      ({ connection }) => connection.username
+      ({ settings }) => settings.username
     ).pipe(Effect.scoped)
 
   it.effect("is who the options name, or else who runs the program", () =>

@@ -174,9 +174,6 @@ export interface RedisOptions extends PoolConfig.PoolOptions {
   readonly sharing?: number | undefined
 }
 
-const optional = <A>(config: Config.Config<A>): Config.Config<A | undefined> =>
-  config.pipe(Config.withDefault(undefined))
-
 /**
  * Reads options from the environment: `REDIS_URL`, or `REDIS_HOST`, `REDIS_PORT`, `REDIS_USERNAME`, `REDIS_PASSWORD`,
  * `REDIS_DB` and `REDIS_TLS`; and what `PoolConfig.fromEnv` reads.
@@ -186,20 +183,12 @@ const optional = <A>(config: Config.Config<A>): Config.Config<A | undefined> =>
  * @category configuration
  * @since 0.1.0
  */
-export const fromEnv: Config.Config<RedisOptions> = Config.all({
-  pool: PoolConfig.fromEnv,
-  server: Config.all({
-    url: optional(Config.Redacted("REDIS_URL")),
-    host: optional(Config.String("REDIS_HOST")),
-    port: optional(Config.Port("REDIS_PORT")),
-    username: optional(Config.String("REDIS_USERNAME")),
-    password: optional(Config.Redacted("REDIS_PASSWORD")),
-    db: optional(Config.Int("REDIS_DB")),
-    tls: optional(Config.Boolean("REDIS_TLS"))
-  })
-}).pipe(
-  // A key that is `undefined` would undo what the result is spread over.
-  Config.map(({ pool, server }): RedisOptions =>
-    Object.assign(Object.fromEntries(Object.entries(server).filter(([, value]) => value !== undefined)), pool)
-  )
-)
+export const fromEnv: Config.Config<RedisOptions> = PoolConfig.fromEnvWith<RedisOptions>({
+  url: Config.Redacted("REDIS_URL"),
+  host: Config.String("REDIS_HOST"),
+  port: Config.Port("REDIS_PORT"),
+  username: Config.String("REDIS_USERNAME"),
+  password: Config.Redacted("REDIS_PASSWORD"),
+  db: Config.Int("REDIS_DB"),
+  tls: Config.Boolean("REDIS_TLS")
+})

@@ -43,6 +43,6 @@ export const make = (
   const name = options.name ?? "redis"
   return Effect.map(
     Effect.fromResult(Options.check(options, name)),
-    ({ connection }) => RedisConnectors.make(name, connection)
+    ({ settings }) => RedisConnectors.make(name, settings)
   )
 }

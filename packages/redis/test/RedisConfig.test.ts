@@ -14,7 +14,7 @@ const refusal = (options: unknown) =>
 const url = (text: string) => ({ url: Redacted.make(text) })
 
 const checked = (options: RedisConfig.RedisOptions) =>
-  Effect.map(Effect.fromResult(Options.check(options, "app/Cache")), ({ connection }) => connection)
+  Effect.map(Effect.fromResult(Options.check(options, "app/Cache")), ({ settings }) => settings)
 
 describe("options", () => {
   it.effect("each must be what it is said to be", () =>

@@ -3,7 +3,7 @@ import { type RedisConnector, RedisPersistence } from "@effect-pools/redis"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Queue } from "effect"
 import { Inbox } from "../src/internal/inbox.ts"
-import { attach } from "../src/internal/subscribe.ts"
+import { subscribers } from "../src/internal/subscribe.ts"
 import { Message } from "../src/RedisSubscription.ts"
 
 type Pool = ConnectionPool.ConnectionPool<RedisConnector.RedisConnection>
@@ -11,7 +11,7 @@ type Pool = ConnectionPool.ConnectionPool<RedisConnector.RedisConnection>
 /** A pool that serves nothing but one subscription. */
 const poolWith = (inbox: Inbox): Pool => {
   const pool = { name: "cache", acquireWith: () => Effect.never } as unknown as Pool
-  return attach(pool, { join: () => Effect.succeed(inbox), end: Effect.void })
+  return subscribers.attach(pool, { join: () => Effect.succeed(inbox), end: Effect.void })
 }
 
 describe("subscribe of the Redis of effect/persistence", () => {

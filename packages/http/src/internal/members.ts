@@ -14,9 +14,9 @@ import * as Runtime from "./runtime.ts"
 type Response = Effect.Effect<HttpClientResponse, HttpClientError | PoolError>
 
 const request = (pool: Runtime.Pool, request: HttpClientRequest.HttpClientRequest): Response => {
-  const runtime = Runtime.undecorated(pool)
+  const runtime = Runtime.runtimes.ofPristine(pool)
   if (runtime !== undefined) return runtime.execute(request)
-  const prepare = Runtime.of(pool)?.prepare
+  const prepare = Runtime.runtimes.of(pool)?.prepare
   return prepare === undefined
     // A test's double, whose responses need no connection once they are there.
     ? shared(pool, (client) => client.execute(request))

@@ -4,7 +4,7 @@
 import * as TlsOptions from "@effect-pools/core/TlsOptions"
 import * as OptionRules from "@effect-pools/core/OptionRules"
 import type { PoolOptions } from "@effect-pools/core/PoolConfig"
-import { InvalidOption } from "@effect-pools/core/PoolError"
+import type { InvalidOption } from "@effect-pools/core/PoolError"
 import * as ServerUrl from "@effect-pools/core/ServerUrl"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
@@ -38,7 +38,7 @@ export const check = (options: HttpOptions, id: string): Result.Result<Checked, 
     if (own.upstreams === undefined) {
       if (own.origin === undefined) return yield* OptionRules.refuse("origin", "must be given, or upstreams")
       yield* withoutBalance(own)
-      const origin = yield* readOrigin("origin", own.origin)
+      const origin = yield* OptionRules.read("origin", originOf(own.origin))
       return {
         members: [{ settings: yield* settingsOf(own, origin), pool, weight: 1 }],
         balance: undefined
@@ -47,7 +47,7 @@ export const check = (options: HttpOptions, id: string): Result.Result<Checked, 
     if (own.origin !== undefined) return yield* OptionRules.refuse("origin", "can't be given beside upstreams")
     const members: Array<Member> = []
     for (const { origin: given, weight = 1 } of own.upstreams) {
-      const origin = yield* readOrigin("upstreams", given)
+      const origin = yield* OptionRules.read("upstreams", originOf(given))
       if (members.some(({ settings }) => settings.origin === origin)) {
         return yield* OptionRules.refuse("upstreams", "must have each origin once")
       }
@@ -71,10 +71,6 @@ export const nameOf = (pool: string, origin: string): string => {
   const { host, port, protocol } = new URL(origin)
   return `${pool}/${protocol === "http:" && port === "" ? `${host}:80` : host}`
 }
-
-/** As `originOf`, for one of an option. */
-const readOrigin = (option: "origin" | "upstreams", text: string): Result.Result<string, InvalidOption> =>
-  Result.mapError(originOf(text), (rule) => new InvalidOption({ option, rule }))
 
 /** An option that is not given must not be there: the balanced pool would take it for given. */
 const balanceOf = ({ outlierEjection, strategy }: Own): Checked["balance"] => ({

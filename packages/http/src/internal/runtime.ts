@@ -4,7 +4,7 @@
 import * as BalancedPool from "@effect-pools/core/BalancedPool"
 import * as ConnectionPool from "@effect-pools/core/ConnectionPool"
 import { type InvalidOption, PoolError } from "@effect-pools/core/PoolError"
-import { makeAttachment } from "@effect-pools/core/PoolService"
+import { type Attachment, makeAttachment } from "@effect-pools/core/PoolService"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -33,13 +33,8 @@ export interface Runtime {
   readonly client: HttpClient
 }
 
-const attachment = makeAttachment<Runtime>("@effect-pools/http/Runtime")
-
-/** The rest of a pool that `HttpPool` made, or of a copy of it. */
-export const of: (pool: Pool) => Runtime | undefined = attachment.of
-
-/** The same, unless the pool lends in another way than it was made to. */
-export const undecorated: (pool: Pool) => Runtime | undefined = attachment.ofPristine
+/** The rest of a pool that is made here, or of a copy of it. */
+export const runtimes: Attachment<Runtime> = makeAttachment<Runtime>("@effect-pools/http/Runtime")
 
 /** `dialer` makes the dial: over the network, or of a script. */
 export const make = Effect.fnUntraced(function*(
@@ -68,7 +63,7 @@ export const make = Effect.fnUntraced(function*(
 const sending = (pool: Pool, settings: HttpSettings, origins: ReadonlyArray<string>): Pool => {
   const prepare = new Prepare(settings, origins)
   const borrow: Client.Borrow = (_, f) => pool.withShared(f)
-  return attachment.attach(pool, {
+  return runtimes.attach(pool, {
     prepare,
     execute: Client.overPool(prepare, borrow),
     client: Client.plainOverPool(prepare, borrow)

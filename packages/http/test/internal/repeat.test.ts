@@ -52,7 +52,7 @@ const answer = async (body: AsyncIterable<Uint8Array>, exchange: Exchange): Prom
 it.live("a streamed body whose request met a closed connection is sent whole over the next", () =>
   Effect.gen(function*() {
     const options = { origin: "http://test", minConnections: 0, metrics: false }
-    const { execute } = Runtime.of(yield* Runtime.make("test", options, dialerOf([unsent, echo])))!
+    const { execute } = Runtime.runtimes.of(yield* Runtime.make("test", options, dialerOf([unsent, echo])))!
     const chunks = Stream.make("hel", "lo").pipe(Stream.encodeText)
     const request = HttpClientRequest.post("/").pipe(HttpClientRequest.setBody(HttpBody.stream(chunks)))
     const response = yield* execute(request)

@@ -19,51 +19,32 @@ export type Borrower = <A, E, R>(
 
 export const make = (pool: Pool, sharing: number): Borrower => {
   if (sharing === 1) return pool.withConnection
-  const connection = new SharingConnection(pool)
+  const connection = sharingConnection(pool)
   return (f) => f(connection)
 }
 
 /**
  * Stands for whatever connection each statement gets. The text decides whether it can share one, and is known only when
- * the statement is run, so that is when the connection is asked for.
+ * the statement is run, so that is when the connection is asked for. A stream holds a connection in its own scope, through
+ * the acquirer.
  */
-class SharingConnection implements Connection {
-  private readonly pool: Pool
-
-  constructor(pool: Pool) {
-    this.pool = pool
-  }
-
+const sharingConnection = (pool: Pool): Connection => {
   // The type of a connection has no place for the pool's error; that of the borrower has, and it comes out there.
-  private on<A>(text: string, f: (lease: Lease) => Effect.Effect<A, SqlError>): Effect.Effect<A, any> {
-    return Verdict.of(text).isShareable ? this.pool.withShared(f) : this.pool.withConnection(f)
-  }
-
-  execute(...args: Parameters<Connection["execute"]>): ReturnType<Connection["execute"]> {
-    return this.on(args[0], (lease) => lease.execute(...args))
-  }
-
-  executeUnprepared(...args: Parameters<Connection["executeUnprepared"]>): ReturnType<Connection["executeUnprepared"]> {
-    return this.on(args[0], (lease) => lease.executeUnprepared(...args))
-  }
-
-  executeRaw(...args: Parameters<Connection["executeRaw"]>): ReturnType<Connection["executeRaw"]> {
-    return this.on(args[0], (lease) => lease.executeRaw(...args))
-  }
-
-  executeValues(...args: Parameters<Connection["executeValues"]>): ReturnType<Connection["executeValues"]> {
-    return this.on(args[0], (lease) => lease.executeValues(...args))
-  }
-
-  executeValuesUnprepared(
-    ...args: Parameters<Connection["executeValuesUnprepared"]>
-  ): ReturnType<Connection["executeValuesUnprepared"]> {
-    return this.on(args[0], (lease) => lease.executeValuesUnprepared(...args))
-  }
-
-  // A stream holds a connection in its own scope, through the acquirer, and never comes here.
-  executeStream(...args: Parameters<Connection["executeStream"]>): ReturnType<Connection["executeStream"]> {
-    const held: Effect.Effect<Lease, any, Scope.Scope> = this.pool.acquire
-    return Stream.unwrap(Effect.map(held, (lease) => lease.executeStream(...args)))
+  const on =
+    (how: Single) => (...args: readonly [text: string, ...rest: ReadonlyArray<any>]): Effect.Effect<any, any> => {
+      const run = (lease: Lease): Effect.Effect<unknown, SqlError> =>
+        (lease[how] as (...args: ReadonlyArray<any>) => Effect.Effect<unknown, SqlError>)(...args)
+      return Verdict.of(args[0]).isShareable ? pool.withShared(run) : pool.withConnection(run)
+    }
+  const held: Effect.Effect<Lease, any, Scope.Scope> = pool.acquire
+  return {
+    execute: on("execute"),
+    executeUnprepared: on("executeUnprepared"),
+    executeRaw: on("executeRaw"),
+    executeValues: on("executeValues"),
+    executeValuesUnprepared: on("executeValuesUnprepared"),
+    executeStream: (...args) => Stream.unwrap(Effect.map(held, (lease) => lease.executeStream(...args)))
   }
 }
+
+type Single = Exclude<keyof Connection, "executeStream">

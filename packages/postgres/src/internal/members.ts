@@ -23,7 +23,7 @@ type Ask = (sql: Statement.Constructor) => AnyEffect
 
 const query = (pool: PostgresPool, first: TemplateStringsArray | Ask, ...args: Array<unknown>): AnyEffect => {
   const ask: Ask = typeof first === "function" ? first : (sql) => sql(first, ...args)
-  const runtime = Runtime.undecorated(pool)
+  const runtime = Runtime.runtimes.ofPristine(pool)
   return runtime === undefined ? pool.withConnection(ask) : ask(runtime.sql)
 }
 
@@ -36,13 +36,13 @@ const transaction = (
 /** In a transaction it reads what that sees. */
 const stream = (pool: PostgresPool, f: (sql: PostgresConnection) => AnyStream): AnyStream =>
   Stream.unwrap(Effect.withFiber((fiber) => {
-    const current = Runtime.of(pool)?.kit.currentLease(fiber.context)
+    const current = Runtime.runtimes.of(pool)?.kit.currentLease(fiber.context)
     return current === undefined ? Effect.map(pool.acquireWith(), f) : Effect.succeed(f(current.lent))
   }))
 
 /** All listeners of a pool share one connection; those of a mock have one each. */
 const listen = (pool: PostgresPool, channel: string): Stream.Stream<Notification, SqlError | PoolError> =>
-  Runtime.of(pool)?.listen(channel) ?? Stream.unwrap(
+  Runtime.runtimes.of(pool)?.listen(channel) ?? Stream.unwrap(
     pool.acquireWith({ label: "listen", isLongLived: true }).pipe(
       Effect.flatMap((sql) => sql.listen(channel)),
       Effect.map(Stream.fromQueue)

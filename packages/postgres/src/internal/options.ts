@@ -3,7 +3,6 @@
  */
 import * as TlsOptions from "@effect-pools/core/TlsOptions"
 import * as OptionRules from "@effect-pools/core/OptionRules"
-import type { PoolOptions } from "@effect-pools/core/PoolConfig"
 import { InvalidOption } from "@effect-pools/core/PoolError"
 import * as Config from "effect/Config"
 import * as ConfigProvider from "effect/ConfigProvider"
@@ -18,25 +17,20 @@ import type { ConnectionSettings } from "./settings.ts"
 /** The options that are not the pool's. */
 type Own = OptionRules.Own<PostgresOptions>
 
-export interface Checked {
-  readonly connection: ConnectionSettings
-  /** Not checked yet: the pool does that, and refuses what is unknown to both. */
-  readonly pool: PoolOptions
-}
+type Checked = OptionRules.Checked<ConnectionSettings>
 
 /** `name` is the pool's unless the options have one. */
 export const check = (options: PostgresOptions, name: string): Result.Result<Checked, InvalidOption> =>
   Result.gen(function*() {
     const { own, pool } = yield* OptionRules.split(rules, options, name)
     yield* TlsOptions.check("ssl", own.ssl)
-    const url: ConnectionUrl.UrlParts = own.url === undefined ? {} : yield* Result.mapError(
-      ConnectionUrl.parse(Redacted.value(own.url)),
-      (rule) => new InvalidOption({ option: "url", rule })
-    )
+    const url: ConnectionUrl.UrlParts = own.url === undefined
+      ? {}
+      : yield* OptionRules.read("url", ConnectionUrl.parse(Redacted.value(own.url)))
     yield* noContradiction(options, url)
     const startupParameters = yield* startupParametersOf(own)
     return {
-      connection: settingsOf(own, url, startupParameters, pool.name),
+      settings: settingsOf(own, url, startupParameters, pool.name),
       pool: url.connectTimeout === undefined ? pool : { ...pool, connectTimeout: url.connectTimeout }
     }
   })
@@ -46,15 +40,15 @@ export const checkWithUser = Effect.fnUntraced(function*(
   options: PostgresOptions,
   name: string
 ): Effect.fn.Return<Checked, InvalidOption> {
-  const { connection, pool } = yield* Effect.fromResult(check(options, name))
-  const username = connection.username ?? (yield* Effect.mapError(
+  const { pool, settings } = yield* Effect.fromResult(check(options, name))
+  const username = settings.username ?? (yield* Effect.mapError(
     userOfSystem.parse(ConfigProvider.fromEnv()),
     () =>
       options.url === undefined
         ? new InvalidOption({ option: "username", rule: `must be given (fromEnv: DATABASE_USER), ${noUser}` })
         : new InvalidOption({ option: "url", rule: `must name a user, as in postgres://user@host/database, ${noUser}` })
   ))
-  return { connection: { ...connection, username }, pool }
+  return { settings: { ...settings, username }, pool }
 })
 
 const userOfSystem = Config.orElse(Config.NonEmptyString("USER"), () => Config.NonEmptyString("USERNAME"))

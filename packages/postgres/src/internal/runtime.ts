@@ -8,13 +8,13 @@ import * as ConnectionPool from "@effect-pools/core/ConnectionPool"
 import type { Connector } from "@effect-pools/core/Connector"
 import type { PoolOptions } from "@effect-pools/core/PoolConfig"
 import type { InvalidOption, PoolError } from "@effect-pools/core/PoolError"
+import type { Attachment } from "@effect-pools/core/PoolService"
 import * as PoolService from "@effect-pools/core/PoolService"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Option from "effect/Option"
 import * as RcRef from "effect/RcRef"
-import * as Reactivity from "effect/reactivity/Reactivity"
+import type * as Reactivity from "effect/reactivity/Reactivity"
 import * as Scope from "effect/Scope"
 import type { Borrower as SqlBorrower } from "effect/sql/SqlConnection"
 import type { SqlError } from "effect/sql/SqlError"
@@ -44,28 +44,17 @@ export interface Runtime {
   readonly listen: (channel: string) => Stream.Stream<Notification, SqlError | PoolError>
 }
 
-const attachment = PoolService.makeAttachment<Runtime>("@effect-pools/postgres/Runtime")
-
-/** The rest of a pool that `PostgresPool` made, or of a copy of it. */
-export const of: (pool: Pool) => Runtime | undefined = attachment.of
-
-/** The same, unless the pool lends in another way than it was made to. */
-export const undecorated: (pool: Pool) => Runtime | undefined = attachment.ofPristine
+/** The rest of a pool that is made here, or of a copy of it. */
+export const runtimes: Attachment<Runtime> = PoolService.makeAttachment<Runtime>("@effect-pools/postgres/Runtime")
 
 export const make = (
   id: string,
   options: PostgresOptions
-): Effect.Effect<Pool, PoolError | InvalidOption, Scope.Scope> =>
+): Effect.Effect<Pool, PoolError | InvalidOption, Scope.Scope | Reactivity.Reactivity> =>
   Effect.flatMap(
     Options.checkWithUser(options, id),
-    ({ connection, pool }) => makeWith(id, connection, pool, PgConnector.make)
+    ({ pool, settings }) => makeWith(id, settings, pool, PgConnector.make)
   )
-
-/** That of the program, if there is one, so that its reactive queries see what is written through the pool. */
-const reactivity = Effect.flatMap(
-  Effect.serviceOption(Reactivity.Reactivity),
-  Option.match({ onNone: () => Reactivity.make, onSome: Effect.succeed })
-)
 
 /** Makes the pool over another connector, such as a scripted one. */
 export const makeWith = Effect.fnUntraced(function*<Session>(
@@ -73,10 +62,8 @@ export const makeWith = Effect.fnUntraced(function*<Session>(
   settings: Kit.Kit["settings"],
   options: PoolOptions,
   connectorOf: (kit: Kit.Kit, timer: QueryTimer | undefined) => Connector<Session, Lease>
-): Effect.fn.Return<Pool, PoolError, Scope.Scope> {
-  const invalidations = yield* reactivity
-  const withReactivity = Effect.provideService(Reactivity.Reactivity, invalidations)
-  const kit = yield* withReactivity(Kit.make(options.name ?? id, settings, options.acquireTimeout))
+): Effect.fn.Return<Pool, PoolError, Scope.Scope | Reactivity.Reactivity> {
+  const kit = yield* Kit.make(options.name ?? id, settings, options.acquireTimeout)
   const timer = options.metrics === false ? undefined : new QueryTimer(kit.pool, yield* Effect.context<never>())
   const bare = yield* ConnectionPool.make(connectorOf(kit, timer), { ...options, kind })
   const isDraining = Deferred.makeUnsafe<void>()
@@ -96,10 +83,10 @@ export const makeWith = Effect.fnUntraced(function*<Session>(
     // Listeners would hold their connection until the drain runs out of time.
     drain: Effect.andThen(Deferred.succeed(isDraining, undefined), bare.drain)
   })
-  return attachment.attach(pool, {
+  return runtimes.attach(pool, {
     bare,
     kit,
-    client: yield* withReactivity(Client.make(kit, bare)),
+    client: yield* Client.make(kit, bare),
     sql: singleStatements(kit, bare),
     listen: (channel) =>
       Stream.suspend(() =>

@@ -7,6 +7,7 @@ import type { InvalidOption, PoolError } from "@effect-pools/core/PoolError"
 import * as PoolService from "@effect-pools/core/PoolService"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
+import type * as Reactivity from "effect/reactivity/Reactivity"
 import type * as Scope from "effect/Scope"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import * as Stream from "effect/Stream"
@@ -21,14 +22,14 @@ export const make = (
   id: string,
   script: PostgresScript.Script | PostgresScript.ScriptInput,
   options: Partial<PostgresOptions>
-): Effect.Effect<Runtime.Pool, PoolError | InvalidOption, Scope.Scope> =>
+): Effect.Effect<Runtime.Pool, PoolError | InvalidOption, Scope.Scope | Reactivity.Reactivity> =>
   Effect.flatMap(
     Effect.fromResult(Options.check({ database: "scripted", ...PoolService.quiet, ...options }, id)),
-    ({ connection, pool }) => {
+    ({ pool, settings }) => {
       const server = makeServer(
         typeof script === "object" && "statements" in script ? script : PostgresScript.make(script)
       )
-      return Runtime.makeWith(id, connection, pool, (kit, timer) => ({
+      return Runtime.makeWith(id, settings, pool, (kit, timer) => ({
         connect: () => Effect.sync(server.connect),
         ...lending(kit, timer),
         ...care,

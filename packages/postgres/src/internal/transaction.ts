@@ -26,7 +26,7 @@ export const run = <A, E, R>(
 ): Effect.Effect<A, E | SqlError | PoolError, R> =>
   Effect.withFiber<A, E | SqlError | PoolError, R>((fiber) => {
     const body = (sql: PostgresConnection) => effectOf(pool.name, f(sql))
-    const outer = Runtime.of(pool)?.kit.currentLease(fiber.context)
+    const outer = Runtime.runtimes.of(pool)?.kit.currentLease(fiber.context)
     const broken = brokenRule(options, outer)
     if (broken !== undefined) return Effect.die(new PoolMisuse({ pool: pool.name, rule: broken }))
     if (outer !== undefined) return outer.lent.withTransaction(Effect.suspend(() => body(outer.lent)))
@@ -42,11 +42,11 @@ const transactionOf = <A, E, R>(
   options: TransactionOptions,
   inherited: string | undefined
 ): Effect.Effect<A, E | SqlError | PoolError, R> => {
-  const known = Runtime.of(pool)
+  const known = Runtime.runtimes.of(pool)
   const held = known?.kit.heldLease(fiber)
   // On the connection that `withConnection` gave: what is done with that one's client is then part of it.
   if (known !== undefined && held !== undefined) return begun(known.kit, Effect.succeed(held), f, options, inherited)
-  const runtime = Runtime.undecorated(pool)
+  const runtime = Runtime.runtimes.ofPristine(pool)
   return runtime === undefined
     ? pool.withConnection((sql) => within(sql, f, options, inherited), { label: options.label })
     : begun(runtime.kit, runtime.bare.acquireWith({ label: options.label }), f, options, inherited)

@@ -3,8 +3,7 @@
  */
 import * as TlsOptions from "@effect-pools/core/TlsOptions"
 import * as OptionRules from "@effect-pools/core/OptionRules"
-import type { PoolOptions } from "@effect-pools/core/PoolConfig"
-import { InvalidOption } from "@effect-pools/core/PoolError"
+import type { InvalidOption } from "@effect-pools/core/PoolError"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type { RedisOptions } from "../RedisConfig.ts"
@@ -14,24 +13,19 @@ import type { ConnectionSettings, Topology } from "./settings.ts"
 /** The options that are not the pool's. */
 type Own = OptionRules.Own<RedisOptions>
 
-export interface Checked {
-  readonly connection: ConnectionSettings
-  /** Not checked yet: the pool does that, and refuses what is unknown to both. */
-  readonly pool: PoolOptions
-}
+type Checked = OptionRules.Checked<ConnectionSettings>
 
 /** `name` is the pool's unless the options have one. */
 export const check = (options: RedisOptions, name: string): Result.Result<Checked, InvalidOption> =>
   Result.gen(function*() {
     const { own, pool } = yield* OptionRules.split(rules, options, name)
-    const url: ConnectionUrl.UrlParts = own.url === undefined ? {} : yield* Result.mapError(
-      ConnectionUrl.parse(Redacted.value(own.url)),
-      (rule) => new InvalidOption({ option: "url", rule })
-    )
+    const url: ConnectionUrl.UrlParts = own.url === undefined
+      ? {}
+      : yield* OptionRules.read("url", ConnectionUrl.parse(Redacted.value(own.url)))
     yield* noContradiction(own, url)
     yield* TlsOptions.check("tls", own.tls)
     yield* TlsOptions.check("sentinel", own.sentinel?.tls)
-    return { connection: settingsOf(own, url, pool.name), pool }
+    return { settings: settingsOf(own, url, pool.name), pool }
   })
 
 const settingsOf = (own: Own, url: ConnectionUrl.UrlParts, name: string): ConnectionSettings => ({

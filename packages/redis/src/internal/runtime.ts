@@ -22,7 +22,7 @@ export const make = (
 ): Effect.Effect<Pool, PoolError | InvalidOption, Scope.Scope> =>
   Effect.flatMap(
     Effect.fromResult(Options.check(options, id)),
-    ({ connection, pool }) => makeWith(RedisConnectors.make(pool.name ?? id, connection), pool)
+    ({ pool, settings }) => makeWith(RedisConnectors.make(pool.name ?? id, settings), pool)
   )
 
 /** Makes the pool over another connector, such as a scripted one. */
@@ -35,5 +35,5 @@ export const makeWith = <Session>(
     const subscriber = yield* Subscriber.make(bare.config, openFrom(bare))
     // Subscribers would keep their connection as long as they are let.
     const drain = Effect.andThen(subscriber.end, bare.drain)
-    return Subscribe.attach({ ...bare, drain }, subscriber)
+    return Subscribe.subscribers.attach({ ...bare, drain }, subscriber)
   })

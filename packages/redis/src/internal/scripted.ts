@@ -29,7 +29,7 @@ export const make = (
 ): Effect.Effect<Pool, PoolError | InvalidOption, Scope.Scope> =>
   Effect.flatMap(
     Effect.fromResult(Options.check({ ...quiet, ...options }, id)),
-    ({ connection: { sharing }, pool }) => {
+    ({ pool, settings: { sharing } }) => {
       const script = typeof input === "function" ? RedisScript.make(input) : input
       let connections = 0
       return Runtime.makeWith({

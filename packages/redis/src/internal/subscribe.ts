@@ -2,7 +2,7 @@
  * Subscriptions of a pool as streams.
  */
 import { InvalidOption, PoolError, PoolMisuse } from "@effect-pools/core/PoolError"
-import { makeAttachment } from "@effect-pools/core/PoolService"
+import { type Attachment, makeAttachment } from "@effect-pools/core/PoolService"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { RedisError } from "../RedisError.ts"
@@ -11,13 +11,11 @@ import type { Pool } from "./pool.ts"
 import type { Subscriber } from "./subscriber.ts"
 import type { TopicKind } from "./topic.ts"
 
-const attachment = makeAttachment<Subscriber>("@effect-pools/redis/Subscriber")
-
-/** Keeps with a pool who serves its subscriptions. */
-export const attach: (pool: Pool, subscriber: Subscriber) => Pool = attachment.attach
+/** Who serves the subscriptions of a pool. */
+export const subscribers: Attachment<Subscriber> = makeAttachment("@effect-pools/redis/Subscriber")
 
 export const subscriberOf = (pool: Pool): Subscriber => {
-  const subscriber = attachment.of(pool)
+  const subscriber = subscribers.of(pool)
   if (subscriber !== undefined) return subscriber
   throw new PoolMisuse({ pool: pool.name, rule: "subscribe takes a pool that RedisPool has made" })
 }

@@ -6,7 +6,7 @@ import type { PoolError } from "@effect-pools/core/PoolError"
 import { type Operations, shared } from "@effect-pools/core/PoolService"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type { RequestOptions } from "./connectionModel.ts"
+import type { RequestOptions, WebSocketConnection } from "./connectionModel.ts"
 import type { WebSocketError } from "../WebSocketError.ts"
 import type { Hub } from "./hub.ts"
 import type { BroadcastResult } from "./model.ts"
@@ -22,14 +22,14 @@ const send = (pool: Pool, message: unknown): Ran<void> => again(shared(pool, (co
 
 /** With a `correlation` requests share a connection; without one, and on a test's double, each has one to itself. */
 const request = (pool: Pool, message: unknown, options?: RequestOptions): Ran<unknown> => {
-  const ask = (connection: Runtime.Lent<any>) => connection.request(message, options)
+  const ask = (connection: WebSocketConnection<any>) => connection.request(message, options)
   return again(
-    Runtime.of(pool)?.hub.settings.correlation === undefined ? pool.withConnection(ask) : shared(pool, ask)
+    Runtime.runtimes.of(pool)?.hub.settings.correlation === undefined ? pool.withConnection(ask) : shared(pool, ask)
   )
 }
 
 const hubOf = (pool: Pool): Hub<any> => {
-  const runtime = Runtime.of(pool)
+  const runtime = Runtime.runtimes.of(pool)
   if (runtime !== undefined) return runtime.hub
   // Thrown inside of an effect, it is a defect of that.
   throw new PoolMisuse({

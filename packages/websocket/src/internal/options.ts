@@ -3,7 +3,7 @@
  */
 import * as TlsOptions from "@effect-pools/core/TlsOptions"
 import * as OptionRules from "@effect-pools/core/OptionRules"
-import type { PoolConfig, PoolOptions } from "@effect-pools/core/PoolConfig"
+import type { PoolConfig } from "@effect-pools/core/PoolConfig"
 import type { InvalidOption } from "@effect-pools/core/PoolError"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
@@ -17,12 +17,6 @@ import type { Settings } from "./settings.ts"
 /** The options that are not the pool's. */
 type Own = OptionRules.Own<WebSocketOptions<unknown>>
 
-export interface Checked<Message> {
-  readonly settings: Settings<Message>
-  /** Not checked yet: the pool does that, and refuses what is unknown to both. */
-  readonly pool: PoolOptions
-}
-
 /** Time limits that are the pool's, in milliseconds. */
 type Limits = Pick<PoolConfig, "closeTimeout" | "connectTimeout">
 
@@ -31,7 +25,7 @@ export const check = <Message>(
   options: WebSocketOptions<Message>,
   name: string,
   limits: Limits
-): Result.Result<Checked<Message>, InvalidOption> =>
+): Result.Result<OptionRules.Checked<Settings<Message>>, InvalidOption> =>
   Result.gen(function*() {
     const { own, pool } = yield* OptionRules.split(rules, options as unknown as WebSocketOptions<unknown>, name)
     if (own.url === undefined) return yield* OptionRules.refuse("url", "is needed")

@@ -5,7 +5,7 @@ import * as ConnectionPool from "@effect-pools/core/ConnectionPool"
 import * as PoolConfig from "@effect-pools/core/PoolConfig"
 import type { PoolOptions } from "@effect-pools/core/PoolConfig"
 import type { InvalidOption, PoolError } from "@effect-pools/core/PoolError"
-import { makeAttachment } from "@effect-pools/core/PoolService"
+import { type Attachment, makeAttachment } from "@effect-pools/core/PoolService"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -22,18 +22,14 @@ import type { Open } from "./wire.ts"
 
 export type Pool<Message> = ConnectionPool.ConnectionPool<WebSocketConnection<Message>>
 
-export type Lent<Message> = WebSocketConnection<Message>
-
 export interface Runtime<Message> {
   readonly hub: Hub.Hub<Message>
   /** Done when the pool begins to drain. */
   readonly isDraining: Deferred.Deferred<void>
 }
 
-const attachment = makeAttachment<Runtime<any>>("@effect-pools/websocket/Runtime")
-
-/** The rest of a pool that `WebSocketPool` made, or of a copy of it. */
-export const of = <Message>(pool: Pool<Message>): Runtime<Message> | undefined => attachment.of(pool)
+/** The rest of a pool that is made here, or of a copy of it. */
+export const runtimes: Attachment<Runtime<any>> = makeAttachment<Runtime<any>>("@effect-pools/websocket/Runtime")
 
 export const make = <Message>(
   id: string,
@@ -60,5 +56,5 @@ const makeWith = Effect.fnUntraced(function*<Message>(
   // The socket of a program would hold its connection until the drain runs out of time.
   const drain = Effect.ensuring(Effect.andThen(beginDrain, bare.drain), Effect.sync(() => hub.end()))
   const health = Effect.map(bare.health, (health) => Verdict.tell(health, hub.stability.final))
-  return attachment.attach({ ...bare, drain, health }, { hub, isDraining })
+  return runtimes.attach({ ...bare, drain, health }, { hub, isDraining })
 })

@@ -11,7 +11,7 @@ import type { RawMessage } from "./configModel.ts"
 import type { WebSocketError } from "../WebSocketError.ts"
 import { lentOf } from "./connector.ts"
 import type { Lent } from "./lent.ts"
-import { of, type Pool } from "./runtime.ts"
+import { type Pool, runtimes } from "./runtime.ts"
 
 /** Each reader is a lease; writers wait for the first, and write to the latest. Both end when `over` fails. */
 export const make = (
@@ -51,7 +51,7 @@ export const make = (
 
 /** The socket of a pool: each reader has a connection to itself, until its scope closes or the pool drains. */
 export const ofPool = <Message>(pool: Pool<Message>): Socket.Socket => {
-  const isDraining = of(pool)?.isDraining
+  const isDraining = runtimes.of(pool)?.isDraining
   const lease = Effect.map(
     Effect.mapError(pool.acquireWith({ label: "socket", isLongLived: true }), notOpened),
     lentOf

@@ -44,7 +44,8 @@ export interface Backend<
   in out Lent,
   in Options,
   in Script,
-  in out Provided = never
+  in out Provided = never,
+  in out Services = never
 > {
   readonly operations: Operations<Pool>
   /**
@@ -54,17 +55,17 @@ export interface Backend<
   readonly make: (
     id: string,
     options: Options
-  ) => Effect.Effect<ConnectionPool<Lent>, PoolError | InvalidOption, Scope.Scope>
+  ) => Effect.Effect<ConnectionPool<Lent>, PoolError | InvalidOption, Scope.Scope | Services>
   /** Makes one whose server is a script, `quiet` unless the options say otherwise. */
   readonly makeTest: (
     id: string,
     script: Script,
     options: Partial<Options>
-  ) => Effect.Effect<ConnectionPool<Lent>, PoolError | InvalidOption, Scope.Scope>
+  ) => Effect.Effect<ConnectionPool<Lent>, PoolError | InvalidOption, Scope.Scope | Services>
   /** The services that come with a pool, for programs written against those. */
   readonly provide?: ((pool: Pool) => Context.Context<Provided>) | undefined
-  /** Services that `make` uses if it finds them. */
-  readonly services?: Layer.Layer<never> | undefined
+  /** What a pool is made with, and shares with whatever else is made with it. */
+  readonly services?: Layer.Layer<Services> | undefined
 }
 
 /**

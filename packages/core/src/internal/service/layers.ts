@@ -19,19 +19,26 @@ import { serviceClass } from "./serviceClass.ts"
  * @category constructors
  * @since 0.1.0
  */
-export const makePool = <Pool extends ConnectionPool<Lent>, Lent, Options, Script, Provided>(
-  backend: Backend<Pool, Lent, Options, Script, Provided>,
+export const makePool = <Pool extends ConnectionPool<Lent>, Lent, Options, Script, Provided, Services>(
+  backend: Backend<Pool, Lent, Options, Script, Provided, Services>,
   id: string,
   options: Options
 ): Effect.Effect<Pool, PoolError, Scope.Scope> =>
-  Effect.map(refusing(id, options, backend.make(id, options)), (pool) => extend<Lent, Pool>(pool, backend.operations))
+  Effect.flatMap(
+    Layer.build(backend.services ?? Layer.empty),
+    (services) =>
+      refusing(id, options, backend.make(id, options)).pipe(
+        Effect.provideContext(services as Context.Context<Services>),
+        Effect.map((pool) => extend<Lent, Pool>(pool, backend.operations))
+      )
+  )
 
 /** Makes the pool in its own context, with a bad option as its own error. */
-const refusing = <A>(
+const refusing = <A, R>(
   id: string,
   options: unknown,
-  make: Effect.Effect<A, PoolError | InvalidOption, Scope.Scope>
-): Effect.Effect<A, PoolError, Scope.Scope> =>
+  make: Effect.Effect<A, PoolError | InvalidOption, R>
+): Effect.Effect<A, PoolError, R> =>
   Effect.catchTag(PoolContext.provideOwn(make), "InvalidOption", (reason) => {
     const { name = id } = options as { readonly name?: string | undefined }
     return Effect.fail(new PoolError({ pool: name, reason }))
@@ -45,10 +52,13 @@ const refusing = <A>(
  */
 export const make = <Class>(id: string, backend: AnyBackend): Class => {
   const tag = serviceClass<any, string, any, any>(id, backend.operations)
-  const alone = <E, R>(make: Effect.Effect<any, E, R>) =>
+  const from = <E, R>(make: Effect.Effect<any, E, R>) =>
     Layer.effect(tag, Effect.map(make, (pool) => extend<any, any>(pool, backend.operations)))
-  const full = <E>(make: Effect.Effect<any, E, Scope.Scope>) =>
-    Layer.effectContext(Effect.map(make, (made) => {
+  // What `make` needs is what `services` has, which the declaration of the backend tells.
+  const alone = <E>(make: Effect.Effect<any, E, any>) =>
+    Layer.provide(from(make as Effect.Effect<any, E>), backend.services ?? Layer.empty)
+  const full = <E>(make: Effect.Effect<any, E, any>) =>
+    Layer.effectContext(Effect.map(make as Effect.Effect<any, E>, (made) => {
       const pool = extend<any, any>(made, backend.operations)
       return Context.add(backend.provide?.(pool) ?? Context.empty(), tag, pool)
     })).pipe(Layer.provide(backend.services ?? Layer.empty))
@@ -59,7 +69,7 @@ export const make = <Class>(id: string, backend: AnyBackend): Class => {
     layerConfig: (options) => full(fromConfig(options)),
     layerPoolOnly: (options) => alone(make(options)),
     layerPoolOnlyConfig: (options) => alone(fromConfig(options)),
-    layerFrom: alone,
+    layerFrom: from,
     // A test that gives a bad option has a bug.
     layerTest: (script, options = {}) =>
       full(Effect.orDie(refusing(id, options, backend.makeTest(id, script, options))))
@@ -68,6 +78,7 @@ export const make = <Class>(id: string, backend: AnyBackend): Class => {
 }
 
 // The types of a backend are those of the class's declaration, which are checked where the backend is declared.
-type AnyBackend = Omit<Backend<any, any, any, any, any>, "provide"> & {
+type AnyBackend = Omit<Backend<any, any, any, any, any, any>, "provide" | "services"> & {
   readonly provide?: ((pool: any) => Context.Context<never>) | undefined
+  readonly services?: Layer.Layer<never> | undefined
 }
