@@ -75,6 +75,25 @@ describe("who comes without a browser's headers, or through a proxy", () => {
       for (const headers of refused) assert.match(yield* resume(...headers), /^HTTP\/1\.1 403 /, headers.join(" "))
     }).pipe(Effect.provide(world({ hosts: ["mon.example.com"] }))))
 
+  it.live("no other page can take the places of the streams by leading there", () =>
+    Effect.gen(function*() {
+      for (let time = 0; time < 3; time++) {
+        const line = yield* wire(
+          "GET /events HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\n" +
+            "Connection: close\r\n\r\n"
+        )
+        assert.match(line, /^HTTP\/1\.1 403 /)
+      }
+      const { url } = yield* Monitoring.Address
+      const opened = yield* Effect.promise(async () => {
+        const controller = new AbortController()
+        const { status } = await fetch(`${url}events`, { signal: controller.signal })
+        controller.abort()
+        return status
+      })
+      assert.strictEqual(opened, 200)
+    }).pipe(Effect.provide(world({ streams: 1 }))))
+
   it.live("a wrong method is told with those that are right, and an odd target is no error of the server", () =>
     Effect.gen(function*() {
       const wrong = yield* ask("health", { method: "POST" })

@@ -111,6 +111,10 @@ const events = (feed: Feed): Handler =>
   Effect.gen(function*() {
     if (feed.isFull) return failure("too-many-streams", "as many streams as are allowed are open already")
     const { headers } = yield* HttpServerRequest.HttpServerRequest
+    // A link may lead to the page from anywhere; a stream is nothing to look at, and each that is opened takes a place.
+    if (headers["sec-fetch-site"] === "cross-site") {
+      return failure("forbidden", "a stream is not opened from another origin")
+    }
     const { last = "0", leases = "false", ...others } = yield* HttpServerRequest.ParsedSearchParams
     if (!(/^\d{1,4}$/.test(String(last)) && Number(last) <= kept)) {
       return failure("bad-request", `last must be an integer from 0 to ${kept}`)
