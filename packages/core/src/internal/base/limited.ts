@@ -42,7 +42,7 @@ export class StepMisused extends Data.TaggedError("StepMisused")<{ readonly rule
  */
 export const limited = <A>(
   effect: Effect.Effect<A, unknown>,
-  { cut = Effect.never, millis, onStart, option, step }: {
+  { cut, millis, onStart, option, step }: {
     readonly step: string
     readonly option: string
     readonly millis: number
@@ -57,9 +57,10 @@ export const limited = <A>(
       onStart?.(fiber)
       const abandon = Effect.sync(() => fiber.interruptUnsafe())
       const timeIsUp = Effect.as(TimeLimit.sleep(millis), "late" as const)
-      const isCut = Effect.as(cut, "cut" as const)
+      // Most steps can't be cut and do not pay for it: a validation or a reset is on the way of a lease.
+      const ending = cut === undefined ? timeIsUp : Effect.raceFirst(timeIsUp, Effect.as(cut, "cut" as const))
       return Effect.flatMap(
-        Effect.onInterrupt(restore(Effect.raceAllFirst([Fiber.await(fiber), timeIsUp, isCut])), () => abandon),
+        Effect.onInterrupt(restore(Effect.raceFirst(Fiber.await(fiber), ending)), () => abandon),
         (exit) =>
           exit === "late"
             ? Effect.andThen(abandon, Effect.fail(new StepTimedOut({ step, option, millis })))
