@@ -21,6 +21,9 @@ interface Keeper {
   readonly maxResponseSize: number
 }
 
+/** A busy process reads late what has come. */
+const leastRoundTrip = 100
+
 export class Connection implements KeepAlive.Kept {
   readonly wire: Wire
   readonly exchanges = new Set<Exchange>()
@@ -31,6 +34,8 @@ export class Connection implements KeepAlive.Kept {
   onQuiet: (() => void) | undefined = undefined
   isBroken = false
   isEnded = false
+  /** How long the news of a closed socket may take, in milliseconds: no longer than it took to open. */
+  roundTrip = leastRoundTrip
   private readonly keeper: Keeper
   private hint: string | undefined = undefined
 
@@ -48,6 +53,8 @@ export class Connection implements KeepAlive.Kept {
     this.exchanges.add(exchange)
     this.idleSince = undefined
     if (this.keeper.maxResponseSize >= 0) exchange.maxSize = this.keeper.maxResponseSize
+    exchange.guard = this.keeper.watch
+    exchange.sentAt = this.keeper.watch.now()
     exchange.bytesBefore = this.wire.bytesRead()
     this.keeper.watch.wake()
     this.wire.dispatch(job, exchange)
@@ -61,6 +68,9 @@ export class Connection implements KeepAlive.Kept {
   /** An exchange is over; called before anybody else is told. */
   settle(exchange: Exchange): void {
     this.exchanges.delete(exchange)
+    if (exchange.error !== undefined) {
+      exchange.metClosing = this.keeper.watch.now() - exchange.sentAt <= this.roundTrip
+    }
     if (this.exchanges.size === 0) this.quiet()
     if (exchange.headers["retry-after"] !== undefined) this.keeper.asked(exchange)
     if (this.isMultiplexed) return

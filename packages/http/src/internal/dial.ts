@@ -34,6 +34,7 @@ export type Dial = (signals: Signals) => Effect.Effect<Connection, DialError.Dia
 export const make = (settings: HttpSettings, shared: Shared): Dial => {
   const { address, open } = opener(settings)
   return Effect.fnUntraced(function*(signals: Signals) {
+    const before = shared.watch.now()
     const socket = yield* Effect.acquireRelease(open, closed, { interruptible: true })
     const lost = Deferred.makeUnsafe<never, DialError.DialError>()
     let connection: Connection | undefined
@@ -44,6 +45,7 @@ export const make = (settings: HttpSettings, shared: Shared): Dial => {
     const makeWire = socket.alpnProtocol === "h2" ? Http2Wire.make : Http1Wire.make
     const wire = yield* Effect.raceFirst(makeWire(settings, socket, address, onGone), Deferred.await(lost))
     connection = yield* connectionOf(wire, settings, shared, signals)
+    connection.roundTrip = Math.max(connection.roundTrip, shared.watch.now() - before)
     if (Deferred.isDoneUnsafe(lost)) return yield* Deferred.await(lost)
     if (!wire.isOpen()) return yield* DialError.fromCause(new SocketGone(), address)
     return connection

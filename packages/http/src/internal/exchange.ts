@@ -12,6 +12,8 @@ const bufferLimit = 64 * 1024
 
 const noHeaders: Exchange["headers"] = {}
 
+const notModified = 304
+
 const never = (): boolean => false
 
 type Step = "queued" | "sent" | "body" | "done" | "failed"
@@ -22,6 +24,12 @@ export interface Flow {
   readonly abort: (error: Error) => void
   readonly pause: () => void
   readonly resume: () => void
+}
+
+/** Who sees to it that what nobody wants is given up. */
+interface Guard {
+  /** Gives up the body of an error if nobody begins to read it soon. */
+  readonly hurry: (exchange: Exchange) => void
 }
 
 export class Exchange {
@@ -52,6 +60,11 @@ export class Exchange {
   wasRead = false
   /** How many bytes the body may have. */
   maxSize = Infinity
+  guard: Guard | undefined = undefined
+  /** When it was sent. */
+  sentAt = 0
+  /** Whether it failed so soon that its connection must have been closing when it was sent. */
+  metClosing = false
   /** When the watch last saw something happen. */
   movedAt = 0
   /** How many bytes had come over the connection when the request began. */
@@ -60,6 +73,8 @@ export class Exchange {
   onEnd: (() => void) | undefined = undefined
   /** Tells the caller that the head has come or never will, once. */
   onHead: (() => void) | undefined = undefined
+  /** Tells the wire of a head that has no body, whatever length it says. */
+  onNotModified: ((headers: Exchange["headers"]) => void) | undefined = undefined
   /** Tells the reader of the body that there is more, or no more. */
   onMore: (() => void) | undefined = undefined
   private seen = -1
@@ -118,6 +133,7 @@ export class Exchange {
   onResponseStart(_: unknown, status: number, headers: Exchange["headers"]): void {
     if (status < 200) return
     this.isAnswered = true
+    if (status === notModified) this.onNotModified?.(headers)
     this.step = "body"
     this.status = status
     this.headers = headers

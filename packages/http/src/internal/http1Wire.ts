@@ -9,6 +9,7 @@ import type { Exchange } from "./exchange.ts"
 import { SocketGone } from "./faults.ts"
 import type { Job } from "./job.ts"
 import type { HttpSettings } from "./settings.ts"
+import * as UndiciInternals from "./undiciInternals.ts"
 import type { End, MakeWire, Wire } from "./wire.ts"
 
 export const make: MakeWire = (settings, socket, address, onGone) =>
@@ -75,6 +76,10 @@ class Http1Wire implements Wire {
   private readonly client: Client
   private readonly socket: Socket
   private readonly isTls: boolean
+  private readonly keep = (headers: Exchange["headers"]): void => {
+    const { connection, "transfer-encoding": coding } = headers
+    if (coding === undefined && !/close/i.test(String(connection ?? ""))) UndiciInternals.keepAfter304(this.socket)
+  }
 
   constructor(settings: HttpSettings, client: Client, socket: Socket, address: string) {
     this.origin = settings.origin
@@ -102,6 +107,7 @@ class Http1Wire implements Wire {
     const own = { ...rest, headers: sized, ...(this.isTls ? { servername: this.servername } : {}) }
     // And after HEAD too, for the sake of servers that answer it with a body.
     const options = outgoing.method === "HEAD" ? { ...own, reset: false } : own
+    exchange.onNotModified = this.keep
     this.client.dispatch(options as Dispatcher.DispatchOptions, exchange)
   }
 }

@@ -79,7 +79,7 @@ export class Http2Exchange implements Flow {
     stream.on("response", (headers, flags) => this.respond(headers, flags))
     stream.on("trailers", (_, flags) => this.note(flags))
     stream.on("data", (chunk: Uint8Array) => {
-      if (!this.isOver) this.exchange.onResponseData(this, chunk)
+      if (!this.isOver) this.exchange.onResponseData(this, alone(chunk))
     })
     stream.on("end", () => {
       if (this.isWhole) this.complete()
@@ -150,6 +150,14 @@ export class Http2Exchange implements Flow {
   private end(last: Uint8Array | undefined): void {
     this.stream?.end(last, () => this.exchange.onRequestSent())
   }
+}
+
+/** A small piece is a window on what came for all streams: whoever keeps it would keep all of that too. */
+const alone = (chunk: Uint8Array): Uint8Array => {
+  if (2 * chunk.byteLength >= chunk.buffer.byteLength) return chunk
+  const copy = Buffer.allocUnsafeSlow(chunk.byteLength)
+  copy.set(chunk)
+  return copy
 }
 
 /** The number of the frame that a request begins with (RFC 9113, 6.2). */

@@ -52,7 +52,10 @@ export const send = (connection: Carrier, job: Job, exchange: Exchange, onEnd: (
 /** What the caller gets when the head has come, or never will. */
 export const outcome = (job: Job, exchange: Exchange): Effect.Effect<HttpClientResponse, Failure> => {
   if (exchange.step === "failed") return Effect.fail(transportError(job.request, exchange.error))
-  if (!exchange.isOver && job.signal !== undefined) follow(job.signal, exchange)
+  if (!exchange.isOver) {
+    if (job.signal !== undefined) follow(job.signal, exchange)
+    if (exchange.status >= 400) exchange.guard?.hurry(exchange)
+  }
   return Effect.succeed(new Response(job.request, exchange.origin + job.outgoing.path, exchange))
 }
 
@@ -80,13 +83,14 @@ const closedClient = new Set([...closedSocket, "UND_ERR_DESTROYED", "UND_ERR_CLO
 
 /**
  * Whether a request that failed may be sent once more: nobody has seen it, or it met a socket that the server had closed
- * and does no harm when it is seen twice.
+ * and does no harm when it is seen twice. One whose connection ended later the server may have been at work on.
  */
 export const mayRepeat = (job: Job, exchange: Exchange): boolean => {
   if (exchange.step !== "failed" || exchange.isAnswered || exchange.error instanceof GivenUp) return false
   if (!exchange.wasSent) return exchange.isLost || isOneOf(closedClient, exchange.error)
   if (!job.isReplayable) return false
-  return exchange.isLost || (idempotent.has(job.outgoing.method) && isOneOf(closedSocket, exchange.error))
+  if (exchange.isLost) return true
+  return exchange.metClosing && idempotent.has(job.outgoing.method) && isOneOf(closedSocket, exchange.error)
 }
 
 const isOneOf = (codes: ReadonlySet<string>, error: unknown): boolean => codes.has(SocketError.codeOf(error) ?? "")

@@ -34,6 +34,9 @@ class RequestTimeout extends Error {
 /** How often each limit is looked at while it runs: a limit ends up to a quarter later than it says. */
 const looks = 4
 
+/** How long the body of an error waits for its reader, in milliseconds. */
+const haste = 1000
+
 export class Watch {
   private readonly connections = new Set<Watched>()
   private readonly clock: Clock.Clock
@@ -82,6 +85,19 @@ export class Watch {
         }
       }
     }
+  }
+
+  /**
+   * Gives up the body of an error if nobody begins to read it soon: a caller that has seen the status, as with
+   * `HttpClient.filterStatusOk`, never will, and would hold the connection until `bodyTimeout`.
+   */
+  hurry(exchange: Exchange): void {
+    const giveUp = Effect.sync(() => {
+      if (exchange.step === "body" && !exchange.wasRead) {
+        exchange.abort(new GivenUp("nobody read the body of the error"))
+      }
+    })
+    this.fork(Effect.delay(giveUp, Math.min(haste, this.limits.bodyTimeout)))
   }
 
   private readonly loop: Effect.Effect<void> = Effect.suspend(() => {
