@@ -110,7 +110,7 @@ export const make = Effect.fnUntraced(
       yield* facade.publish(balancer, balancer.add(pool, weight))
     }
     yield* balancer.look
-    yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(lookEvery), balancer.look)))
+    yield* Effect.forkScoped(balancer.watchPools(lookEvery))
     return facade.make<Lent>(balancer)
   },
   PoolContext.provideOwn

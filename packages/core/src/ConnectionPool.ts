@@ -266,7 +266,8 @@ export const Service = <Self, Lent>() => <const Id extends string>(id: Id): Conn
 
 /**
  * Makes a pool for a test: of a connector, or of connections that a function makes, given how many came before plus one.
- * It opens nothing in advance, runs no health check and publishes no metrics unless the options say so.
+ * It opens nothing in advance, runs no health check and publishes no metrics unless the options say so. It ends at once
+ * with its scope, also with borrowers that have not ended.
  *
  * @category constructors
  * @since 0.1.0
@@ -277,8 +278,8 @@ export const makeTest = <Lent, Connection = Lent>(
 ): Effect.Effect<ConnectionPool<Lent>, PoolError, Scope.Scope> =>
   Effect.suspend(() => {
     const all = { ...PoolService.quiet, ...options }
-    if (typeof connections !== "function") return make(connections, all)
+    if (typeof connections !== "function") return PoolService.endsAtOnce(make(connections, all))
     let opened = 0
     const connect = () => Effect.suspend(() => connections(++opened))
-    return make<Lent>({ connect, validate: () => Effect.void, reset: () => undefined }, all)
+    return PoolService.endsAtOnce(make<Lent>({ connect, validate: () => Effect.void, reset: () => undefined }, all))
   })

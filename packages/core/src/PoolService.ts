@@ -14,6 +14,7 @@ export { derive, extend } from "./internal/service/extend.ts"
 export { make, makePool } from "./internal/service/layers.ts"
 export { serviceClass } from "./internal/service/serviceClass.ts"
 export { shared } from "./internal/service/shared.ts"
+export { endsAtOnce } from "./internal/service/testEnd.ts"
 
 /**
  * The options of a pool in a test, to be spread before those of the test: connections are opened in the order in which

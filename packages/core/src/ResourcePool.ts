@@ -166,7 +166,8 @@ export const Service = <Self, A>() => <const Id extends string>(id: Id): Resourc
         Effect.flatMap(ConfigInput.unwrap<ResourceOptions<A, R>>(options), (options) => named(options))
       ),
     layerFrom: (pool) => Layer.effect(service, pool),
-    layerTest: (options) => Layer.effect(service, Effect.orDie(named({ ...PoolService.quiet, ...options })))
+    layerTest: (options) =>
+      Layer.effect(service, PoolService.endsAtOnce(Effect.orDie(named({ ...PoolService.quiet, ...options }))))
   }
   return Object.assign(service, layers)
 }

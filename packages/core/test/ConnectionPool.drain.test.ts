@@ -44,6 +44,21 @@ const drained = ({ pool }: Bench) =>
   })
 
 describe("ConnectionPool: a drain leaves nothing, whatever it finds", () => {
+  it.effect("tells whom it waits for", () =>
+    onPool({ maxConnections: 2, drainTimeout: "3 seconds" }, function*({ logs, pool }) {
+      yield* Effect.forkScoped(pool.withConnection(() => Effect.sleep("1 second"), { label: "report" }))
+      yield* settle
+      yield* Effect.forkScoped(pool.drain)
+      yield* settle
+      assert.deepInclude(logs, {
+        level: "Info",
+        text: "the drain waits for 1 connection (drainTimeout: 3000 ms), held by report (connection 1, 0 ms)",
+        pool: "pool"
+      })
+      yield* advance("1 second")
+      assert.strictEqual((yield* pool.stats).state, "closed")
+    }))
+
   it.effect("a pool without connections", () =>
     onPool(limits, function*(bench) {
       assert.deepStrictEqual(yield* drained(bench), empty)

@@ -103,6 +103,7 @@ const pauseFor = (state: PoolState, by: object): void => {
   if (state.phase !== "open") return
   const was = state.isPaused
   state.pause(by)
+  state.house.openUnsafe()
   if (was) return
   emit(state, { _tag: "Paused" })
   sendOn(state, () => new PoolPaused())

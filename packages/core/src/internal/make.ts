@@ -95,15 +95,17 @@ export const makeDrain = (
   let running: Deferred.Deferred<DrainReport> | undefined
   return (queue: "serve" | "refuse"): Effect.Effect<DrainReport> =>
     Effect.flatMap(DrainWithin, (within) => {
-      if (running === undefined) {
-        const report = running = Deferred.makeUnsafe<DrainReport>()
+      const isFirst = running === undefined
+      const report = running ??= Deferred.makeUnsafe<DrainReport>()
+      // Before the drain, which begins on the next turn and tells whom it waits for.
+      if (within !== undefined) state.forkDetached(hurryAfter(state, within, report))
+      if (isFirst) {
         state.forkDetached(Effect.onExit(runDrain(state, queue), (exit) => {
           state.forkDetached(Scope.close(background, Exit.void))
           return Deferred.done(report, exit)
         }))
       }
-      if (within !== undefined) state.forkDetached(hurryAfter(state, within, running))
-      return Deferred.await(running)
+      return Deferred.await(report)
     })
 }
 

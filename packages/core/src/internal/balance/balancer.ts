@@ -3,6 +3,7 @@
  * like the state of a pool.
  */
 import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
 import type * as Random from "effect/Random"
 import type { Outcome } from "../model/balanced.ts"
 import type { ConnectionPool } from "../model/pool.ts"
@@ -34,6 +35,8 @@ export class Balancer {
   readonly fork: (effect: Effect.Effect<unknown>) => void
   /** Sends callers that wait for long to where a connection is free. */
   watch: Effect.Effect<void> = Effect.void
+  /** Closed while nobody uses the pool and all is well: nobody looks at the upstreams until a lease opens it. */
+  readonly inUse: Latch.Latch = Latch.makeUnsafe(true)
   /** Told of each upstream that joins, and of the end with `undefined`. */
   readonly onJoined = new Set<(upstream: Upstream | undefined) => void>()
   private isEnded = false
@@ -165,7 +168,21 @@ export class Balancer {
     const wasFit = upstream.isFit
     if (upstream.see(stats, now, this.patience)) this.failing(upstream, now)
     if (upstream.isFit && !wasFit) upstream.comeBack(now)
+    if (!upstream.isFit) this.inUse.openUnsafe()
     if (upstream.isFailing && !upstream.isShut && !upstream.isProbed) this.probe(upstream)
+  }
+
+  /** Looks at the upstreams' pools every so many milliseconds, as long as somebody might want to know. */
+  watchPools(millis: number): Effect.Effect<never> {
+    return Effect.forever(Effect.suspend(() => {
+      if (!this.isAtRest) return Effect.andThen(Effect.sleep(millis), this.look)
+      this.inUse.closeUnsafe()
+      return Effect.andThen(this.inUse.await, this.look)
+    }))
+  }
+
+  private get isAtRest(): boolean {
+    return this.upstreams.every((upstream) => upstream.inFlight === 0 && upstream.isFit && !upstream.isStalled)
   }
 
   /** Looks at every upstream's pool. */

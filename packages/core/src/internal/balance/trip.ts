@@ -61,6 +61,7 @@ export class Trip implements Onward, Waiting {
   /** Goes to an upstream, if there is one for it. */
   begin(): Upstream | undefined {
     this.since = this.balancer.time.now()
+    this.balancer.inUse.openUnsafe()
     if (this.tried.length === 0) this.askedAt = this.since
     const upstream = this.whereTo()
     this.isMoving = false

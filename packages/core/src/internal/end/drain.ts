@@ -7,7 +7,8 @@ import * as Effect from "effect/Effect"
 import type { DrainReport } from "../model/connection.ts"
 import { type Holder, PoolClosed } from "../../PoolError.ts"
 import { describeHolder } from "../../Describe.ts"
-import { emit, warn } from "../watch/events.ts"
+import { emit, inform, warn } from "../watch/events.ts"
+import { holders } from "../pool/inspect.ts"
 import { labelOf } from "../line/lease.ts"
 import { lastCloses } from "./drainWithin.ts"
 import { discard } from "../pool/close.ts"
@@ -35,6 +36,7 @@ export const runDrain = Effect.fnUntraced(
     const refusedAtOnce = queue === "refuse" ? refuseAll(state) : 0
     releaseIdle(state)
     state.changed()
+    sayWhomWaitedFor(state)
     yield* settled(state, drain, () => drain.isHurried || isQuiet(state), state.config.drainTimeout)
     state.close()
     const returned = endedOf(state) - beginning.ended
@@ -59,6 +61,16 @@ export const hurryDrain = Effect.fnUntraced(function*(state: PoolState) {
   yield* Effect.sleep(Math.min(lastCloses, state.config.closeTimeout))
   yield* Deferred.succeed(state.closesCut, undefined)
 })
+
+/** A program that seems to hang at its end says what it waits for. */
+const sayWhomWaitedFor = (state: PoolState): void => {
+  const held = holders(state)
+  if (held.length === 0 || state.drain.isHurried) return
+  const { used } = state.places
+  const many = `${used} ${used === 1 ? "connection" : "connections"}`
+  const names = held.map(describeHolder).join(", ")
+  inform(state, `the drain waits for ${many} (drainTimeout: ${state.config.drainTimeout} ms), held by ${names}`)
+}
 
 /** Nobody waits, nobody holds a connection, and none is being made clean after its lease. */
 const isQuiet = (state: PoolState): boolean =>

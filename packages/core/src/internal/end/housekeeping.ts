@@ -3,7 +3,8 @@
  *
  * It sleeps until the next connection is due instead of sweeping: a connection that becomes idle, opens or is lent
  * while it sleeps is due no earlier than one full time-out from then, and it never sleeps longer than the shortest. Once
- * a minute it writes the counts down, so that what is recent can be told from what is not.
+ * a minute it writes the counts down, so that what is recent can be told from what is not. In a pool that is empty and
+ * unused it sleeps without a timer until a dial wakes it.
  */
 import * as Effect from "effect/Effect"
 import { describeHolder } from "../../Describe.ts"
@@ -22,8 +23,19 @@ export const keepHouse = (state: PoolState): Effect.Effect<never> =>
     retireDue(state)
     state.changed()
     state.places.restSurplus(now)
-    return Effect.sleep(Math.max(1, next - state.time.now()))
+    return isAtRest(state) ? rest(state) : Effect.sleep(Math.max(1, next - state.time.now()))
   }))
+
+/** Nothing is open or will be by itself, and nothing happened lately: there is nothing to keep until a dial begins. */
+const isAtRest = (state: PoolState): boolean =>
+  state.places.connections.size === 0 && state.phase === "open" && !state.isPaused && state.dialer.failures === 0 &&
+  state.recent.isQuiet
+
+const rest = (state: PoolState): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    state.house.closeUnsafe()
+    return Effect.map(state.house.await, () => state.recent.restart(state.time.now()))
+  })
 
 const shortestTimeout = ({ config }: PoolState): number =>
   Math.min(

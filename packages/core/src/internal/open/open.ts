@@ -25,6 +25,7 @@ import { settleWarmUps } from "./warmUp.ts"
 /** Begins a dial. */
 export const open = (state: PoolState): void => {
   const connection = state.places.add(state.trust.generation, state.time.now())
+  state.house.openUnsafe()
   state.fork(dial(state, connection))
 }
 

@@ -8,6 +8,7 @@
 import * as Deferred from "effect/Deferred"
 import type * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
+import * as Latch from "effect/Latch"
 import type * as Random from "effect/Random"
 import type * as Scheduler from "effect/Scheduler"
 import type { Connector } from "../../Connector.ts"
@@ -56,6 +57,8 @@ export class PoolState {
   readonly drain: DrainState = { isHurried: false, onChange: undefined }
   /** When an isolated failure to connect was logged last. */
   failureLoggedAt = -Infinity
+  /** Closed while housekeeping rests; whoever gives it something to do opens it. */
+  readonly house: Latch.Latch = Latch.makeUnsafe(true)
   /** Done when closes are waited for no more. */
   readonly closesCut: Deferred.Deferred<void> = Deferred.makeUnsafe<void>()
   /** Lets the dispatcher look again. To be called after every change that may free or want a connection. */

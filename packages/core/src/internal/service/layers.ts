@@ -11,6 +11,7 @@ import { type InvalidOption, PoolError } from "../../PoolError.ts"
 import type { ConnectionPool } from "../model/pool.ts"
 import type { Backend, Layers } from "../model/service.ts"
 import { extend } from "./extend.ts"
+import { endsAtOnce } from "./testEnd.ts"
 import { serviceClass } from "./serviceClass.ts"
 
 /**
@@ -72,7 +73,7 @@ export const make = <Class>(id: string, backend: AnyBackend): Class => {
     layerFrom: from,
     // A test that gives a bad option has a bug.
     layerTest: (script, options = {}) =>
-      full(Effect.orDie(refusing(id, options, backend.makeTest(id, script, options))))
+      full(endsAtOnce(Effect.orDie(refusing(id, options, backend.makeTest(id, script, options)))))
   }
   return Object.assign(tag, layers) as Class
 }

@@ -107,6 +107,11 @@ export const emit = ({ config, events, time }: Teller, event: WithoutCommon<Pool
   events.publish({ pool: config.name, at: time.date(), ...event } as PoolEvent)
 }
 
+/** Logs what the program may want to know though nothing is wrong. */
+export const inform = ({ config, forkDetached }: Teller, message: string): void => {
+  forkDetached(Effect.annotateLogs(Effect.logInfo(oneLine(message)), { pool: config.name }))
+}
+
 /** Logs what went wrong beside every caller, so that it is never silent. */
 export const warn = ({ config, forkDetached }: Teller, message: string): void => {
   forkDetached(Effect.annotateLogs(Effect.logWarning(oneLine(message)), { pool: config.name }))

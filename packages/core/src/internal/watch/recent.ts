@@ -38,6 +38,17 @@ export class RecentCounts {
     return this.newer.at + span
   }
 
+  /** Whether nothing has happened lately. */
+  get isQuiet(): boolean {
+    const { counts, older } = this
+    return attemptsOf(counts) === older.attempts && counts.validated === older.validated
+  }
+
+  /** Forgets what is long past, after a time in which nobody wrote anything down. */
+  restart(now: number): void {
+    this.older = this.newer = markOf(this.counts, now)
+  }
+
   read(now: number): Recent {
     const { counts, older } = this
     return {
