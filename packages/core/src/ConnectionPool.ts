@@ -168,6 +168,9 @@ export const make = Effect.fnUntraced(
     const drain = makeDrain(state, background)
     yield* Effect.addFinalizer(() => drain("refuse"))
     if (config.metrics) yield* PoolMetrics.register({ config, numbers: () => numbers(state), histograms: state.counts })
+    for (const { message, remedy } of connector.warnings ?? []) {
+      yield* Effect.annotateLogs(Effect.logWarning(`${message}. ${remedy}`), { pool: config.name })
+    }
     state.fork(keepHouse(state))
     state.fork(checkHealth(state))
     yield* startUp(state)
@@ -196,7 +199,7 @@ const makePool = <Lent>(state: PoolState, drain: Effect.Effect<DrainReport>): Co
     retireAll: Effect.sync(() => control.retireAll(state)),
     stats: Effect.sync(() => stats(state)),
     connections: Effect.sync(() => connections(state)),
-    health: Effect.sync(() => PoolHealth.assess(vitals(state), state.config)),
+    health: Effect.sync(() => PoolHealth.assess(vitals(state), state.config, state.connector.warnings)),
     events: state.events.stream(),
     eventsWith: (options) => state.events.stream(options),
     warmUp: (count) => warmUp(state, count ?? state.config.minConnections),

@@ -18,6 +18,7 @@
 import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
+import type { HealthWarning } from "./PoolHealth.ts"
 
 /**
  * What the pool gives a connection while it is being opened, so that it can report its own end.
@@ -113,6 +114,11 @@ export interface Connector<Connection, Lent = Connection> {
    * Either way a caller that waits for a connection of its own is overtaken by no sharer.
    */
   readonly joins?: "idle" | "busiest" | undefined
+  /**
+   * What is not well with it for as long as it is used, such as that it does not verify the server. They stand in the
+   * pool's health, and are logged once when the pool is made.
+   */
+  readonly warnings?: ReadonlyArray<HealthWarning> | undefined
   /** What `ConnectionPool.connections` shows of it. It must not wait. */
   readonly inspect?: ((connection: Connection) => Inspection) | undefined
 }

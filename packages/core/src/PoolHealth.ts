@@ -25,6 +25,7 @@ export interface HealthWarning {
     | "leak"
     | "closed"
     | "upstream"
+    | "verification"
   readonly level: "warning" | "critical"
   /** The number that is too high or too low. */
   readonly value: number
@@ -59,14 +60,20 @@ export interface PoolHealth {
  * acquisitions and dials or of the validations failed; and whatever they are a lease held longer than `leakTimeout`, no connection open where `minConnections` asks for
  * some, an open breaker, a pool that is paused or draining. Critical: a closed pool, an open breaker while nothing is
  * open, and callers that wait while nothing is open because dials fail. Of a closed pool only that it is closed is told.
+ * What the connector says of itself, such as that it does not verify the server, comes last.
  *
  * @category operations
  * @since 0.1.0
  */
-export const assess = (stats: Vitals, config: PoolConfig): PoolHealth => {
+export const assess = (
+  stats: Vitals,
+  config: PoolConfig,
+  ofConnector: ReadonlyArray<HealthWarning> = []
+): PoolHealth => {
   // Of a pool that is no more, nothing that it met before matters.
   const judges = stats.state === "closed" ? [admission] : rules
-  const warnings = judges.map((rule) => rule(stats, config)).filter((warning) => warning !== undefined)
+  const found = judges.map((rule) => rule(stats, config)).filter((warning) => warning !== undefined)
+  const warnings = stats.state === "closed" ? found : [...found, ...ofConnector]
   const isCritical = warnings.some((warning) => warning.level === "critical")
   return {
     name: stats.name,

@@ -1,42 +1,56 @@
+import * as TestCertificate from "@effect-pools/testing/TestCertificate"
 import { SocketError } from "@effect-pools/core"
 import * as TlsOptions from "@effect-pools/core/TlsOptions"
-import { TestCertificate } from "@effect-pools/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { Result } from "effect"
 import { generateKeyPairSync } from "node:crypto"
+import type { ConnectionOptions } from "node:tls"
+import { inspect } from "node:util"
 
-const { certificate: cert, key } = TestCertificate
+const passphrase = "CANARY-PASSPHRASE"
 
 const encrypted = generateKeyPairSync("ec", {
   namedCurve: "P-256",
-  privateKeyEncoding: { type: "pkcs8", format: "pem", cipher: "aes-256-cbc", passphrase: "right" },
+  privateKeyEncoding: { type: "pkcs8", format: "pem", cipher: "aes-256-cbc", passphrase },
   publicKeyEncoding: { type: "spki", format: "pem" }
 }).privateKey
 
-describe("options of node:tls", () => {
-  it("that Node can't use are refused by their name, and no secret is told", () => {
-    const wrong = [
-      { key: encrypted, passphrase: "wrong-canary" },
-      { key: "canary" },
-      { cert: "canary" },
-      { key: encrypted, cert, passphrase: "right" },
-      { pfx: Buffer.from("canary") },
-      { ciphers: "canary" },
-      { minVersion: "TLSv9" as never },
-      { minVersion: "TLSv1.3" as const, secureProtocol: "TLSv1_2_method" },
-      { ecdhCurve: "canary" }
-    ]
-    for (const tls of wrong) {
-      const result = TlsOptions.check("ssl", tls)
-      assert(Result.isFailure(result), Object.keys(tls).join())
-      assert.strictEqual(result.failure.option, "ssl")
-      assert.notInclude(JSON.stringify(result.failure), "wrong-canary")
-    }
-  })
+const { certificate: cert, key } = TestCertificate
 
-  it("that Node can use are taken", () => {
-    const right = [undefined, true, false, {}, { ca: cert }, { cert, key }, { key: encrypted, passphrase: "right" }]
-    for (const tls of right) assert.isTrue(Result.isSuccess(TlsOptions.check("tls", tls)))
+describe("TlsOptions", () => {
+  const unusable: Readonly<Record<string, ConnectionOptions>> = {
+    "a wrong passphrase": { key: encrypted, passphrase: "wrong" },
+    "a key that is none": { key: "nonsense", cert },
+    "a store that is none": { pfx: Buffer.from("x") },
+    "an unknown cipher": { ciphers: "NOPE" },
+    "an unknown version": { minVersion: "TLSv9" as never },
+    "versions that contradict each other": { minVersion: "TLSv1.3", secureProtocol: "TLSv1_2_method" },
+    "a key of another certificate": { key: encrypted, passphrase, cert },
+    "a certificate that is none": { cert: "nonsense" },
+    "an unknown curve": { ecdhCurve: "nonsense" },
+    "a server name that is no text": { servername: 5 as never },
+    "protocols that are none": { ALPNProtocols: 5 as never }
+  }
+  for (const [what, options] of Object.entries(unusable)) {
+    it(`${what} is refused before anything is dialed, and not shown`, () => {
+      const checked = TlsOptions.check("tls", options)
+      if (Result.isSuccess(checked)) return assert.fail("it was accepted")
+      assert.strictEqual(checked.failure.option, "tls")
+      assert.match(checked.failure.rule, /^can't be used by node:tls: ./)
+      assert.notMatch(inspect(checked.failure), /"nonsense"|wrong$/)
+    })
+  }
+
+  it("options that can be used are sealed: their secrets are in the context, and the rest stays", () => {
+    const checkServerIdentity = () => undefined
+    const given = { key: encrypted, passphrase, ca: cert, servername: "db", checkServerIdentity }
+    const sealed = Result.getOrThrow(TlsOptions.seal("tls", given)) as ConnectionOptions
+    assert.deepStrictEqual(Object.keys(sealed), ["servername", "checkServerIdentity", "secureContext"])
+    const shown = inspect(sealed, { depth: 12, showHidden: true })
+    assert.notInclude(shown, passphrase)
+    assert.notInclude(shown, encrypted.split("\n")[2]!)
+    assert.strictEqual(Result.getOrThrow(TlsOptions.seal("tls", true)), true)
+    assert.isTrue(Result.isSuccess(TlsOptions.check("tls", { key, cert })))
   })
 
   it("have the server's name, unless they have one or it is an address", () => {
@@ -47,7 +61,15 @@ describe("options of node:tls", () => {
     }
   })
 
-  it("whose error comes in a handshake are not tried again", () => {
-    assert.isTrue(SocketError.isPermanent("ERR_OSSL_BAD_DECRYPT"))
+  it("what is not verified is said", () => {
+    const said = (options: boolean | ConnectionOptions | undefined) => TlsOptions.weakness("ssl", options)
+    assert.match(said({ rejectUnauthorized: false })!, /not verified \(ssl.rejectUnauthorized is false\)/)
+    assert.match(said({ checkServerIdentity: () => undefined })!, /ssl.checkServerIdentity/)
+    for (const options of [undefined, true, false, {}, { rejectUnauthorized: true, ca: cert }]) {
+      assert.isUndefined(said(options))
+      assert.deepStrictEqual(TlsOptions.warnings("ssl", options), [])
+    }
   })
+
+  it("what OpenSSL can't read is permanent", () => assert.isTrue(SocketError.isPermanent("ERR_OSSL_BAD_DECRYPT")))
 })

@@ -40,6 +40,14 @@ export const kind: PoolKind = Object.freeze({
 export type SessionRole = "any" | "primary" | "standby"
 
 /**
+ * A way in which the server may ask who one is: see `PostgresOptions.requireAuth`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type AuthMethod = "none" | "password" | "md5" | "scram-sha-256"
+
+/**
  * When a session is cleaned between leases: see `PostgresOptions.sessionReset`.
  *
  * @category models
@@ -59,8 +67,9 @@ export type SessionReset = "whenNeeded" | "always"
 export interface PostgresOptions extends PoolConfig.PoolOptions {
   /**
    * `postgres://user:password@host:port/database`, with the parameters `sslmode` (`disable`, `require`, `verify-ca`,
-   * `verify-full`), `application_name`, `connect_timeout`, `options`, `target_session_attrs`, `host`, `port`, `user`,
-   * `password` and `dbname`. A certificate is verified whichever `sslmode` asks for TLS. Special characters in its
+   * `verify-full`), `sslrootcert`, `sslcert`, `sslkey`, `sslpassword`, `application_name`, `connect_timeout`, `options`,
+   * `target_session_attrs`, `require_auth`, `keepalives_idle`, `host`, `port`, `user`, `password` and `dbname`, and those
+   * of libpq that ask for nothing else than what is done. What libpq has more is refused by its name. A certificate is verified whichever `sslmode` asks for TLS. Special characters in its
    * parts must be percent-encoded. The password may be left out and given by `password`.
    */
   readonly url?: Redacted.Redacted | undefined
@@ -82,6 +91,15 @@ export interface PostgresOptions extends PoolConfig.PoolOptions {
    * no fall-back to plain text. Options of `node:tls` say whom to trust.
    */
   readonly ssl?: boolean | ConnectionOptions | undefined
+  /**
+   * The ways of proving who one is that are accepted of the server, as `require_auth` of libpq: `"scram-sha-256"`, `"md5"`,
+   * `"password"` (the password itself) and `"none"`. A server that asks for another is refused before anything is sent.
+   *
+   * Default: all of them, but the password itself only if the connection is encrypted, is local, or this option names
+   * `"password"`. Too narrow: no dial succeeds. Too wide: a server that somebody put in the place of yours may ask for the
+   * password.
+   */
+  readonly requireAuth?: ReadonlyArray<AuthMethod> | undefined
   /** What `pg_stat_activity` shows. Default: the pool's name. */
   readonly applicationName?: string | undefined
   /**
@@ -99,8 +117,9 @@ export interface PostgresOptions extends PoolConfig.PoolOptions {
   /** More run-time settings of each session, such as `{ timezone: "UTC", lock_timeout: "5s" }`. */
   readonly settings?: Readonly<Record<string, string>> | undefined
   /**
-   * `"primary"` refuses a server that is a standby, and gives up a connection whose server has become one; `"standby"`
-   * refuses a primary. Both cost each dial one round trip. Default `"any"`.
+   * `"primary"` refuses a server that is a standby or accepts no writes (`default_transaction_read_only`), and gives up a
+   * connection whose server has become one; `"standby"` refuses a primary. Both cost each dial one round trip. Default
+   * `"any"`.
    */
   readonly role?: SessionRole | undefined
   /**

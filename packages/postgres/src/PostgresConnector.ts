@@ -42,6 +42,6 @@ export const make = Effect.fnUntraced(function*(
   }
   const name = options.name ?? "postgres"
   const { settings } = yield* Options.checkWithUser(options, name)
-  const kit = yield* Kit.make(name, settings, options.acquireTimeout)
+  const kit = yield* Kit.make(name, settings, options)
   return makeLendingClients(kit)
 })

@@ -37,6 +37,34 @@ describe("the options of a server", () => {
     assert.strictEqual(driver.keepAlive, "30 seconds")
   })
 
+  it("are read from the forms of URLs that providers hand out", () => {
+    const read = (text: string) => {
+      const { database, driver, host, port, requireAuth, username } = settings(url(text))
+      return [username, host, port, database, driver.keepAlive, requireAuth]
+    }
+    assert.deepStrictEqual(read("postgres://u:p@/d?host=/cloudsql/x:y:z"), [
+      "u",
+      "/cloudsql/x:y:z",
+      5432,
+      "d",
+      "30 seconds",
+      undefined
+    ])
+    assert.deepStrictEqual(read("postgres://u:p@localhost/d?host=/tmp&port=1"), [
+      "u",
+      "/tmp",
+      1,
+      "d",
+      "30 seconds",
+      undefined
+    ])
+    assert.deepStrictEqual(read("postgres://u:p@:6543/d"), ["u", "localhost", 6543, "d", "30 seconds", undefined])
+    assert.deepStrictEqual(
+      read("postgres://u@h/d?gssencmode=prefer&keepalives_idle=7&require_auth=md5,scram-sha-256&sslsni=1"),
+      ["u", "h", 5432, "d", 7000, ["md5", "scram-sha-256"]]
+    )
+  })
+
   it("become settings of the session", () => {
     const { startupParameters } = settings({
       statementTimeout: "1.5 seconds",
@@ -110,6 +138,17 @@ describe("the options of a server", () => {
     [url("postgres://u:p@h/d%zz"), "url", /its database percent-encoded/],
     [url("postgres://u:a#b@h/d"), "url", /user and password percent-encoded/],
     [url("postgres://h1,h2/d"), "url", /one host/],
+    [url("postgres://u:p@h1:1,h2:2/d"), "url", /one host: give each of several servers a pool of its own/],
+    [url("postgres://h/d?gssencmode=require"), "url", /has a gssencmode that this pool does not have/],
+    [url("postgres://h/d?passfile=/x"), "url", /parameter passfile of libpq/],
+    [url("postgres://h/d?require_auth=gss"), "url", /require_auth that is no list of none, password/],
+    [url("postgres://h/d?sslrootcert=/x&sslrootcert=/y"), "url", /sslrootcert twice/],
+    [url("postgres://h/d?sslrootcert=/x"), "url", /TLS without TLS: add sslmode/],
+    [url("postgres://h/d?sslmode=require&sslrootcert=/nowhere"), "url", /can't be read: ENOENT/],
+    [{ ...url("postgres://h/d?sslmode=disable"), ssl: { ca: "x" } }, "ssl", /said by url already/],
+    [{ ssl: { ciphers: "NOPE" } }, "ssl", /can't be used by node:tls: .*no cipher match/],
+    [{ requireAuth: [] }, "requireAuth", /a list of none, password, md5, scram-sha-256/],
+    [{ requireAuth: ["gss"] }, "requireAuth", /a list of/],
     [url("postgres://h/d?sslmode=prefer"), "url", /sslmode=prefer.*require or disable/],
     [url("postgres://h/d?sslmode=allow"), "url", /sslmode=allow/],
     [url("postgres://h/d?sslmode=no-verify"), "url", /none of disable/],

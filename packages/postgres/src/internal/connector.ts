@@ -2,25 +2,36 @@
  * The connector, from the parts that do its work.
  */
 import type { Connector } from "@effect-pools/core/Connector"
+import * as Effect from "effect/Effect"
 import type { PostgresConnection } from "./connectionModel.ts"
 import { dial } from "./dial.ts"
 import type { Kit } from "./kit.ts"
 import { Lease, type Terms } from "./lease.ts"
 import * as Lent from "./lent.ts"
 import type { QueryTimer } from "./queryTimer.ts"
-import type { Session } from "./session.ts"
+import * as Role from "./role.ts"
+import { type Session, SessionEnded } from "./session.ts"
 import * as SqlText from "./sqlText.ts"
 
 /** Lends leases: a single statement needs no more. */
 export const make = (kit: Kit, timer: QueryTimer | undefined): Connector<Session, Lease> => ({
   connect: (signals) => dial(kit.settings, kit.schema, signals),
   sharers: kit.settings.sharing,
+  warnings: kit.settings.warnings,
   // The server runs the statements of a connection one after the other. Filling one before the next is taken would save
   // writes, but keep all others waiting for a slow statement while there are idle connections.
   joins: "idle",
   ...lending(kit, timer),
-  ...care
+  ...care,
+  ...(kit.settings.role === "any" ? {} : { validate: (session) => validateRole(session, kit) })
 })
+
+/** A server can change its role under its sessions. */
+const validateRole = (session: Session, { settings }: Kit): Effect.Effect<void, unknown> =>
+  Effect.flatMap(
+    Role.check(session.own, settings),
+    (wrong) => wrong === undefined ? Effect.void : Effect.fail(new SessionEnded({ message: wrong }))
+  )
 
 /** Lends clients, for a pool that is not made here. */
 export const makeLendingClients = (kit: Kit): Connector<Session, PostgresConnection> => {
@@ -47,7 +58,7 @@ export const lending = (kit: Kit, timer: QueryTimer | undefined): Lending => {
     timer,
     clientOf: Lent.make(kit),
     isIn: (lease, context) => kit.currentLease(context) === lease,
-    waitLimit: kit.waitLimit
+    limits: kit.limits
   }
   return {
     lend: (session, isShared) => new Lease(session, terms, isShared),

@@ -9,15 +9,20 @@ import * as ServerText from "@effect-pools/core/ServerText"
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
+import type { SqlError } from "effect/sql/SqlError"
 import type { Duplex } from "node:stream"
 import { DialError } from "@effect-pools/core/DialError"
 import { fromSqlError } from "./dialError.ts"
+import * as LoginGuard from "./loginGuard.ts"
 import * as PgInternals from "./pgInternals.ts"
+import * as Role from "./role.ts"
 import type { Schema } from "./schema.ts"
 import { Session, SessionEnded } from "./session.ts"
 import type { ConnectionSettings } from "./settings.ts"
+import * as Transport from "./transport.ts"
 
 export const dial = Effect.fnUntraced(function*(
   settings: ConnectionSettings,
@@ -29,12 +34,18 @@ export const dial = Effect.fnUntraced(function*(
   let socket: Duplex | undefined
   // Added first, so that it runs last, when the driver has said goodbye.
   yield* Effect.addFinalizer(() => socket === undefined ? Effect.void : closed(socket))
-  const connection = yield* Effect.mapError(
-    PgConnection.make(configOf(settings, password)),
-    (error) => fromSqlError(error, { address, hasFreshCredentials: Effect.isEffect(settings.password) })
+  const failed = (error: SqlError) =>
+    fromSqlError(error, { address, hasFreshCredentials: Effect.isEffect(settings.password) })
+  const transport = yield* Effect.mapError(Transport.open(settings), failed)
+  socket = transport
+  const isPrivate = settings.ssl !== false || Transport.isUnixSocket(settings.host)
+  const guard = LoginGuard.watch(transport, { requireAuth: settings.requireAuth, isPrivate })
+  const connection = yield* PgConnection.make(configOf(settings, password, transport)).pipe(
+    // Until the driver has it, nobody else closes it.
+    Effect.onExit((exit) => Exit.isFailure(exit) ? Effect.sync(() => transport.destroy()) : Effect.void),
+    Effect.mapError((error) => guard.refusal === undefined ? failed(error) : unwilling(address, guard.refusal))
   )
   const internals = PgInternals.find(connection)
-  socket = internals.socket
   const isShareable = settings.sharing > 1
   // Pinned, so that a stream or a listener does not lock out the statements beside it.
   const session = new Session(isShareable ? connection : yield* connection.pin, internals, {
@@ -48,7 +59,8 @@ export const dial = Effect.fnUntraced(function*(
   internals.onRetire?.(() => signals.onBroken(session.end ?? unconfirmed))
   // Added last, so that it runs first, while the session can still be told from others.
   yield* Effect.addFinalizer(() => stopped(session))
-  if (settings.role !== "any") yield* checkRole(session, settings.role)
+  const wrong = yield* Effect.mapError(Role.check(session.own, settings), failed)
+  if (wrong !== undefined) return yield* refused(address, wrong)
   if (session.isDead) return yield* refused(address, "the server ended the session at once")
   return session
 })
@@ -63,6 +75,10 @@ const unconfirmed = new SessionEnded({
 const refused = (address: string, why: string): DialError =>
   new DialError({ address, message: `${address}: ${why}`, code: undefined, isRetryable: true })
 
+/** What another dial would meet again. */
+const unwilling = (address: string, why: string): DialError =>
+  new DialError({ address, message: `${address}: ${why}`, code: undefined, isRetryable: false })
+
 const currentPassword = (
   settings: ConnectionSettings
 ): Effect.Effect<Redacted.Redacted | undefined, DialError> =>
@@ -76,32 +92,22 @@ const currentPassword = (
 
 const describe = (error: unknown): string => ServerText.messageOf(error, "it failed")
 
-const configOf = (settings: ConnectionSettings, password: Redacted.Redacted | undefined): PgConnection.Config => ({
+const configOf = (
+  settings: ConnectionSettings,
+  password: Redacted.Redacted | undefined,
+  transport: Duplex
+): PgConnection.Config => ({
   ...settings.driver,
-  host: settings.host,
-  port: settings.port,
+  stream: Transport.streamOf(settings, transport),
   database: settings.database,
   username: settings.username,
   password,
   multiplex: settings.sharing > 1,
-  ssl: settings.ssl,
+  ssl: false,
   applicationName: settings.applicationName,
   startupParameters: settings.startupParameters,
   startupOptions: settings.startupOptions,
   connectTimeout: Duration.infinity
-})
-
-const checkRole = Effect.fnUntraced(function*(
-  session: Session,
-  role: "primary" | "standby"
-): Effect.fn.Return<void, DialError> {
-  const { address } = session.options
-  const rows = yield* Effect.mapError(
-    session.own.queryValues("SELECT pg_is_in_recovery()", [], false),
-    (error) => fromSqlError(error, { address, hasFreshCredentials: false })
-  )
-  const found = rows[0]?.[0] === true ? "standby" : "primary"
-  if (found !== role) return yield* refused(address, `the server is a ${found}, and the pool wants a ${role}`)
 })
 
 const goodbyeLimit = "1 second"

@@ -7,7 +7,6 @@
  */
 import * as PgClient from "@effect/sql-pg/PgClient"
 import * as Context from "effect/Context"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type * as Reactivity from "effect/reactivity/Reactivity"
@@ -18,6 +17,7 @@ import { DeadlockError, SerializationError, SqlError, type SqlErrorReason, Unkno
 import * as Statement from "effect/sql/Statement"
 import * as Compiler from "./compiler.ts"
 import { Lease } from "./lease.ts"
+import { type LimitOptions, type Limits, limitsOf } from "./limits.ts"
 import { CurrentLevel, Level } from "./turns.ts"
 import type { Schema } from "./schema.ts"
 import type { ConnectionSettings } from "./settings.ts"
@@ -45,8 +45,7 @@ export interface Kit {
   readonly heldLease: (fiber: AnyFiber) => Lease | undefined
   /** Runs an effect as one that has been given a lease. */
   readonly holding: <A, E, R>(lease: Lease, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-  /** How long one waits for others on the same connection. */
-  readonly waitLimit: Duration.Input
+  readonly limits: Limits
   /** A context from which no transaction can be joined. */
   readonly outsideTransaction: <R>(context: Context.Context<R>) => Context.Context<R>
   /** Runs an effect in a new transaction on a connection of `source`, or in a savepoint of the one it is in. */
@@ -79,7 +78,7 @@ let kits = 0
 export const make = Effect.fnUntraced(function*(
   pool: string,
   settings: ConnectionSettings,
-  waitLimit: Duration.Input = "30 seconds"
+  options: LimitOptions
 ): Effect.fn.Return<Kit, never, Reactivity.Reactivity> {
   const transactionService = Context.Service<
     SqlClient.TransactionConnection,
@@ -120,7 +119,7 @@ export const make = Effect.fnUntraced(function*(
       Effect.withFiber((fiber) =>
         Effect.provideService(effect, CurrentHeld, { kit, lease, outer: fiber.getRef(CurrentHeld) })
       ),
-    waitLimit,
+    limits: limitsOf(options),
     clientOptions
   }
   return kit

@@ -8,7 +8,6 @@ import type { Notification, PgConnection, Result, Row } from "@effect/sql-pg/PgC
 import { PoolMisuse } from "@effect-pools/core/PoolError"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import type * as Context from "effect/Context"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
@@ -19,6 +18,7 @@ import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import * as Stream from "effect/Stream"
 import type { PostgresConnection } from "./connectionModel.ts"
 import type { QueryTimer } from "./queryTimer.ts"
+import type { Limits } from "./limits.ts"
 import * as Loss from "./loss.ts"
 import { isStale } from "./schema.ts"
 import { serverError, type Session } from "./session.ts"
@@ -45,8 +45,7 @@ export interface Terms {
   readonly clientOf: (lease: Lease) => PostgresConnection
   /** Whether it is the lease of the transaction that a fiber with this context is in. */
   readonly isIn: (lease: Lease, context: Context.Context<never>) => boolean
-  /** How long one waits for the end of what others do on the same connection, and for a transaction to begin. */
-  readonly waitLimit: Duration.Input
+  readonly limits: Limits
 }
 
 /** How a transaction was begun. */
@@ -71,7 +70,7 @@ export class Lease implements Connection {
     this.session = session
     this.terms = terms
     this.isShared = isShared
-    this.turns = new Turns(session, terms.waitLimit)
+    this.turns = new Turns(session, terms.limits.wait)
   }
 
   /** What the borrower is given. A single statement does without, so it is made when it is asked for. */
@@ -231,7 +230,7 @@ export class Lease implements Connection {
 
   execute(text: string, params: Params, transformRows: TransformRows): Effect.Effect<ReadonlyArray<any>, SqlError> {
     const rows = this.transformed(this.query(text, params, true), transformRows)
-    if (opens.test(text)) return this.session.open(rows, this.terms.waitLimit)
+    if (opens.test(text)) return this.session.open(rows, this.terms.limits.wait)
     // A dead session has rolled back already, and an end that fails would be a defect in place of the error that the
     // caller is owed. Where a savepoint can't be released any more, what follows in its transaction fails.
     return text.startsWith("ROLLBACK") || text.startsWith("RELEASE SAVEPOINT")
@@ -245,7 +244,7 @@ export class Lease implements Connection {
     transformRows: TransformRows
   ): Effect.Effect<ReadonlyArray<any>, SqlError> {
     const rows = this.transformed(this.query(text, params, false), transformRows)
-    return opens.test(text) ? this.session.open(rows, this.terms.waitLimit) : rows
+    return opens.test(text) ? this.session.open(rows, this.terms.limits.wait) : rows
   }
 
   executeRaw(text: string, params: Params): Effect.Effect<unknown, SqlError> {
@@ -318,7 +317,10 @@ export class Lease implements Connection {
     )
     return Effect.andThen(
       count,
-      Effect.flatMap(scope, (scope) => Scope.provide(session.pg.listen(channel), scope))
+      Effect.flatMap(scope, (scope) => Scope.provide(session.pg.listen(channel), scope)).pipe(
+        // Added last, so that it ends before the rest.
+        Effect.tap(Effect.forkScoped(session.watchSilence(this.terms.limits)))
+      )
     )
   }
 }

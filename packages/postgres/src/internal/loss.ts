@@ -4,6 +4,7 @@
  */
 import type { ErrorFields } from "@effect/sql-pg/PgProtocol"
 import { ParseError } from "@effect/sql-pg/PgProtocol"
+import * as ServerText from "@effect-pools/core/ServerText"
 import {
   AuthenticationError,
   ConnectionError,
@@ -31,7 +32,7 @@ export const explain = (error: SqlError, wire: WireState, before: Before): SqlEr
   const cause = fatal === undefined ? error.reason.cause : causeOf(fatal)
   const why = fatal === undefined
     ? error.message
-    : `the server ended the session: ${fatal.message ?? "it did not say why"}`
+    : `the server ended the session: ${ServerText.clean(fatal.message ?? "it did not say why")}`
   if (isOutcomeUnknown(wire, before)) return unknownOutcome(before.verdict, why, fatal?.code, cause)
   const props = { cause, message: why, operation: "query" }
   return new SqlError({ reason: fatal === undefined ? ofSocket(props) : ofServer(fatal.code ?? "", props) })

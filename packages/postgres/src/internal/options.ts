@@ -1,16 +1,20 @@
 /**
  * Checks the options of a PostgreSQL pool, and sorts them: what the connector needs, and what the pool itself does.
  */
-import * as TlsOptions from "@effect-pools/core/TlsOptions"
 import * as OptionRules from "@effect-pools/core/OptionRules"
 import { InvalidOption } from "@effect-pools/core/PoolError"
+import * as SocketError from "@effect-pools/core/SocketError"
+import * as TlsOptions from "@effect-pools/core/TlsOptions"
 import * as Config from "effect/Config"
 import * as ConfigProvider from "effect/ConfigProvider"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
+import { readFileSync } from "node:fs"
+import type { ConnectionOptions } from "node:tls"
 import type { PostgresOptions } from "../PostgresConfig.ts"
+import { authMethods, isAuthMethod } from "./auth.ts"
 import * as ConnectionUrl from "./connectionUrl.ts"
 import type { ConnectionSettings } from "./settings.ts"
 
@@ -23,14 +27,18 @@ type Checked = OptionRules.Checked<ConnectionSettings>
 export const check = (options: PostgresOptions, name: string): Result.Result<Checked, InvalidOption> =>
   Result.gen(function*() {
     const { own, pool } = yield* OptionRules.split(rules, options, name)
-    yield* TlsOptions.check("ssl", own.ssl)
     const url: ConnectionUrl.UrlParts = own.url === undefined
       ? {}
       : yield* OptionRules.read("url", ConnectionUrl.parse(Redacted.value(own.url)))
     yield* noContradiction(options, url)
     const startupParameters = yield* startupParametersOf(own)
+    const ssl = yield* tlsOf(own, url)
     return {
-      settings: settingsOf(own, url, startupParameters, pool.name),
+      settings: {
+        ...settingsOf(own, url, startupParameters, pool.name),
+        ssl: yield* TlsOptions.seal(own.ssl === undefined ? "url" : "ssl", ssl),
+        warnings: TlsOptions.warnings("ssl", ssl)
+      },
       pool: url.connectTimeout === undefined ? pool : { ...pool, connectTimeout: url.connectTimeout }
     }
   })
@@ -60,13 +68,13 @@ const settingsOf = (
   url: ConnectionUrl.UrlParts,
   startupParameters: Readonly<Record<string, string>>,
   name: string
-): ConnectionSettings => ({
+): Omit<ConnectionSettings, "ssl" | "warnings"> => ({
   host: own.host ?? url.host ?? "localhost",
   port: own.port ?? url.port ?? 5432,
   database: own.database ?? url.database,
   username: own.username ?? url.username,
   password: own.password ?? url.password,
-  ssl: own.ssl ?? url.ssl ?? false,
+  requireAuth: own.requireAuth ?? url.requireAuth,
   applicationName: own.applicationName ?? url.applicationName ?? name,
   startupParameters,
   startupOptions: url.startupOptions,
@@ -74,7 +82,7 @@ const settingsOf = (
   sessionReset: own.sessionReset ?? "whenNeeded",
   sharing: own.sharing ?? 1,
   driver: {
-    keepAlive: own.keepAlive ?? "30 seconds",
+    keepAlive: own.keepAlive ?? url.keepAlive ?? "30 seconds",
     types: own.types,
     prepare: own.prepare,
     preparedStatementCacheSize: own.preparedStatementCacheSize,
@@ -85,6 +93,34 @@ const settingsOf = (
   transformQueryNames: own.transformQueryNames,
   transformJson: own.transformJson
 })
+
+/** Whether there is TLS, and whom it trusts. What a URL names as files is read here. */
+const tlsOf = (own: Own, url: ConnectionUrl.UrlParts): Result.Result<boolean | ConnectionOptions, InvalidOption> => {
+  const given = own.ssl ?? url.ssl ?? false
+  const { minVersion, sslpassword, tlsFiles = {} } = url
+  if (minVersion === undefined && sslpassword === undefined && Object.keys(tlsFiles).length === 0) {
+    return Result.succeed(given)
+  }
+  if (given === false) {
+    return OptionRules.refuse("url", "has parameters of TLS without TLS: add sslmode=verify-full")
+  }
+  return Result.map(
+    Result.try({
+      try: () => Object.fromEntries(Object.entries(tlsFiles).map(([name, path]) => [name, readFileSync(path, "utf8")])),
+      catch: (cause) =>
+        new InvalidOption({
+          option: "url",
+          rule: `names a file of TLS that can't be read: ${SocketError.codeOf(cause) ?? "it failed"}`
+        })
+    }),
+    (files) => ({
+      ...files,
+      ...(sslpassword === undefined ? {} : { passphrase: Redacted.value(sslpassword) }),
+      ...(minVersion === undefined ? {} : { minVersion }),
+      ...(typeof given === "object" ? given : {})
+    })
+  )
+}
 
 /** What each option must be. The table is also the list of the options that are not the pool's. */
 const rules: OptionRules.Rules<Own> = {
@@ -97,6 +133,10 @@ const rules: OptionRules.Rules<Own> = {
   ssl: {
     expects: "true, false or options of node:tls",
     is: (value) => OptionRules.flag.is(value) || OptionRules.object.is(value)
+  },
+  requireAuth: {
+    expects: `a list of ${authMethods.join(", ")}`,
+    is: (value) => Array.isArray(value) && value.length > 0 && value.every((method) => isAuthMethod(String(method)))
   },
   applicationName: OptionRules.text,
   statementTimeout: OptionRules.duration(1),
@@ -132,7 +172,10 @@ const noContradiction = (options: PostgresOptions, url: ConnectionUrl.UrlParts):
         return OptionRules.refuse(option, "can't be given beside url, which names the server")
       }
     }
-    for (const option of ["password", "ssl", "applicationName", "connectTimeout", "role"] as const) {
+    const given = ["password", "ssl", "applicationName", "connectTimeout", "role", "keepAlive", "requireAuth"] as const
+    for (const option of given) {
+      // A URL says that there is to be TLS, and options whom to trust.
+      if (option === "ssl" && url.ssl === true && typeof options.ssl === "object") continue
       if (options[option] !== undefined && url[option] !== undefined) {
         return OptionRules.refuse(option, "is said by url already: leave one of them out")
       }

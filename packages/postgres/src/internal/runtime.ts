@@ -63,7 +63,7 @@ export const makeWith = Effect.fnUntraced(function*<Session>(
   options: PoolOptions,
   connectorOf: (kit: Kit.Kit, timer: QueryTimer | undefined) => Connector<Session, Lease>
 ): Effect.fn.Return<Pool, PoolError, Scope.Scope | Reactivity.Reactivity> {
-  const kit = yield* Kit.make(options.name ?? id, settings, options.acquireTimeout)
+  const kit = yield* Kit.make(options.name ?? id, settings, options)
   const timer = options.metrics === false ? undefined : new QueryTimer(kit.pool, yield* Effect.context<never>())
   const bare = yield* ConnectionPool.make(connectorOf(kit, timer), { ...options, kind })
   const isDraining = Deferred.makeUnsafe<void>()

@@ -14,6 +14,7 @@ import { ConnectionError, isSqlError, SqlError } from "effect/sql/SqlError"
 import * as FatalSqlState from "../FatalSqlState.ts"
 import * as Dirt from "./dirt.ts"
 import type { PgInternals, Statements } from "./pgInternals.ts"
+import type { Limits } from "./limits.ts"
 import type { Schema } from "./schema.ts"
 import type { Verdict } from "./verdict.ts"
 import { WireState } from "./wireState.ts"
@@ -53,7 +54,9 @@ export class Session {
   private readonly isObserved: boolean
   private readonly deadError: () => unknown
   private readonly cancel: Effect.Effect<void>
-  private readonly hangUp: () => void
+  private readonly hangUp: (why?: Error) => void
+  /** Whether a sign of life is asked for. */
+  private isAsked = false
   private readonly statements: Statements | undefined
   /** The changes of the schema before which everything here was prepared. */
   private schemaChanges: number
@@ -62,7 +65,7 @@ export class Session {
   constructor(own: PgConnection, internals: PgInternals, options: SessionOptions) {
     this.own = own
     this.cancel = internals.cancel ?? own.interrupt
-    this.hangUp = () => void internals.socket?.destroy()
+    this.hangUp = (why) => void internals.socket?.destroy(why)
     this.options = options
     this.statements = internals.statements
     this.schemaChanges = options.schema.changes
@@ -217,6 +220,30 @@ export class Session {
   /** Runs what closes something, in the same way. */
   closeBeside(effect: Effect.Effect<void>): Effect.Effect<void> {
     return this.conclude(effect, undefined)
+  }
+
+  /**
+   * Asks for a sign of life as long as nothing is heard: a proxy that has lost the server may keep its connection to us,
+   * and a listener would wait for ever. Of several that watch only one asks.
+   */
+  watchSilence({ answer, silence }: Limits): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      while (!this.isDead) {
+        const { heard } = this.wire
+        yield* Effect.sleep(silence)
+        // What runs has limits of its own.
+        if (this.wire.heard !== heard || this.running.length > 0 || this.isAsked || this.isDead) continue
+        this.isAsked = true
+        const asking = yield* Effect.forkDetach(this.pg.query("", [], false), { startImmediately: true })
+        asking.addObserver(() => {
+          this.isAsked = false
+        })
+        const ended = yield* Effect.timeoutOption(Fiber.await(asking), answer)
+        if (ended._tag === "None") {
+          this.hangUp(new Error("the server gave no sign of life to a listener within validateTimeout"))
+        }
+      }
+    })
   }
 
   private hangUpUnless(fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<void> {

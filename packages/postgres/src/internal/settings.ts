@@ -2,10 +2,11 @@
  * The options of a PostgreSQL pool, checked and sorted: what the connector needs, and what the pool does.
  */
 import type { PgConnection } from "@effect/sql-pg"
+import type { HealthWarning } from "@effect-pools/core/PoolHealth"
 import type * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
 import type { ConnectionOptions } from "node:tls"
-import type { SessionReset, SessionRole } from "../PostgresConfig.ts"
+import type { AuthMethod, SessionReset, SessionRole } from "../PostgresConfig.ts"
 
 export interface ConnectionSettings {
   readonly host: string
@@ -13,7 +14,11 @@ export interface ConnectionSettings {
   readonly database: string | undefined
   readonly username: string | undefined
   readonly password: Redacted.Redacted | Effect.Effect<Redacted.Redacted, unknown> | undefined
+  /** Sealed: its keys and authorities are in a secure context. */
   readonly ssl: boolean | ConnectionOptions
+  /** What it leaves unverified. */
+  readonly warnings: ReadonlyArray<HealthWarning>
+  readonly requireAuth: ReadonlyArray<AuthMethod> | undefined
   readonly applicationName: string
   /** Given to the server in the start-up message. */
   readonly startupParameters: Readonly<Record<string, string>>

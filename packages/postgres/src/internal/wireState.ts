@@ -24,6 +24,9 @@ export class WireState {
   /** Whether literals may be read by other settings than the session's own, so that nothing must be prepared. */
   readsOtherwise = false
 
+  /** Counts messages. */
+  heard = 0
+
   private isAnswered = false
   private failed: ErrorFields | undefined = undefined
   private readonly schema: Schema
@@ -37,6 +40,7 @@ export class WireState {
   }
 
   readonly observe = (message: BackendMessage<unknown>): void => {
+    this.heard++
     switch (message._tag) {
       case "CommandComplete":
         this.completed(message.commandTag)

@@ -50,7 +50,7 @@ const leaseOf = Effect.map(Effect.context<never>(), (context) =>
     pool: "p",
     timer: new QueryTimer("p", context),
     isIn: () => false,
-    waitLimit: "1 second",
+    limits: { wait: "1 second", silence: "1 hour", answer: "1 second" },
     clientOf: () => {
       throw new Error("a statement needs no client")
     }

@@ -154,7 +154,8 @@ export const Warning = Schema.Struct({
     "validation",
     "leak",
     "closed",
-    "upstream"
+    "upstream",
+    "verification"
   ]),
   level: Schema.Literals(["warning", "critical"]),
   value: Schema.Finite,
