@@ -1,12 +1,12 @@
 /** The ordinary patterns of Effect around a service, on every kind of pool. */
 import { BalancedPool, ConnectionPool, ResourcePool } from "@effect-pools/core"
-import { HttpPool } from "@effect-pools/http"
+import { HttpPool, HttpPools } from "@effect-pools/http"
 import { ConnectionManager } from "@effect-pools/manager"
 import { PostgresPool } from "@effect-pools/postgres"
 import { RedisPool } from "@effect-pools/redis"
 import { WebSocketPool, WebSocketScript } from "@effect-pools/websocket"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Layer, Stream } from "effect"
+import { Config, ConfigProvider, Context, Effect, Layer, Stream } from "effect"
 import { HttpClient, HttpClientResponse } from "effect/http"
 
 interface Session {
@@ -266,8 +266,82 @@ describe("a pool in a service", () => {
     const managed = ConnectionManager.layer({ pools: [Db] }).pipe(Layer.provideMerge(decorated))
     return Effect.gen(function*() {
       const db = yield* ConnectionManager.get(Db)
-      assert.deepStrictEqual(yield* db.withConnection((sql) => sql`SELECT 1`), [{ id: 1 }])
+      assert.deepStrictEqual(yield* db.query`SELECT 1`, [{ id: 1 }])
       assert.strictEqual(counts.get("app/Db"), 1)
     }).pipe(Effect.provide(managed))
   })
+
+  it.effect("every layerTest takes the pool's options", () => {
+    const options = { maxConnections: 1, name: "mine" }
+    const layers = Layer.mergeAll(
+      Db.layerTest(() => [], options),
+      Cache.layerTest(() => null, options),
+      Api.layerTest(() => new Response(""), options),
+      Chat.layerTest(() => [], options),
+      Oracle.layerTest({ acquire: sessions(1), ...options }),
+      Backend.layerTest(sessions, options),
+      Oracles.layerTest(sessions, { name: "mine", upstreams: [{ maxConnections: 1 }] })
+    )
+    return Effect.gen(function*() {
+      for (
+        const pool of [yield* Db, yield* Cache, yield* Api, yield* Chat, yield* Oracle, yield* Backend, yield* Oracles]
+      ) {
+        const { maxConnections, minConnections, name } = pool.config
+        assert.deepStrictEqual({ maxConnections, minConnections, name }, {
+          maxConnections: 1,
+          minConnections: 0,
+          name: "mine"
+        })
+      }
+    }).pipe(Effect.provide(layers))
+  })
+
+  it.effect("a layerTest has the options of its kind too, and dies of a bad one", () =>
+    Effect.gen(function*() {
+      const rows = yield* Db.query`SELECT 1`.pipe(
+        Effect.provide(
+          Db.layerTest(() => [{ user_name: "Ada" }], { transformResultNames: (name) => name.toUpperCase() })
+        )
+      )
+      assert.deepStrictEqual(rows, [{ USER_NAME: "Ada" }])
+      const page = yield* Effect.flatMap(Api.get("/voices"), (response) => response.text).pipe(
+        Effect.provide(Api.layerTest((request) => new Response(request.url), { basePath: "/v1" }))
+      )
+      assert.strictEqual(page, "http://scripted/v1/voices")
+      const exit = yield* Effect.exit(Layer.build(Cache.layerTest(() => null, { maxConnections: 0 })))
+      assert.match(String(exit), /maxConnections/)
+    }).pipe(Effect.scoped))
+
+  it.effect("every layerConfig takes values and configs side by side", () => {
+    const config = ConfigProvider.layer(
+      ConfigProvider.fromEnvRecord({ MAX: "3", URL: "ws://localhost", ORIGIN: "http://localhost" })
+    )
+    const maxConnections = Config.Int("MAX")
+    const [startup, minConnections] = ["lazy", 0] as const
+    const breaker = { failureRate: Config.succeed(0.25), minimumDials: 7 }
+    const common = { maxConnections, minConnections, startup, breaker, name: "mine" }
+    const layers = Layer.mergeAll(
+      Db.layerConfig({ ...common, host: "localhost", username: "app" }),
+      Cache.layerConfig({ ...common, host: Config.succeed("localhost") }),
+      Api.layerConfig({ ...common, origin: Config.String("ORIGIN"), headers: { accept: "text/plain" } }),
+      Chat.layerConfig({ ...common, url: Config.Redacted("URL") }),
+      Oracle.layerConfig({ ...common, acquire: sessions(1) }),
+      Backend.layerConfig({ connect: () => sessions(1) }, common)
+    ).pipe(Layer.provide(config))
+    return Effect.gen(function*() {
+      for (const { config } of [yield* Db, yield* Cache, yield* Api, yield* Chat, yield* Oracle, yield* Backend]) {
+        assert.deepInclude(config, { maxConnections: 3, minConnections: 0, startup: "lazy", name: "mine" })
+        assert.deepInclude(config.breaker, { failureRate: 0.25, minimumDials: 7, openDuration: 5000 })
+      }
+    }).pipe(Effect.provide(layers))
+  })
+
+  it.effect("pools by origin have the members of an HTTP pool", () =>
+    Effect.gen(function*() {
+      const pools = yield* HttpPools.make()
+      const api = yield* pools.pool("http://localhost:1")
+      assert.isFunction(api.get)
+      const error = yield* Effect.flip(api.get("http://elsewhere/"))
+      assert.strictEqual(error._tag, "HttpClientError")
+    }).pipe(Effect.scoped))
 })

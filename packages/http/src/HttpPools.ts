@@ -14,9 +14,9 @@
  * @since 0.1.0
  */
 import * as ConfigInput from "@effect-pools/core/ConfigInput"
-import type { ConnectionPool } from "@effect-pools/core/ConnectionPool"
 import * as PoolConfig from "@effect-pools/core/PoolConfig"
 import { InvalidOption, PoolClosed, PoolError } from "@effect-pools/core/PoolError"
+import { extend } from "@effect-pools/core/PoolService"
 import type * as Cause from "effect/Cause"
 import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
@@ -32,6 +32,8 @@ import * as Scope from "effect/Scope"
 import { type HeaderInput, type HttpOptions, kind, type RequestOptions } from "./HttpConfig.ts"
 import type { HttpConnection } from "./HttpConnector.ts"
 import * as Client from "./internal/client.ts"
+import { operations } from "./internal/members.ts"
+import type { HttpPool } from "./internal/model.ts"
 import * as Options from "./internal/options.ts"
 import { type CommonOf, Prepare } from "./internal/prepare.ts"
 import * as Runtime from "./internal/runtime.ts"
@@ -80,8 +82,8 @@ export class HttpPools extends Context.Service<HttpPools, {
   readonly client: HttpClient.HttpClient
   /** The origins that have a pool now. */
   readonly origins: Effect.Effect<ReadonlyArray<string>>
-  /** The pool of an origin, kept until the scope closes. */
-  readonly pool: (origin: string) => Effect.Effect<ConnectionPool<HttpConnection>, PoolError, Scope.Scope>
+  /** The pool of an origin, with all its members, kept until the scope closes. */
+  readonly pool: (origin: string) => Effect.Effect<HttpPool, PoolError, Scope.Scope>
 }>()("@effect-pools/http/HttpPools") {}
 
 /**
@@ -121,12 +123,12 @@ export const make = Effect.fnUntraced(function*(
   })
   let isClosed = false
   yield* Effect.addFinalizer(() => Effect.sync(() => void (isClosed = true)))
-  const poolOf = (origin: string): Effect.Effect<ConnectionPool<HttpConnection>, PoolError, Scope.Scope> =>
+  const poolOf = (origin: string): Effect.Effect<HttpPool, PoolError, Scope.Scope> =>
     Effect.suspend(() =>
       isClosed
         ? Effect.fail(new PoolError({ pool: name, reason: new PoolClosed({ state: "closed" }) }))
         : Effect.catchIf(RcMap.get(map, origin), isFull, () => Effect.fail(refuse(full(maxOrigins))))
-    )
+    ).pipe(Effect.map((pool) => extend<HttpConnection, HttpPool>(pool, operations)))
   const { settings } = members[0]!
   const prepare = new Prepare(settings, undefined, commonOf(settings, headers, credentials))
   return {

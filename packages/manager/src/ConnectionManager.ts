@@ -26,7 +26,7 @@
  *
  * @since 0.1.0
  */
-import type { ConnectionPool, EventOptions } from "@effect-pools/core/ConnectionPool"
+import type { EventOptions } from "@effect-pools/core/ConnectionPool"
 import type { PoolError } from "@effect-pools/core/PoolError"
 import type { PoolEvent } from "@effect-pools/core/PoolEvent"
 import * as Context from "effect/Context"
@@ -113,9 +113,9 @@ type Flow<A> = Stream.Stream<A, never, ConnectionManager>
 
 /** `Manager["get"]` with the service as a requirement. */
 interface Get {
-  <I, Lent>(
-    pool: Context.Key<I, ConnectionPool<Lent>>
-  ): Effect.Effect<ConnectionPool<Lent>, UnknownPool, ConnectionManager>
+  <I, Pool extends ManagedPool>(
+    pool: Context.Key<I, Pool>
+  ): Effect.Effect<Pool, UnknownPool, ConnectionManager>
   (name: string): Effect.Effect<ManagedPool, UnknownPool, ConnectionManager>
 }
 

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { ConnectionPool, EventOptions } from "@effect-pools/core/ConnectionPool"
+import type { EventOptions } from "@effect-pools/core/ConnectionPool"
 import type { PoolError } from "@effect-pools/core/PoolError"
 import type { PoolEvent } from "@effect-pools/core/PoolEvent"
 import type { HealthWarning, PoolHealth } from "@effect-pools/core/PoolHealth"
@@ -126,7 +126,7 @@ export interface Manager {
   }
   /** A pool by its class, with all it can do, or by its name. */
   readonly get: {
-    <I, Lent>(pool: Context.Key<I, ConnectionPool<Lent>>): Effect.Effect<ConnectionPool<Lent>, UnknownPool>
+    <I, Pool extends ManagedPool>(pool: Context.Key<I, Pool>): Effect.Effect<Pool, UnknownPool>
     (name: string): Effect.Effect<ManagedPool, UnknownPool>
   }
   readonly stats: Effect.Effect<ManagerStats>
