@@ -39,6 +39,26 @@ describe("between two marks", () => {
     assert.strictEqual(waitPercentile(from, { ...to, longest: 200 }, 99), 200)
   })
 
+  it("counts that fell, as a balanced pool's do when an upstream leaves, give no rate below nothing", () => {
+    const many = mark({
+      at: 0,
+      acquired: 1000,
+      atOnce: 1000,
+      failures: 100,
+      attempts: 1100,
+      waits: 1000,
+      waited: 9000,
+      buckets: buckets(1000, 900, 950, 1000)
+    })
+    const fewer = mark({ at: 1000, acquired: 10, atOnce: 5, failures: 90, attempts: 1200, waits: 10, waited: 10 })
+    assert.deepStrictEqual([acquireRate(many, fewer), failureRate(many, fewer), meanWait(many, fewer)], [0, 0, 0])
+    assert.isUndefined(waitPercentile(many, { ...fewer, buckets: buckets(10, 5, 8, 10) }, 95))
+    // More in all, though fewer in some buckets.
+    const mixed = waitPercentile(many, { ...fewer, atOnce: 5, buckets: buckets(1100, 5, 100, 1100) }, 50)
+    assert.isAtLeast(mixed ?? -1, 0)
+    assert.isAtMost(mixed ?? Infinity, 1_000_000)
+  })
+
   it("above the last boundary the longest wait is told", () => {
     assert.strictEqual(
       waitPercentile(mark({ buckets: buckets(0, 0, 0, 0) }), mark({ buckets: buckets(4, 0, 0, 1), longest: 7000 }), 99),

@@ -44,13 +44,15 @@ const bucketsOf = ({ wait, waitsUpTo }: PoolStats): WaitBuckets | undefined =>
     ? undefined
     : { count: wait.count, buckets: boundaries.map((boundary, index) => [boundary, waitsUpTo[index] ?? 0]) }
 
+// The counts of a balanced pool fall when an upstream leaves: then a moment is not told right, but never below nothing.
+
 /** Leases begun per second. */
 export const acquireRate = (from: Mark, to: Mark): number =>
-  share((to.acquired - from.acquired) * 1000, to.at - from.at)
+  share(Math.max(0, to.acquired - from.acquired) * 1000, to.at - from.at)
 
 /** The share of acquisitions and dials that failed, 0 to 1. */
 export const failureRate = (from: Mark, to: Mark): number =>
-  share(to.failures - from.failures, to.attempts - from.attempts)
+  Math.min(1, share(Math.max(0, to.failures - from.failures), to.attempts - from.attempts))
 
 export const meanWait = (from: Mark, to: Mark): number =>
   Math.max(0, share(to.waited - from.waited, to.waits - from.waits))

@@ -230,8 +230,8 @@ export const Sample = Schema.Struct({
   /** Share of failed acquisitions and dials since the sample before, 0 to 1. */
   failureRate: Schema.Finite,
   /**
-   * Waits for a connection over the last samples, ms, read from the buckets of the pool's metrics; `null` while nobody
-   * asked for one, and where a pool has its metrics switched off.
+   * Waits for a connection over the last samples, ms; `null` while nobody asked for one, and where a pool of somebody's
+   * own making does not tell them.
    */
   wait: Schema.NullOr(Schema.Struct({ p50: Schema.Finite, p95: Schema.Finite, p99: Schema.Finite }))
 })
