@@ -4,6 +4,9 @@
  * They are *pulled*: a pool counts in plain fields anyway, and a scrape reads those. A lease pays nothing for its
  * metrics. The series of a pool disappear with its scope.
  *
+ * How many connections there are is told twice: `<kind>_pool_connections`, and `<kind>_pool_connections_total`, a name that many
+ * dashboards have, though Prometheus keeps `_total` for counters.
+ *
  * Every series `<kind>_pool_...` has the label `pool`. Those of a pool that a `BalancedPool` is over have the balanced
  * pool's name there, and their own in the label `upstream`: they join by `pool`, and a sum counts nothing twice. Pools of
  * databases and of Redis publish OpenTelemetry's `db.client.connection.*` as well.

@@ -8,6 +8,8 @@
  * One Ctrl-C or one stop of a service often arrives twice: from the terminal and from `node --watch`, npm or a service
  * manager that signals the whole group. Whatever comes within half a second of the first is therefore part of it.
  *
+ * From the first signal on `/ready` of `Monitoring` says 503, though what is released before the pools may take its time.
+ *
  * The program must handle the first signal itself, as `runMain` does. Where nobody does, such as with a `ManagedRuntime`
  * and no handler that disposes of it, the signal ends the process as it would without this layer, and an error is logged.
  *
@@ -28,6 +30,7 @@ import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { stopping } from "./internal/stopping.ts"
 
 /**
  * Ends the process at the second `SIGINT` or `SIGTERM`, half a second after the first or later. Provide it below
@@ -60,6 +63,7 @@ function listen(context: Context.Context<never>): () => void {
   const onSignal = (signal: NodeJS.Signals): void => {
     if (first === undefined) {
       first = now()
+      stopping.isStopping = true
       if (isHandled(signal)) return
       runSync(Effect.logError(
         `nobody handles ${signal}: the process ends without draining its pools. Run the program with ` +
@@ -74,6 +78,7 @@ function listen(context: Context.Context<never>): () => void {
   }
   const stop = (): void => {
     own.delete(onSignal)
+    stopping.isStopping = false
     host.off("SIGINT", onSignal)
     host.off("SIGTERM", onSignal)
   }

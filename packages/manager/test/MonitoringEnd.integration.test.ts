@@ -67,20 +67,26 @@ describe("the end of a program that is monitored", () => {
       assert.isBelow(Duration.toMillis(took), 6000)
     }).pipe(Effect.scoped))
 
-  it.live("says on /ready that it takes no callers while its pools drain, and answers all else", () =>
-    Effect.gen(function*() {
-      const { end, stop, url } = yield* run("3000", "stay")
-      assert.strictEqual(yield* status(new URL("ready", url)), 200)
-      stop()
-      yield* Effect.sleep("500 millis")
-      for (let time = 0; time < 3; time++) {
-        assert.strictEqual(yield* status(new URL("ready", url)), 503)
-        assert.strictEqual(yield* status(new URL("live", url)), 200)
-        assert.strictEqual(yield* status(new URL("metrics", url)), 200)
-        yield* Effect.sleep("200 millis")
-      }
-      yield* end
-    }).pipe(Effect.scoped))
+  it.live.each<readonly [string, string, string]>([
+    ["its pools drain", "3000", "stay"],
+    ["what is released before its pools takes its time", "0", "slow"]
+  ])(
+    "says on /ready that it takes no callers while %s, and answers all else",
+    ([, held, how]) =>
+      Effect.gen(function*() {
+        const { end, stop, url } = yield* run(held, how)
+        assert.strictEqual(yield* status(new URL("ready", url)), 200)
+        stop()
+        yield* Effect.sleep("500 millis")
+        for (let time = 0; time < 3; time++) {
+          assert.strictEqual(yield* status(new URL("ready", url)), 503)
+          assert.strictEqual(yield* status(new URL("live", url)), 200)
+          assert.strictEqual(yield* status(new URL("metrics", url)), 200)
+          yield* Effect.sleep("200 millis")
+        }
+        yield* end
+      }).pipe(Effect.scoped)
+  )
 })
 
 const build = <A, E>(layer: Layer.Layer<A, E>) =>

@@ -15,6 +15,7 @@ import type { ManagedPool } from "./managedPool.ts"
 import { prometheusText } from "./prometheusText.ts"
 import { failure, json, securityHeaders } from "./reply.ts"
 import { type Handler, type Route, route, withPool } from "./route.ts"
+import { stopping } from "./stopping.ts"
 import * as View from "./view.ts"
 
 /** `isEnding`: whether the program that is told of is on its way out, though its pools may not drain yet. */
@@ -27,7 +28,7 @@ export const probes = (manager: Manager, isEnding: () => boolean): ReadonlyArray
     Effect.map(readPools(manager), (pools) => {
       const admitting = pools.filter(({ health, stats }) => stats.state === "open" && health.status !== "unhealthy")
       const body: Api.Ready = {
-        ready: admitting.length === pools.length && !isEnding(),
+        ready: admitting.length === pools.length && !isEnding() && !stopping.isStopping,
         pools: pools.length,
         admitting: admitting.length
       }
