@@ -17,7 +17,10 @@ import { PoolMisuse } from "./PoolError.ts"
  * @since 0.1.0
  */
 export const effectOf = <A, E, R>(pool: string, returned: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.isEffect(returned) ? returned : noEffect(pool, returned)
+  // Read and not asked for by `in`, which is dear on the path of every lease.
+  (returned as Partial<Effect.Effect<A, E, R>> | undefined)?.[Effect.TypeId] === undefined
+    ? noEffect(pool, returned)
+    : returned
 
 const noEffect = (pool: string, returned: unknown): Effect.Effect<never> => {
   if (!Predicate.isPromiseLike(returned)) return misuse(pool, String(returned))

@@ -220,7 +220,7 @@ const acquireScoped = <Lent>(
 ): Effect.Effect<Lent, PoolError, Scope.Scope> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.withFiber((fiber) => {
-      const lease = new PoolLease(state, { body: Effect.succeed, options, isShared }, fiber)
+      const lease = new PoolLease({ state, body: Effect.succeed, options, isShared }, fiber)
       const scope = Context.getUnsafe(fiber.context, Scope.Scope)
       return Effect.onExitPrimitive(
         restore(lease),

@@ -15,7 +15,7 @@ import type { PoolState } from "../pool/state.ts"
 import { checkIn } from "./checkIn.ts"
 import { borrow, start } from "./checkOut.ts"
 
-export class WithLease<Lent, A, E, R> extends Effectable.Class<A, E | PoolError, R> implements Request {
+export class WithLease<Lent, A, E, R> extends Effectable.Class<A, E | PoolError, R> implements PoolRequest {
   readonly state: PoolState
   readonly body: (lent: Lent) => Effect.Effect<A, E, R>
   readonly options: LeaseOptions | undefined
@@ -39,20 +39,20 @@ export class WithLease<Lent, A, E, R> extends Effectable.Class<A, E | PoolError,
   asEffect(): Effect.Effect<A, E | PoolError, R> {
     const { state } = this
     // An effect is only ever run by a fiber.
-    const lease = new PoolLease(state, this, Fiber.getCurrent()!)
+    const lease = new PoolLease(this, Fiber.getCurrent()!)
     return Effect.onExitPrimitive(lease, (exit) => checkIn(state, lease, exit))
   }
 }
 
-export class PoolLease extends Lease {
+/** What a lease of a pool is made from. */
+export interface PoolRequest extends Request {
   readonly state: PoolState
+}
 
-  constructor(state: PoolState, request: Request, fiber: Fiber.Fiber<unknown, unknown>) {
-    super(request, fiber)
-    this.state = state
-  }
-
+// Without a constructor and a field of its own: a lease is made often.
+export class PoolLease extends Lease<PoolRequest> {
   asEffect(): Effect.Effect<any, any, any> {
-    return this.connection === undefined ? borrow(this.state, this) : start(this.state, this, this.connection)
+    const { connection, request: { state } } = this
+    return connection === undefined ? borrow(state, this) : start(state, this, connection)
   }
 }

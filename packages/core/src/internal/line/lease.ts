@@ -46,8 +46,8 @@ export interface Request {
   readonly isShared: boolean
 }
 
-export abstract class Lease extends Effectable.Class<any, any, any> {
-  readonly request: Request
+export abstract class Lease<out R extends Request = Request> extends Effectable.Class<any, any, any> {
+  readonly request: R
   readonly fiber: Fiber<unknown, unknown>
   /** Set from the hand-over to the check-in. */
   connection: Pooled | undefined = undefined
@@ -66,22 +66,30 @@ export abstract class Lease extends Effectable.Class<any, any, any> {
   resume: ((effect: AnyEffect) => void) | undefined = undefined
   /** What the waiting fiber is resumed with, once the scheduler gets to it. */
   outcome: AnyEffect | undefined = undefined
-  isLeakSuspected = false
+  declare isLeakSuspected: boolean
   /** Whether it began to wait within a step of a fiber that holds a connection. */
-  isNested = false
+  declare isNested: boolean
   /** What its caller said of it, once somebody has asked. */
   said: Said | undefined = undefined
   /** What the order of the line keeps for it, which alone knows what that is. */
-  standing: unknown = undefined
+  declare standing: unknown
   // Its place in the queue, and then among those that hold its connection.
   previous: Lease | undefined = undefined
   next: Lease | undefined = undefined
   // Who came before and after it, and its place among those with a deadline of their own. Written by the deadlines alone.
   earlier: Lease | undefined = undefined
   later: Lease | undefined = undefined
-  place = -1
+  declare place: number
 
-  constructor(request: Request, fiber: Fiber<unknown, unknown>) {
+  // Few leases ever need a value of these, and each field of its own makes every lease dearer.
+  static {
+    this.prototype.isLeakSuspected = false
+    this.prototype.isNested = false
+    this.prototype.standing = undefined
+    this.prototype.place = -1
+  }
+
+  constructor(request: R, fiber: Fiber<unknown, unknown>) {
     super()
     this.request = request
     this.fiber = fiber

@@ -18,6 +18,7 @@ export const MakeOrder = Context.Reference<(options: OrderOptions) => Order>("@e
 export class Line {
   readonly order: Order
   private readonly deadlines: Deadlines
+  private waiting = 0
   /** Wakes waiting fibers, on the scheduler the pool was made with. */
   private readonly dispatcher: Scheduler.SchedulerDispatcher
   /** Waiting fibers whose outcome is decided and that run on the scheduler's next turn. */
@@ -33,7 +34,7 @@ export class Line {
 
   /** How many wait. */
   get size(): number {
-    return this.order.size
+    return this.waiting
   }
 
   /** Who has waited longest. */
@@ -53,18 +54,26 @@ export class Line {
 
   /** Who is served next, if anybody may be served now. */
   first(connection?: Pooled): Lease | undefined {
-    return this.order.first(connection)
+    return this.waiting === 0 ? undefined : this.order.first(connection)
+  }
+
+  /** Whether a newcomer may be served at once. An order that keeps no account has nothing against it when nobody waits. */
+  isNext(lease: Lease): boolean {
+    const { order } = this
+    return this.waiting === 0 && order.account === undefined ? true : order.isNext(lease)
   }
 
   enter(lease: Lease, now: number, left: number | undefined): void {
     lease.since = now
     lease.isQueued = true
+    this.waiting++
     this.deadlines.add(lease, Math.min(left ?? Infinity, this.order.left?.(lease) ?? Infinity))
     this.order.enter(lease)
   }
 
   leave(lease: Lease): void {
     lease.isQueued = false
+    this.waiting--
     this.order.leave(lease)
     this.deadlines.remove(lease)
   }

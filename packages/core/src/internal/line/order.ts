@@ -24,7 +24,10 @@ export interface Order {
    * twice without a change in between, it gives the same answer.
    */
   first(connection?: Pooled): Lease | undefined
-  /** Whether a newcomer may be served at once, before everybody who waits. */
+  /**
+   * Whether a newcomer may be served at once, before everybody who waits. An order without an account is not asked when
+   * nobody waits.
+   */
   isNext(lease: Lease): boolean
   /** Why a newcomer may not queue where so many wait in vain for now, and so many may at most; `undefined` if it may. */
   refusal(lease: Lease, pending: number, pendingLimit: number): PoolErrorReason | undefined
