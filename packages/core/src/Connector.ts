@@ -119,6 +119,12 @@ export interface Connector<Connection, Lent = Connection> {
    * pool's health, and are logged once when the pool is made.
    */
   readonly warnings?: ReadonlyArray<HealthWarning> | undefined
+  /**
+   * Whether the death of one says nothing of the others, as of worker processes or of sessions with different servers.
+   * Default false: connections lead to one backend, and where one proves dead the others prove themselves before they are
+   * lent, or are replaced where there is no `validate`.
+   */
+  readonly areIndependent?: boolean | undefined
   /** What `ConnectionPool.connections` shows of it. It must not wait. */
   readonly inspect?: ((connection: Connection) => Inspection) | undefined
 }

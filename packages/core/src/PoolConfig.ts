@@ -10,7 +10,7 @@ import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type { PoolConfig, PoolOptions } from "./internal/model/config.ts"
-import { common, type Defaults } from "./internal/options/poolDefaults.ts"
+import { common, connectRateFor, type Defaults } from "./internal/options/poolDefaults.ts"
 import { check, type Refusal } from "./internal/options/poolOptionsSchema.ts"
 import { millisOf } from "./OptionRules.ts"
 import { InvalidOption, PoolError } from "./PoolError.ts"
@@ -134,7 +134,7 @@ const complete = (kind: PoolKind, base: Defaults, name: string, given: PoolOptio
     maxUses: given.maxUses ?? base.maxUses,
     freshnessWindow: millisOf(given.freshnessWindow) ?? base.freshnessWindow,
     pendingLimit: given.pendingLimit ?? base.pendingLimit,
-    connectRate: given.connectRate ?? connectRate(base, connections(base, given)),
+    connectRate: given.connectRate ?? connectRateFor(connections(base, given).maxConnections),
     retry: given.retry ?? base.retry,
     breaker: Object.freeze({
       failureRate: breaker.failureRate ?? base.breaker.failureRate,
@@ -178,10 +178,6 @@ const connections = (base: Defaults, given: PoolOptions): Pick<PoolConfig, "minC
   const maxConnections = given.maxConnections ?? Math.max(base.maxConnections, given.minConnections ?? 0)
   return { minConnections: given.minConnections ?? Math.min(base.minConnections, maxConnections), maxConnections }
 }
-
-/** A pool in which many connections come and go must be able to replace them. */
-const connectRate = (base: Defaults, { maxConnections }: Pick<PoolConfig, "maxConnections">): number =>
-  Math.max(base.connectRate, Math.min(200, 2.5 * maxConnections))
 
 const ages = (base: Defaults, given: PoolOptions): Pick<PoolConfig, "idleTimeout" | "maxLifetime"> => {
   const maxLifetime = millisOf(given.maxLifetime) ?? Math.max(base.maxLifetime, millisOf(given.idleTimeout) ?? 0)

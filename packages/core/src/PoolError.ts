@@ -49,6 +49,8 @@ export class AcquireTimeout extends Data.TaggedError("AcquireTimeout")<{
   readonly elsewhere: number
   readonly stats: PoolStats
   readonly lastConnectFailure: ConnectFailure | undefined
+  /** Attempts to connect that were not made yet, since only so many may begin in a second (`connectRate`). */
+  readonly paced?: { readonly attempts: number; readonly connectRate: number } | undefined
   /** Who holds the connections, longest first, ten at most. */
   readonly holders: ReadonlyArray<Holder>
   /** The waiting fiber, or one that forked it, already holds connections of this pool and may be waiting for itself. */
@@ -287,12 +289,19 @@ const causeOf = (reason: PoolErrorReason): unknown => {
 
 const describeTimeout = (error: AcquireTimeout): string => {
   const { stats } = error
-  const isUnanswered = error.lastConnectFailure === undefined && stats.opening > 0 && stats.opening === stats.total
+  const { paced } = error
+  const isUnanswered = error.lastConnectFailure === undefined && stats.opening > (paced?.attempts ?? 0) &&
+    stats.opening === stats.total
   const elsewhere = error.elsewhere > 0 ? `, ${Math.round(error.elsewhere)} ms of them at other upstreams,` : ""
   const parts = [
     `no connection within ${Math.round(error.waited)} ms (${error.option})${elsewhere} while ${error.step}`,
     `used ${stats.used}, idle ${stats.idle}, opening ${stats.opening}, closing ${stats.closing}, pending ${stats.pending}, limit ${stats.limit}`
   ]
+  if (paced !== undefined) {
+    parts.push(
+      `${paced.attempts} more attempts to connect wait for their turn: at most ${paced.connectRate} begin in a second (connectRate)`
+    )
+  }
   if (isUnanswered) {
     parts.push(
       "no attempt to connect has had an answer yet: check host and port, and whether a firewall drops what is sent"

@@ -146,8 +146,9 @@ const breaker: Rule = (stats, config) => {
 }
 
 const connect: Rule = (stats, config) => {
-  const { counts, minConnections, oldestWaiter, opening, pending } = stats
-  if (open(stats) > 0 || counts.failedToOpen === 0) return undefined
+  const { counts, minConnections, oldestWaiter, opening, pending, recent } = stats
+  // Where a validation has failed and the next dial has no answer yet, the backend hangs.
+  if (open(stats) > 0 || (counts.failedToOpen === 0 && recent.failedToValidate === 0)) return undefined
   const remedy = "Check that the backend is up and reachable, and the last OpenFailed event."
   // A dial under way may be the one that succeeds, unless callers have been waiting for too long already.
   if (pending > 0 && (opening === 0 || oldestWaiter > config.slowAcquireTimeout)) {
@@ -209,7 +210,8 @@ const wait: Rule = ({ recent }, config) => {
     message: `${what} for a connection is ${Math.round(value)} ms, above ${limit} ms, over ${count} leases of ${
       lately(recent)
     }`,
-    remedy: "Raise maxConnections, or minConnections if callers wait for dials, or hold connections for a shorter time."
+    remedy:
+      "Raise maxConnections, or minConnections or connectRate if callers wait for dials, or hold connections for a shorter time."
   }
 }
 

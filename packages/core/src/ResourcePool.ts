@@ -82,6 +82,11 @@ export interface Resource<A, R = never> {
   readonly sharers?: number | undefined
   /** Which resource a caller of `withShared` is given, one that nobody uses or the busiest. Default `"idle"`. */
   readonly joins?: Connector<A>["joins"]
+  /**
+   * Whether the death of one resource says nothing of the others, as of worker processes. Default false: where one breaks,
+   * those that can't prove themselves are replaced as well.
+   */
+  readonly areIndependent?: boolean | undefined
   /** What `connections` shows of it. */
   readonly inspect?: ((resource: A) => Inspection) | undefined
   /** What the pool is called in metrics and on pages, and its defaults. Default: those of any service. */
@@ -101,7 +106,7 @@ export const make = <A, R = never>(
 ): Effect.Effect<ConnectionPool.ConnectionPool<A>, PoolError, R | Scope.Scope> =>
   Effect.contextWith((given) => {
     const context = PoolContext.own(given)
-    const { acquire, inspect, isBroken, joins, reset, sharers, validate, ...rest } = options
+    const { acquire, areIndependent, inspect, isBroken, joins, reset, sharers, validate, ...rest } = options
     const provided = Effect.provideContext(context)
     const connector: Connector<A> = {
       // Each resource has a scope of its own, which the pool provides; everything else comes from here.
@@ -118,6 +123,7 @@ export const make = <A, R = never>(
       isBroken,
       sharers,
       joins,
+      areIndependent,
       inspect
     }
     return ConnectionPool.make(connector, rest)

@@ -2,6 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Random, Schedule } from "effect"
 import { advance, borrow, borrowMany, call, id, only, onPool, settle } from "./utils/bench.ts"
 
+/** The minimum may idle for as long as it lives. */
+const lifelong = { idleTimeout: "20 seconds", maxLifetime: "1 minute", maxLifetimeJitter: 0 } as const
+
 describe("ConnectionPool: idleTimeout", () => {
   it.effect("an idle connection is retired when its time is up, to the millisecond", () =>
     onPool({ idleTimeout: "20 seconds" }, function*({ pool }) {
@@ -41,23 +44,35 @@ describe("ConnectionPool: idleTimeout", () => {
       assert.deepStrictEqual([idle, total], [2, 2])
     }))
 
-  it.effect("connections that the minimum needs are replaced, and the replacement is open before they go", () =>
-    onPool({ minConnections: 2, maxConnections: 4, idleTimeout: "20 seconds" }, function*({ gates, pool }) {
+  for (const maxConnections of [2, 4]) {
+    it.effect(`what the minimum needs is kept without a lease, where there may be ${maxConnections}`, () =>
+      onPool({ minConnections: 2, maxConnections, idleTimeout: "20 seconds", maxLifetime: "1 hour" }, function*(
+        { fake, gates, pool }
+      ) {
+        yield* advance("30 minutes")
+        const { counts, idle, total } = yield* pool.stats
+        assert.deepStrictEqual([idle, total, fake.dialled, counts.retired.idle], [2, 2, 2, 0])
+        assert.isAbove(gates.calls("validate"), 10)
+      }))
+  }
+
+  it.effect("what the minimum needs is renewed at its lifetime, and the replacement is open before it goes", () =>
+    onPool({ ...lifelong, minConnections: 2, maxConnections: 4 }, function*({ gates, pool }) {
       gates.set("connect", "slow")
-      yield* advance("20 seconds")
+      yield* advance("60 seconds")
       assert.deepInclude(yield* pool.stats, { idle: 2, opening: 2 })
       gates.open("connect")
       yield* settle
       const { counts, idle, total } = yield* pool.stats
-      assert.deepStrictEqual([idle, total, counts.opened, counts.retired.idle], [2, 2, 4, 2])
+      assert.deepStrictEqual([idle, total, counts.opened, counts.retired.lifetime], [2, 2, 4, 2])
       assert.deepStrictEqual((yield* pool.connections).map(({ id }) => id), [3, 4])
     }))
 
-  it.effect("a pool of which all connections are the minimum refreshes each once a period, one after the other", () =>
-    onPool({ minConnections: 2, maxConnections: 2, idleTimeout: "20 seconds" }, function*({ fake, pool }) {
+  it.effect("a pool of which all connections are the minimum renews each at its lifetime, one after the other", () =>
+    onPool({ ...lifelong, minConnections: 2, maxConnections: 2 }, function*({ fake, pool }) {
       yield* advance("2 seconds")
       for (let period = 1; period <= 3; period++) {
-        yield* advance("20 seconds")
+        yield* advance("61 seconds")
         assert.deepStrictEqual([fake.dialled, (yield* pool.stats).idle], [2 + 2 * period, 2])
       }
     }))
@@ -177,16 +192,6 @@ describe("ConnectionPool: maxLifetime", () => {
         assert.isAbove(connection!.id, 1)
         assert.strictEqual(others.length, 0)
         assert.strictEqual((yield* pool.stats).counts.retired.lifetime, 1)
-      }
-    ))
-
-  it.effect("in an outage what has idled too long serves on until its replacement is open", () =>
-    onPool(
-      { minConnections: 1, maxConnections: 2, idleTimeout: "20 seconds", retry: Schedule.spaced("1 second") },
-      function*({ gates, pool }) {
-        gates.set("connect", "fail")
-        yield* advance("5 minutes")
-        assert.strictEqual(yield* pool.withConnection(id), 1)
       }
     ))
 

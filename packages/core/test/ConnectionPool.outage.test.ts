@@ -161,3 +161,52 @@ describe("ConnectionPool: equal objects", () => {
       assert.strictEqual((yield* pool.stats).counts.retired.invalidated, 1)
     }))
 })
+
+describe("ConnectionPool: connectRate", () => {
+  it.effect("is named to whoever waits for it in vain", () =>
+    onPool({ maxUses: 1, maxConnections: 10, connectRate: 2, acquireTimeout: "1 second" }, function*({ pool }) {
+      const callers = yield* callMany(pool, 20)
+      yield* advance("1 second")
+      const last = yield* reason(Fiber.join(callers[19]!.fiber), "AcquireTimeout")
+      assert.include(last.message, "wait for their turn: at most 2 begin in a second (connectRate)")
+      assert.notInclude(last.message, "firewall")
+    }))
+
+  it.effect("must let the minimum open within startupTimeout", () =>
+    Effect.gen(function*() {
+      const make = (options: ConnectionPool.MakeOptions) =>
+        Effect.scoped(ConnectionPool.make({ connect: () => Effect.sync(() => ({})) }, options))
+      const few = { minConnections: 700, maxConnections: 700, connectRate: 50 } as const
+      const { option, rule } = yield* reason(make(few), "InvalidOption")
+      assert.strictEqual(option, "minConnections")
+      assert.strictEqual(rule, "can't be open within startupTimeout (10000 ms) at connectRate 50, got 700")
+      yield* make({ ...few, startup: "lazy" })
+    }))
+})
+
+describe("ResourcePool: resources of which each may die alone", () => {
+  const crash = (areIndependent: boolean) =>
+    Effect.gen(function*() {
+      let made = 0
+      const pool = yield* ResourcePool.make({
+        acquire: Effect.sync(() => ({ id: ++made, isDead: false })),
+        isBroken: ({ isDead }) => isDead,
+        minConnections: 4,
+        maxConnections: 4,
+        areIndependent
+      })
+      yield* Effect.exit(pool.withConnection((worker) => {
+        worker.isDead = true
+        return Effect.fail("crashed")
+      }))
+      yield* Effect.all(Array.from({ length: 4 }, () => pool.withConnection(() => Effect.sleep(1))), { concurrency: 4 })
+        .pipe(Effect.forkScoped)
+      yield* advance(10)
+      return made
+    }).pipe(Effect.provide(captureLogs([])))
+
+  it.effect("are replaced one for one where they are independent", () =>
+    Effect.map(crash(true), (made) => assert.strictEqual(made, 5)))
+  it.effect("are all replaced where they are not and can't prove themselves", () =>
+    Effect.map(crash(false), (made) => assert.isAbove(made, 5)))
+})

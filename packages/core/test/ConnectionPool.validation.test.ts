@@ -301,18 +301,46 @@ describe("ConnectionPool: the health check", () => {
       }
     ))
 
-  it.effect("never takes the last idle connection, and never waits for one", () =>
-    onPool({ ...healthy, maxConnections: 2 }, function*({ gates, pool }) {
-      const [first, second] = yield* borrowMany(pool, 2)
-      yield* second!.giveBack
-      yield* advance("30 seconds")
-      assert.strictEqual(gates.calls("validate"), 0)
-      assert.strictEqual((yield* pool.stats).pending, 0)
-      yield* first!.giveBack
+  it.effect("probes the only idle connection as well, whose answer a caller waits for", () =>
+    onPool({ ...healthy, maxConnections: 1 }, function*({ gates, pool }) {
+      yield* pool.withConnection(id)
       gates.set("validate", "slow")
       yield* advance("10 seconds")
-      const { checking, idle } = yield* pool.stats
-      assert.deepStrictEqual([checking, idle], [1, 1])
+      assert.strictEqual(gates.running("validate"), 1)
+      const caller = yield* call(pool)
+      assert.isUndefined(caller.exit())
+      gates.open("validate")
+      assert.strictEqual(yield* Fiber.join(caller.fiber), 1)
+    }))
+
+  it.effect("gives a caller a new connection while the only idle one is probed, if there is room", () =>
+    onPool({ ...healthy, maxConnections: 2 }, function*({ gates, pool }) {
+      yield* pool.withConnection(id)
+      gates.set("validate", "never")
+      yield* advance("10 seconds")
+      assert.strictEqual(gates.running("validate"), 1)
+      const caller = yield* call(pool)
+      assert.strictEqual(yield* Fiber.join(caller.fiber), 2)
+    }))
+
+  it.effect("finds a backend that hangs, which health tells although no dial has failed yet", () =>
+    onPool({ ...healthy, minConnections: 1, maxConnections: 2 }, function*({ gates, pool }) {
+      gates.set("validate", "never")
+      gates.set("connect", "never")
+      yield* advance("11 seconds")
+      const { status, warnings } = yield* pool.health
+      assert.deepStrictEqual([status, warnings[0]?.about], ["degraded", "connect"])
+      yield* call(pool)
+      yield* advance("2 seconds")
+      assert.strictEqual((yield* pool.health).status, "unhealthy")
+    }))
+
+  it.effect("waits for no connection that is lent", () =>
+    onPool({ ...healthy, maxConnections: 1 }, function*({ gates, pool }) {
+      const borrower = yield* borrow(pool)
+      yield* advance("30 seconds")
+      assert.strictEqual(gates.calls("validate"), 0)
+      yield* borrower.giveBack
     }))
 
   it.effect("replaces what it finds dead, and tells it", () =>

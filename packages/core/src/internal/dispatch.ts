@@ -40,7 +40,9 @@ const joinFirst = (state: PoolState, first: Lease, now: number): boolean => {
 const serveIdle = (state: PoolState, first: Lease, now: number): boolean => {
   const { idle } = state.places
   // A health check may have left a colder one as the only one that needs no proof.
-  const fresh = idle.findLastIndex((connection) => state.trust.isFresh(connection, now))
+  const fresh = state.trust.mayAnyBeFresh(now)
+    ? idle.findLastIndex((connection) => state.trust.isFresh(connection, now))
+    : -1
   if (fresh >= 0) handOver(state, state.places.takeIdle(idle[fresh]!), first, now)
   else if (idle.length === 0) return false
   else if (state.connector.validate === undefined) retire(state, idle[idle.length - 1]!, "broken")

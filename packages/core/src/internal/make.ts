@@ -29,10 +29,19 @@ import { PoolTime } from "./base/time.ts"
 import { holdsAlready } from "./lease/wait.ts"
 import { Line, MakeOrder } from "./line/line.ts"
 
+/**
+ * A pool that is made by `Effect.runSync` meets the scheduler of that one run, whose turns are microtasks: with it for life a
+ * busy pool would let no timer and no socket come to its turn.
+ */
+const asynchronous = (scheduler: Scheduler.Scheduler): Scheduler.Scheduler =>
+  scheduler.executionMode === "sync" ? new Scheduler.MixedScheduler("async") : scheduler
+
 /** Puts the parts of a pool together. What runs beside the callers ends with `background`. */
 export const makeState = Effect.fnUntraced(
   function*(config: PoolConfig, connector: Connector<any, any>, background: Scope.Closeable) {
-    const context = yield* Effect.context<never>()
+    const given = yield* Effect.context<never>()
+    const scheduler = asynchronous(Context.get(given, Scheduler.Scheduler))
+    const context = Context.add(given, Scheduler.Scheduler, scheduler)
     const runFork = Effect.runForkWith(context)
     const time = new PoolTime(Context.get(context, Clock.Clock), (by) => clockLeapt(state, by))
     // Before the fibers, which end first: they may not meet a Pool that has ended.
@@ -45,8 +54,8 @@ export const makeState = Effect.fnUntraced(
     })
     Context.get(context, PoolObserver)(hold.pool)
     const fibers = yield* Scope.provide(FiberSet.make<unknown, never>(), background)
-    const runInBackground = yield* FiberSet.runtime(fibers)<never>()
-    const dispatcher = Context.get(context, Scheduler.Scheduler).makeDispatcher()
+    const runInBackground = yield* Effect.provideContext(FiberSet.runtime(fibers)<never>(), context)
+    const dispatcher = scheduler.makeDispatcher()
     const makeOrder = Context.get(context, MakeOrder)
     const order = makeOrder({
       traffic: config.traffic,
@@ -63,7 +72,7 @@ export const makeState = Effect.fnUntraced(
       random: Context.get(context, Random.Random),
       events: new EventHub(config.eventBuffer),
       places: new Places(config, hold),
-      trust: new Trust(config.freshnessWindow, connector.validate !== undefined),
+      trust: new Trust(config.freshnessWindow, connector),
       dialer: yield* Scope.provide(Dialer.make(config, (cause) => storeFailed(state, cause)), background),
       line: new Line(order, config.acquireTimeout, dispatcher),
       dispatcher,

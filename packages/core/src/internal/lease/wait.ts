@@ -115,6 +115,8 @@ const explainTimeout = (state: PoolState): Explain => {
   const lastConnectFailure = lastFailure === undefined
     ? undefined
     : { cause: lastFailure.cause, ago: state.time.now() - lastFailure.at, attempts: failures }
+  const attempts = state.places.opening - state.dialer.underWay
+  const paced = attempts > 0 ? { attempts, connectRate: state.config.connectRate } : undefined
   const step = state.places.opening > 0 || lastFailure !== undefined
     ? "opening"
     : state.trust.validating > 0
@@ -129,6 +131,7 @@ const explainTimeout = (state: PoolState): Explain => {
       elsewhere,
       stats: numbers,
       lastConnectFailure,
+      paced,
       holders: longest,
       holdsAlready: holdsAlready(state, lease)
     })

@@ -26,7 +26,9 @@ export interface PoolOptions {
   readonly minConnections?: number | undefined
   /**
    * The most connections ever open, those being opened and closed included, at least 1. Default by kind. Too small:
-   * callers queue. Too large: the server slows down or refuses; count the other instances of the program too.
+   * callers queue. Too large: the server slows down or refuses; count the other instances of the program too. A burst on a
+   * cold pool dials once for each caller that waits, up to this and as fast as `connectRate` allows, since nobody knows how
+   * long the first will keep theirs; a dial whose turn comes when nobody wants it any more is not made.
    */
   readonly maxConnections?: number | undefined
   /**
@@ -61,13 +63,15 @@ export interface PoolOptions {
    */
   readonly drainTimeout?: Duration.Input | undefined
   /**
-   * A connection idle for so long is retired; one that `minConnections` needs is replaced first. Default by kind. It
-   * must not exceed `maxLifetime`. Too short: connections come and go with every lull. Too long: a firewall forgets the
-   * connection before the pool does.
+   * A connection beyond `minConnections` that is idle for so long is retired; those that the minimum needs are kept, proven
+   * by the health check and renewed at `maxLifetime`. Default by kind. It must not exceed `maxLifetime`. Too short:
+   * connections come and go with every lull. Too long: the server keeps sessions that only a burst needed.
    */
   readonly idleTimeout?: Duration.Input | undefined
   /**
-   * A connection older than this is replaced, a lent one when it comes back. Default by kind. Too short: dials for
+   * A connection older than this is replaced, a lent one when it comes back. Default by kind. Where there is room the
+   * replacement is open first, so none grows older than this and one dial. Where `minConnections` is all there may be, they
+   * are replaced one after the other: of so many that end together the last is older by as many dials. Too short: dials for
    * nothing. Too long: changes of address, load balance and credentials are followed late.
    */
   readonly maxLifetime?: Duration.Input | undefined
@@ -109,7 +113,12 @@ export interface PoolOptions {
     /** How long it stays open before one dial may try. Default 5 s. */
     readonly openDuration?: Duration.Input | undefined
   } | undefined
-  /** How often idle connections are probed: a duration or a schedule. Default by kind. */
+  /**
+   * How often idle connections are probed, every one of them: a duration or a schedule. Default by kind. A caller that comes
+   * while the only idle one is probed waits for its answer, or for a new connection if there is room for one. Its timer keeps
+   * a Node.js process alive, as the sockets do: a pool ends with its scope, and a program by closing it. Too short: probes for
+   * nothing. Too long: a backend that hangs is noticed by the next caller.
+   */
   readonly healthCheck?: Duration.Input | Schedule.Schedule<unknown> | undefined
   /** A lease held longer raises a warning. Default 1 min. It must be less than `reclaimTimeout`. */
   readonly leakTimeout?: Duration.Input | undefined

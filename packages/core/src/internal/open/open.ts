@@ -90,10 +90,10 @@ const endedTooEarly = ({ endedBy }: Pooled): string =>
 const misuse = (state: PoolState, value: unknown): string | undefined => {
   if (value === undefined || value === null) return `connect returned ${value}`
   if (typeof value !== "object" && typeof value !== "function") return undefined
-  for (const other of state.places.connections) {
-    if (other.value === value) return "connect returned a connection that the pool holds already"
-  }
-  return undefined
+  const other = state.opened.get(value)
+  return other !== undefined && state.places.connections.has(other)
+    ? "connect returned a connection that the pool holds already"
+    : undefined
 }
 
 const arrived = (state: PoolState, connection: Pooled, value: unknown): void => {
@@ -105,6 +105,7 @@ const arrived = (state: PoolState, connection: Pooled, value: unknown): void => 
   counts.opened++
   counts.open.record(took)
   connection.value = value
+  if (typeof value === "object" || typeof value === "function") state.opened.set(value as object, connection)
   connection.openedAt = now
   connection.expiresAt = now + config.maxLifetime * (1 - config.maxLifetimeJitter * state.random.nextDoubleUnsafe())
   state.trust.proved(connection, now)

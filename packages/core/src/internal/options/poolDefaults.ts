@@ -50,3 +50,7 @@ export const common: Defaults = Object.freeze({
 
 /** The names of all options of a pool. */
 export const optionNames: ReadonlyArray<string> = ["name", ...Object.keys(common)]
+
+/** A pool in which many connections come and go must be able to replace them. */
+export const connectRateFor = (maxConnections: number): number =>
+  Math.max(common.connectRate, Math.min(200, 2.5 * maxConnections))

@@ -13,7 +13,7 @@ import type { PoolOptions } from "../model/config.ts"
 import { priorities } from "../model/traffic.ts"
 import * as PoolThresholds from "../../PoolThresholds.ts"
 import type { PoolThresholdOptions } from "../model/thresholds.ts"
-import { common } from "./poolDefaults.ts"
+import { common, connectRateFor } from "./poolDefaults.ts"
 import { hint } from "./unknownOption.ts"
 
 /** The option that is refused and the rule it breaks. */
@@ -161,6 +161,17 @@ const thresholds: Rule = (options) => {
   return { path, issue: refused.rule }
 }
 
+/** What `connectRate` lets begin within `startupTimeout` must be enough for the minimum. */
+const startsInTime: Rule = ({ connectRate, maxConnections, minConnections = 0, startup, startupTimeout }) => {
+  const rate = connectRate ?? connectRateFor(maxConnections ?? minConnections)
+  const millis = OptionRules.millisOf(startupTimeout) ?? common.startupTimeout
+  const takes = (minConnections - Math.max(1, Math.round(rate))) / rate * 1000
+  return startup === "lazy" || takes < millis ? undefined : {
+    path: ["minConnections"],
+    issue: `can't be open within startupTimeout (${millis} ms) at connectRate ${rate}, got ${minConnections}`
+  }
+}
+
 const rules: ReadonlyArray<Rule> = [
   thresholds,
   ordered("minConnections", "must not exceed", "maxConnections"),
@@ -168,7 +179,8 @@ const rules: ReadonlyArray<Rule> = [
   ordered("slowAcquireTimeout", "must be less than", "acquireTimeout", common.acquireTimeout),
   ordered("idleTimeout", "must not exceed", "maxLifetime"),
   ordered("leakTimeout", "must be less than", "reclaimTimeout"),
-  startupTimeoutHasEffect
+  startupTimeoutHasEffect,
+  startsInTime
 ]
 
 const Options = Schema.Struct(fields).check(

@@ -6,14 +6,15 @@ import { retire } from "./retire.ts"
 import type { PoolState } from "./state.ts"
 
 /**
- * One that the minimum needs is marked due and stays until its replacement is open, if there is room to open one; so
+ * One that the minimum needs is renewed at its lifetime alone: it is marked due and stays until its replacement is open, if there is room to open one; so
  * neither an expiry nor an outage ever leaves the pool with less than it had.
  */
 export const visitIdle = (state: PoolState, connection: Pooled, now: number): number => {
   if (connection.isDue) return Infinity
-  const dueAt = dueAtOf(state, connection)
-  if (now < dueAt) return dueAt
   const isNeeded = state.places.live <= state.places.floor
+  // Only what the minimum does not need may idle too long.
+  const dueAt = isNeeded ? connection.expiresAt : dueAtOf(state, connection)
+  if (now < dueAt) return dueAt
   if (isNeeded && state.places.connections.size < state.places.limit) {
     state.places.markDue(connection)
   } else if (isNeeded && (state.places.closing > 0 || state.places.opening > 0 || state.dialer.failures > 0)) {
@@ -35,6 +36,7 @@ const endIdle = (state: PoolState, connection: Pooled): void => {
 
 /** Retires idle connections that are past their time, as far as the minimum allows. */
 export const retireDue = (state: PoolState): void => {
+  if (state.places.due === 0) return
   const now = state.time.now()
   for (const connection of Array.from(state.places.idle)) {
     if (!connection.isDue) continue

@@ -17,7 +17,7 @@ import { PoolError, type PoolErrorReason } from "../../PoolError.ts"
 import { Counts } from "../watch/counts.ts"
 import type { Dialer } from "../dial/dialer.ts"
 import type { EventHub } from "../watch/events.ts"
-import type { Lease } from "../line/lease.ts"
+import type { Lease, Pooled } from "../line/lease.ts"
 import type { Line } from "../line/line.ts"
 import type { Places } from "../places/places.ts"
 import type { Trust } from "../trust/trust.ts"
@@ -49,6 +49,8 @@ export class PoolState {
   private currentPhase: "open" | "draining" | "closed" = "open"
   /** Who pauses it: an operator, and pieces of work. */
   private readonly pausedBy = new Set<object>()
+  /** Whose value an object is that a connector has made. */
+  readonly opened = new WeakMap<object, Pooled>()
   /** When a slow acquisition was logged last. */
   slowLoggedAt = -Infinity
   /** The fiber that watches the deadlines of the waiters, and when it looks next; `Infinity` while nobody waits. */

@@ -1,6 +1,6 @@
 /**
  * The background health check: on its schedule it probes what is idle, one connection at a time, the longest unproven
- * first. The last idle connection stays where a caller can have it at once.
+ * first. A caller that comes while the last one is probed waits for its answer or gets a new one.
  */
 import * as Effect from "effect/Effect"
 import { emit } from "../watch/events.ts"
@@ -24,9 +24,8 @@ const round = Effect.fnUntraced(function*(state: PoolState) {
   emit(state, { _tag: "HealthChecked", checked, failed })
 })
 
-/** The idle connection that proved itself longest ago, unless that was in this round or it is the last one idle. */
+/** The idle connection that proved itself longest ago, unless that was in this round. */
 const nextUnproven = (state: PoolState, startedAt: number): Pooled | undefined => {
-  if (state.places.idle.length < 2) return undefined
   let next: Pooled | undefined
   for (const connection of state.places.idle) {
     if (connection.provenAt < startedAt && (next === undefined || connection.provenAt < next.provenAt)) {

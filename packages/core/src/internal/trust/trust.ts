@@ -6,6 +6,7 @@
  *   proofs were all for nothing lately
  * - the *generation* rises when all are to be replaced: a connection of an older one is not lent again
  */
+import type { Connector } from "../../Connector.ts"
 import { RecentShare } from "../base/recentShare.ts"
 import type { Pooled } from "../line/lease.ts"
 
@@ -18,6 +19,9 @@ const deathsToDoubt = 10
 export class Trust {
   private readonly freshnessWindow: number
   private readonly canValidate: boolean
+  private readonly areIndependent: boolean
+  /** When any connection proved itself last. */
+  private lastProof = -Infinity
   private fenceNumber = 0
   private generationNumber = 0
   private proofs = 0
@@ -28,9 +32,13 @@ export class Trust {
   /** Connections in a row that proved dead, while no lease went well. */
   private deadInARow = 0
 
-  constructor(freshnessWindow: number, canValidate: boolean) {
+  constructor(
+    freshnessWindow: number,
+    { areIndependent, validate }: Pick<Connector<any, any>, "areIndependent" | "validate">
+  ) {
     this.freshnessWindow = freshnessWindow
-    this.canValidate = canValidate
+    this.canValidate = validate !== undefined
+    this.areIndependent = areIndependent === true
   }
 
   get fence(): number {
@@ -59,6 +67,11 @@ export class Trust {
     return this.isUndoubted(connection) && (now - connection.provenAt < this.freshnessWindow || !this.canValidate)
   }
 
+  /** Whether any connection may be fresh: where none has proved itself lately, none need be looked at. */
+  mayAnyBeFresh(now: number): boolean {
+    return now - this.lastProof < this.freshnessWindow || !this.canValidate
+  }
+
   /** Whether no other connection has proved dead since it proved itself. */
   isUndoubted(connection: Pooled): boolean {
     return connection.fence === this.fenceNumber
@@ -71,14 +84,14 @@ export class Trust {
 
   /** It worked just now; the doubts since `fence` was noted are not answered by it. */
   proved(connection: Pooled, now: number, fence: number = this.fenceNumber): void {
-    connection.provenAt = now
+    this.lastProof = connection.provenAt = now
     connection.fence = fence
   }
 
   /** A lease ended well: that proves the connection, unless a doubt arose after it was lent. */
   usedWell(connection: Pooled, now: number): void {
     this.goodAt = now
-    if (this.isUndoubted(connection)) connection.provenAt = now
+    if (this.isUndoubted(connection)) this.lastProof = connection.provenAt = now
   }
 
   /** When a lease last went well. */
@@ -92,6 +105,7 @@ export class Trust {
    * cost connections.
    */
   died(now: number, inUseSince: number): void {
+    if (this.areIndependent) return
     this.deadInARow = this.goodAt < inUseSince ? this.deadInARow + 1 : 0
     const isOwn = this.deadInARow < deathsToDoubt && this.doubts.isMostlyGood(now, proofsToTrust, 0.5)
     if (!isOwn) this.raiseFence()
