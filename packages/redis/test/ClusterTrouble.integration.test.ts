@@ -214,6 +214,8 @@ describe("the trouble of a node is its own", () => {
         for (const each of cluster.nodes) yield* Cache.set(keyOf(each), "0")
         yield* frozen!.stop
         const stuck = yield* Effect.forkChild(Effect.exit(Cache.get(keyOf(frozen!))))
+        // It loses its answer with the socket that is given up for the first.
+        yield* Effect.forkChild(Effect.andThen(Effect.sleep("200 millis"), Effect.exit(Cache.get(keyOf(frozen!)))))
         const failures: Array<unknown> = []
         let served = 0
         yield* Effect.repeat(
@@ -231,6 +233,7 @@ describe("the trouble of a node is its own", () => {
         assert.isAbove(served, 20)
         yield* frozen!.cont
         yield* eventually("it is served again", Effect.map(Effect.exit(Cache.get(keyOf(frozen!))), Exit.isSuccess))
+        yield* Cache.incr(keyOf(sound!))
         assert.strictEqual((yield* Cache.stats).counts.opened, 1)
       }).pipe(
         Effect.ensuring(frozen!.cont),

@@ -23,24 +23,46 @@ export const one = <A>(
     const args = encodeAll(command)
     if (typeof args === "string") return resume(Effect.fail(refusal(command.name, args)))
     const rounds = roundsOf(session, command.name, args)
-    const begin = () => {
-      const begunAt = rounds === undefined ? 0 : session.now()
-      const request = new Request(command.name, rounds ?? args, (request, reply, error) => {
-        session.finish(request, error)
-        // Somebody may have had the server end the wait: that comes early.
-        if (rounds !== undefined && reply === null && error === undefined && session.hasWaited(begunAt)) {
-          current = begin()
-          return
-        }
-        // The decoder may be the user's: it runs in the fiber, where its bugs are defects of the fiber.
-        resume(error === undefined ? Effect.suspend(() => decoded(session, command, reply)) : failed(request, error))
-      })
-      session.send(request, primary)
-      return request
-    }
-    let current = begin()
-    return current.isBlocking ? Effect.sync(() => session.abandon(current)) : session.leave
+    if (rounds !== undefined) return inRounds(session, command, rounds, resume)
+    const request = new Request(command.name, args, (request, reply, error) => {
+      session.finish(request, error)
+      resume(answered(session, command, request, reply, error))
+    })
+    session.send(request, primary)
+    return request.isBlocking ? Effect.sync(() => session.abandon(request)) : session.leave
   })
+
+/** The decoder may be the user's: it runs in the fiber, where its bugs are defects of the fiber. */
+const answered = <A>(
+  session: Session,
+  command: Command<A>,
+  request: Request,
+  reply: RawReply,
+  error: unknown
+): Effect.Effect<A, RedisError> =>
+  error === undefined ? Effect.suspend(() => decoded(session, command, reply)) : failed(request, error)
+
+/** Sends it anew after each round. Gives what ends the wait of a borrower that leaves. */
+const inRounds = <A>(
+  session: Session,
+  command: Command<A>,
+  args: ReadonlyArray<EncodedArg>,
+  resume: (effect: Effect.Effect<A, RedisError>) => void
+): Effect.Effect<void> => {
+  let current: Request
+  const begin = () => {
+    const begunAt = session.now()
+    current = new Request(command.name, args, (request, reply, error) => {
+      session.finish(request, error)
+      // Somebody may have had the server end the wait: that comes early.
+      if (reply === null && error === undefined && session.hasWaited(begunAt)) begin()
+      else resume(answered(session, command, request, reply, error))
+    })
+    session.send(current)
+  }
+  begin()
+  return Effect.sync(() => session.abandon(current))
+}
 
 const roundsOf = (
   session: Session,
