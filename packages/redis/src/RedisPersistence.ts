@@ -147,6 +147,7 @@ const connection = (redis: Commander, isCluster: Effect.Effect<boolean, PoolErro
 
 /** How many messages wait for a slow reader, beyond the few in its queue. */
 const bufferSize = 1024
+const bufferBytes = 16 * 1024 * 1024
 
 const subscribe = (
   pool: ConnectionPool<RedisConnection>,
@@ -154,7 +155,7 @@ const subscribe = (
 ): Effect.Effect<Queue.Dequeue<Redis.RedisMessage, Redis.RedisError>, never, Scope.Scope> =>
   Effect.gen(function*() {
     const queue = yield* Effect.acquireRelease(Queue.bounded<Redis.RedisMessage, Redis.RedisError>(16), Queue.shutdown)
-    const inbox = yield* subscriberOf(pool).join([{ kind: "channel", name: channel }], bufferSize)
+    const inbox = yield* subscriberOf(pool).join([{ kind: "channel", name: channel }], bufferSize, bufferBytes)
     const begun = yield* Effect.exit(inbox.take)
     // Not waited for: nobody reads the queue before it is given, and more may have come by now than it holds.
     if (Exit.isSuccess(begun)) yield* Effect.forkScoped(fail(queue, passAll(inbox, queue, begun.value)))

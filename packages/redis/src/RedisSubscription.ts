@@ -104,6 +104,11 @@ export interface SubscribeOptions {
    * many. Default 1024. Too small: bursts make gaps. Too large: a reader that hangs holds memory.
    */
   readonly bufferSize?: number | undefined
+  /**
+   * How many bytes of messages may wait for a slow reader, at least 1024; beyond that the oldest are dropped likewise, but
+   * never the last. Default 16 MiB. Too small: large messages make gaps. Too large: a reader that hangs holds memory.
+   */
+  readonly bufferBytes?: number | undefined
 }
 
 /**

@@ -350,6 +350,8 @@ describe("subscriptions", () => {
           [Cache.subscribe([]), "channels"],
           [Cache.subscribe("a", { bufferSize: 0 }), "bufferSize"],
           [Cache.subscribe("a", { bufferSize: 1.5 }), "bufferSize"],
+          [Cache.subscribe("a", { bufferBytes: 1000 }), "bufferBytes"],
+          [Cache.subscribe("a", { bufferBytes: Infinity }), "bufferBytes"],
           [Cache.subscribe("a", { buffer: 1 } as never), "buffer"]
         ] as const
         for (const [stream, option] of cases) {

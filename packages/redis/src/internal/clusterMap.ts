@@ -52,9 +52,14 @@ export class ClusterMap {
   read(reply: RawReply, from: Address): ReadonlyMap<string, Address> {
     const primaries = new Map<string, Address>()
     const found: Array<Address> = []
+    let left = 2 * slotCount
     for (const range of listOf(reply)) {
       const [first, last, primary] = listOf(range)
+      // A server out of its mind must not have us count for ever.
+      left -= Number(last) - Number(first) + 1
+      if (!isSlot(first) || !isSlot(last) || left < 0) break
       const [host, port, id] = listOf(primary)
+      if (!isPort(port)) continue
       const address = translated(this.addressMap, { host: textOf(host) || from.host, port: Number(port) })
       if (!primaries.has(textOf(id))) found.push(address)
       primaries.set(textOf(id), address)
@@ -88,6 +93,12 @@ export const counts = (nodes: RawReply, id: string): boolean => {
   const flags = lines.find(([known]) => known === id)?.[2]?.split(",")
   return flags !== undefined && !flags.some((flag) => flag === "fail" || flag === "noaddr" || flag === "handshake")
 }
+
+const isPort = (port: RawReply | undefined): boolean =>
+  Number.isInteger(port) && Number(port) > 0 && Number(port) < 65_536
+
+const isSlot = (slot: RawReply | undefined): boolean =>
+  Number.isInteger(slot) && Number(slot) >= 0 && Number(slot) < slotCount
 
 const listOf = (reply: RawReply | undefined): ReadonlyArray<RawReply> => Array.isArray(reply) ? reply : []
 const textOf = (reply: RawReply | undefined): string =>

@@ -280,7 +280,7 @@ const makeSession = Effect.fnUntraced(function*(
   carrier: Carrier,
   signals: Signals
 ): Effect.fn.Return<Session, never, Scope.Scope> {
-  const tags: Record<string, string> = { address: about.address, db: String(settings.db) }
+  const tags: Record<string, string> = { address: ServerText.clean(about.address), db: String(settings.db) }
   if (about.clientId !== undefined) tags["clientId"] = about.clientId
   const session = new Session(
     carrier,

@@ -169,5 +169,11 @@ export const dialFailed = (
 ): RedisError =>
   new RedisError({
     command: "connect",
-    reason: new DialFailed({ address, description: ServerText.clean(description, 200), code, isRetryable })
+    // Servers tell of other servers, and may call them what they like.
+    reason: new DialFailed({
+      address: ServerText.clean(address),
+      description: ServerText.clean(description, 200),
+      code,
+      isRetryable
+    })
   })

@@ -16,6 +16,9 @@ export class Inbox {
   /** Whether the server has confirmed all topics, so that nothing is missed. */
   isLive = false
   private readonly size: number
+  /** Bytes of messages that may wait. */
+  private readonly room: number
+  private bytes = 0
   private waiting: Array<Message | Gap> = []
   private subscribedAt: number | undefined
   /** Whether it was ever live. */
@@ -26,9 +29,10 @@ export class Inbox {
   private failure: Cause.Cause<PoolError | RedisError> | undefined
   private readonly arrived = Latch.makeUnsafe(false)
 
-  constructor(topics: ReadonlyArray<Topic>, size: number) {
+  constructor(topics: ReadonlyArray<Topic>, size: number, room: number = Infinity) {
     this.topics = topics
     this.size = size
+    this.room = room
   }
 
   /** All topics are confirmed. */
@@ -68,11 +72,16 @@ export class Inbox {
   }
 
   private add(element: Message | Gap, now: number): void {
-    if (this.waiting.length >= this.size) this.drop(this.waiting.shift()!, now)
+    this.bytes += bytesOf(element)
+    // The one that came last is kept, whatever its size.
+    while (this.waiting.length >= this.size || (this.bytes > this.room && this.waiting.length > 0)) {
+      this.drop(this.waiting.shift()!, now)
+    }
     this.waiting.push(element)
   }
 
   private drop(element: Message | Gap, now: number): void {
+    this.bytes -= bytesOf(element)
     const { dropped } = this
     const isGap = element._tag === "Gap"
     const lostAt = dropped?.lostAt ?? (isGap ? element.lostAt : now)
@@ -96,6 +105,7 @@ export class Inbox {
     const { dropped, subscribedAt, waiting } = this
     const elements: Array<Element> = waiting
     this.waiting = []
+    this.bytes = 0
     this.dropped = undefined
     this.subscribedAt = undefined
     if (dropped !== undefined) elements.unshift(dropped)
@@ -103,5 +113,7 @@ export class Inbox {
     return elements
   }
 }
+
+const bytesOf = (element: Message | Gap): number => element._tag === "Message" ? element.bytes.length : 0
 
 const isWaiting = (elements: ReadonlyArray<Element>): elements is Waiting => elements.length > 0

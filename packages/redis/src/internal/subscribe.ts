@@ -27,14 +27,17 @@ export const stream = (
   options: SubscribeOptions = {}
 ): Stream.Stream<Element, PoolError | RedisError> =>
   Stream.unwrap(Effect.gen(function*() {
-    const { bufferSize = 1024, ...unknown } = options
+    const { bufferBytes = 16 * 1024 * 1024, bufferSize = 1024, ...unknown } = options
     for (const option of Object.keys(unknown)) return yield* refused(pool, option, "is no option of a subscription")
     const topics = Array.from(new Set(typeof names === "string" ? [names] : names), (name) => ({ kind, name }))
     if (topics.length === 0) return yield* refused(pool, "channels", "must name at least one")
     if (!Number.isSafeInteger(bufferSize) || bufferSize < 1) {
       return yield* refused(pool, "bufferSize", `must be an integer of at least 1, got ${bufferSize}`)
     }
-    const inbox = yield* subscriberOf(pool).join(topics, bufferSize)
+    if (!Number.isSafeInteger(bufferBytes) || bufferBytes < 1024) {
+      return yield* refused(pool, "bufferBytes", `must be an integer of at least 1024, got ${bufferBytes}`)
+    }
+    const inbox = yield* subscriberOf(pool).join(topics, bufferSize, bufferBytes)
     return Stream.fromPull(Effect.succeed(inbox.take))
   }))
 

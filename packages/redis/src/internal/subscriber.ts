@@ -45,7 +45,11 @@ export type SubscriberConfig = Pick<PoolConfig, "name" | "retry" | "healthCheck"
 /** The subscribers of a pool. */
 export interface Subscriber {
   /** Until the scope closes. */
-  readonly join: (topics: ReadonlyArray<Topic>, bufferSize: number) => Effect.Effect<Inbox, never, Scope.Scope>
+  readonly join: (
+    topics: ReadonlyArray<Topic>,
+    bufferSize: number,
+    bufferBytes?: number
+  ) => Effect.Effect<Inbox, never, Scope.Scope>
   /** Ends all subscriptions for good and gives the connection back: the pool is about to drain. */
   readonly end: Effect.Effect<void>
 }
@@ -75,9 +79,9 @@ export const make = Effect.fnUntraced(
       })
     return {
       end,
-      join: (topics, bufferSize) =>
+      join: (topics, bufferSize, bufferBytes) =>
         Effect.suspend(() => {
-          const inbox = new Inbox(topics, bufferSize)
+          const inbox = new Inbox(topics, bufferSize, bufferBytes)
           return Effect.as(enter(inbox), inbox)
         })
     }

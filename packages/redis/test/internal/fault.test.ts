@@ -60,6 +60,10 @@ describe("the error of a dial", () => {
     assert.strictEqual(Fault.ofDial("a:1", ended, true, ["SETNAME", "e"]).message, `a:1: ${ended.message}`)
   })
 
+  it("to where another server led can't paint by the name of the place", () => {
+    assert.strictEqual(Fault.dialFailed("a\x1b[2J:1", "no", undefined, true).message, "a [2J:1: no")
+  })
+
   it("has no password in its code", () => {
     const error = Fault.ofDial("a:1", RedisScript.failure("CANARYPW", "x"), true, ["user", "CANARYPW"])
     assert.notInclude(JSON.stringify(error), "CANARY")
