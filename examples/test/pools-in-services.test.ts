@@ -169,6 +169,37 @@ describe("a pool in a service", () => {
     }).pipe(Effect.provide(decorated))
   })
 
+  it.effect.each(
+    [
+      ["a copy of a copy", (pool, lend) => ({ ...pool, withConnection: lend })],
+      ["an object over it", (pool, lend) => Object.create(pool, { withConnection: { value: lend } })],
+      [
+        "a proxy",
+        (pool, lend) => new Proxy(pool, { get: (of, name) => name === "withConnection" ? lend : Reflect.get(of, name) })
+      ]
+    ] as ReadonlyArray<[string, (pool: object, lend: unknown) => RedisPool.RedisPool & PostgresPool.PostgresPool]>
+  )("%s that lends in its own way does so for the class and for the instance", ([, decorate]) => {
+    let leases = 0
+    const over = <Self>(key: Context.Key<Self, ConnectionPool.ConnectionPool<any>>) =>
+      Layer.effect(
+        key as Context.Key<Self, RedisPool.RedisPool & PostgresPool.PostgresPool>,
+        Effect.map(key, (pool) =>
+          decorate(
+            pool,
+            (f: (connection: unknown) => Effect.Effect<unknown>, options?: ConnectionPool.LeaseOptions) => {
+              leases++
+              return pool.withConnection(f, options)
+            }
+          ))
+      )
+    const layers = Layer.mergeAll(over(Db), over(Cache)).pipe(Layer.provide([tests.db, tests.cache]))
+    return Effect.gen(function*() {
+      yield* Effect.all([Db.query`SELECT 1`, Cache.get("k"), Db.use((db) => db.query`SELECT 1`)])
+      yield* Effect.all([Effect.flatMap(Cache, (cache) => cache.get("k")), Db.transaction(Effect.void)])
+      assert.strictEqual(leases, 5)
+    }).pipe(Effect.provide(layers))
+  })
+
   it.effect("a wrapped member is what the class uses", () => {
     const seen: Array<string> = []
     const wrapped = Layer.effect(

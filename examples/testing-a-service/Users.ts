@@ -19,16 +19,11 @@ export class Users extends Context.Service<Users, {
   /** Registers a user and writes the welcome mail into the outbox, both or neither. */
   readonly register: (email: string) => Effect.Effect<User, EmailTaken | Failure>
 }>()("app/Users") {
-  static readonly layer = Layer.effect(
-    Users,
-    Effect.map(Effect.context<PrimaryDb>(), (context) => ({
-      register: (email) => Effect.provideContext(register(email), context)
-    }))
-  )
+  static readonly layer = Layer.effect(Users, Effect.map(PrimaryDb, (db) => ({ register: register(db) })))
 }
 
-const register = (email: string) =>
-  PrimaryDb.transaction((sql) =>
+const register = (db: PostgresPool.PostgresPool) => (email: string) =>
+  db.transaction((sql) =>
     Effect.gen(function*() {
       const [user] = yield* sql<User>`INSERT INTO users (email) VALUES (${email}) RETURNING id, email`
       yield* sql`INSERT INTO outbox (recipient, subject) VALUES (${email}, 'Welcome')`
