@@ -9,7 +9,7 @@ import type { PoolKind } from "@effect-pools/core/PoolKind"
 import * as Config from "effect/Config"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
-import type * as Redacted from "effect/Redacted"
+import * as Redacted from "effect/Redacted"
 import type { ConnectionOptions } from "node:tls"
 
 /**
@@ -62,6 +62,56 @@ export interface UpstreamInput {
   /** Its share of the load beside the others, above 0. Default 1. */
   readonly weight?: number | undefined
 }
+
+/**
+ * The URL of a proxy, such as `http://proxy.example.com:3128`. One with a password belongs into a `Redacted`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ProxyUrl = string | Redacted.Redacted
+
+/**
+ * The proxies that lead to origins: see `RequestOptions.proxy`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ProxyInput {
+  /** The one for origins without TLS. */
+  readonly http?: ProxyUrl | undefined
+  /** The one for origins with TLS. */
+  readonly https?: ProxyUrl | undefined
+  /**
+   * Hosts that are reached without it, as in `NO_PROXY`: `example.com` is the host and all below it, `example.com:8080` the
+   * same at one port, `10.0.0.0/8` a net, `*` all.
+   */
+  readonly except?: ReadonlyArray<string> | undefined
+  /** Options of `node:tls` for a proxy whose URL is `https:`. Those of the origins are never used for it. */
+  readonly tls?: ConnectionOptions | undefined
+}
+
+const inEitherCase = (name: string): Config.Config<Redacted.Redacted | undefined> => {
+  const read = (name: string) => Config.Redacted(name).pipe(Config.withDefault(undefined))
+  return Config.all([read(name), read(name.toUpperCase())]).pipe(Config.map(([small, large]) => small ?? large))
+}
+
+/**
+ * Reads the proxies from `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, in capitals or small letters; those in small letters
+ * go before the others.
+ *
+ * @category configuration
+ * @since 0.1.0
+ */
+export const proxyFromEnv: Config.Config<ProxyInput | undefined> = Config.all({
+  http: inEitherCase("http_proxy"),
+  https: inEitherCase("https_proxy"),
+  except: inEitherCase("no_proxy")
+}).pipe(Config.map(({ except, http, https }) =>
+  http === undefined && https === undefined
+    ? undefined
+    : { http, https, except: except === undefined ? [] : Redacted.value(except).split(/[,\s]+/).filter(Boolean) }
+))
 
 /**
  * What every request of a pool has in common, whatever its origin.
@@ -119,6 +169,13 @@ export interface RequestOptions {
    * hold tokens and names of people. Keep it so where logs and traces leave the house.
    */
   readonly showQuery?: boolean | undefined
+  /**
+   * The proxy that connections go through: a URL, one for each scheme, or `"environment"` to read `HTTPS_PROXY`,
+   * `HTTP_PROXY` and `NO_PROXY`. To an origin with TLS it opens a tunnel by `CONNECT`, and sees nothing of what goes
+   * through; requests to one without TLS are sent to it with their whole URL. A user and password in its URL go to the
+   * proxy alone. Default none: the environment of a process is not the program's own.
+   */
+  readonly proxy?: ProxyUrl | ProxyInput | "environment" | undefined
   /**
    * How long at most the pool is paused because a server asks for it by `Retry-After` with status 429 or 503. Default 0:
    * it is not heeded, since such an answer may be meant for one kind of request only.

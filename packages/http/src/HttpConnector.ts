@@ -13,6 +13,7 @@ import type * as Scope from "effect/Scope"
 import type { HttpOptions } from "./HttpConfig.ts"
 import type { Connection } from "./internal/connection.ts"
 import { make as makeConnector } from "./internal/connector.ts"
+import * as Environment from "./internal/environment.ts"
 import * as Options from "./internal/options.ts"
 import { Watch } from "./internal/watch.ts"
 import type { HttpConnection } from "./internal/connectionModel.ts"
@@ -40,7 +41,7 @@ export const make = Effect.fnUntraced(function*(
   if (options.upstreams !== undefined) {
     return yield* new InvalidOption({ option: "upstreams", rule: "has an effect in an HttpPool only" })
   }
-  const { members } = yield* Effect.fromResult(Options.check(options, name))
+  const { members } = yield* Effect.fromResult(Options.check(yield* Environment.withProxy(options), name))
   const { settings } = members[0]!
   if (settings.maxRetryAfter > 0) {
     return yield* new InvalidOption({ option: "maxRetryAfter", rule: "has an effect in an HttpPool only" })

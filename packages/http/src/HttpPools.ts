@@ -32,6 +32,7 @@ import * as Scope from "effect/Scope"
 import { type HeaderInput, type HttpOptions, kind, type RequestOptions } from "./HttpConfig.ts"
 import type { HttpConnection } from "./HttpConnector.ts"
 import * as Client from "./internal/client.ts"
+import * as Environment from "./internal/environment.ts"
 import { operations } from "./internal/members.ts"
 import type { HttpPool } from "./internal/model.ts"
 import * as Options from "./internal/options.ts"
@@ -98,7 +99,12 @@ export const make = Effect.fnUntraced(function*(
   const { credentials, headers, maxOrigins = 100, name = "http", originIdleTimeout = "1 minute", ...common } = options
   const refuse = (reason: InvalidOption): PoolError => new PoolError({ pool: name, reason })
   yield* Effect.mapError(checkOwn({ ...options, maxOrigins, originIdleTimeout }), refuse)
-  const each: HttpOptions = { metrics: false, ...common, minConnections: common.minConnections ?? 0, startup: "lazy" }
+  const each: HttpOptions = {
+    metrics: false,
+    ...(yield* Effect.mapError(Environment.withProxy(common), refuse)),
+    minConnections: common.minConnections ?? 0,
+    startup: "lazy"
+  }
   // Refused now, not when the first origin is asked.
   const { members } = yield* Effect.mapError(
     Effect.fromResult(Options.check({ ...each, origin: secure }, name)),

@@ -18,6 +18,7 @@ import * as Http1Wire from "./http1Wire.ts"
 import * as Http2Wire from "./http2Wire.ts"
 import type { KeepAlive } from "./keepAlive.ts"
 import type { HttpSettings } from "./settings.ts"
+import * as Tunnel from "./tunnel.ts"
 import type { Watch } from "./watch.ts"
 import type { End, OnGone, Wire } from "./wire.ts"
 
@@ -87,23 +88,41 @@ interface Opener {
 }
 
 const opener = (settings: HttpSettings): Opener => {
+  const { proxy } = settings
   const url = new URL(settings.origin)
   const port = url.port === "" ? (url.protocol === "https:" ? "443" : "80") : url.port
   const tls = settings.tls as buildConnector.BuildOptions
   const connect = buildConnector({ ...tls, allowH2: settings.allowH2, preferH2: true, timeout: 0 })
   const target = { hostname: url.hostname.replace(/^\[|\]$/g, ""), host: url.host, protocol: url.protocol, port }
-  const address = `${url.hostname}:${port}`
+  const authority = `${url.hostname}:${port}`
+  const address = proxy === undefined ? authority : `${authority} by way of the proxy ${proxy.host}:${proxy.port}`
   // The cache of undici holds sessions weakly: without this the next garbage collection takes them.
   const kept: Array<Uint8Array> = []
-  const open = Effect.callback<AnySocket, DialError.DialError>((resume) => {
-    const socket = connect(
-      target,
-      (error, socket) =>
-        resume(error === null ? Effect.succeed(socket) : Effect.fail(DialError.fromCause(error, address)))
-    ) as unknown as AnySocket
-    socket.on("session", (session: Uint8Array) => void kept.splice(0, 1, session))
-    return Effect.sync(() => void socket.destroy())
-  })
+  const direct = (httpSocket?: Socket) =>
+    Effect.callback<AnySocket, DialError.DialError>((resume) => {
+      const socket = connect(
+        httpSocket === undefined ? target : { ...target, httpSocket } as typeof target,
+        (error, socket) =>
+          resume(error === null ? Effect.succeed(socket) : Effect.fail(DialError.fromCause(error, address)))
+      ) as unknown as AnySocket
+      socket.on("session", (session: Uint8Array) => void kept.splice(0, 1, session))
+      return Effect.sync(() => void socket.destroy())
+    })
+  if (proxy === undefined) return { address, open: direct() }
+  const refused = (error: Error): DialError.DialError => {
+    const { code, message } = DialError.fromCause(error, address)
+    return new DialError.DialError({ address, code, message, isRetryable: Tunnel.isRetryable(error) })
+  }
+  const toProxy = Effect.mapError(Tunnel.toProxy(proxy), refused)
+  if (url.protocol === "http:") return { address, open: toProxy }
+  const tunnel = (socket: Socket) => Effect.mapError(Tunnel.throughProxy(socket, authority, proxy), refused)
+  const open = Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(
+      restore(toProxy),
+      (socket) =>
+        Effect.onError(restore(Effect.flatMap(tunnel(socket), direct)), () => Effect.sync(() => void socket.destroy()))
+    )
+  )
   return { address, open }
 }
 

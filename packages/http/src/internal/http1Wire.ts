@@ -3,11 +3,14 @@
  * ended.
  */
 import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
 import type { Socket } from "node:net"
 import { Client, type Dispatcher } from "undici"
 import type { Exchange } from "./exchange.ts"
 import { SocketGone } from "./faults.ts"
 import type { Job } from "./job.ts"
+import type { Outgoing } from "./outgoing.ts"
+import type { Proxy } from "./proxy.ts"
 import type { HttpSettings } from "./settings.ts"
 import * as UndiciInternals from "./undiciInternals.ts"
 import type { End, MakeWire, Wire } from "./wire.ts"
@@ -76,6 +79,8 @@ class Http1Wire implements Wire {
   private readonly client: Client
   private readonly socket: Socket
   private readonly isTls: boolean
+  /** How a request is written to a proxy that reads it. */
+  private readonly proxied: ((path: string, headers: Outgoing["headers"]) => Partial<Outgoing>) | undefined
   private readonly keep = (headers: Exchange["headers"]): void => {
     const { connection, "transfer-encoding": coding } = headers
     if (coding === undefined && !/close/i.test(String(connection ?? ""))) UndiciInternals.keepAfter304(this.socket)
@@ -88,6 +93,7 @@ class Http1Wire implements Wire {
     this.socket = socket
     this.servername = new URL(settings.origin).hostname
     this.isTls = settings.origin.startsWith("https:")
+    this.proxied = this.isTls || settings.proxy === undefined ? undefined : proxiedBy(settings.proxy, settings.origin)
   }
 
   isOpen(): boolean {
@@ -104,13 +110,23 @@ class Http1Wire implements Wire {
       ? headers
       : { "content-length": String(length), ...headers }
     // Told none, undici would take the header `host` for it, and close the connection when that changes.
-    const own = { ...rest, headers: sized, ...(this.isTls ? { servername: this.servername } : {}) }
+    const proxied = this.proxied === undefined ? {} : this.proxied(outgoing.path, sized)
+    const own = { ...rest, headers: sized, ...proxied, ...(this.isTls ? { servername: this.servername } : {}) }
     // And after HEAD too, for the sake of servers that answer it with a body.
     const options = outgoing.method === "HEAD" ? { ...own, reset: false } : own
     exchange.onNotModified = this.keep
     this.client.dispatch(options as Dispatcher.DispatchOptions, exchange)
   }
 }
+
+const proxiedBy =
+  ({ authorization }: Proxy, origin: string) =>
+  (path: string, headers: Outgoing["headers"]): Pick<Outgoing, "path" | "headers"> => ({
+    path: origin + path,
+    headers: authorization === undefined
+      ? headers
+      : { ...headers, "proxy-authorization": Redacted.value(authorization) }
+  })
 
 const endOf = ({ code }: Error & { readonly code?: string }): End =>
   code === "UND_ERR_INFO" ? "orderly" : code === "UND_ERR_SOCKET" ? "closed" : "failed"

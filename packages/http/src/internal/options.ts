@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type { HeaderInput, HttpOptions, UpstreamInput } from "../HttpConfig.ts"
+import * as Proxy from "./proxy.ts"
 import type { HealthRequest, HttpSettings } from "./settings.ts"
 
 /** The options that are not the engine's. */
@@ -108,6 +109,7 @@ const settingsOf = (own: Own, origin: string): Result.Result<HttpSettings, Inval
       maxConcurrentStreams: own.maxConcurrentStreams ?? 100,
       allowH2,
       tls: own.tls ?? {},
+      proxy: yield* Proxy.of(own.proxy === "environment" ? undefined : own.proxy, origin),
       healthRequest: own.healthRequest === undefined
         ? undefined
         : { method: "HEAD", ...own.healthRequest } as HealthRequest,
@@ -209,6 +211,7 @@ const rules: OptionRules.Rules<Own> = {
   allowH2: OptionRules.flag,
   maxConcurrentStreams: OptionRules.count(1),
   tls: OptionRules.object,
+  proxy: Proxy.rule,
   healthRequest: {
     expects: "{ path, method? } with a path that begins with / and the method HEAD or GET",
     is: (value) => isProbe(value)

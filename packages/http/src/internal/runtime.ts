@@ -18,6 +18,7 @@ import * as Connector from "./connector.ts"
 import type * as Dial from "./dial.ts"
 import type { Exchange } from "./exchange.ts"
 import { isOurs } from "./faults.ts"
+import * as Environment from "./environment.ts"
 import * as Options from "./options.ts"
 import { Prepare } from "./prepare.ts"
 import * as RetryAfter from "./retryAfter.ts"
@@ -44,7 +45,10 @@ export const make = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Pool, PoolError, Scope.Scope> {
   const name = options.name ?? id
   const failed = (reason: InvalidOption): PoolError => new PoolError({ pool: name, reason })
-  const { balance, members } = yield* Effect.mapError(Effect.fromResult(Options.check(options, id)), failed)
+  const { balance, members } = yield* Effect.mapError(
+    Effect.flatMap(Environment.withProxy(options), (options) => Effect.fromResult(Options.check(options, id))),
+    failed
+  )
   const pools = yield* Effect.forEach(members, (member) => poolOf(member, dialer))
   const first = members[0]!
   const origins = members.map(({ settings }) => settings.origin)

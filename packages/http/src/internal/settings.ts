@@ -4,6 +4,7 @@
 import type * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
 import type { ConnectionOptions } from "node:tls"
+import type { Proxy } from "./proxy.ts"
 
 /** Header values by lower-case name. */
 type HeaderValues = Readonly<Record<string, string>>
@@ -25,6 +26,7 @@ export interface HttpSettings {
   readonly maxConcurrentStreams: number
   readonly allowH2: boolean
   readonly tls: ConnectionOptions
+  readonly proxy: Proxy | undefined
   readonly healthRequest: HealthRequest | undefined
   /** Whether queries may be in spans and errors. */
   readonly showQuery: boolean
