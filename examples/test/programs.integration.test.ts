@@ -35,6 +35,12 @@ const programs: ReadonlyArray<readonly [folder: string, says: ReadonlyArray<RegE
     /^\/good: 200 thank you$/m,
     /^\/sold-out: 409 out of stock$/m,
     /^orders: 2, connections lent: 0$/m
+  ]],
+  ["pool-per-tenant", [/^red: hello$/m, /^blue: hello$/m, /^red: again$/m, /^connections of red: 1$/m]],
+  ["without-effect", [
+    /^while the server is away: 503$/m,
+    /^when it is back: 200 item 1$/m,
+    /^a client went away\nand its connection is back$/m
   ]]
 ]
 

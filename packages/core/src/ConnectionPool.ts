@@ -54,6 +54,7 @@ import { makeDrain, makeState } from "./internal/make.ts"
 import type { PoolState } from "./internal/pool/state.ts"
 import { startUp, warmUp } from "./internal/open/warmUp.ts"
 import { PoolLease, WithLease } from "./internal/lease/withLease.ts"
+import { warn } from "./internal/watch/events.ts"
 import * as OptionRules from "./OptionRules.ts"
 import * as PoolConfig from "./PoolConfig.ts"
 import { PoolError } from "./PoolError.ts"
@@ -167,6 +168,7 @@ export const make = Effect.fnUntraced(
     const state = yield* makeState(config, connector, background)
     const drain = makeDrain(state, background)
     yield* Effect.addFinalizer(() => drain("refuse"))
+    if (config.metrics && (yield* PoolMetrics.isTaken(config))) warn(state, secondOfItsName)
     if (config.metrics) yield* PoolMetrics.register({ config, numbers: () => numbers(state), histograms: state.counts })
     for (const { message, remedy } of connector.warnings ?? []) {
       yield* Effect.annotateLogs(Effect.logWarning(`${message}. ${remedy}`), { pool: config.name })
@@ -178,6 +180,10 @@ export const make = Effect.fnUntraced(
   },
   PoolContext.provideOwn
 )
+
+const secondOfItsName =
+  "there is a pool of this name already, with connections of its own: provide one layer value where " +
+  "a function makes a new one for each call, or give each pool a name"
 
 const sharing: OptionRules.Rules<Pick<Connector<unknown>, "joins" | "sharers">> = {
   joins: OptionRules.oneOf("idle", "busiest"),

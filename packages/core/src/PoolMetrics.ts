@@ -122,6 +122,21 @@ export const register = (source: Source): Effect.Effect<void, never, Scope.Scope
   return Effect.asVoid(Effect.acquireRelease(acquire, (stop) => Effect.sync(stop)))
 }
 
+/**
+ * Whether a pool of the same kind and name publishes its metrics already: two layers of one class, most often.
+ *
+ * @category operations
+ * @since 0.1.0
+ */
+export const isTaken = ({ kind, name }: PoolConfig): Effect.Effect<boolean> =>
+  Effect.map(Effect.context<never>(), (context) => {
+    const series = gaugeOf(
+      { name: `${kind}_pool_connections_total`, description: "", attributes: { pool: name } },
+      () => 0
+    )
+    return holdings.get(Context.get(context, Metric.MetricRegistry))?.has(keyIn(context, series)) === true
+  })
+
 /** The label `pool`, and of one that a balanced pool is over the label `upstream`. */
 interface Labels {
   readonly pool: string
@@ -366,12 +381,15 @@ interface Holding {
 /** Who publishes a series, the latest last, of each registry. A registry itself keeps the latest alone. */
 const holdings = new WeakMap<object, Map<string, Array<Holding>>>()
 
+const keyIn = (context: Context.Context<never>, { key }: Readable): string =>
+  `${key} ${JSON.stringify(Context.get(context, Metric.CurrentMetricAttributes))}`
+
 /** Registers a series, and gives the way to take it back: one of the same name that is still there is seen again. */
 const publishIn = (context: Context.Context<never>, series: Readable): () => void => {
   const registry = Context.get(context, Metric.MetricRegistry)
   const all = holdings.get(registry) ?? new Map<string, Array<Holding>>()
   holdings.set(registry, all)
-  const key = `${series.key} ${JSON.stringify(Context.get(context, Metric.CurrentMetricAttributes))}`
+  const key = keyIn(context, series)
   const register = (): Metric.Registration => series.registerIn(context)
   const holding: Holding = { register, registration: register() }
   const before = all.get(key)
