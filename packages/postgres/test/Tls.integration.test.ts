@@ -4,7 +4,7 @@ import { PoolError } from "@effect-pools/core"
 import { assert, it as test, layer } from "@effect/vitest"
 import { Effect, Layer, Logger, Redacted } from "effect"
 import { PgClient } from "@effect/sql-pg"
-import { createServer, type Socket } from "node:net"
+import { createServer, type Server, type Socket } from "node:net"
 import { inspect } from "node:util"
 import * as FakeBackend from "./fixtures/fakeBackend.ts"
 import * as TlsServer from "./fixtures/tlsServer.ts"
@@ -95,6 +95,25 @@ layer(EmbeddedPostgres.layer(), { excludeTestServices: true, timeout: "2 minutes
   }
 })
 
+/** Begins SCRAM with these numbers. */
+const scram = (numbers: string) =>
+  Effect.acquireRelease(
+    Effect.callback<Server>((resume) => {
+      const server = createServer((socket) => {
+        socket.on("error", () => {})
+        socket.once("data", () => {
+          socket.write(FakeBackend.message("R", 10, "SCRAM-SHA-256\0\0"))
+          socket.once("data", (first) => {
+            const nonce = /r=([^,\0]+)/.exec(first.toString("latin1"))?.[1]
+            socket.write(FakeBackend.message("R", 11, `r=${nonce}x,s=c2FsdA==,${numbers}`))
+          })
+        })
+      })
+      server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+    }),
+    (server) => Effect.sync(() => server.close())
+  ).pipe(Effect.map((server) => (server.address() as { readonly port: number }).port))
+
 /** Asks for the password, and keeps what it is sent. */
 const asking = Effect.acquireRelease(
   Effect.callback<{ readonly port: number; readonly got: Array<Buffer>; readonly close: () => void }>((resume) => {
@@ -146,6 +165,25 @@ for (
       assert.match(error.message, /asks for the password itself/)
     })))
 }
+
+test.live("a server that asks for too many rounds of SCRAM is left without computing them", () =>
+  Effect.scoped(Effect.gen(function*() {
+    const port = yield* scram("i=5000000")
+    const options = { host: "127.0.0.1", port, username: "u", password: Redacted.make("p"), startup: "lazy" } as const
+    let longest = 0
+    let last = performance.now()
+    const watch = setInterval(() => {
+      longest = Math.max(longest, performance.now() - last)
+      last = performance.now()
+    }, 2)
+    const error = yield* Effect.flip(
+      Effect.provide(Db.query`SELECT 1`, Db.layerPoolOnly({ ...options, minConnections: 0 }))
+    )
+    clearInterval(watch)
+    assert.match(error.message, /5000000 rounds of SCRAM/)
+    // To compute them takes more than 2 seconds.
+    assert.isBelow(longest, 500)
+  })))
 
 test.live("TLS options that can't be used are refused when the layer is built", () =>
   Effect.gen(function*() {

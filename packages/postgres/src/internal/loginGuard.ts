@@ -1,6 +1,6 @@
 /**
- * Watches a login from beside the driver, which answers whatever the server asks: a server that asks for more than it may
- * is hung up on before the driver's answer is written.
+ * Watches a login before the driver, which answers whatever the server asks: a server that asks for more than it may is hung
+ * up on, and the driver hears nothing of it.
  */
 import * as PgProtocol from "@effect/sql-pg/PgProtocol"
 import * as Result from "effect/Result"
@@ -18,22 +18,32 @@ export interface Guard {
   readonly refusal: string | undefined
 }
 
-/** To be called before the driver gets the socket, so that it sees each message first. */
+/** To be called before the driver gets the socket. Until the login is over it sees only what may be answered. */
 export const watch = (socket: Duplex, terms: Terms): Guard => {
   const guard: { refusal: string | undefined } = { refusal: undefined }
   const login = new Login(terms)
   const parser = PgProtocol.makeParser()
-  const onData = (chunk: Uint8Array): void => {
+  const { emit } = socket
+  const read = (chunk: Uint8Array): void => {
     const messages = Result.try(() => parser.push(chunk))
     // What can't be read is told by the driver, which reads the same.
-    if (Result.isFailure(messages)) return void socket.off("data", onData)
+    if (Result.isFailure(messages)) return void Object.assign(socket, { emit })
     for (const message of messages.success) {
       guard.refusal ??= login.take(message)
-      if (message._tag === "ReadyForQuery") socket.off("data", onData)
+      if (message._tag === "ReadyForQuery") Object.assign(socket, { emit })
     }
     if (guard.refusal !== undefined) socket.destroy(new Error(guard.refusal))
   }
-  socket.on("data", onData)
+  // One listener beside the driver's could not keep anything from it.
+  Object.assign(socket, {
+    emit: (event: string | symbol, ...args: ReadonlyArray<unknown>): boolean => {
+      if (event === "data" && args[0] instanceof Uint8Array) {
+        read(args[0])
+        if (guard.refusal !== undefined) return true
+      }
+      return Reflect.apply(emit, socket, [event, ...args])
+    }
+  })
   return guard
 }
 

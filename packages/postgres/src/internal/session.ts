@@ -188,6 +188,18 @@ export class Session {
   )
 
   /**
+   * The driver asks once for the end of what was interrupted. A request that overtakes its statement has no effect, so it is
+   * made again. It is waited for, so that it can't hit what is sent later.
+   */
+  private readonly stopLeft: Effect.Effect<void> = Effect.gen({ self: this }, function*() {
+    for (let wait = 100; this.left.size > 0; wait *= 2) {
+      const ended = yield* Effect.timeoutOption(this.quiet, wait)
+      if (ended._tag === "Some" || this.isDead) return
+      yield* Effect.uninterruptible(this.cancel)
+    }
+  })
+
+  /**
    * Runs what opens a transaction. Whoever is interrupted goes on at once, and a server that does not answer within the
    * limit loses the session.
    */
@@ -268,7 +280,7 @@ export class Session {
 
   /** What must be done before the next lease; `undefined` if nothing. */
   reset(): Effect.Effect<void, unknown> | undefined {
-    if (this.left.size > 0) return Effect.andThen(this.quiet, Effect.suspend(() => this.reset() ?? Effect.void))
+    if (this.left.size > 0) return Effect.andThen(this.stopLeft, Effect.suspend(() => this.reset() ?? Effect.void))
     this.isReadOnly = false
     this.wire.hasRefusedWrite = false
     // It belongs to a fiber that outlived its lease, and must not meet the next borrower.
