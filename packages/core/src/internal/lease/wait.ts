@@ -16,7 +16,7 @@ export const wait = (state: PoolState, lease: Lease): Effect.Effect<any, any, an
     // It may have given way after it was admitted: the queue of a closed pool is served by nobody.
     if (state.phase === "closed") return resume(Effect.fail(state.error(new PoolClosed({ state: state.phase }))))
     lease.resume = resume
-    if (state.places.used >= state.places.limit) lease.isNested = isWithinLease(state, lease)
+    if (state.places.used >= state.places.limit && isWithinLease(state, lease)) lease.isNested = true
     const onwards = lease.request.options?.[onward]
     state.line.enter(lease, state.time.now(), onwards?.left)
     onwards?.waits((outcome) => recall(state, lease, outcome))

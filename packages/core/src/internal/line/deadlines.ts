@@ -36,8 +36,7 @@ export class Deadlines {
     else lease.later.earlier = lease.earlier
     lease.earlier = undefined
     lease.later = undefined
-    if (lease.place >= 0) this.removeOwn(lease.place)
-    lease.place = -1
+    if (lease.place >= 0) this.removeOwn(lease)
   }
 
   /** Whose time is up first. */
@@ -46,7 +45,9 @@ export class Deadlines {
     return own !== undefined && own.deadline < oldest!.deadline ? own : oldest
   }
 
-  private removeOwn(place: number): void {
+  private removeOwn(lease: Lease): void {
+    const { place } = lease
+    lease.place = -1
     const last = this.own.pop()!
     if (place === this.own.length) return
     this.lower(last, place)
