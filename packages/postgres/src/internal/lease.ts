@@ -48,6 +48,10 @@ export interface Terms {
   readonly limits: Limits
 }
 
+const outlived =
+  "a fiber that was forked in a transaction ran a statement after the transaction had ended: wait for the " +
+  "fiber in the transaction, or let it take a connection of its own there (acquire)"
+
 /** How a transaction was begun. */
 export interface Begun {
   readonly isolation: string
@@ -183,6 +187,7 @@ export class Lease implements Connection {
   /** The rule that a statement of the borrower would break; without a verdict, that a stream or a listener would. */
   private refusal(fiber: AnyFiber, verdict: Verdict.Verdict | undefined): string | undefined {
     if (!this.isActive) {
+      if (this.terms.isIn(this, fiber.context)) return outlived
       return "a connection was used after its lease ended: keep all work inside withConnection or the scope of acquire"
     }
     if (this.turns.isUsed) {
@@ -200,7 +205,10 @@ export class Lease implements Connection {
   }
 
   private misused(rule: string): Effect.Effect<never> {
-    return Effect.die(new PoolMisuse({ pool: this.terms.pool, rule }))
+    const { pool } = this.terms
+    const died = Effect.die(new PoolMisuse({ pool, rule }))
+    // Nobody awaits such a fiber, so nobody would hear of its end.
+    return rule === outlived ? Effect.andThen(Effect.annotateLogs(Effect.logWarning(rule), { pool }), died) : died
   }
 
   /** Opens a transaction of a fiber that is in those around `level`, until the scope closes. */
