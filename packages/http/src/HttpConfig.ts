@@ -165,6 +165,13 @@ export interface RequestOptions {
   /** Options of `node:tls` for origins with `https`: whom to trust, a client's certificate, the server's name. */
   readonly tls?: ConnectionOptions | undefined
   /**
+   * Whether compressed bodies are asked for (`accept-encoding: gzip, br`, unless a request says its own) and handed on as
+   * they were before, without `content-encoding` and `content-length`. `maxResponseSize` and Effect's `MaxBodySize` limit
+   * them before and after: a small answer may become a very large one. Default `false`: a body arrives as the server
+   * encoded it.
+   */
+  readonly decompress?: boolean | undefined
+  /**
    * Whether the query of a request may be in its span (`url.full`, `url.query`) and its errors. Default `false`: queries
    * hold tokens and names of people. Keep it so where logs and traces leave the house.
    */

@@ -9,6 +9,7 @@ import type { HttpClientRequest } from "effect/http/HttpClientRequest"
 import type { HttpClientResponse } from "effect/http/HttpClientResponse"
 import type { Exchange } from "./exchange.ts"
 import { GivenUp } from "./faults.ts"
+import * as Inflated from "./inflated.ts"
 import type { Outgoing } from "./outgoing.ts"
 import { Response } from "./response.ts"
 
@@ -22,6 +23,8 @@ export interface Job {
   readonly stop: (() => void) | undefined
   /** Whether the next piece of the body is waited for. */
   readonly isBodyAwaited: () => boolean
+  /** Whether the body of the response is to be had as it was before it was compressed. */
+  readonly decompress: boolean
   /** Ends the request when it aborts. */
   readonly signal: AbortSignal | undefined
 }
@@ -56,7 +59,10 @@ export const outcome = (job: Job, exchange: Exchange): Effect.Effect<HttpClientR
     if (job.signal !== undefined) follow(job.signal, exchange)
     if (exchange.status >= 400) exchange.guard?.hurry(exchange)
   }
-  return Effect.succeed(new Response(job.request, exchange.origin + job.outgoing.path, exchange))
+  const url = exchange.origin + job.outgoing.path
+  return Effect.succeed(
+    job.decompress ? Inflated.make(job.request, url, exchange) : new Response(job.request, url, exchange)
+  )
 }
 
 /** The signal stands for the scope of a request, an interrupted reader, or a response that nobody has any more. */

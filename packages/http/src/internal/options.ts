@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type { HeaderInput, HttpOptions, UpstreamInput } from "../HttpConfig.ts"
+import * as Inflated from "./inflated.ts"
 import * as Proxy from "./proxy.ts"
 import type { HealthRequest, HttpSettings } from "./settings.ts"
 
@@ -113,6 +114,7 @@ const settingsOf = (own: Own, origin: string): Result.Result<HttpSettings, Inval
       healthRequest: own.healthRequest === undefined
         ? undefined
         : { method: "HEAD", ...own.healthRequest } as HealthRequest,
+      decompress: own.decompress ?? false,
       showQuery: own.showQuery ?? false,
       maxRetryAfter: OptionRules.millisOf(own.maxRetryAfter) ?? 0
     }
@@ -126,7 +128,11 @@ const withoutTls = (own: Own): Result.Result<void, InvalidOption> => {
 }
 
 const headersOf = (own: Own): HttpSettings["headers"] =>
-  Redacted.make({ "user-agent": own.userAgent ?? "effect-pools", ...valuesOf(own.headers) })
+  Redacted.make({
+    "user-agent": own.userAgent ?? "effect-pools",
+    ...(own.decompress === true ? { "accept-encoding": Inflated.accepted } : {}),
+    ...valuesOf(own.headers)
+  })
 
 /** The values of headers by lower-case name. */
 const valuesOf = (given: HeaderInput | undefined): Readonly<Record<string, string>> => {
@@ -216,6 +222,7 @@ const rules: OptionRules.Rules<Own> = {
     expects: "{ path, method? } with a path that begins with / and the method HEAD or GET",
     is: (value) => isProbe(value)
   },
+  decompress: OptionRules.flag,
   showQuery: OptionRules.flag,
   maxRetryAfter: OptionRules.duration(0)
 }

@@ -51,6 +51,7 @@ export class Prepare {
   private readonly base: string
   /** Whether queries may be in spans and errors. */
   readonly showQuery: boolean
+  private readonly decompress: boolean
   /** A function, so that no inspection of anything that holds this shows a secret. */
   private readonly commonOf: CommonOf
 
@@ -63,6 +64,7 @@ export class Prepare {
     this.basePath = settings.basePath
     this.base = (origins?.[0] ?? "") + settings.basePath
     this.showQuery = settings.showQuery
+    this.decompress = settings.decompress
     this.commonOf = commonOf
   }
 
@@ -122,6 +124,33 @@ export class Prepare {
     )
   }
 
+  private jobOf(
+    request: Request,
+    { origin, path }: Target,
+    headers: Readonly<Record<string, string>>,
+    signal: AbortSignal | undefined,
+    fiber: AnyFiber
+  ): Job {
+    const body = RequestBody.make(request.body, fiber.context)
+    return {
+      request: this.shown(request),
+      origin,
+      outgoing: {
+        method: request.method,
+        path,
+        // A form makes its own type, with its own boundary.
+        headers: request.body._tag === "FormData" ? withoutType(headers) : headers,
+        body: body.content,
+        length: body.length
+      },
+      isReplayable: body.isReplayable,
+      stop: body.stop,
+      isBodyAwaited: body.isAwaited,
+      decompress: this.decompress,
+      signal
+    }
+  }
+
   private refuse(request: Request, description: string): Result.Result<never, Failure> {
     const shown = this.shown(request)
     return Result.fail(
@@ -137,14 +166,14 @@ export class Prepare {
     const { credentials, headers } = common.success
     if (credentials === undefined) {
       const all = request.headers === Headers.empty ? headers : { ...headers, ...request.headers }
-      return Effect.succeed(jobOf(request, this.shown(request), target, all, signal, fiber))
+      return Effect.succeed(this.jobOf(request, target, all, signal, fiber))
     }
     return Effect.map(obtain(credentials, this.shown(request)), (credentials) => {
       const own: Record<string, string> = { ...headers }
       for (const [name, value] of Object.entries(credentials)) {
         own[name.toLowerCase()] = typeof value === "string" ? value : Redacted.value(value)
       }
-      return jobOf(request, this.shown(request), target, { ...own, ...request.headers }, signal, fiber)
+      return this.jobOf(request, target, { ...own, ...request.headers }, signal, fiber)
     })
   }
 }
@@ -154,33 +183,6 @@ const isPlain = (url: string): boolean =>
   url.startsWith("/") && !/[^!$-;=?-_a-z~]|\/\.|%2e|%2f|%5c|%25|\\|^\/\//i.test(url)
 
 const rooted = (url: string): string => url === "" || url.startsWith("/") || url.startsWith("?") ? url : `/${url}`
-
-const jobOf = (
-  request: Request,
-  shown: Request,
-  { origin, path }: Target,
-  headers: Readonly<Record<string, string>>,
-  signal: AbortSignal | undefined,
-  fiber: AnyFiber
-): Job => {
-  const body = RequestBody.make(request.body, fiber.context)
-  return {
-    request: shown,
-    origin,
-    outgoing: {
-      method: request.method,
-      path,
-      // A form makes its own type, with its own boundary.
-      headers: request.body._tag === "FormData" ? withoutType(headers) : headers,
-      body: body.content,
-      length: body.length
-    },
-    isReplayable: body.isReplayable,
-    stop: body.stop,
-    isBodyAwaited: body.isAwaited,
-    signal
-  }
-}
 
 const withoutType = (headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
   Object.fromEntries(Object.entries(headers).filter(([name]) => name !== "content-type"))

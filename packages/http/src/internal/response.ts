@@ -123,7 +123,7 @@ export class Response extends Inspectable.Class implements HttpClientResponse.Ht
   }
 
   /** Reads the whole body, of which `decode` makes what is asked for. */
-  private read<A>(decode: (bytes: Uint8Array) => A): Effect.Effect<A, Failure> {
+  protected read<A>(decode: (bytes: Uint8Array) => A): Effect.Effect<A, Failure> {
     return Effect.withFiber((fiber) => {
       if (this.bytes !== undefined) return this.decoded(decode, this.bytes)
       if (this.isStreamed) return Effect.fail(this.failed(new Error("the body has been streamed already")))
@@ -143,7 +143,7 @@ export class Response extends Inspectable.Class implements HttpClientResponse.Ht
     return this.decoded(decode, this.bytes)
   }
 
-  private decoded<A>(decode: (bytes: Uint8Array) => A, bytes: Uint8Array): Effect.Effect<A, Failure> {
+  protected decoded<A>(decode: (bytes: Uint8Array) => A, bytes: Uint8Array): Effect.Effect<A, Failure> {
     return Effect.try({ try: () => decode(bytes), catch: (cause) => this.failed(cause) })
   }
 
@@ -190,7 +190,7 @@ export class Response extends Inspectable.Class implements HttpClientResponse.Ht
     })
   }
 
-  private failed(cause: unknown): Failure {
+  protected failed(cause: unknown): Failure {
     return new HttpClientError.HttpClientError({
       reason: new HttpClientError.DecodeError({
         request: this.request,

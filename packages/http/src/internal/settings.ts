@@ -28,6 +28,8 @@ export interface HttpSettings {
   readonly tls: ConnectionOptions
   readonly proxy: Proxy | undefined
   readonly healthRequest: HealthRequest | undefined
+  /** Whether compressed bodies are asked for, and handed on as they were before. */
+  readonly decompress: boolean
   /** Whether queries may be in spans and errors. */
   readonly showQuery: boolean
   /** The longest pause that a server's `Retry-After` may ask for; 0 when it is not heeded. */
