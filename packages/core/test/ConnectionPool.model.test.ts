@@ -3,30 +3,41 @@ import { ConnectionPool } from "@effect-pools/core"
 import { GatedConnector } from "@effect-pools/testing"
 import { Cause, Deferred, Effect, Exit, Schedule } from "effect"
 import { run } from "./utils/model.ts"
-import { programs, sharingPrograms } from "./utils/programs.ts"
+import { breakingPrograms, programs, sharingPrograms } from "./utils/programs.ts"
 import { regressions } from "./utils/regressions.ts"
 import { counted } from "./utils/turns.ts"
+
+/** Each run of the tests tries other programs. Where many are to be tried, as before a release, the environment says how many. */
+const runs = Number(process.env["PROPERTY_RUNS"] ?? 1_500)
+const timeout = Math.max(100_000, runs * 60)
 
 describe("a pool under random programs", () => {
   it.effect.prop(
     "keeps its rules at every step of a short program, drains included",
     { program: programs(14, true) },
     ({ program }) => run(program),
-    { arbitrary: { runs: 1_500, size: 14, maxShrinks: 400 }, timeout: 100_000 }
+    { arbitrary: { runs, size: 14, maxShrinks: 400 }, timeout }
   )
 
   it.effect.prop(
     "keeps its rules where callers share connections",
     { program: sharingPrograms(24) },
     ({ program }) => run(program),
-    { arbitrary: { runs: 1_500, size: 24, maxShrinks: 400 }, timeout: 100_000 }
+    { arbitrary: { runs, size: 24, maxShrinks: 400 }, timeout }
+  )
+
+  it.effect.prop(
+    "keeps its rules where connections break under those who share them",
+    { program: breakingPrograms(24) },
+    ({ program }) => run(program),
+    { arbitrary: { runs, size: 24, maxShrinks: 400 }, timeout }
   )
 
   it.effect.prop(
     "keeps its rules at every step of a long program",
     { program: programs(60, false) },
     ({ program }) => run(program),
-    { arbitrary: { runs: 1_500, size: 60, maxShrinks: 400 }, timeout: 100_000 }
+    { arbitrary: { runs, size: 60, maxShrinks: 400 }, timeout }
   )
 })
 

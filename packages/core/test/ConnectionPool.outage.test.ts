@@ -210,3 +210,58 @@ describe("ResourcePool: resources of which each may die alone", () => {
   it.effect("are all replaced where they are not and can't prove themselves", () =>
     Effect.map(crash(false), (made) => assert.isAbove(made, 5)))
 })
+
+describe("ConnectionPool: a burst", () => {
+  it.effect("on a cold pool dials once for each caller that waits, and no more", () =>
+    onPool({ maxConnections: 50, backend: { connectDelay: 100 } }, function*({ fake, pool }) {
+      yield* Effect.forEach(Array.from({ length: 30 }), () => Effect.forkScoped(pool.withConnection(id)))
+      yield* advance(100)
+      assert.deepStrictEqual([fake.dialled, (yield* pool.stats).pending], [30, 0])
+      yield* Effect.forEach(Array.from({ length: 30 }), () => Effect.forkScoped(pool.withConnection(id)))
+      yield* advance(100)
+      assert.strictEqual(fake.dialled, 30)
+    }))
+
+  it.effect(
+    "of thousands on stale connections takes no time that grows with their square",
+    () =>
+      Effect.gen(function*() {
+        const took = (count: number) =>
+          Effect.gen(function*() {
+            const pool = yield* ConnectionPool.make({
+              connect: () => Effect.sync(() => ({})),
+              validate: () => Effect.sleep(1),
+              reset: () => undefined
+            }, {
+              minConnections: 0,
+              maxConnections: count,
+              connectRate: 100_000,
+              pendingLimit: 100_000,
+              freshnessWindow: 300,
+              idleTimeout: "1 hour",
+              healthCheck: "1 hour",
+              metrics: false
+            })
+            const warming = yield* Effect.forkScoped(pool.warmUp(count))
+            yield* advance(100)
+            yield* Fiber.join(warming)
+            yield* advance("1 second")
+            const startedAt = performance.now()
+            yield* Effect.forEach(
+              Array.from({ length: count }),
+              () => Effect.forkScoped(pool.withConnection(() => Effect.void))
+            )
+            yield* settle
+            yield* advance(10)
+            assert.strictEqual((yield* pool.stats).counts.ended.success, count)
+            return performance.now() - startedAt
+          })
+        yield* took(500)
+        const few = yield* took(1_000)
+        const many = yield* took(6_000)
+        // Six times as many take some six times as long; the square would be 36 times.
+        assert.isBelow(many, 18 * few)
+      }).pipe(Effect.provide(captureLogs([]))),
+    60_000
+  )
+})

@@ -89,3 +89,28 @@ export const sharingPrograms = (maxLength: number): Arbitrary.Arbitrary<Program>
       return [sharer, { ...sharer, hold: "long" }, { ...sharer, hold: "long" }, command]
     })
   }))
+
+/** Programs in which connections that callers share break, silently and loudly, under borrowers that leave. */
+export const breakingPrograms = (maxLength: number): Arbitrary.Arbitrary<Program> =>
+  Arbitrary.map(sharingPrograms(maxLength), ({ commands, setting }) => ({
+    setting,
+    commands: commands.map((command): Command => {
+      switch (command._tag) {
+        case "Pause":
+        case "Resume":
+        case "RetireAll":
+          return { _tag: "Break", which: 0, isSilent: true }
+        case "WarmUp":
+          return { _tag: "Break", which: command.count, isSilent: true }
+        case "SetLimit":
+          return { _tag: "Break", which: command.limit, isSilent: false }
+        case "Invalidate":
+        case "Retire":
+          return { _tag: "Interrupt", which: command.which }
+        case "StopWarmUps":
+          return { _tag: "Break", which: 0, isSilent: false }
+        default:
+          return command
+      }
+    })
+  }))
