@@ -1,7 +1,7 @@
 import type { RedisConfig } from "@effect-pools/redis"
 import { EmbeddedRedis } from "@effect-pools/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Queue, Redacted, Schedule, Stream } from "effect"
+import { Effect, Fiber, Queue, Redacted, Schedule, Stream } from "effect"
 import * as FakeServer from "./fixtures/fakeServer.ts"
 import { Cache, eventually } from "./support.ts"
 
@@ -215,6 +215,29 @@ describe("what the sentinels say", () => {
           Effect.scoped,
           Effect.provide(cacheOf(set, {}, { role: "replica", checkInterval: "200 millis" }))
         )
+      }).pipe(Effect.scoped),
+    60_000
+  )
+
+  it.live(
+    "lets who waits for an element wait on at the new primary, however it hears of it",
+    () =>
+      Effect.gen(function*() {
+        const set = yield* EmbeddedRedis.sentinel({ replicas: 1, sentinels: 1 })
+        yield* Effect.gen(function*() {
+          const former = yield* set.master
+          const worker = yield* Cache.blpop(["jobs"], "20 seconds").pipe(
+            Effect.retry({ while: (error) => error.isRetryable, schedule: Schedule.spaced("50 millis") }),
+            Effect.forkChild
+          )
+          yield* eventually(
+            "it waits",
+            Effect.map(former.clients, (all) => all.some(({ command }) => command === "blpop"))
+          )
+          yield* set.failover
+          yield* Effect.retry(Cache.rpush("jobs", "job"), { schedule: Schedule.spaced("100 millis"), times: 50 })
+          assert.deepStrictEqual(yield* Effect.timeout(Fiber.join(worker), "10 seconds"), ["jobs", "job"])
+        }).pipe(Effect.provide(cacheOf(set)))
       }).pipe(Effect.scoped),
     60_000
   )

@@ -211,6 +211,8 @@ describe("a command that may have been carried out", () => {
     [false, (key) => Cache.setGet(key, "x")],
     [false, (key) => Cache.script("return 1", { keys: [key] })],
     [false, (key) => Cache.multi((redis) => [redis.get(key), redis.incr(key)])],
+    [false, (key) => Cache.lpop(key)],
+    [true, (key) => Cache.blpop([key], "10 seconds")],
     [true, (key) => Cache.get(key)],
     [true, (key) => Cache.set(key, "x", { ttl: "1 minute" })],
     [true, (key) => Cache.del(key)],

@@ -3,6 +3,14 @@
  */
 import type { EncodedArg } from "./request.ts"
 
+/**
+ * Those that wait for something to be given to the caller. What was given while the answer was lost is lost, or left where
+ * it was moved to, whether the wait begins anew or not.
+ */
+const waits: ReadonlySet<string> = new Set(
+  "BLPOP BRPOP BLMOVE BRPOPLPUSH BLMPOP BZPOPMIN BZPOPMAX BZMPOP XREADGROUP".split(" ")
+)
+
 /** Those that change nothing, and those whose second time leaves everything as the first has. */
 const always: ReadonlySet<string> = new Set(
   [
@@ -28,7 +36,7 @@ const always: ReadonlySet<string> = new Set(
  * something away for the caller alone, whose answer tells who was first, or that adds to what is there.
  */
 export const isIdempotent = (name: string, args: ReadonlyArray<EncodedArg>): boolean => {
-  if (always.has(name)) return true
+  if (always.has(name) || waits.has(name)) return true
   // With these words the answer tells of what was there before, and the second time that is the first's doing.
   if (name === "SET") return !args.slice(2).some((arg) => /^(?:NX|GET)$/i.test(arg.toString()))
   return name === "ZADD" && !args.slice(1, 6).some((arg) => /^INCR$/i.test(arg.toString()))
