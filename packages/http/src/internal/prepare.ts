@@ -26,7 +26,7 @@ interface Target {
 }
 
 /** What the requests to an origin have in common. */
-export interface Common {
+interface Common {
   readonly headers: Readonly<Record<string, string>>
   readonly credentials: HttpSettings["credentials"]
 }

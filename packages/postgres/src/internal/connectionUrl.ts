@@ -26,7 +26,7 @@ export interface UrlParts {
   requireAuth?: ReadonlyArray<AuthMethod>
 }
 
-export interface TlsFiles {
+interface TlsFiles {
   readonly ca?: string
   readonly cert?: string
   readonly key?: string

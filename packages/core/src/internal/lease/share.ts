@@ -49,7 +49,7 @@ export const wantedByWaiters = (state: PoolState, now: number): number => {
 }
 
 /** Where sharers spread, one more is opened at a time, so that a slow request holds up fewer others. */
-export const wantedBySharers = (state: PoolState): number => {
+const wantedBySharers = (state: PoolState): number => {
   if (fillsUp(state) || state.places.idle.length > 0 || !state.isLending || state.phase !== "open") return 0
   for (const connection of state.places.sharing) {
     if (connection.state === "used" && connection.holders.size > 1) return 1

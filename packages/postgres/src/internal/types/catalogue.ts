@@ -20,7 +20,7 @@ type Write = (bytes: Bytes) => string
 const { OID } = PgTypes
 
 /** Thrown for a value that nobody here can read. */
-export class UnreadableType extends Error {}
+class UnreadableType extends Error {}
 
 const text: Write = (bytes) => bytes.text()
 const unsigned: Write = (bytes) => String(bytes.uint32())
