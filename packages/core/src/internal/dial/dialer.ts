@@ -49,7 +49,8 @@ export class Dialer {
   barren = 0
   /** How long the next connection must stay open before it counts as one, in milliseconds; 0 unless the last ended at once. */
   settling = 0
-  readonly pace: Effect.Effect<void>
+  /** Waits for the turn of a dial, and tells whether it was not at once. */
+  readonly pace: Effect.Effect<boolean>
   private readonly config: PoolConfig
   private readonly breaker: CircuitBreaker.CircuitBreaker
   private readonly recent = new RecentShare()
@@ -60,7 +61,7 @@ export class Dialer {
   private hasToldBreaker = false
   private blocks = 0
 
-  constructor(config: PoolConfig, pace: Effect.Effect<void>, breaker: CircuitBreaker.CircuitBreaker) {
+  constructor(config: PoolConfig, pace: Effect.Effect<boolean>, breaker: CircuitBreaker.CircuitBreaker) {
     this.config = config
     this.pace = pace
     this.breaker = breaker
@@ -185,7 +186,7 @@ export const refusedFor = (error: unknown): number | undefined => {
   return error.reason._tag === "CircuitOpen" ? Duration.toMillis(error.reason.retryAfter) : 0
 }
 
-const makePace = (config: PoolConfig): Effect.Effect<Effect.Effect<void>> => {
+const makePace = (config: PoolConfig): Effect.Effect<Effect.Effect<boolean>> => {
   const limit = Math.max(1, Math.round(config.connectRate))
   const window = Duration.seconds(limit / config.connectRate)
   return Effect.gen(function*() {
@@ -198,7 +199,10 @@ const makePace = (config: PoolConfig): Effect.Effect<Effect.Effect<void>> => {
       window
     })
     const paced = Effect.provideService(Effect.orDie(consumed), Clock.Clock, steadied(yield* Clock.Clock))
-    return Effect.flatMap(paced, ({ delay }) => Duration.isZero(delay) ? Effect.void : Effect.sleep(delay))
+    return Effect.flatMap(
+      paced,
+      ({ delay }) => Duration.isZero(delay) ? Effect.succeed(false) : Effect.as(Effect.sleep(delay), true)
+    )
   })
 }
 

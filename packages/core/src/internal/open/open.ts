@@ -30,13 +30,14 @@ export const open = (state: PoolState): void => {
 }
 
 const dial = Effect.fnUntraced(function*(state: PoolState, connection: Pooled) {
-  yield* state.dialer.pace
+  const hasWaited = yield* state.dialer.pace
   // The pool may have been closed while the dial waited for its turn, and the same again while it was made.
   if (connection.state !== "opening") return
   // Nor may it go on if another dial has failed meanwhile: it was begun when the backend seemed well.
   if (!state.dialer.mayDial) return giveUp(state, connection)
-  // Nor if those for whom it was begun have been served meanwhile, or are gone.
-  if (demand(state) < state.places.opening) return giveUp(state, connection)
+  // Nor if those for whom it was to be made have been served while it waited for its turn, or are gone. One whose turn it
+  // was at once has begun: whoever leaves now does not stop it.
+  if (hasWaited && demand(state) < state.places.opening) return giveUp(state, connection)
   connection.openedAt = state.time.now()
   const { successes } = state.dialer
   const exit = yield* Effect.exit(state.dialer.guard(connect(state, connection), () => state.time.now()))
