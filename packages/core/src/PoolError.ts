@@ -245,7 +245,7 @@ export class PoolError extends Data.TaggedError("PoolError")<{
   readonly reason: PoolErrorReason
 }> {
   /** What the last dial failed with, where the reason is that none succeeds; so loggers and `Cause.pretty` show the chain. */
-  override readonly cause = causeOf(this.reason)
+  override readonly cause = errorOf(this.reason)
   override get message(): string {
     return `${this.pool}: ${this.reason.message}`
   }
@@ -268,6 +268,12 @@ export class PoolMisuse extends Data.TaggedError("PoolMisuse")<{
   override get message(): string {
     return `${this.pool}: ${this.rule}`
   }
+}
+
+/** Only an error: of anything else a printer would show all fields, secrets too. The message says what is to be said. */
+const errorOf = (reason: PoolErrorReason): Error | undefined => {
+  const cause = causeOf(reason)
+  return cause instanceof Error ? cause : undefined
 }
 
 const causeOf = (reason: PoolErrorReason): unknown => {

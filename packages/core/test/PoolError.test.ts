@@ -62,6 +62,14 @@ describe("the chain of a PoolError", () => {
       assert.deepStrictEqual([open.reason._tag, open.cause], ["BreakerOpen", login])
     }).pipe(Effect.provideService(References.MinimumLogLevel, "None")))
 
+  it.effect("shows no fields of what is no error", () =>
+    Effect.gen(function*() {
+      const error = yield* failingWith(Effect.fail({ code: 5, password: "hunter2" }))
+      assert.include(error.message, "{\"code\":5}")
+      assert.isUndefined(error.cause)
+      assert.notInclude(Cause.pretty(Cause.fail(error)), "hunter2")
+    }))
+
   it.effect("ends with the pool where no dial failed", () =>
     Effect.gen(function*() {
       const pool = yield* ConnectionPool.make({ connect: () => Effect.succeed(1) }, { minConnections: 0 })
