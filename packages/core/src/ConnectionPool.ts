@@ -102,7 +102,7 @@ export const DrainWithin: Context.Reference<Duration.Input | undefined> = drainW
 export type MakeOptions = PoolConfig.PoolOptions & { readonly kind?: PoolKind.PoolKind | undefined }
 
 /**
- * What `Service` makes: a service class with layers over any connector.
+ * The class that `Service` makes: a service class with layers over any connector.
  *
  * @category models
  * @since 0.1.0

@@ -21,7 +21,7 @@ import type * as Scope from "effect/Scope"
 import type { HealthWarning } from "./PoolHealth.ts"
 
 /**
- * What the pool gives a connection while it is being opened, so that it can report its own end.
+ * Callbacks that the pool gives a connection while it is being opened, so that it can report its own end.
  *
  * @category models
  * @since 0.1.0
@@ -43,7 +43,7 @@ export interface Signals {
 }
 
 /**
- * What a connection tells about itself for `ConnectionPool.connections`.
+ * The description of a connection for `ConnectionPool.connections`.
  *
  * @category models
  * @since 0.1.0
@@ -51,7 +51,7 @@ export interface Signals {
 export interface Inspection {
   /** Short facts that do not change, such as the process id of the backend. Never a secret. */
   readonly tags: Readonly<Record<string, string>>
-  /** What it does just now, such as the statement it runs. Cut to 100 characters by the pool. */
+  /** Its current work, such as the statement it runs. Cut to 100 characters by the pool. */
   readonly activity?: string | undefined
 }
 
@@ -125,6 +125,6 @@ export interface Connector<Connection, Lent = Connection> {
    * lent, or are replaced where there is no `validate`.
    */
   readonly areIndependent?: boolean | undefined
-  /** What `ConnectionPool.connections` shows of it. It must not wait. */
+  /** The description that `ConnectionPool.connections` shows. It must not wait. */
   readonly inspect?: ((connection: Connection) => Inspection) | undefined
 }

@@ -41,7 +41,7 @@ export interface ConnectFailure {
 export class AcquireTimeout extends Data.TaggedError("AcquireTimeout")<{
   /** Which limit it was: that of a caller, the caller's own deadline (see `Traffic`), or that of the pool's start. */
   readonly option: "acquireTimeout" | "deadline" | "startupTimeout"
-  /** What the pool was doing for the caller when time ran out. */
+  /** The step in which the caller's time ran out. */
   readonly step: "waiting" | "opening" | "validating"
   /** Milliseconds the caller waited. */
   readonly waited: number
@@ -51,7 +51,7 @@ export class AcquireTimeout extends Data.TaggedError("AcquireTimeout")<{
   readonly lastConnectFailure: ConnectFailure | undefined
   /** Attempts to connect that were not made yet, since only so many may begin in a second (`connectRate`). */
   readonly paced?: { readonly attempts: number; readonly connectRate: number } | undefined
-  /** Who holds the connections, longest first, ten at most. */
+  /** The holders of the connections, longest first, ten at most. */
   readonly holders: ReadonlyArray<Holder>
   /** The waiting fiber, or one that forked it, already holds connections of this pool and may be waiting for itself. */
   readonly holdsAlready: boolean
@@ -127,7 +127,7 @@ export class QueueCleared extends Data.TaggedError("QueueCleared")<{
  * @since 0.1.0
  */
 export class ConnectFailed extends Data.TaggedError("ConnectFailed")<{
-  /** What the last dial failed with. */
+  /** The failure of the last dial. */
   readonly cause: unknown
   /** Attempts in a row that failed. Dials that fail together are one attempt. */
   readonly attempts: number

@@ -1,5 +1,5 @@
 /**
- * What happened in a pool, as one tagged union in the past tense.
+ * The events of a pool, as one tagged union in the past tense.
  *
  * Every event carries the pool's name and the time in milliseconds since the epoch, read from the `Clock`. Events of
  * single leases (`Acquired`, `Released`) are made only while somebody listens, so that they cost nothing otherwise.

@@ -74,7 +74,7 @@ export interface PoolCounts {
 }
 
 /**
- * What happened in the last one to two minutes, or since the pool was made if that is less. `health` judges by it.
+ * The numbers of the last one to two minutes, or since the pool was made if that is less. `health` judges by it.
  *
  * @category models
  * @since 0.1.0
@@ -102,7 +102,7 @@ export interface Recent {
 export interface PoolNumbers {
   /** The pool's name. */
   readonly name: string
-  /** What the pool does with callers. */
+  /** Whether callers are admitted. */
   readonly state: "open" | "paused" | "draining" | "closed"
   /** Connections that count against the limit: `opening + idle + checking + used + closing`. */
   readonly total: number
@@ -137,7 +137,7 @@ export interface PoolNumbers {
 }
 
 /**
- * What the health of a pool is judged by.
+ * The numbers that the health of a pool is judged by.
  *
  * @category models
  * @since 0.1.0

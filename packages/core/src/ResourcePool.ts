@@ -87,7 +87,7 @@ export interface Resource<A, R = never> {
    * those that can't prove themselves are replaced as well.
    */
   readonly areIndependent?: boolean | undefined
-  /** What `connections` shows of it. */
+  /** The description that `connections` shows. */
   readonly inspect?: ((resource: A) => Inspection) | undefined
   /** What the pool is called in metrics and on pages, and its defaults. Default: those of any service. */
   readonly kind?: PoolKind | undefined

@@ -1,5 +1,5 @@
 /**
- * What the user tells a running pool: retire this one or all, pause and resume, another limit.
+ * Orders of the user to a running pool: retire this one or all, pause and resume, another limit.
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -127,7 +127,7 @@ export const setLimit = (state: PoolState, limit: number): Effect.Effect<void, P
     if (state.phase !== "open") return Effect.fail(state.error(new PoolClosed({ state: state.phase })))
     state.places.setLimit(limit)
     emit(state, { _tag: "LimitChanged", limit })
-    // What is being opened does not count: it may fail, and is retired on arrival if it is too many.
+    // Dials under way do not count: one may fail, and is retired on arrival if it is too many.
     const surplus = Math.max(0, state.places.live - limit)
     // The coldest are at the front.
     for (const connection of state.places.idle.slice(0, surplus)) retire(state, connection, "idle")

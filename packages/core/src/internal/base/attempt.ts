@@ -5,7 +5,7 @@
  * the path of every lease, and unlike a wrapper it costs nothing there.
  */
 
-/** What a hook that threw is answered with. */
+/** The answer of a hook that threw. */
 export class Threw {
   readonly cause: unknown
   constructor(cause: unknown) {

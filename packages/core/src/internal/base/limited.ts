@@ -11,7 +11,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as TimeLimit from "../../TimeLimit.ts"
 
-/** What a step fails with when its time is up. */
+/** The failure of a step whose time is up. */
 export class StepTimedOut extends Data.TaggedError("StepTimedOut")<{
   readonly step: string
   readonly option: string
@@ -22,14 +22,14 @@ export class StepTimedOut extends Data.TaggedError("StepTimedOut")<{
   }
 }
 
-/** What a step fails with that was ended before its time was up. */
+/** The failure of a step that was ended before its time was up. */
 export class StepCut extends Data.TaggedError("StepCut")<{ readonly step: string }> {
   override get message(): string {
     return `${this.step} was given up, since the time for the drain was up`
   }
 }
 
-/** What a step fails with that breaks the connector's contract. */
+/** The failure of a step that breaks the connector's contract. */
 export class StepMisused extends Data.TaggedError("StepMisused")<{ readonly rule: string }> {
   override get message(): string {
     return this.rule

@@ -14,7 +14,7 @@ const tolerated = 500
 
 export class PoolTime {
   readonly clock: Clock.Clock
-  /** What `now` has said last. */
+  /** The last answer of `now`. */
   elapsed = 0
   private readonly onLeap: (by: number) => void
   private wall: number

@@ -1,5 +1,5 @@
 /**
- * What a pool's breaker may ask of the store that keeps its state.
+ * The store that keeps the state of a pool's breaker, so that it can't hold up the pool.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -14,7 +14,7 @@ export type Store = CircuitBreaker.CircuitBreakerStore["Service"]
 
 const limit = { step: "an answer of the breaker's store", option: "a fixed limit", millis: 1_000 }
 
-/** What a dial is admitted with that the store does not know of. */
+/** The admission of a dial that the store does not know of. */
 const unknown: CircuitBreaker.Admission = {
   generation: -1,
   probe: false,

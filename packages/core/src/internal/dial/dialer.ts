@@ -1,5 +1,5 @@
 /**
- * What all dials of a pool share: their pace, their breaker, and one backoff for however many callers wait.
+ * The state that all dials of a pool share: their pace, their breaker, and one backoff for however many callers wait.
  *
  * A failure among dials that succeed says nothing of the backend: what is wanted is dialled again at once. In an outage
  * one dial at a time is made, after the delays of the `retry` schedule; so the cost of an outage depends

@@ -17,7 +17,7 @@ import type { DrainState, PoolState } from "../pool/state.ts"
 import { failWaiters } from "../lease/wait.ts"
 import { failWarmUps } from "../open/warmUp.ts"
 
-/** What the counts were when the drain began, to tell by the difference what it did. */
+/** The counts when the drain began: the difference is what the drain did. */
 interface Beginning {
   readonly at: number
   readonly acquired: number

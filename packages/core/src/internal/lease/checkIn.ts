@@ -48,7 +48,7 @@ export const checkIn = (
     revoke(state, connection, lease)
     return undefined
   }
-  // What nobody touched needs no reset; a shared connection may have been touched by others.
+  // A connection that nobody touched needs no reset; a shared connection may have been touched by others.
   if (!lease.isStarted && !lease.isShared) {
     giveBack(state, connection, now)
     return undefined

@@ -44,7 +44,7 @@ export class WithLease<Lent, A, E, R> extends Effectable.Class<A, E | PoolError,
   }
 }
 
-/** What a lease of a pool is made from. */
+/** A request to one pool. */
 export interface PoolRequest extends Request {
   readonly state: PoolState
 }

@@ -1,5 +1,5 @@
 /**
- * Whose work a fiber does. A limit or a race around a lease runs it in a fiber of its own: for what a caller holds already
+ * The origin of a fiber: whose work it does. A limit or a race around a lease runs it in a fiber of its own: for what a caller holds already
  * that fiber is the same as the one that forked it.
  *
  * Effect has no public name for either. A fiber that another waits for as its child has a `_parent`; those of a race, of a

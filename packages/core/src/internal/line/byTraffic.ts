@@ -12,7 +12,7 @@ import type { Account, Order, Overload } from "./order.ts"
 import { nothing, saidOf } from "./said.ts"
 import { lotOf, Shedder } from "./shedder.ts"
 
-/** What an order may want to know of its pool. */
+/** Facts of the pool that an order may need. */
 export interface OrderOptions {
   readonly traffic: TrafficConfig
   readonly clock: Clock.Clock

@@ -7,7 +7,7 @@
 import type { Lease } from "./lease.ts"
 
 export class Deadlines {
-  /** Who has waited longest. */
+  /** The lease that has waited longest. */
   oldest: Lease | undefined = undefined
   private youngest: Lease | undefined = undefined
   private readonly acquireTimeout: number
@@ -39,7 +39,7 @@ export class Deadlines {
     if (lease.place >= 0) this.removeOwn(lease)
   }
 
-  /** Whose time is up first. */
+  /** The lease whose time is up first. */
   get next(): Lease | undefined {
     const { oldest, own: [own] } = this
     return own !== undefined && own.deadline < oldest!.deadline ? own : oldest

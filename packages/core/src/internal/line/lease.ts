@@ -38,7 +38,7 @@ export interface Onward {
 
 export type RequestOptions = LeaseOptions & { readonly [onward]?: Onward }
 
-/** What a caller asks for. */
+/** A caller's request. */
 export interface Request {
   readonly body: (lent: any) => AnyEffect
   readonly options: RequestOptions | undefined
@@ -64,19 +64,19 @@ export abstract class Lease<out R extends Request = Request> extends Effectable.
   lent: any = undefined
   /** Resumes the waiting fiber; a second call does nothing. */
   resume: ((effect: AnyEffect) => void) | undefined = undefined
-  /** What the waiting fiber is resumed with, once the scheduler gets to it. */
+  /** The effect that the waiting fiber is resumed with, once the scheduler gets to it. */
   outcome: AnyEffect | undefined = undefined
   declare isLeakSuspected: boolean
   /** Whether it began to wait within a step of a fiber that holds a connection. */
   declare isNested: boolean
-  /** What its caller said of it, once somebody has asked. */
+  /** Its traffic options, once somebody has asked. */
   said: Said | undefined = undefined
-  /** What the order of the line keeps for it, which alone knows what that is. */
+  /** A record of the order of the line, which alone knows its type. */
   declare standing: unknown
   // Its place in the queue, and then among those that hold its connection.
   previous: Lease | undefined = undefined
   next: Lease | undefined = undefined
-  // Who came before and after it, and its place among those with a deadline of their own. Written by the deadlines alone.
+  // Its neighbours by arrival, and its place among those with a deadline of their own. Written by the deadlines alone.
   earlier: Lease | undefined = undefined
   later: Lease | undefined = undefined
   declare place: number
@@ -123,7 +123,7 @@ export class Pooled {
   /** When it last proved that it works, and the fence that held at that moment. */
   provenAt = 0
   fence = 0
-  /** Who holds it: one, or several that share it, with the one that has had it longest first. */
+  /** Its holders: one, or several that share it, with the one that has had it longest first. */
   readonly holders = new LeaseList<Lease>()
   uses = 0
   errors = 0

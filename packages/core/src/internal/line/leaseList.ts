@@ -5,7 +5,7 @@
  * sharing costs an allocation and leaving from the middle costs no search.
  */
 
-/** What an entry of a list has for it. */
+/** The links of an entry. */
 export interface Linked<Self> {
   previous: Self | undefined
   next: Self | undefined

@@ -37,12 +37,12 @@ export class Line {
     return this.waiting
   }
 
-  /** Who has waited longest. */
+  /** The lease that has waited longest. */
   get oldest(): Lease | undefined {
     return this.deadlines.oldest
   }
 
-  /** Whose time is up first. */
+  /** The lease whose time is up first. */
   get nextToExpire(): Lease | undefined {
     return this.deadlines.next
   }
@@ -52,7 +52,7 @@ export class Line {
     return this.woken.length > 0
   }
 
-  /** Who is served next, if anybody may be served now. */
+  /** The lease that is served next, if any may be served now. */
   first(connection?: Pooled): Lease | undefined {
     return this.waiting === 0 ? undefined : this.order.first(connection)
   }

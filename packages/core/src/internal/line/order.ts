@@ -20,7 +20,7 @@ export interface Order {
   /** Removes one that waits: it is served, has given up, or its time is up. */
   leave(lease: Lease): void
   /**
-   * Who is served next, of those who may be served now. Given the connection at hand, an order may match the two. Asked
+   * The lease that is served next, of those who may be served now. Given the connection at hand, an order may match the two. Asked
    * twice without a change in between, it gives the same answer.
    */
   first(connection?: Pooled): Lease | undefined

@@ -6,7 +6,7 @@ import type * as Duration from "effect/Duration"
 import type { Priority } from "./traffic.ts"
 
 /**
- * Who holds a connection, and since when.
+ * The holder of a connection, and since when.
  *
  * @category models
  * @since 0.1.0
@@ -19,7 +19,7 @@ export interface Holder {
 }
 
 /**
- * What a borrower may say about one lease.
+ * Options of one lease.
  *
  * @category models
  * @since 0.1.0
@@ -60,7 +60,7 @@ export interface EventOptions {
 }
 
 /**
- * What a connection is doing.
+ * The state of a connection.
  *
  * @category models
  * @since 0.1.0
@@ -90,14 +90,14 @@ export interface ConnectionInfo {
   readonly errors: number
   /** The label of the lease that holds it. */
   readonly label: string | undefined
-  /** What the connector says of it, such as the process id of the backend. */
+  /** Tags from the connector, such as the process id of the backend. */
   readonly tags: Readonly<Record<string, string>>
-  /** What it runs, cut to 100 characters. */
+  /** The work it runs, cut to 100 characters. */
   readonly activity: string | undefined
 }
 
 /**
- * What a drain did. Durations are in milliseconds.
+ * The report of a drain. Durations are in milliseconds.
  *
  * @category models
  * @since 0.1.0

@@ -61,7 +61,7 @@ export interface PoolMembers<in out Lent, out Env = never> {
   readonly connections: Effect.Effect<ReadonlyArray<ConnectionInfo>, never, Env>
   readonly health: Effect.Effect<PoolHealth, never, Env>
   /**
-   * What happens from the moment the stream is run. A reader too slow for `eventBuffer` loses the oldest events.
+   * The events from the moment the stream is run. A reader too slow for `eventBuffer` loses the oldest events.
    *
    * While it runs, each lease makes two events, which costs some microseconds. Who needs no `Acquired` and `Released`
    * saves that by `eventsWith`.

@@ -19,7 +19,7 @@ const atOnce = 500
 /** The least that a connection must stay open after another has ended at once, in milliseconds. */
 const leastSettling = 20
 
-/** What a dial fails with whose connection ended as soon as it was open. */
+/** The failure of a dial whose connection ended as soon as it was open. */
 class EndedAtOnce extends Data.TaggedError("EndedAtOnce")<{ readonly lived: number; readonly cause: unknown }> {
   override get message(): string {
     const because = this.cause === undefined ? "" : `: ${describeCause(this.cause)}`

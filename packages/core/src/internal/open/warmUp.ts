@@ -22,7 +22,7 @@ export const warmUp = (state: PoolState, count: number): Effect.Effect<number, P
       const rule = `must be an integer of at least 0, got ${count}`
       return Effect.fail(state.error(new InvalidOption({ option: "count", rule })))
     }
-    // What is true is asked in the step in which the request is made: in between the fiber may give way to what would
+    // The numbers are asked in the step in which the request is made: in between the fiber may give way to what would
     // have answered it.
     return Effect.callback<number, PoolError>((resume) => {
       if (state.phase !== "open") return resume(Effect.fail(state.error(new PoolClosed({ state: state.phase }))))

@@ -1,5 +1,5 @@
 /**
- * What is said of an option that nobody knows: which one was probably meant.
+ * The hint for an unknown option: the one that was probably meant.
  */
 
 /** The known option that differs in two letters at most, whatever the case of the others; the first of the nearest. */

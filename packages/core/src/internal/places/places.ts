@@ -205,7 +205,7 @@ export class Places {
     }
   }
 
-  /** What the minimum needs is on loan, so that the time to live can't end it. */
+  /** Keeps on loan as many as the minimum needs, so that the time to live can't end them. */
   keepFloor(): void {
     const { hold, idling } = this
     if (hold.resting === 0) return

@@ -1,5 +1,5 @@
 /**
- * What becomes of an idle connection whose time is up: its idle time, or its lifetime.
+ * The end of an idle connection whose time is up: its idle time, or its lifetime.
  */
 import type { Pooled } from "../line/lease.ts"
 import { retire } from "./retire.ts"

@@ -27,14 +27,14 @@ export const stats = (state: PoolState): PoolStats => {
   }
 }
 
-/** What the pool's health is judged by. */
+/** The numbers that the pool's health is judged by. */
 export const vitals = (state: PoolState): Vitals => ({
   ...numbers(state),
   recent: state.recent.read(state.time.now()),
   outOfReach: state.dialer.failures > 0 ? outOfReach(state) : 0
 })
 
-/** What can be told without going through the distributions. */
+/** The numbers that need no walk through the distributions. */
 export const numbers = (state: PoolState): PoolNumbers => {
   const { config, line, places: { limit, used } } = state
   const now = state.time.now()
@@ -85,7 +85,7 @@ const countsOf = ({ counts }: PoolState): PoolCounts => ({
   leaksSuspected: counts.leaksSuspected
 })
 
-/** Who holds the connections, longest first, ten at most. */
+/** The holders of the connections, longest first, ten at most. */
 export const holders = (state: PoolState): ReadonlyArray<Holder> => {
   const now = state.time.now()
   const held: Array<Holder> = []

@@ -1,5 +1,5 @@
 /**
- * What is believed of the connections: the only writer of when each proved itself, and of the numbers that call a proof in
+ * The beliefs about the connections: the only writer of when each proved itself, and of the numbers that call a proof in
  * doubt.
  *
  * - the *fence* rises when a connection proves dead: whatever proved itself before must do so again. It stays where such

@@ -1,5 +1,5 @@
 /**
- * What a pool has counted since it was made: plain numbers and histograms, written on the way and read when asked for.
+ * The counts of a pool since it was made: plain numbers and histograms, written on the way and read when asked for.
  */
 import type { LeaseEnd, RetireReason } from "../../PoolEvent.ts"
 import { Histogram } from "./histogram.ts"

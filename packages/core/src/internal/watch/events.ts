@@ -26,7 +26,7 @@ class Outlet {
 
   publish(event: PoolEvent): void {
     if (this.pubsub === undefined || this.isEnded || PubSub.publishUnsafe(this.pubsub, [event])) return
-    // What is published synchronously does not slide by itself, and would lose the newest instead of the oldest.
+    // A synchronous publication does not slide by itself, and would lose the newest instead of the oldest.
     this.pubsub.pubsub.slide()
     PubSub.publishUnsafe(this.pubsub, [event])
   }
@@ -73,7 +73,7 @@ export class EventHub {
     this.all.end()
   }
 
-  /** What happens from the moment the stream is run. */
+  /** The events from the moment the stream is run. */
   stream(options?: EventOptions): Stream.Stream<PoolEvent> {
     return options?.leases === false ? this.rare.stream : this.withLeases
   }
@@ -94,7 +94,7 @@ export class EventHub {
   )
 }
 
-/** What telling takes of a pool. */
+/** The parts of a pool that publishing and logging need. */
 export interface Teller {
   readonly config: { readonly name: string }
   readonly time: PoolTime

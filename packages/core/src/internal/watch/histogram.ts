@@ -82,7 +82,7 @@ export class Histogram {
     return this.since(new Histogram())
   }
 
-  /** What was recorded after `before` was copied from this. Of its longest duration only the bucket is known. */
+  /** The durations recorded after `before` was copied from this. Only the bucket of the longest is known. */
   since(before: Histogram): Histogram {
     const after = new Histogram()
     after.count = this.count - before.count

@@ -1,5 +1,5 @@
 /**
- * What happened lately: the counts of now without those of one to two minutes ago. A pool is judged by this, since what
+ * Recent numbers: the counts of now without those of one to two minutes ago. A pool is judged by this, since what
  * is long over says nothing of how it is.
  */
 import { attemptsOf, failuresOf, type Recent } from "../../PoolStats.ts"
