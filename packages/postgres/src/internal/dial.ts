@@ -46,6 +46,8 @@ export const dial = Effect.fnUntraced(function*(
     Effect.mapError((error) => guard.refusal === undefined ? failed(error) : unwilling(address, guard.refusal))
   )
   const internals = PgInternals.find(connection)
+  const missing = PgInternals.missing(internals)
+  if (missing !== undefined) return yield* unwilling(address, missing)
   const isShareable = settings.sharing > 1
   // Pinned, so that a stream or a listener does not lock out the statements beside it.
   const session = new Session(isShareable ? connection : yield* connection.pin, internals, {

@@ -2,9 +2,8 @@
  * The one place that reaches into what `PgConnection` keeps to itself.
  *
  * Its public interface tells neither whether a session is dead nor whether a transaction is open, and a pool must know
- * both without a round trip. Each part is looked for and may be missing: then the pool falls back on a round trip
- * (see `Session`), so a driver that moves its parts makes the pool slower, not wrong. `pgInternals.test.ts` tells at
- * once when that happens.
+ * both without a round trip. Each part is looked for: with a driver that has moved one, the pool refuses to dial, since it
+ * could not keep what it promises of sessions and rows. `pgInternals.test.ts` tells at once when that happens.
  */
 import type { PgConnection } from "@effect/sql-pg/PgConnection"
 import * as PgProtocol from "@effect/sql-pg/PgProtocol"
@@ -58,6 +57,16 @@ export const find = (connection: PgConnection): PgInternals => {
     statements: statementsOf(field(base, "prepared")),
     socket: isDuplex(socket) ? socket : undefined
   }
+}
+
+/** The version whose parts are known. The manifest asks for just this one. */
+const known = "4.0.5"
+
+/** Why the driver can't be used, or `undefined` if all parts are there. */
+export const missing = (internals: PgInternals): string | undefined => {
+  const parts = Object.entries(internals).filter(([, part]) => part === undefined).map(([name]) => name)
+  return parts.length === 0 ? undefined : `the driver that is installed is not @effect/sql-pg ${known}, ` +
+    `whose parts this pool reads: ${parts.join(", ")} not found. Install that version beside the pool`
 }
 
 // The driver hands each chunk to `pushEach` of its one parser, decrypted.

@@ -3,6 +3,7 @@ import { PostgresScript } from "@effect-pools/postgres"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit } from "effect"
 import type { Duplex } from "node:stream"
+import packageJson from "../../package.json" with { type: "json" }
 import * as PgInternals from "../../src/internal/pgInternals.ts"
 import { Session } from "../../src/internal/session.ts"
 import * as FakeBackend from "../fixtures/fakeBackend.ts"
@@ -28,6 +29,15 @@ describe("pgInternals", () => {
       assert.isDefined(found.cancel)
       assert.isDefined(found.socket)
       assert.isUndefined(found.deadError?.())
+    }))
+
+  it.effect("says which parts a driver of another version lacks, and which version to install", () =>
+    Effect.gen(function*() {
+      const found = PgInternals.find(yield* connect(FakeBackend.make([])))
+      assert.isUndefined(PgInternals.missing(found))
+      const moved = PgInternals.missing({ ...found, observe: undefined, cancel: undefined })
+      assert.match(moved ?? "", /not @effect\/sql-pg 4\.0\.5, .*: observe, cancel not found. Install that version/)
+      assert.strictEqual(packageJson.peerDependencies["@effect/sql-pg"], "4.0.5")
     }))
 
   it.effect("tells at once that the session ended, with nothing running", () =>
