@@ -2,7 +2,9 @@ import * as TcpProxy from "@effect-pools/testing/TcpProxy"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import { HttpBody } from "effect/http"
+import { certificate, key } from "@effect-pools/testing/TestCertificate"
 import { spawn } from "node:child_process"
+import * as Http2 from "node:http2"
 import * as Frames from "./fixtures/frames.ts"
 import * as Servers from "./fixtures/servers.ts"
 import { Api, eventually, trusted, withApi } from "./support.ts"
@@ -228,6 +230,78 @@ describe("requests over HTTP/2", () => {
           assert.strictEqual(yield* text("/"), "ok")
           assert.strictEqual(server.accepted(), 1)
           assert.strictEqual((yield* Api.stats).counts.retired.broken, 0)
+        })
+      )
+    }))
+})
+
+describe("Expect: 100-continue", () => {
+  const expecting = { headers: { expect: "100-continue" } }
+
+  /** Sends a request whose body tells that it was asked for, and yields its answer and whether it was. */
+  const upload = Effect.gen(function*() {
+    let asked = 0
+    const body = HttpBody.stream(
+      Stream.fromEffect(Effect.sync(() => {
+        asked++
+        return new Uint8Array(10)
+      }))
+    )
+    const response = yield* Api.post("/", { ...expecting, body })
+    return [response.status, yield* response.text, asked] as const
+  })
+
+  it.live("a body is sent when the server wants it, and kept when it does not", () =>
+    Effect.gen(function*() {
+      let isWanted = true
+      const server = Http2.createSecureServer({ cert: certificate, key }, (request, response) => {
+        let bytes = 0
+        request.on("data", (chunk: Buffer) => (bytes += chunk.length))
+        request.on("end", () => response.end(String(bytes)))
+      })
+      server.on("checkContinue", (request: Http2.Http2ServerRequest, response: Http2.Http2ServerResponse) => {
+        if (!isWanted) {
+          response.statusCode = 401
+          return void response.end("no")
+        }
+        response.writeContinue()
+        server.emit("request", request, response)
+      })
+      const listened = yield* Servers.listening(server, "https")
+      yield* withApi(
+        { origin: listened.origin, tls: trusted, maxConnections: 1 },
+        Effect.gen(function*() {
+          assert.deepStrictEqual(yield* upload, [200, "10", 1])
+          isWanted = false
+          assert.deepStrictEqual(yield* upload, [401, "no", 0])
+          isWanted = true
+          assert.deepStrictEqual(yield* upload, [200, "10", 1])
+          assert.strictEqual(listened.accepted(), 1)
+        })
+      )
+    }))
+
+  it.live("a server that never says it gets the body after a second", () =>
+    Effect.gen(function*() {
+      const origin = yield* Frames.server((socket, stream) => {
+        setTimeout(() => socket.write(Buffer.concat([Frames.ok(stream), Frames.data(stream, "late", true)])), 1500)
+      })
+      yield* withApi(
+        { origin, tls: trusted },
+        Effect.map(upload, (answer) => assert.deepStrictEqual(answer, [200, "late", 1]))
+      )
+    }))
+
+  it.live("is refused over HTTP/1, and harms no connection", () =>
+    Effect.gen(function*() {
+      const server = yield* Servers.plain((_, response) => response.end("ok"))
+      yield* withApi(
+        { origin: server.origin, maxConnections: 1 },
+        Effect.gen(function*() {
+          assert.strictEqual(yield* text("/"), "ok")
+          assert.include((yield* Effect.flip(upload)).message, "over HTTP/2 only")
+          assert.strictEqual(yield* text("/"), "ok")
+          assert.strictEqual(server.accepted(), 1)
         })
       )
     }))

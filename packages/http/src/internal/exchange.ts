@@ -30,6 +30,8 @@ export interface Flow {
 interface Guard {
   /** Gives up the body of an error if nobody begins to read it soon. */
   readonly hurry: (exchange: Exchange) => void
+  /** Does something so many milliseconds later. */
+  readonly after: (millis: number, f: () => void) => void
 }
 
 export class Exchange {

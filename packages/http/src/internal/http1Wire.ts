@@ -7,7 +7,7 @@ import * as Redacted from "effect/Redacted"
 import type { Socket } from "node:net"
 import { Client, type Dispatcher } from "undici"
 import type { Exchange } from "./exchange.ts"
-import { SocketGone } from "./faults.ts"
+import { BadRequest, SocketGone } from "./faults.ts"
 import type { Job } from "./job.ts"
 import type { Outgoing } from "./outgoing.ts"
 import type { Proxy } from "./proxy.ts"
@@ -105,6 +105,10 @@ class Http1Wire implements Wire {
   }
 
   dispatch({ outgoing }: Job, exchange: Exchange): void {
+    // undici knows it over HTTP/2 alone, and closes a connection that says 100 over HTTP/1.
+    if (outgoing.headers["expect"] !== undefined) {
+      return exchange.onResponseError(undefined, new BadRequest("the header expect is spoken over HTTP/2 only"))
+    }
     const { headers, length, ...rest } = outgoing
     const sized = length === undefined || outgoing.body instanceof Uint8Array
       ? headers

@@ -28,6 +28,7 @@ export class Http2Exchange implements Flow {
   private stream: Http2.ClientHttp2Stream | undefined = undefined
   /** Whether the server has sent all it will, which END_STREAM alone says. */
   private isWhole = false
+  private hasBegun = false
   /** Whether the request was never written. */
   private isUnsent = false
   private isOver = false
@@ -50,6 +51,16 @@ export class Http2Exchange implements Flow {
     this.stream = opened.success
     this.listen(this.stream)
     if (body === null) return this.exchange.onRequestSent()
+    if (this.outgoing.headers["expect"] === undefined) return this.begun()
+    this.stream.once("continue", () => this.begun())
+    this.exchange.guard?.after(patience, () => this.begun())
+  }
+
+  /** Begins to send the body, once, unless the answer has come instead. */
+  private begun(): void {
+    if (this.hasBegun || this.isOver || this.exchange.step !== "sent") return
+    this.hasBegun = true
+    const { body } = this.outgoing
     if (body instanceof Uint8Array) return this.end(body)
     this.send((body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]())
   }
@@ -151,6 +162,12 @@ export class Http2Exchange implements Flow {
     this.stream?.end(last, () => this.exchange.onRequestSent())
   }
 }
+
+/**
+ * How long a body waits for `100 Continue`, in milliseconds: servers that know nothing of it never say it (RFC 9110,
+ * 10.1.1).
+ */
+const patience = 1000
 
 /** A small piece is a window on what came for all streams: whoever keeps it would keep all of that too. */
 const alone = (chunk: Uint8Array): Uint8Array => {

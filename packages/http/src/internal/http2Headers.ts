@@ -13,7 +13,8 @@ export const make = (outgoing: Outgoing, origin: string): OutgoingHttpHeaders | 
   if (!printable.test(path)) return new BadRequest("the path of the request is none that HTTP allows")
   const headers: OutgoingHttpHeaders = { ":method": method, ":scheme": "https", ":path": path }
   for (const [name, value] of Object.entries(given)) {
-    if (name === "connection") continue
+    // Without a body there is nothing to wait with.
+    if (name === "connection" || (name === "expect" && body === null)) continue
     const rule = ruleOf(name, value)
     if (rule !== undefined) return new BadRequest(`the header ${JSON.stringify(name)} ${rule}`)
     if (name === "host") headers[":authority"] = value
@@ -29,6 +30,9 @@ export const make = (outgoing: Outgoing, origin: string): OutgoingHttpHeaders | 
   return headers
 }
 
+/** The only thing a request can expect: to be told that its body is wanted. */
+export const continues = "100-continue"
+
 const token = /^[!#$%&'*+.^_`|~0-9a-z-]+$/i
 
 const printable = /^[\x21-\xff]+$/
@@ -41,8 +45,7 @@ const forbidden = new Set([
   "keep-alive",
   "upgrade",
   "proxy-connection",
-  "http2-settings",
-  "expect"
+  "http2-settings"
 ])
 
 /** A server expects a length with these methods even of no body. */
@@ -52,6 +55,7 @@ const ruleOf = (name: string, value: unknown): string | undefined => {
   if (!token.test(name)) return "is no name of a header"
   if (forbidden.has(name)) return "is the connection's own"
   if (typeof value !== "string" || !text.test(value)) return "must be a text of one line"
+  if (name === "expect" && value.toLowerCase() !== continues) return "can only be 100-continue"
   if (name === "content-length" && !/^\d+$/.test(value)) return "must be a count of bytes"
   return undefined
 }

@@ -92,12 +92,15 @@ export class Watch {
    * `HttpClient.filterStatusOk`, never will, and would hold the connection until `bodyTimeout`.
    */
   hurry(exchange: Exchange): void {
-    const giveUp = Effect.sync(() => {
+    this.after(Math.min(haste, this.limits.bodyTimeout), () => {
       if (exchange.step === "body" && !exchange.wasRead) {
         exchange.abort(new GivenUp("nobody read the body of the error"))
       }
     })
-    this.fork(Effect.delay(giveUp, Math.min(haste, this.limits.bodyTimeout)))
+  }
+
+  after(millis: number, f: () => void): void {
+    this.fork(Effect.delay(Effect.sync(f), millis))
   }
 
   private readonly loop: Effect.Effect<void> = Effect.suspend(() => {
