@@ -204,12 +204,27 @@ export class Session {
    * limit loses the session.
    */
   open<A>(effect: Effect.Effect<A, SqlError>, limit: Duration.Input): Effect.Effect<A, SqlError> {
-    return Effect.interruptible(Effect.timeoutOrElse(effect, {
-      duration: limit,
-      orElse: () => {
-        this.hangUp()
-        return Effect.fail(unanswered("the server did not begin a transaction until acquireTimeout"))
-      }
+    return Effect.interruptible(Effect.withFiber((fiber) => {
+      let isLate = false
+      const late = Effect.andThen(
+        Effect.sleep(limit),
+        Effect.sync(() => {
+          isLate = true
+          this.hangUp()
+        })
+      )
+      // A race would cost each transaction two turns of the event loop.
+      const watch = Effect.runForkWith(fiber.context)(late)
+      return Effect.onExitPrimitive(
+        Effect.mapError(
+          effect,
+          (error) => isLate ? unanswered("the server did not begin a transaction until acquireTimeout") : error
+        ),
+        () => {
+          watch.interruptUnsafe()
+          return undefined
+        }
+      )
     }))
   }
 
