@@ -89,6 +89,8 @@ describe("ConnectionPool: a network that loses some of what is sent", () => {
           const pool = yield* ConnectionPool.make(world.connector, {
             minConnections: 5,
             maxConnections: 20,
+            // The other pool has no such limit: at a loss of 10 % it dials 70 times a second.
+            connectRate: 1_000,
             acquireTimeout: "3 seconds",
             connectTimeout: "1 second",
             validateTimeout: 500,
