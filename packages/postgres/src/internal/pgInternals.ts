@@ -54,7 +54,8 @@ export const find = (connection: PgConnection): PgInternals => {
       ? (observer) => WireFilter.install(seamOf(connection, parser, socket), observer)
       : undefined,
     cancel: isCancel(cancel) ? cancel : undefined,
-    statements: statementsOf(field(base, "prepared")),
+    // A driver that prepares nothing keeps nothing.
+    statements: connection.config.prepare === false ? none : statementsOf(field(base, "prepared")),
     socket: isDuplex(socket) ? socket : undefined
   }
 }
@@ -79,6 +80,8 @@ const seamOf = (connection: PgConnection, parser: Parser<unknown>, socket: Duple
 
 const field = (self: unknown, key: string): unknown =>
   typeof self === "object" && self !== null && key in self ? (self as Record<string, unknown>)[key] : undefined
+
+const none: Statements = { forgetAll: () => {}, forgetAbandoned: () => {} }
 
 interface Prepared {
   readonly ready: boolean
