@@ -31,7 +31,7 @@ export const make = (outgoing: Outgoing, origin: string): OutgoingHttpHeaders | 
 }
 
 /** The only thing a request can expect: to be told that its body is wanted. */
-export const continues = "100-continue"
+const continues = "100-continue"
 
 const token = /^[!#$%&'*+.^_`|~0-9a-z-]+$/i
 
