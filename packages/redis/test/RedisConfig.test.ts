@@ -149,7 +149,8 @@ describe("options", () => {
         keepAlive: 30_000,
         commandTimeout: 10_000,
         maxReplySize: 134_217_728,
-        sharing: 128
+        sharing: 128,
+        warnings: []
       })
       const named = yield* checked({ name: "my cache é" })
       assert.strictEqual(named.clientName, "my_cache__")

@@ -29,6 +29,7 @@ describe("the options of a WebSocket pool", () => {
       protocols: [],
       headers: {},
       tls: undefined,
+      warnings: [],
       pingInterval: 30_000,
       pongTimeout: 5000,
       keepAlive: undefined,

@@ -39,6 +39,7 @@ export const make = Effect.fnUntraced(function*(
   const prepare = new Prepare(settings, [settings.origin])
   const dial = dialer(settings, { watch, keepAlive: yield* KeepAlive.make, onAsked })
   return {
+    warnings: settings.warnings,
     connect: (signals) =>
       Effect.tap(dial(signals), (connection) => {
         open.add(connection)

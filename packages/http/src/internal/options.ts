@@ -90,7 +90,7 @@ const withoutBalance = (own: Own): Result.Result<void, InvalidOption> => {
 const settingsOf = (own: Own, origin: string): Result.Result<HttpSettings, InvalidOption> =>
   Result.gen(function*() {
     if (origin.startsWith("http:")) yield* withoutTls(own)
-    yield* TlsOptions.check("tls", own.tls)
+    const tls = yield* TlsOptions.seal("tls", own.tls)
     const rule = headersRule(own.headers ?? {})
     if (rule !== undefined) return yield* OptionRules.refuse("headers", rule)
     const { allowH2 = true } = own
@@ -109,7 +109,8 @@ const settingsOf = (own: Own, origin: string): Result.Result<HttpSettings, Inval
       maxResponseSize: own.maxResponseSize ?? -1,
       maxConcurrentStreams: own.maxConcurrentStreams ?? 100,
       allowH2,
-      tls: own.tls ?? {},
+      tls: tls ?? {},
+      warnings: TlsOptions.warnings("tls", own.tls),
       proxy: yield* Proxy.of(own.proxy === "environment" ? undefined : own.proxy, origin),
       healthRequest: own.healthRequest === undefined
         ? undefined

@@ -1,6 +1,7 @@
 /**
  * The options of an HTTP pool in the form the connector wants: checked, complete, durations in milliseconds.
  */
+import type { HealthWarning } from "@effect-pools/core/PoolHealth"
 import type * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
 import type { ConnectionOptions } from "node:tls"
@@ -25,7 +26,10 @@ export interface HttpSettings {
   readonly maxResponseSize: number
   readonly maxConcurrentStreams: number
   readonly allowH2: boolean
+  /** Keys and certificates are in its `secureContext`, which shows nothing of them. */
   readonly tls: ConnectionOptions
+  /** What its options say that is not well with it. */
+  readonly warnings: ReadonlyArray<HealthWarning>
   readonly proxy: Proxy | undefined
   readonly healthRequest: HealthRequest | undefined
   /** Whether compressed bodies are asked for, and handed on as they were before. */

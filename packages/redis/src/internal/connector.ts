@@ -15,6 +15,7 @@ export const make = (pool: string, settings: ConnectionSettings): Connector<Sess
   const watch = topology._tag === "sentinel" ? new SentinelWatch(settings, topology) : undefined
   return {
     ...care(pool),
+    warnings: settings.warnings,
     connect: (signals) => dial(settings, signals, watch),
     sharers: settings.sharing,
     // What is asked for at the same moment leaves together.

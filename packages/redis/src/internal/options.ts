@@ -23,12 +23,25 @@ export const check = (options: RedisOptions, name: string): Result.Result<Checke
       ? {}
       : yield* OptionRules.read("url", ConnectionUrl.parse(Redacted.value(own.url)))
     yield* noContradiction(own, url)
-    yield* TlsOptions.check("tls", own.tls)
-    yield* TlsOptions.check("sentinel", own.sentinel?.tls)
-    return { settings: settingsOf(own, url, pool.name), pool }
+    const tls = yield* TlsOptions.seal("tls", own.tls)
+    const sentinelTls = yield* TlsOptions.seal("sentinel", own.sentinel?.tls)
+    const sealed: Own = {
+      ...own,
+      tls,
+      sentinel: own.sentinel === undefined ? undefined : { ...own.sentinel, tls: sentinelTls }
+    }
+    const warnings = [
+      ...TlsOptions.warnings("tls", own.tls),
+      ...TlsOptions.warnings("sentinel.tls", own.sentinel?.tls)
+    ]
+    return { settings: { ...settingsOf(sealed, url, pool.name), warnings }, pool }
   })
 
-const settingsOf = (own: Own, url: ConnectionUrl.UrlParts, name: string): ConnectionSettings => ({
+const settingsOf = (
+  own: Own,
+  url: ConnectionUrl.UrlParts,
+  name: string
+): Omit<ConnectionSettings, "warnings"> => ({
   topology: topologyOf(own, url),
   username: own.username ?? url.username,
   password: own.password ?? url.password,

@@ -1,6 +1,7 @@
 /**
  * The options of a Redis pool, checked and sorted: what the connector needs. Durations are in milliseconds.
  */
+import type { HealthWarning } from "@effect-pools/core/PoolHealth"
 import type * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
 import type { ConnectionOptions } from "node:tls"
@@ -51,7 +52,10 @@ export interface ConnectionSettings {
   readonly username: string | undefined
   readonly password: Redacted.Redacted | Effect.Effect<Redacted.Redacted, unknown> | undefined
   readonly db: number
+  /** Keys and certificates are in its `secureContext`, which shows nothing of them. */
   readonly tls: ConnectionOptions | undefined
+  /** What its options say that is not well with it. */
+  readonly warnings: ReadonlyArray<HealthWarning>
   readonly family: 0 | 4 | 6
   readonly clientName: string
   readonly keepAlive: number

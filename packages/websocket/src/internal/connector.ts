@@ -15,6 +15,7 @@ export const make = <Message>(
   open: Open
 ): Connector<Session<Message>, WebSocketConnection<Message>> => ({
   connect: (signals) => dial(hub, open, signals),
+  warnings: hub.settings.warnings,
   validate: (session) => session.heartbeat.prove,
   // Messages are whole, so that a lease leaves nothing half done; what it may leave is told by `isBroken`.
   reset: (session) => {

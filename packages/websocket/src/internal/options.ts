@@ -30,17 +30,20 @@ export const check = <Message>(
     const { own, pool } = yield* OptionRules.split(rules, options as unknown as WebSocketOptions<unknown>, name)
     if (own.url === undefined) return yield* OptionRules.refuse("url", "is needed")
     yield* noContradiction(own)
-    yield* TlsOptions.check("tls", own.tls)
+    const tls = yield* TlsOptions.seal("tls", own.tls)
     const connectTimeout = OptionRules.millisOf(options.connectTimeout) ?? limits.connectTimeout
     if ((OptionRules.millisOf(own.reconnectDelay) ?? 0) >= connectTimeout) {
       return yield* OptionRules.refuse("reconnectDelay", "must be shorter than connectTimeout, of which it is a part")
     }
     const closeTimeout = OptionRules.millisOf(options.closeTimeout) ?? limits.closeTimeout
-    const settings = settingsOf(own, { closeTimeout, connectTimeout })
+    const settings = {
+      ...settingsOf({ ...own, tls }, { closeTimeout, connectTimeout }),
+      warnings: TlsOptions.warnings("tls", own.tls)
+    }
     return { settings: settings as unknown as Settings<Message>, pool }
   })
 
-const settingsOf = (own: Own, { closeTimeout, connectTimeout }: Limits): Settings<unknown> => {
+const settingsOf = (own: Own, { closeTimeout, connectTimeout }: Limits): Omit<Settings<unknown>, "warnings"> => {
   const pingInterval = OptionRules.millisOf(own.pingInterval) ??
     Math.max(30_000, OptionRules.millisOf(own.pongTimeout) ?? 0)
   return {

@@ -1,6 +1,7 @@
 /**
  * What the options of a pool come to, with every default in place. Durations are in milliseconds.
  */
+import type { HealthWarning } from "@effect-pools/core/PoolHealth"
 import type * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
 import type { ConnectionOptions } from "node:tls"
@@ -19,7 +20,10 @@ export interface Settings<Message> {
   readonly url: string | Redacted.Redacted | Effect.Effect<string | Redacted.Redacted, unknown>
   readonly protocols: ReadonlyArray<string>
   readonly headers: Headers | Effect.Effect<Headers, unknown>
+  /** Keys and certificates are in its `secureContext`, which shows nothing of them. */
   readonly tls: ConnectionOptions | undefined
+  /** What its options say that is not well with it. */
+  readonly warnings: ReadonlyArray<HealthWarning>
   readonly pingInterval: number
   readonly pongTimeout: number
   readonly keepAlive: KeepAlive<Message> | undefined

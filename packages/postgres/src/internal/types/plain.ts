@@ -32,7 +32,7 @@ export const float4 = (value: number): string => {
 export const money = (bytes: Bytes): string => {
   const cents = bytes.int64()
   const size = cents < 0n ? -cents : cents
-  const whole = String(size / 100n).replaceAll(/\B(?=(?:\d{3})+$)/g, ",")
+  const whole = (size / 100n).toLocaleString("en-US")
   return `${cents < 0n ? "-" : ""}$${whole}.${String(size % 100n).padStart(2, "0")}`
 }
 
@@ -64,7 +64,13 @@ const epochDays = 10_957
 
 const pad = (value: number | bigint, size = 2): string => String(value).padStart(size, "0")
 
-const fraction = (micros: bigint): string => micros === 0n ? "" : `.${pad(micros, 6).replace(/0+$/, "")}`
+const fraction = (micros: bigint): string => {
+  if (micros === 0n) return ""
+  let digits = micros
+  let size = 6
+  for (; digits % 10n === 0n; size--) digits /= 10n
+  return `.${pad(digits, size)}`
+}
 
 const clock = (micros: bigint): string => {
   const seconds = micros / 1_000_000n
