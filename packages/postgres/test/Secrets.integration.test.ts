@@ -103,6 +103,27 @@ layer(
       }
     }), 60_000)
 
+  it.effect("what the server says of a statement can't begin a line of a log, paint on a terminal, or be endless", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const server = yield* EmbeddedPostgres.EmbeddedPostgres
+      const raise = (message: string) => `DO $do$ BEGIN RAISE EXCEPTION USING MESSAGE = ${message}; END $do$`
+      yield* withDb(
+        { url: Redacted.make(`postgres://${server.user}:${encoded}@${server.host}:${server.port}`) },
+        Effect.gen(function*() {
+          const forged = raise("E'bad \\x1b[2J\\nFORGED line'")
+          const painted = yield* Effect.flip(Db.withConnection((sql) => sql.unsafe(forged)))
+          assert.include(show(painted), "bad")
+          const said: Array<string> = []
+          for (let error: unknown = painted; error instanceof Error; error = error.cause) said.push(error.message)
+          assert.isAbove(said.length, 1)
+          for (const unfit of ["\u001b", "\nFORGED"]) assert.notInclude(said.join(), unfit)
+          const long = raise("repeat('x', 1000000)")
+          const endless = yield* Effect.flip(Db.withConnection((sql) => sql.unsafe(long)))
+          assert.isBelow(show(endless).length, 100_000)
+        })
+      )
+    })))
+
   it.effect("nothing that a working pool shows tells the password, a literal or a parameter", () =>
     Effect.gen(function*() {
       const server = yield* EmbeddedPostgres.EmbeddedPostgres

@@ -10,6 +10,7 @@
  * It can go when the driver fails only the statement whose row it can't read: `Types.integration.test.ts` and
  * `Sharing.integration.test.ts` pass then without it.
  */
+import * as ServerText from "@effect-pools/core/ServerText"
 import type { BackendMessage, ErrorFields, FieldDescription, FieldReader, Parser } from "@effect/sql-pg/PgProtocol"
 import type { Registry } from "@effect/sql-pg/PgTypes"
 import * as Catalogue from "../types/catalogue.ts"
@@ -54,6 +55,18 @@ export const install = (seam: Seam, observer: OnMessage): void => {
   })
 }
 
+/** The most characters of one part of an error: a `DETAIL` or a `CONTEXT` may be long and of use. */
+const longestPart = 4000
+
+/** What a server says of an error, fit for a log and a terminal. */
+const cleaned = (fields: ErrorFields): ErrorFields =>
+  Object.fromEntries(
+    Object.entries(fields).map(([name, part]) => [
+      name,
+      part === undefined ? undefined : ServerText.clean(part, longestPart)
+    ])
+  )
+
 class Filter {
   private readonly seam: Seam
   private readonly observer: OnMessage
@@ -94,7 +107,7 @@ class Filter {
         if (this.failure !== undefined && this.isEndingCopy) {
           return next({ _tag: "ErrorResponse", fields: { ...this.failure } })
         }
-        break
+        return next({ _tag: "ErrorResponse", fields: cleaned(message.fields) })
       case "ReadyForQuery":
         this.failure = undefined
         this.isEndingCopy = false
