@@ -220,6 +220,8 @@ layer(EmbeddedPostgres.layer(), { excludeTestServices: true, timeout: "2 minutes
         Effect.gen(function*() {
           for (const fault of [proxy.cut, proxy.fin]) {
             yield* works
+            // Two that ended at once were a failed dial, so the next shows for a moment that it stays.
+            yield* eventually("both are open", Effect.map(Db.stats, ({ idle }) => idle === 2))
             const before = (yield* Db.stats).counts.retired.broken
             yield* fault
             yield* eventually(
