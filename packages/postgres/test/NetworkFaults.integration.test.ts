@@ -171,6 +171,23 @@ layer(EmbeddedPostgres.layer(), { excludeTestServices: true, timeout: "2 minutes
     60_000
   )
 
+  it.effect(
+    "swallows a LISTEN does not hold up who was told to leave",
+    () =>
+      withProxy(single, (proxy) =>
+        Effect.gen(function*() {
+          yield* works
+          yield* proxy.blackhole(true)
+          const listener = yield* Effect.forkChild(Stream.runDrain(Db.listen("a")))
+          yield* Effect.sleep(100)
+          const [took] = yield* timed(Fiber.interrupt(listener))
+          assert.isBelow(took, 8000)
+          yield* proxy.blackhole(false)
+          yield* works
+        })),
+    60_000
+  )
+
   it.effect("swallows a statement without a limit ends it by reclaimTimeout", () =>
     withProxy({ ...single, leakTimeout: "500 millis", reclaimTimeout: "1 second" }, (proxy) =>
       Effect.gen(function*() {
