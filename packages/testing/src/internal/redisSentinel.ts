@@ -66,7 +66,12 @@ export const watch = Effect.fnUntraced(function*(
     masterAfter,
     failover: Effect.gen(function*() {
       const former = yield* master
-      yield* sentinels[0]!.command("SENTINEL", "FAILOVER", masterName)
+      // For a moment after it has come up a sentinel does not know yet how its replicas are.
+      yield* Effect.retry(sentinels[0]!.command("SENTINEL", "FAILOVER", masterName), {
+        while: (error) => error.message.includes("NOGOODSLAVE"),
+        schedule: Schedule.spaced("100 millis"),
+        times: 100
+      })
       return yield* masterAfter(former)
     })
   }
