@@ -65,7 +65,7 @@ const dial = (port: number, host: string): Connector.Connector<Session>["connect
     return session
   })
 
-/** What the pool needs to know of the protocol. */
+/** The protocol, as far as the pool needs to know it. */
 const care: Omit<Connector.Connector<Session>, "connect"> = {
   validate: (session) => session.ask("PING"),
   isBroken: (session) => session.isBroken,
@@ -81,7 +81,7 @@ const makePool = (id: string, options: MemoOptions, connect?: Connector.Connecto
       ConnectionPool.make({ ...care, connect: connect ?? dial(port, host) }, { ...pool, kind })
   )
 
-/** What a pool does beyond lending; `Env` is what a member asks for. */
+/** The members of a pool beyond lending; `Env` is what a member asks for. */
 export interface MemoMembers<out Env = never> {
   readonly get: (key: string) => Effect.Effect<string, MemoError | PoolError.PoolError, Env>
   readonly put: (key: string, value: string) => Effect.Effect<void, MemoError | PoolError.PoolError, Env>

@@ -12,7 +12,7 @@ const program = Effect.gen(function*() {
   const memos = yield* Memos
   yield* memos.put("greeting", "hello")
   console.log("greeting:", yield* memos.get("greeting"))
-  // What a borrower leaves behind is undone before the next one comes.
+  // The reset undoes a borrower's changes before the next one comes.
   yield* memos.withConnection((session) => session.ask("USE attic"))
   console.log("greeting:", yield* memos.get("greeting"))
 

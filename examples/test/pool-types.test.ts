@@ -1,4 +1,4 @@
-/** What the compiler knows of pools of all kinds. The types are checked by `npm run check`. */
+/** The compiler's knowledge of pools of all kinds. The types are checked by `npm run check`. */
 import { BalancedPool, ConnectionPool, type PoolError, type PoolEvent, ResourcePool } from "@effect-pools/core"
 import { HttpPool } from "@effect-pools/http"
 import { ConnectionManager, LeaseSpan } from "@effect-pools/manager"

@@ -34,7 +34,7 @@ const tests = {
   oracles: Oracles.layerTest((_, upstream) => sessions(upstream), { upstreams: [{}, {}], strategy: "roundRobin" })
 }
 
-/** What everything gives, asked of the instances. */
+/** Asks each instance for what it gives. */
 const everything = Effect.gen(function*() {
   const [db, cache, api, chat] = [yield* Db, yield* Cache, yield* Api, yield* Chat]
   const [oracle, backend, oracles] = [yield* Oracle, yield* Backend, yield* Oracles]

@@ -1,4 +1,4 @@
-/** What a lane is told and what it answers. */
+/** The orders to a lane, and its answers. */
 import type { Lap } from "./race.ts"
 
 export type TrackName = "lease" | "throughput"

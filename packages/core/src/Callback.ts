@@ -1,5 +1,5 @@
 /**
- * What a caller's function returned: for authors of backend packages.
+ * Checks what a caller's function returned: for authors of backend packages.
  *
  * @since 0.1.0
  */

@@ -27,7 +27,7 @@ type Fields<A> = { readonly [K in keyof A]: Field<A[K]> }
 
 type Field<A> = A | Config.Config<A> | Nested<A>
 
-/** Of a union only the plain objects have fields. */
+/** Only the plain objects of a union have fields. */
 type Nested<A> = A extends object ? [IsPlain<A>] extends [true] ? Fields<A> : never : never
 
 type IsPlain<A> = [A] extends [object] ? [keyof A] extends [never] ? false : [keyof A] extends [string] ? true : false

@@ -1,7 +1,7 @@
 /**
  * For authors of backend packages: options of `node:tls`, checked before anything is dialed with them.
  *
- * What Node can't use (a wrong passphrase, a key that is none, a cipher that it does not know) it throws in the middle of a
+ * Options that Node can't use (a wrong passphrase, a key that is none, an unknown cipher) it throws in the middle of a
  * handshake, where nobody is there to catch it. So it is tried when the pool is made.
  *
  * It stands beside the core's index and not in it, since it needs Node.
@@ -52,7 +52,7 @@ export const seal = <Options extends boolean | Tls.ConnectionOptions | undefined
     : OptionRules.refuse(option, `can't be used by node:tls: ${ServerText.messageOf(sealed.failure, "it threw")}`)
 }
 
-/** What a secure context is made from. */
+/** The options that a secure context is made from. */
 const consumed: ReadonlySet<string> = new Set([
   "ca",
   "cert",
@@ -91,7 +91,7 @@ export const withServerName = (tls: Tls.ConnectionOptions, host: string): Tls.Co
   tls.servername !== undefined || host === "" || isIP(host) !== 0 ? tls : { ...tls, servername: host }
 
 /**
- * What the options leave unverified of the server, in one sentence; `undefined` if nothing.
+ * The part of the server that the options leave unverified, in one sentence; `undefined` if nothing.
  *
  * @category guards
  * @since 0.1.0

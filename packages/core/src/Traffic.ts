@@ -1,7 +1,7 @@
 /**
  * Says who is served when callers wait for connections: by priority, in fair shares, before a deadline.
  *
- * What is said around an effect is inherited by the fibers it starts, like an annotation of logs, so programs written for
+ * Child fibers inherit whatever is said around an effect, like an annotation of logs, so programs written for
  * `SqlClient`, `HttpClient`, `Redis` or `Socket` are served by it unchanged. A pool reads it only when a caller must wait.
  *
  * - `priority`: `"high"`, `"normal"` (the default) or `"low"`. Who has waited longest after its priority's slack goes
@@ -46,7 +46,7 @@ export {
 } from "./internal/model/traffic.ts"
 
 /**
- * What was said around the running effect.
+ * The traffic said around the running effect.
  *
  * @category references
  * @since 0.1.0

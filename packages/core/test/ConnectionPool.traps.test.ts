@@ -1,5 +1,5 @@
 /**
- * What Effect's Pool does when it is left alone with a backend that fails, hangs or ends. A pool that keeps its connections
+ * The traps of Effect's Pool when it is left alone with a backend that fails, hangs or ends. A pool that keeps its connections
  * in it must do none of it.
  */
 import { ConnectionPool } from "@effect-pools/core"

@@ -5,7 +5,7 @@ import type { Answer, Conversations } from "./HostileServer.ts"
 
 export interface Case {
   readonly protocol: string
-  /** What went wrong, in words. */
+  /** The fault, in words. */
   readonly found: string
   readonly said: Conversations
 }

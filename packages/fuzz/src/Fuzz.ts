@@ -31,9 +31,9 @@ export interface FuzzOptions {
 interface Violation {
   readonly protocol: string
   readonly found: string
-  /** What makes it happen again, in words. */
+  /** The way to make it happen again, in words. */
   readonly how: string
-  /** What the server said, where a server was asked. */
+  /** The words of the server, where a server was asked. */
   readonly said: Conversations
 }
 
@@ -44,7 +44,7 @@ export interface Outcome extends Seen {
   readonly violations: ReadonlyArray<Violation>
 }
 
-/** What is wrong with how a use of a pool ended, or `undefined`. That it failed is right: the server was wrong. */
+/** The fault in how a use of a pool ended, or `undefined`. A failure is right: the server was wrong. */
 const faultOf = (exit: Exit.Exit<unknown, unknown>): string | undefined => {
   const causes = Exit.isFailure(exit) ? [exit.cause] : innerCauses(exit.value)
   const died = causes.find((cause) => Cause.hasDies(cause))
@@ -133,7 +133,7 @@ export const fuzz = async (options: FuzzOptions): Promise<Outcome> => {
   const watch = new Watch()
   await run.corpus()
   await Promise.all(Array.from({ length: width }, () => run.lane()))
-  // What nobody caught is told a turn later.
+  // Node tells a turn later of an error that nobody caught.
   await new Promise((resolve) => setTimeout(resolve, 50))
   return { seed: options.seed, exchanges: run.exchanges, violations: run.violations, ...watch.end() }
 }

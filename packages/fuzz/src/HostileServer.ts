@@ -14,10 +14,10 @@ export interface Answer {
   readonly then: "go on" | "end" | "reset"
 }
 
-/** What a connection answers to each chunk it receives. `undefined` is silence. */
+/** Gives the answer to each chunk that a connection receives. `undefined` is silence. */
 export type Script = (received: Buffer) => Answer | undefined
 
-/** What was said to each connection, in the order in which they came. */
+/** The answers given on each connection, in the order in which they came. */
 export type Conversations = ReadonlyArray<ReadonlyArray<Answer>>
 
 /** A right server whose answers are made wrong now and then. What is said is written to `said`. */

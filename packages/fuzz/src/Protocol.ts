@@ -1,4 +1,4 @@
-/** What the fuzzer knows of one protocol: a server that is right, and what a program does with the pool. */
+/** The fuzzer's knowledge of one protocol: a server that is right, and what a program does with the pool. */
 import type * as Effect from "effect/Effect"
 
 export interface Protocol {

@@ -18,7 +18,7 @@ if (!Number.isInteger(seed)) throw new Error(`--seed is a whole number, got ${va
 const chosen = protocols.filter(({ name }) => values.protocol === undefined || name === values.protocol)
 if (chosen.length === 0) throw new Error(`--protocol is one of ${protocols.map(({ name }) => name).join(", ")}`)
 
-/** What a run may cost: no turn of the loop above it, and no more memory at any time. */
+/** The most that a run may cost: no turn of the loop above it, and no more memory at any time. */
 const longestStall = 100
 const mostMemory = 1_000_000_000
 

@@ -4,7 +4,7 @@
 import type { HttpClient } from "effect/http/HttpClient"
 
 /**
- * What a borrower is given: an `HttpClient` bound to this one connection.
+ * The view that a borrower is given: an `HttpClient` bound to this one connection.
  *
  * URLs may be relative to the origin and its `basePath`. It ends with the lease: using it afterwards is a defect.
  *
@@ -12,6 +12,6 @@ import type { HttpClient } from "effect/http/HttpClient"
  * @since 0.1.0
  */
 export interface HttpConnection extends HttpClient {
-  /** What the connection speaks. */
+  /** The protocol of the connection. */
   readonly protocol: "HTTP/1.1" | "HTTP/2"
 }

@@ -1,5 +1,5 @@
 /**
- * What options take from the environment.
+ * Options from the environment.
  */
 import { InvalidOption } from "@effect-pools/core/PoolError"
 import * as Effect from "effect/Effect"

@@ -9,7 +9,7 @@ import type { Outgoing } from "./outgoing.ts"
 
 const { NGHTTP2_CANCEL, NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_FLAG_END_STREAM, NGHTTP2_REFUSED_STREAM } = Http2.constants
 
-/** What a stream has to do with its session. */
+/** The ties of a stream to its session. */
 interface Session {
   readonly open: (hasBody: boolean) => Http2.ClientHttp2Stream
   /** Whether the server said goodbye before it looked at the stream of this number. */

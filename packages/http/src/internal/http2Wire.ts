@@ -61,7 +61,7 @@ const open = (
  */
 const sessionMemory = { limit: 64, lost: 16 * 1024 * 1024 }
 
-/** What a header counts beside its name and value (RFC 9113, 6.5.2). */
+/** The bytes that a header counts beside its name and value (RFC 9113, 6.5.2). */
 const leastPair = 32
 
 const ignore = (): void => {}
@@ -81,11 +81,11 @@ class Http2Wire implements Wire {
   private readonly session: Http2.ClientHttp2Session
   private readonly socket: Socket
   private readonly exchanges = new Set<Http2Exchange>()
-  /** What the socket said when it failed. */
+  /** The error of the socket. */
   private failure: Error | undefined = undefined
   /** Whether requests were under way when it ended. */
   private hasLost = false
-  /** What Node goes on counting, of streams that were reset. */
+  /** Bytes of reset streams that Node goes on counting. */
   private unflushed = 0
   proof: Http2Proof.Proof | undefined = undefined
   private readonly onGone: OnGone

@@ -15,7 +15,7 @@ import { Response } from "./response.ts"
 
 type Failure = HttpClientError.HttpClientError
 
-/** What is asked for, and undone. */
+/** The encodings that are asked for, and undone. */
 export const accepted = "gzip, br"
 
 interface Coding {

@@ -1,5 +1,5 @@
 /**
- * What an HTTP pool does beyond lending: requests.
+ * The members of an HTTP pool beyond lending: requests.
  */
 import { type Operations, shared } from "@effect-pools/core/PoolService"
 import type { PoolError } from "@effect-pools/core/PoolError"

@@ -18,7 +18,7 @@ import type { HttpConnection } from "./connectionModel.ts"
 export type Handler = (request: HttpClientRequest.HttpClientRequest) => Answer | Effect.Effect<Answer, HttpClientError>
 
 /**
- * What a request is answered with in a test: a response of Effect, or one of the web platform.
+ * The answer to a request in a test: a response of Effect, or one of the web platform.
  *
  * @category models
  * @since 0.1.0
@@ -37,7 +37,7 @@ export type Send<Env = never> = (
 ) => Effect.Effect<HttpClientResponse, HttpClientError | PoolError, Env>
 
 /**
- * What an HTTP pool does beyond lending. `Env` is what a member asks for: nothing on a pool, the class on a class.
+ * The members of an HTTP pool beyond lending. `Env` is what a member asks for: nothing on a pool, the class on a class.
  *
  * @category models
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * What is sent of a request.
+ * The request as it is sent.
  */
 import type { Content } from "./requestBody.ts"
 

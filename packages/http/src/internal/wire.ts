@@ -1,5 +1,5 @@
 /**
- * What carries requests: undici over one socket, a session of HTTP/2, or the script of a test.
+ * The carriers of requests: undici over one socket, a session of HTTP/2, or the script of a test.
  */
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"

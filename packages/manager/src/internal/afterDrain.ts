@@ -1,5 +1,5 @@
 /**
- * What outlives its own layer until the pools are drained: a server that tells how the drain goes, for one.
+ * Things that outlive their own layer until the pools are drained: a server that tells how the drain goes, for one.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"

@@ -1,5 +1,5 @@
 /**
- * Who is managed: the pools that the manager was made with, and those that join and leave while the program runs.
+ * The managed pools: those that the manager was made with, and those that join and leave while the program runs.
  */
 import type { PoolError } from "@effect-pools/core/PoolError"
 import * as Effect from "effect/Effect"
@@ -79,7 +79,7 @@ export class Members {
   readonly select = (refs?: ReadonlyArray<PoolRef>): Effect.Effect<ReadonlyArray<ManagedPool>, UnknownPool> =>
     refs === undefined ? Effect.succeed(this.current) : Effect.forEach(refs, this.get)
 
-  /** What all pools tell: those of now, and each that joins while the stream runs. */
+  /** The events of all pools: those of now, and each that joins while the stream runs. */
   streamOf<A>(of: (pool: ManagedPool) => Stream.Stream<A>): Stream.Stream<A> {
     return Stream.unwrap(Effect.gen({ self: this }, function*() {
       const joining = yield* PubSub.subscribe(this.joining)

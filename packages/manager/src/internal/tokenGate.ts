@@ -15,7 +15,7 @@ const freely = 20
 const pace = 250
 /** ms that a request waits for its turn at most. */
 const longestWait = 1000
-/** Of so many addresses the attempts are remembered; the one heard of longest ago is forgotten first. */
+/** The gate remembers the attempts of so many addresses, and forgets the one heard of longest ago first. */
 const mostAddresses = 1000
 /** ms after which wrong tokens are counted anew for the log. */
 const countedFor = 60_000
@@ -43,7 +43,7 @@ export class TokenGate {
     this.isToken = (offered) => timingSafeEqual(expected, digest(offered))
   }
 
-  /** Whoever offers no token is not guessing. */
+  /** A client without a token is not guessing. */
   check(authorization: string | undefined, address: string): Effect.Effect<Verdict> {
     const offered = /^Bearer (.+)$/i.exec(authorization ?? "")?.[1]
     if (offered === undefined) return Effect.succeed("wrong")

@@ -4,7 +4,7 @@
 import type * as PgClient from "@effect/sql-pg/PgClient"
 
 /**
- * What a borrower is given: the `sql` client of Effect, bound to this one connection.
+ * The view that a borrower is given: the `sql` client of Effect, bound to this one connection.
  *
  * It is a template tag with the helpers, transactions and streams of `SqlClient`, and `json`, `listen` and `notify` of
  * `PgClient`. It ends with the lease: using it afterwards is a defect.

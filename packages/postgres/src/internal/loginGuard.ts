@@ -26,7 +26,7 @@ export const watch = (socket: Duplex, terms: Terms): Guard => {
   const { emit } = socket
   const read = (chunk: Uint8Array): void => {
     const messages = Result.try(() => parser.push(chunk))
-    // What can't be read is told by the driver, which reads the same.
+    // The driver reads the same bytes, and tells of those that can't be read.
     if (Result.isFailure(messages)) return void Object.assign(socket, { emit })
     for (const message of messages.success) {
       guard.refusal ??= login.take(message)

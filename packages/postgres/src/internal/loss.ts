@@ -1,5 +1,5 @@
 /**
- * What a statement fails with when its session ended: the same whenever that happened, with what the server said of it, and
+ * The failure of a statement whose session ended: the same whenever that happened, with what the server said of it, and
  * retryable only if it may work when it is done again.
  */
 import type { ErrorFields } from "@effect/sql-pg/PgProtocol"

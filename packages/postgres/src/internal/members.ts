@@ -1,5 +1,5 @@
 /**
- * What a PostgreSQL pool does beyond lending.
+ * The members of a PostgreSQL pool beyond lending.
  *
  * A pool that lends by its own `withConnection` has short cuts: a single statement needs no client of its own, and a
  * transaction gives its connection back before the effects of `afterCommit` run. One that was decorated, and a mock, are

@@ -44,7 +44,7 @@ export interface TransactionOptions extends Pick<LeaseOptions, "label"> {
 }
 
 /**
- * What a PostgreSQL pool does beyond lending. `Env` is what a member asks for: nothing on a pool, the class on a class.
+ * The members of a PostgreSQL pool beyond lending. `Env` is what a member asks for: nothing on a pool, the class on a class.
  *
  * @category models
  * @since 0.1.0
@@ -95,7 +95,7 @@ export interface PostgresMembers<out Env = never> {
    *
    * All listeners of the pool share one connection, held as long as there is any. If it is lost the stream fails: what
    * was sent meanwhile is lost too, so look at the tables before listening again. The stream ends when the pool drains.
-   * What a slow reader has not taken yet is kept in memory, without a limit.
+   * Messages that a slow reader has not taken yet are kept in memory, without a limit.
    */
   readonly listen: (channel: string) => Stream.Stream<Notification, SqlError | PoolError, Env>
   /** Sends a notification; inside a transaction, when it commits. */

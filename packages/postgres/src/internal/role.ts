@@ -10,7 +10,7 @@ type Wanted = Pick<ConnectionSettings, "role" | "startupParameters">
 
 const question = "SELECT pg_is_in_recovery(), current_setting('transaction_read_only')"
 
-/** What is wrong with the server of a session; `undefined` if nothing. */
+/** The fault of a session's server; `undefined` if there is none. */
 export const check = (pg: PgConnection, wanted: Wanted): Effect.Effect<string | undefined, SqlError> =>
   wanted.role === "any"
     ? Effect.succeed(undefined)

@@ -1,5 +1,5 @@
 /**
- * What a statement does to settings, as far as its words tell.
+ * The settings that a statement changes, as far as its words tell.
  */
 import type { Token } from "./sqlText.ts"
 

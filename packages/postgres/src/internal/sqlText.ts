@@ -154,7 +154,7 @@ const number = (text: string, start: number): Step => {
 /** The text without what its literals say, for logs: a literal may be a secret. At most `longest` characters. */
 export const withoutLiterals = (text: string, longest: number): string => {
   const tokens = read(text)
-  // What can't be read is shown up to its first quote.
+  // A text that can't be read is shown up to its first quote.
   if (tokens === undefined) return `${/^[^'$"]*/.exec(text)![0].slice(0, longest - 3)}...`
   let shown = ""
   let at = 0

@@ -10,7 +10,7 @@ import type { Upstream, Waiting } from "./upstream.ts"
 
 const none: ReadonlyArray<Upstream> = []
 
-/** What a caller's wait at an upstream ends with when it is to go on. It never reaches the caller. */
+/** The failure that ends a caller's wait at an upstream when it is to go on. It never reaches the caller. */
 const movedOn = Effect.fail(Symbol("moved on"))
 
 type Recall = Parameters<Onward["waits"]>[0]
@@ -30,7 +30,7 @@ export class Trip implements Onward, Waiting {
   isBroken = false
   /** Whether it was taken out of the queue where it waited. */
   isMoving = false
-  /** What an upstream's pool is told of the lease. */
+  /** The words to an upstream's pool about the lease. */
   readonly options: RequestOptions
   private readonly balancer: Balancer
   /** The way through another balanced pool, of which this one is an upstream. */

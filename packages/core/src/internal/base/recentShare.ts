@@ -3,7 +3,7 @@
  * of long ago says nothing.
  */
 
-/** What is remembered is this old at most, and at least half as old, in milliseconds. */
+/** The memory reaches back so far at most, and at least half as far, in milliseconds. */
 const memory = 10_000
 
 export class RecentShare {

@@ -1,7 +1,8 @@
 /**
- * What each `fairKey` has had, as virtual time: milliseconds that its callers held connections, divided by its weight.
+ * The share that each `fairKey` has had, as virtual time: milliseconds that its callers held connections, divided by its
+ * weight.
  *
- * Who has had least goes first. A key that was silent comes back with what it had, but with no more credit than
+ * The key that has had least goes first. A key that was silent comes back with what it had, but with no more credit than
  * `credit` behind those that were served meanwhile: it can't save up to lock the others out. So many keys at most are
  * known, and one that is silent for long is forgotten: a million keys cost no more than ten thousand.
  */
@@ -81,7 +82,7 @@ export class Accounts {
   private readonly keyless: Account
   /** Callers whose key is one too many. */
   private readonly others: Account
-  /** What the one that was served last had by then. */
+  /** The virtual time of the key that was served last, when it was served. */
   private served = 0
 
   constructor(weightOf: (key: string) => number) {

@@ -122,7 +122,7 @@ export class ByTraffic implements Order {
   }
 
   /**
-   * What a caller said. One that holds a connection counts as high, and is refused nothing for its priority: the others
+   * The words of a caller. One that holds a connection counts as high, and is refused nothing for its priority: the others
    * may be waiting for it.
    */
   private said(lease: Lease): Said {

@@ -1,5 +1,5 @@
 /**
- * Who is next where callers have priorities and keys.
+ * The order of callers that have priorities and keys.
  *
  * Among the priorities, whose oldest waiter has the least `since + slack`: priority and ageing in one. Within a priority
  * there is a flow for each key, and the flow goes first whose key has had the least (see `accounts.ts`); within a flow,
@@ -38,7 +38,7 @@ export class Flow {
   }
 }
 
-/** What a lease has to do with the order, from its entry to its end. */
+/** The place of a lease in the order, from its entry to its end. */
 export interface Standing {
   readonly flow: Flow
   /** The virtual time it was charged at the hand-over. */

@@ -33,7 +33,7 @@ export interface Order {
   refusal(lease: Lease, pending: number, pendingLimit: number): PoolErrorReason | undefined
   /** Everybody who waits, in the order in which they would be served. The line may change while one goes through it. */
   [Symbol.iterator](): Iterator<Lease>
-  /** Who waits and who is served, by what callers say. */
+  /** The callers that wait and are served, told apart by what they say. */
   readonly traffic: TrafficStats
   /** The priority that one who waits is served by. */
   priorityOf(lease: Lease): Priority

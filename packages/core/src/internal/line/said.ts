@@ -1,5 +1,5 @@
 /**
- * What a caller said of itself: for this one lease, or around the effect that asks (`Traffic.with`).
+ * Reads the traffic a caller said of itself: for this one lease, or around the effect that asks (`Traffic.with`).
  */
 import type * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -8,10 +8,10 @@ import { PoolMisuse } from "../../PoolError.ts"
 import { priorities, type Said, type TrafficOptions } from "../model/traffic.ts"
 import type { Lease } from "./lease.ts"
 
-/** What is true of a caller that said nothing. */
+/** The traffic of a caller that said nothing. */
 export const nothing: Said = Object.freeze({ priority: "normal", fairKey: undefined, deadlineAt: Infinity })
 
-/** What was said around the running effect. */
+/** The traffic said around the running effect. */
 export const around: Context.Reference<Said> = Context.Reference<Said>("@effect-pools/core/Traffic", {
   defaultValue: () => nothing
 })
@@ -32,7 +32,7 @@ export const sayWithin = (outer: Said, { deadline, fairKey, priority }: TrafficO
   return {
     priority: priority ?? outer.priority,
     fairKey: fairKey?.slice(0, longestKey) ?? outer.fairKey,
-    // What is inside can't take longer than what is around it.
+    // An inner effect can't take longer than the outer one.
     deadlineAt: Math.min(outer.deadlineAt, now + left)
   }
 }

@@ -31,7 +31,7 @@ const weight = 0.2
 /** The priorities that may be refused, in this order. */
 type Shed = "low" | "normal"
 
-/** What was seen of a priority in the interval that runs, and before. */
+/** The arrivals and waits of a priority, in the interval that runs and before. */
 class Window {
   arrived = 0
   served = 0
@@ -109,7 +109,7 @@ export class Shedder {
     const capacity = high.meanServed + normal.meanServed + low.meanServed
     const forNormal = Math.max(0, capacity - high.meanArrived)
     const forLow = Math.max(0, forNormal - normal.meanArrived)
-    // Whoever is above low is helped by refusing low callers, as long as there are enough of them.
+    // Refusing low callers helps those above them, as long as there are enough to refuse.
     const canLowHelp = low.meanArrived > 0.05 * normal.meanArrived && this.refused.low < most
     const isLowMore = (isLowLate || (isPressing && canLowHelp)) && this.raise("low", 1 - forLow / low.meanArrived)
     const isNormalMore = isPressing && !canLowHelp && this.raise("normal", 1 - forNormal / normal.meanArrived)

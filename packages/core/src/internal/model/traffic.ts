@@ -1,4 +1,4 @@
-/** What callers say of themselves, and what a pool makes of it. */
+/** Traffic: the words of callers, and the rules of a pool for them. */
 import type * as Duration from "effect/Duration"
 
 /**
@@ -18,7 +18,7 @@ export type Priority = "high" | "normal" | "low"
 export const priorities: ReadonlyArray<Priority> = Object.freeze(["high", "normal", "low"] as const)
 
 /**
- * What can be said of a caller.
+ * The things that can be said of a caller.
  *
  * @category models
  * @since 0.1.0
@@ -103,7 +103,7 @@ export interface TrafficConfig {
 }
 
 /**
- * What was said of the running caller.
+ * The traffic of the running caller.
  *
  * @category models
  * @since 0.1.0
@@ -131,7 +131,7 @@ export interface KeyStats {
 }
 
 /**
- * Who waits and who is served, at one moment. Leases are told apart from the first caller on that says anything with
+ * The callers that wait and are served, at one moment. Leases are told apart from the first caller on that says anything with
  * `Traffic`; before it all are normal.
  *
  * @category models

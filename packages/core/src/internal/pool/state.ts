@@ -47,7 +47,7 @@ export class PoolState {
   /** Leases whose connection was closed under them and that have not ended yet. */
   readonly bereft = new Set<Lease>()
   private currentPhase: "open" | "draining" | "closed" = "open"
-  /** Who pauses it: an operator, and pieces of work. */
+  /** Those that pause it: an operator, and pieces of work. */
   private readonly pausedBy = new Set<object>()
   /** Whose value an object is that a connector has made. */
   readonly opened = new WeakMap<object, Pooled>()

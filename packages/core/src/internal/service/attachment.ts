@@ -1,5 +1,5 @@
 /**
- * What a backend keeps with its pools.
+ * The data that a backend keeps with its pools.
  */
 import type { Attachment, Lender } from "../model/service.ts"
 

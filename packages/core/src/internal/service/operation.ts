@@ -48,7 +48,7 @@ export const streamMethod = (self: object, operation: Operation): Method =>
     return Stream.suspend(() => run(operation, pool, args) as Stream.Stream<unknown>)
   }, operation)
 
-/** What the operation gives on the pool that a class has found. */
+/** Runs the operation on the pool that a class has found. */
 export const call = (
   pool: object,
   name: string,
@@ -59,7 +59,7 @@ export const call = (
     ? (pool as Record<string, (...args: ReadonlyArray<unknown>) => unknown>)[name]!(...args)
     : run(operation, pool, args)
 
-/** What the pool that a class has found gives as a value, or else the operation. */
+/** Reads a member of the pool that a class has found as a value, or else runs the operation. */
 export const read = (pool: object, name: string, operation: Operation): unknown =>
   has(pool, name) ? (pool as Record<string, unknown>)[name] : run(operation, pool, none)
 
@@ -73,7 +73,7 @@ export const run = (operation: Operation, pool: object, args: ReadonlyArray<unkn
 const has = (pool: object, name: string): boolean =>
   Object.hasOwn(pool, name) || name in (Object.getPrototypeOf(pool) as object | null ?? {})
 
-/** What is made of each operation, by the names of the members. */
+/** Makes something of each operation, by the names of the members. */
 export const mapped = (
   operations: Readonly<Record<string, Operation>>,
   f: (name: string, operation: Operation) => unknown

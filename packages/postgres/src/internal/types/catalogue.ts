@@ -28,7 +28,7 @@ const ofRange = (bound: number): Write => (bytes) => Composite.range(bound, byte
 const ofMultirange = (bound: number): Write => (bytes) => Composite.multirange(bound, bytes, textOf)
 const ofVector: Write = (bytes) => Composite.array(bytes.rest(), textOf).join(" ")
 
-/** What is written in text alone, by the number of the type. */
+/** Types that are written as text alone, by their numbers. */
 const texts = new Map<number, Write>([
   [18, text], // "char"
   [22, ofVector], // int2vector
@@ -70,7 +70,7 @@ const texts = new Map<number, Write>([
   [5069, (bytes) => String(BigInt.asUintN(64, bytes.int64()))] // xid8
 ])
 
-/** What is more than text when it stands alone. */
+/** Types that are more than text when they stand alone. */
 const values = new Map<number, Read>([
   [600, Geometry.point],
   [718, Geometry.circle],
@@ -103,7 +103,7 @@ const written = new Map<number, Write>([
   [718, Geometry.circleText]
 ])
 
-// Of these the driver's codec gives the server's text.
+// The driver's codec gives the server's text of these.
 const textual = new Set<number>([
   OID.text,
   OID.varchar,
@@ -161,7 +161,7 @@ const isKnown = (oid: number, registry: PgTypes.Registry | undefined): boolean =
   return Result.isSuccess(probe.success) || !probe.success.failure.message.startsWith("No codec registered")
 }
 
-/** What reads a column of the type; `undefined` leaves it to the driver. */
+/** The reader of a column of the type; `undefined` leaves it to the driver. */
 export const readerOf = (
   oid: number,
   registry: PgTypes.Registry | undefined

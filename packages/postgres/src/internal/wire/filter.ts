@@ -58,7 +58,7 @@ export const install = (seam: Seam, observer: OnMessage): void => {
 /** The most characters of one part of an error: a `DETAIL` or a `CONTEXT` may be long and of use. */
 const longestPart = 4000
 
-/** What a server says of an error, fit for a log and a terminal. */
+/** A server's words about an error, fit for a log and a terminal. */
 const cleaned = (fields: ErrorFields): ErrorFields =>
   Object.fromEntries(
     Object.entries(fields).map(([name, part]) => [

@@ -8,7 +8,7 @@ export class Framer {
   private readonly longest: number
   private readonly onBytes: (bytes: Uint8Array) => void
   private readonly onTooLong: (length: number) => void
-  /** Of the message that has begun, what is still to come. */
+  /** The bytes still to come of the message that has begun. */
   private left = 0
   private isSkipping = false
   /** The start of a message whose length is not there yet. */
