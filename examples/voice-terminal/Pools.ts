@@ -3,7 +3,7 @@ import { HttpPool } from "@effect-pools/http"
 import { ConnectionManager } from "@effect-pools/manager"
 import { PostgresPool } from "@effect-pools/postgres"
 import { RedisPool } from "@effect-pools/redis"
-import { WebSocketPool } from "@effect-pools/websocket"
+import { WebSocketPool, WebSocketProtocol } from "@effect-pools/websocket"
 import { Effect, Layer, Schema } from "effect"
 import { Backends } from "./backends/all.ts"
 
@@ -49,7 +49,7 @@ const pools = Layer.unwrap(Effect.map(Backends, (backends) =>
       url: backends.realtimeUrl,
       minConnections: 1,
       maxConnections: 5,
-      schema: Schema.fromJsonString(RealtimeMessage),
+      ...WebSocketProtocol.json({ messages: RealtimeMessage, protocol: "voice-terminal-protocol" }),
       correlation: {
         withId: (message, id) => ({ ...message, id }),
         idOf: (message) => message.type === "ack" ? message.id : undefined

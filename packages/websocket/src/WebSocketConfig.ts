@@ -11,6 +11,8 @@ import type { WebSocketOptions } from "./internal/configModel.ts"
 export type {
   CloseVerdict,
   ConnectionOptionsOf,
+  Control,
+  ControlMessages,
   Correlation,
   Headers,
   InboundPolicy,

@@ -20,4 +20,7 @@ export * as WebSocketInbound from "./WebSocketInbound.ts"
 export * as WebSocketPool from "./WebSocketPool.ts"
 
 /** @since 0.1.0 */
+export * as WebSocketProtocol from "./WebSocketProtocol.ts"
+
+/** @since 0.1.0 */
 export * as WebSocketScript from "./WebSocketScript.ts"

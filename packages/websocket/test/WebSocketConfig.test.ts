@@ -33,6 +33,7 @@ describe("the options of a WebSocket pool", () => {
       pingInterval: 30_000,
       pongTimeout: 5000,
       keepAlive: undefined,
+      control: undefined,
       maxPayload: 1_048_576,
       maxFragments: 16_384,
       perMessageDeflate: false,
@@ -112,6 +113,13 @@ describe("the options of a WebSocket pool", () => {
     [{ pongTimeout: "soon" }, "pongTimeout", /duration/],
     [{ pingInterval: 10, pongTimeout: 11 }, "pongTimeout", /not exceed pingInterval/],
     [{ keepAlive: {} }, "keepAlive", /message and isReply/],
+    [{ control: { ping: () => "" } }, "control", /ping and read/],
+    [{ control: { ping: () => "", read: () => undefined, heartbeat: 1 } }, "control", /heartbeat if there is one/],
+    [
+      { control: { ping: () => "", read: () => undefined }, keepAlive: { message: "ping", isReply: () => true } },
+      "keepAlive",
+      /has no effect with control/
+    ],
     [{ keepAlive: { isReply: () => true } }, "keepAlive", /message and isReply/],
     [{ maxPayload: 0 }, "maxPayload", /integer from 1/],
     [{ maxPayload: 1024 ** 3 }, "maxPayload", /integer from 1 to 536870888/],

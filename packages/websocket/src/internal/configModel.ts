@@ -50,6 +50,34 @@ export interface KeepAlive<Message> {
 }
 
 /**
+ * What a message of `ControlMessages` is: a ping of the server's with the reply it wants, the pong to one of the pool's
+ * pings, or a heartbeat, which nobody answers.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Control =
+  | { readonly _tag: "Ping"; readonly reply: RawMessage }
+  | { readonly _tag: "Pong"; readonly id: string }
+  | { readonly _tag: "Heartbeat" }
+
+/**
+ * The messages, as they are on the wire, by which a protocol above WebSocket keeps its connections alive:
+ * see `WebSocketProtocol.json`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ControlMessages {
+  /** A ping that the server answers with the same id. Each has an id of its own. */
+  readonly ping: (id: string) => RawMessage
+  /** Sent with each ping of the heartbeat, for a server that counts them; the time is in milliseconds since 1970. */
+  readonly heartbeat?: ((timestamp: number) => RawMessage) | undefined
+  /** Tells what a message is; `undefined` for a message of the application. */
+  readonly read: (frame: RawMessage) => Control | undefined
+}
+
+/**
  * What follows from a close code: see `WebSocketOptions.closeCodes`.
  *
  * @category models
@@ -109,6 +137,11 @@ export interface ConnectionOptionsOf<Message> {
    * protocol's ping everywhere; its replies are nobody's messages. By default the protocol's ping is used.
    */
   readonly keepAlive?: KeepAlive<Message> | undefined
+  /**
+   * Pings with ids, heartbeats, and answers to the pings of the server, below the `schema`: what `WebSocketProtocol.json`
+   * makes. Its pings take the place of the protocol's, and its messages are nobody's. Not together with `keepAlive`.
+   */
+  readonly control?: ControlMessages | undefined
   /**
    * The largest message accepted, in bytes. Default 1 MiB, at most 512 MiB. A larger one ends its connection with code
    * 1009. Too large: one message takes the memory of the process.

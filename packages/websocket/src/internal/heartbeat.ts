@@ -1,16 +1,21 @@
 /**
  * Whether a connection lives: it is pinged as long as it is open, whoever holds it, and proves itself by the answers.
  */
+import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { HeartbeatMissed, type WebSocketError, type WebSocketErrorReason } from "../WebSocketError.ts"
-import type { RawMessage } from "./configModel.ts"
+import type { ControlMessages, RawMessage } from "./configModel.ts"
 import type { Settings } from "./settings.ts"
 import type { Wire } from "./wire.ts"
 
 /** What the heartbeat needs of the connection that it pings. */
 export interface Pinged<Message> {
-  readonly hub: { readonly settings: Settings<Message> }
+  readonly hub: {
+    readonly settings: Settings<Message>
+    readonly clock: Clock.Clock
+    readonly warn: (message: string) => void
+  }
   readonly end: WebSocketError | undefined
   readonly isOpen: boolean
   readonly isSuspended: boolean
@@ -39,6 +44,7 @@ export class Heartbeat<Message> {
     yield* Effect.sleep(pingInterval)
     while (session.end === undefined) {
       const isAlive = this.lifeSign()
+      this.sendHeartbeat()
       this.ping()
       yield* Effect.sleep(pongTimeout)
       if (!isAlive()) session.lose(new HeartbeatMissed({ waited: pongTimeout, delivery: "unknown" }))
@@ -73,10 +79,26 @@ export class Heartbeat<Message> {
     for (const prover of this.provers.splice(0)) prover(Effect.fail(error))
   }
 
+  /** Tells the server that this side lives. Nobody answers it, so that it proves nothing. */
+  private sendHeartbeat(): void {
+    const { session } = this
+    const { control } = session.hub.settings
+    if (!session.isOpen || control?.heartbeat === undefined) return
+    const now = session.hub.clock.currentTimeMillisUnsafe()
+    this.sendControl("heartbeat", () => control.heartbeat!(now))
+  }
+
+  private sendControl(name: keyof ControlMessages, frame: () => RawMessage): void {
+    const made = Result.try(frame)
+    if (Result.isSuccess(made)) return this.session.wire?.send(made.success, ignore)
+    this.session.hub.warn(`control.${name} failed, and nothing was sent: it must not throw`)
+  }
+
   private ping(): void {
     const { session } = this
-    const { keepAlive } = session.hub.settings
+    const { control, keepAlive } = session.hub.settings
     if (!session.isOpen) return
+    if (control !== undefined) return this.sendControl("ping", () => control.ping(String(++this.pings)))
     if (keepAlive === undefined) return session.wire?.ping(String(++this.pings))
     const frame = session.frameOf(keepAlive.message)
     if (Result.isFailure(frame)) return session.lose(frame.failure.reason)

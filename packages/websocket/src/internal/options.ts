@@ -54,6 +54,7 @@ const settingsOf = (own: Own, { closeTimeout, connectTimeout }: Limits): Omit<Se
     pingInterval,
     pongTimeout: OptionRules.millisOf(own.pongTimeout) ?? Math.min(5000, pingInterval),
     keepAlive: own.keepAlive,
+    control: own.control,
     maxPayload: own.maxPayload ?? 1024 * 1024,
     maxFragments: own.maxFragments ?? 16 * 1024,
     perMessageDeflate: own.perMessageDeflate ?? false,
@@ -133,6 +134,12 @@ const rules: OptionRules.Rules<Own> = {
     expects: "an object with message and isReply",
     is: (value) => functions("isReply").is(value) && (value as Record<string, unknown>)["message"] !== undefined
   },
+  control: {
+    expects: "an object with ping and read, and heartbeat if there is one",
+    is: (value) =>
+      functions("ping", "read").is(value) &&
+      ["function", "undefined"].includes(typeof (value as Record<string, unknown>)["heartbeat"])
+  },
   maxPayload: OptionRules.count(1, longestText),
   maxFragments: OptionRules.count(1, 0x7fffffff),
   perMessageDeflate: OptionRules.flag,
@@ -157,6 +164,9 @@ const noContradiction = (own: Own): Result.Result<void, InvalidOption> => {
   const pongTimeout = OptionRules.millisOf(own.pongTimeout)
   if (pingInterval !== undefined && pongTimeout !== undefined && pongTimeout > pingInterval) {
     return OptionRules.refuse("pongTimeout", "must not exceed pingInterval")
+  }
+  if (own.control !== undefined && own.keepAlive !== undefined) {
+    return OptionRules.refuse("keepAlive", "has no effect with control, whose pings take its place")
   }
   if (Effect.isEffect(own.url)) return Result.succeed(undefined)
   const url = Address.parse(own.url)

@@ -1,7 +1,7 @@
 /**
  * One open WebSocket: who gets what arrives, what waits to be sent, and how it ends.
  *
- * What arrives goes, in this order, to: the heartbeat (a reply to `keepAlive`), the request that it answers, the borrower
+ * What arrives goes, in this order, to: the heartbeat (`control`, or a reply to `keepAlive`), the request that it answers, the borrower
  * that has the connection to itself, the pool's readers.
  */
 import * as ServerText from "@effect-pools/core/ServerText"
@@ -9,7 +9,7 @@ import type { Signals } from "@effect-pools/core/Connector"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
-import type { RawMessage } from "./configModel.ts"
+import type { ControlMessages, RawMessage } from "./configModel.ts"
 import {
   Closed,
   DecodeFailed,
@@ -105,6 +105,8 @@ export class Session<Message> implements Listener {
 
   received(frame: RawMessage): void {
     this.hub.counts.received++
+    const { control } = this.hub.settings
+    if (control !== undefined && this.isControl(control, frame)) return
     if (this.borrower?.isRaw === true) this.give(frame as Message)
     else this.route(frame)
   }
@@ -133,6 +135,25 @@ export class Session<Message> implements Listener {
     const decoded = codec.decode(frame)
     if (Result.isFailure(decoded)) this.undecodable(decoded.failure)
     else this.deliver(decoded.success)
+  }
+
+  /** Answers, or counts, what keeps the connection alive. Such a message is nobody else's. */
+  private isControl(control: ControlMessages, frame: RawMessage): boolean {
+    const said = this.ask(control.read, frame)
+    if (said === undefined) return false
+    switch (said._tag) {
+      case "Ping": {
+        // A server that pings and does not read the answers must not fill the memory.
+        if (this.isOpen && this.sender.hasRoom(said.reply)) this.wire?.send(said.reply, ignore)
+        return true
+      }
+      case "Pong": {
+        this.heartbeat.ponged(said.id)
+        return true
+      }
+      case "Heartbeat":
+        return true
+    }
   }
 
   private deliver(message: Message): void {
@@ -174,7 +195,9 @@ export class Session<Message> implements Listener {
   private ask<A, B>(f: (a: A) => B, a: A): B | undefined {
     const answer = Result.try(() => f(a))
     if (Result.isSuccess(answer)) return answer.success
-    this.hub.warn("an option's function failed on a message: correlation.idOf and keepAlive.isReply must not throw")
+    this.hub.warn(
+      "an option's function failed on a message: correlation.idOf, keepAlive.isReply and control.read must not throw"
+    )
     return undefined
   }
 
@@ -301,7 +324,7 @@ export class Session<Message> implements Listener {
   /** Closes it in order if the peer answers in time, and in any case. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     const { end, wire } = this
-    if (end === undefined) this.beginClose(1000, "")
+    if (end === undefined) this.beginClose(1000, "Pool cleanup")
     this.isClosing = true
     if (wire === undefined || this.isClosed) return Effect.void
     const isOver = Effect.callback<void>((resume) => {
@@ -321,3 +344,5 @@ export class Session<Message> implements Listener {
 
 /** Codes of a server that ends a connection in good order: done, going away, restarting. */
 const orderly: ReadonlySet<number> = new Set([1000, 1001, 1012])
+
+const ignore = (): void => {}

@@ -7,6 +7,7 @@ import type * as Redacted from "effect/Redacted"
 import type { ConnectionOptions } from "node:tls"
 import type {
   CloseVerdict,
+  ControlMessages,
   Correlation,
   Headers,
   InboundPolicy,
@@ -27,6 +28,7 @@ export interface Settings<Message> {
   readonly pingInterval: number
   readonly pongTimeout: number
   readonly keepAlive: KeepAlive<Message> | undefined
+  readonly control: ControlMessages | undefined
   readonly maxPayload: number
   readonly maxFragments: number
   readonly perMessageDeflate: boolean
