@@ -11,7 +11,7 @@
  */
 import * as PgConnection from "@effect/sql-pg/PgConnection"
 import * as Context from "effect/Context"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
@@ -22,7 +22,7 @@ import type { SqlError } from "effect/sql/SqlError"
 import { freePort } from "./internal/freePort.ts"
 import { EmbeddedPostgresError } from "./internal/postgresError.ts"
 import * as Home from "./internal/postgresHome.ts"
-import * as Replica from "./internal/postgresReplica.ts"
+import * as Replication from "./internal/postgresReplica.ts"
 import * as Server from "./internal/postgresServer.ts"
 import { continueTree, stopTree } from "./internal/processTree.ts"
 
@@ -122,6 +122,24 @@ export interface Instance {
 }
 
 /**
+ * A running streaming replica, and what can be done to how it follows.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Replica extends Instance {
+  /** Applies each commit only when it is so old (`recovery_min_apply_delay`), from now on and after each start; 0 ends it. */
+  readonly delayReplay: (delay: Duration.Input) => Effect.Effect<void, SqlError>
+  /** Goes on receiving, and applies nothing until `resumeReplay`. */
+  readonly pauseReplay: Effect.Effect<void, SqlError>
+  readonly resumeReplay: Effect.Effect<void, SqlError>
+  /** Makes it a primary, and waits until it is one. It stays one for good. */
+  readonly promote: Effect.Effect<void, SqlError>
+  /** Makes it follow another server of this module, such as the replica that was promoted. */
+  readonly follow: (primary: Instance) => Effect.Effect<void, EmbeddedPostgresError | SqlError>
+}
+
+/**
  * A running server as a service.
  *
  * @category services
@@ -154,8 +172,9 @@ export const make: (options?: Options) => Effect.Effect<Instance, EmbeddedPostgr
   })
 
 /**
- * Starts a streaming replica of a running server: read-only, with the same logins and databases, a moment behind. It
- * lives until the scope closes, catches up after each of its own stops, and waits for its primary while that is down.
+ * Starts a streaming replica of a running server: read-only, with the same logins and databases, a moment behind, or as
+ * far as `delayReplay` and `pauseReplay` say. It lives until the scope closes, catches up after each of its own stops, and
+ * waits for its primary while that is down.
  *
  * @category constructors
  * @since 0.1.0
@@ -163,7 +182,7 @@ export const make: (options?: Options) => Effect.Effect<Instance, EmbeddedPostgr
 export const replica: (
   primary: Instance,
   options?: Pick<Options, "settings" | "startTimeout">
-) => Effect.Effect<Instance, EmbeddedPostgresError, Scope.Scope> = Effect.fnUntraced(
+) => Effect.Effect<Replica, EmbeddedPostgresError, Scope.Scope> = Effect.fnUntraced(
   function*(primary: Instance, options: Pick<Options, "settings" | "startTimeout"> = {}) {
     const origin = origins.get(primary)
     if (origin === undefined) {
@@ -173,7 +192,7 @@ export const replica: (
     yield* within(
       startTimeoutOf(options),
       "replicate",
-      Replica.initialise(home, {
+      Replication.initialise(home, {
         data: origin.home.data,
         host,
         port: primary.port,
@@ -181,7 +200,9 @@ export const replica: (
         password: origin.password
       })
     )
-    return yield* launchIn(home, primary, origin.password, options)
+    const instance = yield* launchIn(home, primary, origin.password, options)
+    // The same object, since it may be a primary one day.
+    return Object.assign(instance, makeFollowing(instance))
   }
 )
 
@@ -299,6 +320,37 @@ const createDatabase = (admin: Admin, owner: string, name: string): Effect.Effec
     admin("SELECT format('CREATE DATABASE %I OWNER %I', $1::text, $2::text) AS sql", [name, owner]),
     ([row]) => Effect.asVoid(admin(String(row?.["sql"])))
   )
+
+const makeFollowing = ({ query }: Instance): Omit<Replica, keyof Instance> => {
+  const set = (name: string, value: string): Effect.Effect<void, SqlError> =>
+    Effect.flatMap(
+      query("SELECT format('ALTER SYSTEM SET %I = %L', $1::text, $2::text) AS sql", [name, value]),
+      ([row]) => Effect.asVoid(query(String(row?.["sql"])))
+    )
+  const reload = Effect.asVoid(query("SELECT pg_reload_conf()"))
+  return {
+    delayReplay: (delay) =>
+      Effect.andThen(
+        set("recovery_min_apply_delay", `${Duration.toMillis(Duration.fromInputUnsafe(delay))}ms`),
+        reload
+      ),
+    pauseReplay: Effect.asVoid(query("SELECT pg_wal_replay_pause()")),
+    resumeReplay: Effect.asVoid(query("SELECT pg_wal_replay_resume()")),
+    promote: Effect.asVoid(query("SELECT pg_promote(true, 60)")),
+    follow: Effect.fnUntraced(function*(primary) {
+      const origin = origins.get(primary)
+      if (origin === undefined) {
+        return yield* new EmbeddedPostgresError({ step: "replicate", detail: "the primary must come from make" })
+      }
+      const slot = Replication.slotName()
+      yield* primary.query("SELECT true FROM pg_create_physical_replication_slot($1, true)", [slot])
+      const { port } = primary
+      yield* set("primary_conninfo", Replication.connectionInfo({ host, port, superuser, password: origin.password }))
+      yield* set("primary_slot_name", slot)
+      yield* reload
+    })
+  }
+}
 
 type Queries = Pick<
   Instance,

@@ -1,6 +1,6 @@
 import { assert, describe, layer } from "@effect/vitest"
 import { EmbeddedPostgres } from "@effect-pools/testing"
-import { Effect, Schedule } from "effect"
+import { Duration, Effect, Schedule } from "effect"
 
 const { EmbeddedPostgres: Postgres } = EmbeddedPostgres
 
@@ -39,6 +39,36 @@ describe("EmbeddedPostgres.replica", () => {
           yield* server.restart
           yield* server.query("INSERT INTO note VALUES ('after the primary crashed')")
           yield* reaches(replica, 3)
+        }),
+      60_000
+    )
+
+    it.effect(
+      "is as late as it is told, and after a promotion another replica follows it",
+      () =>
+        Effect.gen(function*() {
+          const server = yield* EmbeddedPostgres.make()
+          const first = yield* EmbeddedPostgres.replica(server)
+          const second = yield* EmbeddedPostgres.replica(server)
+          yield* server.query("CREATE TABLE note (text text)")
+          yield* reaches(first, 0)
+          yield* reaches(second, 0)
+
+          yield* first.pauseReplay
+          yield* second.delayReplay("500 millis")
+          yield* server.query("INSERT INTO note VALUES ('late')")
+          const [took] = yield* Effect.timed(reaches(second, 1))
+          assert.isAbove(Duration.toMillis(took), 300)
+          assert.strictEqual(yield* count(first), 0)
+          yield* first.resumeReplay
+          yield* reaches(first, 1)
+
+          yield* second.delayReplay(0)
+          yield* server.kill9
+          yield* first.promote
+          yield* first.query("INSERT INTO note VALUES ('to the new primary')")
+          yield* second.follow(first)
+          yield* reaches(second, 2)
         }),
       60_000
     )

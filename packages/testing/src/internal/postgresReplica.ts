@@ -30,7 +30,7 @@ export const initialise = (home: Home, primary: Primary): Effect.Effect<void, Em
       password: primary.password,
       database: "postgres"
     }))
-    const slot = `replica_${crypto.randomUUID().replaceAll("-", "")}`
+    const slot = slotName()
     // The primary keeps for the slot what the replica has not read yet, however long the replica is down.
     yield* sql(session.query("SELECT true FROM pg_create_physical_replication_slot($1, true)", [slot]))
     yield* sql(session.query("SELECT true FROM pg_backup_start('replica', true)", []))
@@ -38,6 +38,11 @@ export const initialise = (home: Home, primary: Primary): Effect.Effect<void, Em
     const label = (yield* sql(session.query("SELECT labelfile FROM pg_backup_stop(false)", []))).rows[0]?.["labelfile"]
     yield* file(() => prepare(home, primary, slot, String(label)))
   }))
+
+export const slotName = (): string => `replica_${crypto.randomUUID().replaceAll("-", "")}`
+
+export const connectionInfo = ({ host, password, port, superuser }: Omit<Primary, "data">): string =>
+  `host=${host} port=${port} user=${superuser} password=${Redacted.value(password)}`
 
 const sql = <A, R>(effect: Effect.Effect<A, SqlError, R>): Effect.Effect<A, EmbeddedPostgresError, R> =>
   Effect.mapError(effect, (cause) => new EmbeddedPostgresError({ step: "replicate", detail: cause.message, cause }))
@@ -73,10 +78,9 @@ const prepare = async (home: Home, primary: Primary, slot: string, label: string
   await writeFile(join(home.data, "backup_label"), label)
   await writeFile(join(home.data, "standby.signal"), "")
   // In a file that only the server's user can read: a command line would show the password to the whole machine.
-  const link = `host=${primary.host} port=${primary.port} user=${primary.superuser}`
   await appendFile(
     join(home.data, "postgresql.auto.conf"),
-    `primary_conninfo = '${link} password=${Redacted.value(primary.password)}'\nprimary_slot_name = '${slot}'\n`
+    `primary_conninfo = '${connectionInfo(primary)}'\nprimary_slot_name = '${slot}'\n`
   )
   if (home.runAs.uid === undefined) return
   for (const name of ["backup_label", "standby.signal", "pg_wal/archive_status"]) {
