@@ -217,8 +217,9 @@ export interface HttpOptions extends PoolConfig.PoolOptions, RequestOptions {
   /** What goes before the path of relative URLs, such as `/v1`. No URL, absolute ones neither, leads out of it. */
   readonly basePath?: string | undefined
   /**
-   * A request that must be answered with a status below 500 before an idle connection counts as proven: before a lease
-   * that finds it unproven for longer than `freshnessWindow`, and at each `healthCheck`. By default nothing is sent: only
+   * A request that must be answered with a status below 500 before a connection counts as proven: when it has been dialled,
+   * as a part of `connectTimeout`; before a lease that finds it unproven for longer than `freshnessWindow`; and at each
+   * `healthCheck`. By default nothing is sent: only
    * the state of the socket is looked at, which costs no round trip and does not find a server that hangs.
    */
   readonly healthRequest?: HealthRequest | undefined

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Schedule } from "effect"
 import * as Servers from "./fixtures/servers.ts"
 import { Api, eventually, withApi } from "./support.ts"
 
@@ -109,11 +109,11 @@ describe("proofs", () => {
   it.live("healthRequest is asked before a lease, and a bad answer retires the connection", () =>
     Effect.gen(function*() {
       const probes: Array<string> = []
-      let status = 200
+      const statuses: Array<number> = []
       const server = yield* Servers.plain((request, response) => {
         if (request.url === "/healthz?deep=1") {
           probes.push(`${request.method} ${request.headers["x-team"]}`)
-          response.statusCode = status
+          response.statusCode = statuses.pop() ?? 200
         }
         response.end("a body to be read away")
       })
@@ -127,12 +127,58 @@ describe("proofs", () => {
         Effect.gen(function*() {
           yield* text("/")
           yield* text("/")
-          assert.deepStrictEqual(probes, ["GET blue"])
+          assert.deepStrictEqual(probes, ["GET blue", "GET blue"], "at the dial, and before the second lease")
           assert.strictEqual(server.accepted(), 1)
-          status = 500
+          statuses.push(500)
           yield* text("/")
           assert.strictEqual(server.accepted(), 2)
           assert.strictEqual((yield* Api.stats).counts.retired.invalid, 1)
+        })
+      )
+    }))
+
+  it.live("a dial whose healthRequest is answered badly has failed, and no caller gets its connection", () =>
+    Effect.gen(function*() {
+      let status = 503
+      const requests: Array<string> = []
+      const server = yield* Servers.plain((request, response) => {
+        requests.push(`${request.method} ${request.url}`)
+        response.statusCode = request.url?.startsWith("/healthz") === true ? status : 200
+        response.end()
+      })
+      yield* withApi(
+        {
+          origin: server.origin,
+          healthRequest: { path: "/healthz?token=secret" },
+          retry: Schedule.spaced("20 millis").pipe(Schedule.upTo({ times: 2 }))
+        },
+        Effect.gen(function*() {
+          const error = yield* Effect.flip(text("/"))
+          assert.include(String(error), "HEAD /healthz: the server answered with status 503")
+          assert.notInclude(String(error), "secret")
+          assert.deepStrictEqual(new Set(requests), new Set(["HEAD /healthz?token=secret"]))
+          assert.isAtLeast((yield* Api.stats).counts.failedToOpen, 2)
+          status = 204
+          assert.strictEqual(yield* text("/"), "")
+        })
+      )
+    }))
+
+  it.live("a dial whose healthRequest is not answered ends with connectTimeout", () =>
+    Effect.gen(function*() {
+      const silent = yield* Servers.raw(() => {})
+      yield* withApi(
+        {
+          origin: silent.origin,
+          healthRequest: { path: "/healthz" },
+          connectTimeout: "100 millis",
+          acquireTimeout: "1 second"
+        },
+        Effect.gen(function*() {
+          yield* Effect.flip(text("/"))
+          const { counts } = yield* Api.stats
+          assert.isAtLeast(counts.failedToOpen, 1)
+          assert.strictEqual(counts.opened, 0)
         })
       )
     }))
@@ -148,7 +194,7 @@ describe("proofs", () => {
         { origin: server.origin, freshnessWindow: 0, healthRequest: { path: "/" } },
         Effect.gen(function*() {
           yield* Effect.repeat(text("/"), { times: 2 })
-          assert.deepStrictEqual(methods, ["GET", "HEAD", "GET", "HEAD", "GET"])
+          assert.deepStrictEqual(methods, ["HEAD", "GET", "HEAD", "GET", "HEAD", "GET"])
           assert.strictEqual(server.accepted(), 1)
         })
       )

@@ -2,6 +2,9 @@
  * The connector, from the parts that do its work.
  */
 import type { Connector } from "@effect-pools/core/Connector"
+import { at } from "@effect-pools/core/Describe"
+import * as DialError from "@effect-pools/core/DialError"
+import * as ServerText from "@effect-pools/core/ServerText"
 import * as Effect from "effect/Effect"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as Scope from "effect/Scope"
@@ -43,7 +46,10 @@ export const make = Effect.fnUntraced(function*(
     connect: (signals) =>
       Effect.tap(dial(signals), (connection) => {
         open.add(connection)
-        return Effect.addFinalizer(() => Effect.sync(() => open.delete(connection)))
+        const forget = Effect.addFinalizer(() => Effect.sync(() => open.delete(connection)))
+        return settings.healthRequest === undefined
+          ? forget
+          : Effect.andThen(forget, proveDial(prepare, connection, settings.healthRequest))
       }),
     lend: Lent.make(Client.overLease(prepare, name)),
     revoke: (lent) => Lent.leaseOf(lent).end(),
@@ -70,6 +76,20 @@ const streams = (settings: HttpSettings, open: ReadonlySet<Connection>): number 
   for (const { wire } of open) least = Math.min(least, wire.maxStreams)
   return Math.max(1, least)
 }
+
+/** A server that accepts connections and is not well has not been reached. The query may hold secrets, and is not told. */
+const proveDial = (
+  prepare: Prepare,
+  connection: Connection,
+  request: HealthRequest
+): Effect.Effect<void, DialError.DialError> =>
+  Effect.mapError(probe(prepare, connection, request), (error) => {
+    const { address } = connection.wire
+    const { code, isRetryable } = DialError.fromCause(error, address)
+    const [path = ""] = request.path.split("?")
+    const said = `${request.method} ${path}: ${ServerText.messageOf(error, "it failed")}`
+    return new DialError.DialError({ address, code, isRetryable, message: at(address, said) })
+  })
 
 /** A round trip that must be answered well. The body of the answer is read away. */
 const probe = (
