@@ -20,6 +20,9 @@ import type { PoolKind } from "./PoolKind.ts"
 
 export type { PoolConfig, PoolOptions } from "./internal/model/config.ts"
 
+export { presets, presetsWith, presetTexts } from "./internal/options/presets.ts"
+export type { PresetName, PresetText } from "./internal/options/presets.ts"
+
 /**
  * What every option of a kind of pool is by default. Durations are in milliseconds.
  *
@@ -36,58 +39,6 @@ export const defaultsOf = (kind: PoolKind): Omit<PoolConfig, "kind" | "isDatabas
 
 // A kind is a value that does not change, so its defaults are the same for all pools.
 const defaultsByKind = new WeakMap<PoolKind, Defaults>()
-
-/**
- * Options for common situations, to be spread before one's own: `{ ...presets.production, maxConnections: 30 }`.
- *
- * - `development`: few connections, quick to fail
- * - `production`: balanced
- * - `highThroughput`: many connections, given up as soon as they idle
- * - `lowLatency`: connections kept warm, short waits
- * - `serverless`: nothing kept open between calls
- *
- * @category presets
- * @since 0.1.0
- */
-export const presets: Readonly<
-  Record<"development" | "production" | "highThroughput" | "lowLatency" | "serverless", PoolOptions>
-> = Object.freeze({
-  development: Object.freeze({
-    minConnections: 2,
-    maxConnections: 10,
-    idleTimeout: "1 minute",
-    connectTimeout: "5 seconds",
-    acquireTimeout: "10 seconds"
-  }),
-  production: Object.freeze({
-    minConnections: 10,
-    maxConnections: 50,
-    idleTimeout: "30 seconds",
-    connectTimeout: "10 seconds",
-    acquireTimeout: "30 seconds"
-  }),
-  highThroughput: Object.freeze({
-    minConnections: 20,
-    maxConnections: 100,
-    idleTimeout: "10 seconds",
-    connectTimeout: "5 seconds",
-    acquireTimeout: "15 seconds"
-  }),
-  lowLatency: Object.freeze({
-    minConnections: 20,
-    maxConnections: 50,
-    idleTimeout: "1 minute",
-    connectTimeout: "3 seconds",
-    acquireTimeout: "5 seconds"
-  }),
-  serverless: Object.freeze({
-    minConnections: 0,
-    maxConnections: 10,
-    idleTimeout: "5 seconds",
-    connectTimeout: "10 seconds",
-    acquireTimeout: "20 seconds"
-  })
-})
 
 /**
  * Checks the options of a pool and completes them with the defaults of its kind.

@@ -415,6 +415,16 @@ describe("PoolConfig.defaults and presets", () => {
       }
     }))
 
+  it("every preset has a name and a description for people to choose by", () => {
+    const { presets, presetTexts } = PoolConfig
+    assert.deepStrictEqual(Object.keys(presetTexts), Object.keys(presets))
+    for (const { description, name } of Object.values(presetTexts)) {
+      assert.match(name, /^[A-Z][a-z ]+$/)
+      assert.isAbove(description.length, 20)
+    }
+    assert.throws(() => Object.assign(presetTexts.production, { name: "mine" }), TypeError)
+  })
+
   it.effect("the defaults of a kind are what its pools are made with", () =>
     Effect.gen(function*() {
       for (const kind of kinds) {

@@ -226,6 +226,21 @@ export interface HttpOptions extends PoolConfig.PoolOptions, RequestOptions {
 }
 
 /**
+ * Options for common situations, to be spread before one's own. They have fewer connections than `PoolConfig.presets`, as an
+ * API wants of one client, and limits on responses. `PoolConfig.presetTexts` says what each is for.
+ *
+ * @category presets
+ * @since 0.1.0
+ */
+export const presets: Readonly<Record<PoolConfig.PresetName, HttpOptions>> = PoolConfig.presetsWith<HttpOptions>({
+  development: { minConnections: 0, maxConnections: 5, headersTimeout: "30 seconds" },
+  production: { minConnections: 2, maxConnections: 15, headersTimeout: "30 seconds" },
+  highThroughput: { minConnections: 2, maxConnections: 50, headersTimeout: "15 seconds" },
+  lowLatency: { minConnections: 5, maxConnections: 15, headersTimeout: "5 seconds", bodyTimeout: "5 seconds" },
+  serverless: { maxConnections: 5, headersTimeout: "20 seconds" }
+})
+
+/**
  * Reads options from the environment: `HTTP_ORIGIN` and `HTTP_BASE_PATH`, and what `PoolConfig.fromEnv` reads.
  *
  * What is absent is left out; a pool without an origin is refused when it is made.

@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { HttpConfig, HttpConnector, HttpPool } from "@effect-pools/http"
-import { PoolError } from "@effect-pools/core"
+import { PoolConfig, PoolError } from "@effect-pools/core"
 import { Config, ConfigProvider, Effect, Layer, Redacted } from "effect"
+import * as Options from "../src/internal/options.ts"
 
 class Api extends HttpPool.Service<Api>()("app/Api") {}
 
@@ -151,5 +152,19 @@ describe("fromEnv", () => {
       const env = { HTTP_ORIGIN: "https://api.test", HTTP_BASE_PATH: "/v1", POOL_MAX_CONNECTIONS: "7" }
       assert.deepStrictEqual(yield* read(env), { origin: "https://api.test", basePath: "/v1", maxConnections: 7 })
       assert.deepStrictEqual(yield* read({}), {})
+    }))
+})
+
+describe("the presets", () => {
+  it.effect("are accepted by the pool, and have their own sizes and limits", () =>
+    Effect.gen(function*() {
+      for (const preset of Object.values(HttpConfig.presets)) {
+        const { members } = yield* Effect.fromResult(Options.check({ origin, ...preset }, "app/Api"))
+        const config = yield* PoolConfig.make(HttpConfig.kind, "app/Pool", members[0]!.pool)
+        assert.strictEqual(config.maxConnections, preset.maxConnections)
+        assert.isBelow(config.maxConnections, 51)
+      }
+      const low = yield* Effect.fromResult(Options.check({ origin, ...HttpConfig.presets.lowLatency }, "app/Api"))
+      assert.strictEqual(low.members[0]!.settings.headersTimeout, 5000)
     }))
 })

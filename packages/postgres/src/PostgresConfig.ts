@@ -156,11 +156,28 @@ export interface PostgresOptions extends PoolConfig.PoolOptions {
   readonly transformJson?: boolean | undefined
 }
 
+/**
+ * Options for common situations, to be spread before one's own: those of `PoolConfig.presets` with a `statementTimeout`.
+ * `PoolConfig.presetTexts` says what each is for.
+ *
+ * @category presets
+ * @since 0.1.0
+ */
+export const presets: Readonly<Record<PoolConfig.PresetName, PostgresOptions>> = PoolConfig.presetsWith<
+  PostgresOptions
+>({
+  development: { statementTimeout: "30 seconds" },
+  production: { statementTimeout: "1 minute" },
+  highThroughput: { statementTimeout: "30 seconds" },
+  lowLatency: { statementTimeout: "10 seconds" },
+  serverless: { statementTimeout: "30 seconds" }
+})
+
 const Positive = Schema.Finite.check(Schema.isGreaterThan(0))
 
 /**
  * Reads options from the environment: `DATABASE_URL`, or `DATABASE_HOST`, `DATABASE_PORT`, `DATABASE_USER`,
- * `DATABASE_PASSWORD`, `DATABASE_NAME` and `DATABASE_SSL`; `POOL_STATEMENT_TIMEOUT_MS`; and what `PoolConfig.fromEnv`
+ * `DATABASE_PASSWORD`, `DATABASE_NAME` and `DATABASE_SSL`; `APP_NAME`, which is `applicationName`; `POOL_STATEMENT_TIMEOUT_MS`; and what `PoolConfig.fromEnv`
  * reads.
  *
  * What is absent is left out. Variables that contradict each other are refused when the pool is made.
@@ -176,5 +193,6 @@ export const fromEnv: Config.Config<PostgresOptions> = PoolConfig.fromEnvWith<Po
   password: Config.Redacted("DATABASE_PASSWORD"),
   database: Config.String("DATABASE_NAME"),
   ssl: Config.Boolean("DATABASE_SSL"),
+  applicationName: Config.String("APP_NAME"),
   statementTimeout: Config.schema(Positive, "POOL_STATEMENT_TIMEOUT_MS")
 })

@@ -1,4 +1,4 @@
-import { PoolError } from "@effect-pools/core"
+import { PoolConfig, PoolError } from "@effect-pools/core"
 import { PostgresConfig, PostgresConnector } from "@effect-pools/postgres"
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Duration, Effect, Exit, Redacted, Result } from "effect"
@@ -297,6 +297,30 @@ const withEnv = (env: Record<string, string>) =>
     (before) => Effect.sync(() => process.env = before)
   )
 
+describe("presets", () => {
+  it("end a statement that takes longer than their kind of program may wait", () => {
+    const timeouts = Object.entries(PostgresConfig.presets).map(([name, preset]) => [
+      name,
+      settings({ username: "u", ...preset }).startupParameters["statement_timeout"]
+    ])
+    assert.deepStrictEqual(Object.fromEntries(timeouts) as unknown, {
+      development: "30000",
+      production: "60000",
+      highThroughput: "30000",
+      lowLatency: "10000",
+      serverless: "30000"
+    })
+  })
+
+  it.effect("are accepted by the pool, and have its sizes", () =>
+    Effect.gen(function*() {
+      for (const { statementTimeout: _, ...preset } of Object.values(PostgresConfig.presets)) {
+        const config = yield* PoolConfig.make(PostgresConfig.kind, "app/Db", preset)
+        assert.strictEqual(config.maxConnections, preset.maxConnections)
+      }
+    }))
+})
+
 describe("fromEnv", () => {
   const read = (env: Record<string, string>) => PostgresConfig.fromEnv.parse(ConfigProvider.fromEnvRecord(env))
 
@@ -316,6 +340,13 @@ describe("fromEnv", () => {
       assert.strictEqual(Redacted.value(options.url!), "postgres://u:p@h/d")
       assert.deepStrictEqual(settings(options).startupParameters, { statement_timeout: "2500" })
       assert.strictEqual(options.maxConnections, 7)
+    }))
+
+  it.effect("reads what the server is to call the application", () =>
+    Effect.gen(function*() {
+      const options = yield* read({ APP_NAME: "voice-terminal" })
+      assert.deepStrictEqual(options, { applicationName: "voice-terminal" })
+      assert.strictEqual(settings({ ...options, username: "u" }).applicationName, "voice-terminal")
     }))
 
   it.effect("reads the parts of a server", () =>

@@ -175,6 +175,21 @@ export interface RedisOptions extends PoolConfig.PoolOptions {
 }
 
 /**
+ * Options for common situations, to be spread before one's own. They have fewer connections than `PoolConfig.presets`,
+ * since many commands share one, and a `commandTimeout`. `PoolConfig.presetTexts` says what each is for.
+ *
+ * @category presets
+ * @since 0.1.0
+ */
+export const presets: Readonly<Record<PoolConfig.PresetName, RedisOptions>> = PoolConfig.presetsWith<RedisOptions>({
+  development: { minConnections: 1, maxConnections: 5, commandTimeout: "10 seconds" },
+  production: { minConnections: 3, maxConnections: 20, commandTimeout: "10 seconds" },
+  highThroughput: { minConnections: 5, maxConnections: 40, commandTimeout: "5 seconds" },
+  lowLatency: { minConnections: 10, maxConnections: 20, commandTimeout: "1 second" },
+  serverless: { maxConnections: 5, commandTimeout: "5 seconds" }
+})
+
+/**
  * Reads options from the environment: `REDIS_URL`, or `REDIS_HOST`, `REDIS_PORT`, `REDIS_USERNAME`, `REDIS_PASSWORD`,
  * `REDIS_DB` and `REDIS_TLS`; and what `PoolConfig.fromEnv` reads.
  *

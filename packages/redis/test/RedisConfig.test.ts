@@ -1,3 +1,4 @@
+import * as PoolConfig from "@effect-pools/core/PoolConfig"
 import { PoolError } from "@effect-pools/core/PoolError"
 import { RedisConfig, RedisConnector, RedisPool } from "@effect-pools/redis"
 import { assert, describe, it } from "@effect/vitest"
@@ -198,5 +199,19 @@ describe("the environment", () => {
       const layer = Cache.layerPoolOnlyConfig({ port: Config.Int("CACHE_PORT") }).pipe(Layer.provide(provider))
       const error = yield* Effect.flip(Effect.scoped(Layer.build(layer)))
       assert.isTrue(error._tag === "PoolError" && error.reason._tag === "InvalidOption")
+    }))
+})
+
+describe("the presets", () => {
+  it.effect("are accepted by the pool, and have their own sizes and limits", () =>
+    Effect.gen(function*() {
+      for (const preset of Object.values(RedisConfig.presets)) {
+        const { pool } = yield* Effect.fromResult(Options.check(preset, "app/Cache"))
+        const config = yield* PoolConfig.make(RedisConfig.kind, "app/Pool", pool)
+        assert.strictEqual(config.maxConnections, preset.maxConnections)
+        assert.isBelow(config.maxConnections, 51)
+      }
+      const { settings } = yield* Effect.fromResult(Options.check(RedisConfig.presets.lowLatency, "app/Cache"))
+      assert.strictEqual(settings.commandTimeout, 1000)
     }))
 })

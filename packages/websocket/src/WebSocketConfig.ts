@@ -41,6 +41,24 @@ export const kind: PoolKind = Object.freeze({
   })
 })
 
+type PresetOptions = PoolConfig.PoolOptions & Pick<WebSocketOptions, "requestTimeout">
+
+/**
+ * Options for common situations, to be spread before one's own with the `schema` if there is one. They have fewer
+ * connections than `PoolConfig.presets`, which live longer, and a `requestTimeout`. `PoolConfig.presetTexts` says what each
+ * is for.
+ *
+ * @category presets
+ * @since 0.1.0
+ */
+export const presets: Readonly<Record<PoolConfig.PresetName, PresetOptions>> = PoolConfig.presetsWith<PresetOptions>({
+  development: { minConnections: 1, maxConnections: 2, requestTimeout: "30 seconds" },
+  production: { minConnections: 1, maxConnections: 8, idleTimeout: "10 minutes", requestTimeout: "30 seconds" },
+  highThroughput: { minConnections: 2, maxConnections: 16, idleTimeout: "1 minute", requestTimeout: "15 seconds" },
+  lowLatency: { minConnections: 4, maxConnections: 8, idleTimeout: "10 minutes", requestTimeout: "5 seconds" },
+  serverless: { maxConnections: 2, requestTimeout: "20 seconds" }
+})
+
 /**
  * Reads options from the environment: `WEBSOCKET_URL`, and what `PoolConfig.fromEnv` reads.
  *

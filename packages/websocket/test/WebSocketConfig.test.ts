@@ -1,4 +1,4 @@
-import { PoolError } from "@effect-pools/core"
+import { PoolConfig, PoolError } from "@effect-pools/core"
 import { WebSocketConfig, WebSocketConnector } from "@effect-pools/websocket"
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Exit, Redacted, Result, Schema } from "effect"
@@ -169,5 +169,18 @@ describe("the options of a WebSocket pool", () => {
       assert.deepStrictEqual([Redacted.value(read.url as Redacted.Redacted), read.maxConnections], [url, 7])
       const none = yield* Effect.exit(WebSocketConfig.fromEnv.parse(ConfigProvider.fromEnvRecord({})))
       assert.isTrue(Exit.isFailure(none))
+    }))
+})
+
+describe("the presets", () => {
+  it.effect("are accepted by the pool, and have their own sizes and limits", () =>
+    Effect.gen(function*() {
+      for (const preset of Object.values(WebSocketConfig.presets)) {
+        const { pool } = yield* Effect.fromResult(Options.check({ url, ...preset }, "app/Chat", limits))
+        const config = yield* PoolConfig.make(WebSocketConfig.kind, "app/Pool", pool)
+        assert.strictEqual(config.maxConnections, preset.maxConnections)
+        assert.isBelow(config.maxConnections, 51)
+      }
+      assert.strictEqual(settings(WebSocketConfig.presets.lowLatency).requestTimeout, 5000)
     }))
 })
