@@ -39,6 +39,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
+import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as ConfigInput from "./ConfigInput.ts"
 import type { Connector } from "./Connector.ts"
 import type { DrainReport, LeaseOptions } from "./internal/model/connection.ts"
@@ -46,6 +47,7 @@ import type { ConnectionPool, PoolServiceClass } from "./internal/model/pool.ts"
 import { sharedMethod } from "./internal/service/shared.ts"
 import { checkIn } from "./internal/lease/checkIn.ts"
 import * as control from "./internal/control.ts"
+import { degrade, watchLevel } from "./internal/lease/degrade.ts"
 import { checkHealth } from "./internal/proof/healthCheck.ts"
 import { keepHouse } from "./internal/end/housekeeping.ts"
 import { connections, numbers, stats, vitals } from "./internal/pool/inspect.ts"
@@ -175,6 +177,7 @@ export const make = Effect.fnUntraced(
     }
     state.fork(keepHouse(state))
     state.fork(checkHealth(state))
+    state.fork(watchLevel(state))
     yield* startUp(state)
     return makePool<Lent>(state, drain("serve"))
   },
@@ -214,6 +217,9 @@ const makePool = <Lent>(state: PoolState, drain: Effect.Effect<DrainReport>): Co
     paused: control.paused(state),
     setLimit: (limit) => control.setLimit(state, limit),
     clear: (priority) => Effect.sync(() => control.clear(state, priority)),
+    degradation: SubscriptionRef.get(state.degradation),
+    degradationChanges: SubscriptionRef.changes(state.degradation),
+    degrade: (level) => degrade(state, level),
     drain
   }
   return pool

@@ -120,7 +120,10 @@ const completeTraffic = (base: TrafficConfig, given: TrafficRules | undefined): 
     places: perPriority(base.places, given.places, (places) => places),
     weights: Object.freeze({ ...given.weights }),
     maxShare: given.maxShare ?? base.maxShare,
-    shedAfter: millisOf(given.shedAfter) ?? base.shedAfter
+    shedAfter: millisOf(given.shedAfter) ?? base.shedAfter,
+    degradation: given.degradation ?? base.degradation,
+    degradedWait: millisOf(given.degradedWait) ?? base.degradedWait,
+    retryBudget: given.retryBudget ?? base.retryBudget
   })
 
 // In these three a default gives way to an option that was given, so that `maxConnections: 1` needs no second option.

@@ -14,6 +14,7 @@ import * as Data from "effect/Data"
 import { describeCause, describeHolder } from "./Describe.ts"
 import { isRetryable } from "./internal/base/retryable.ts"
 import type { Holder } from "./internal/model/connection.ts"
+import type { Level, Priority } from "./internal/model/traffic.ts"
 import type { PoolStats } from "./PoolStats.ts"
 
 export type { Holder } from "./internal/model/connection.ts"
@@ -39,8 +40,11 @@ export interface ConnectFailure {
  * @since 0.1.0
  */
 export class AcquireTimeout extends Data.TaggedError("AcquireTimeout")<{
-  /** Which limit it was: that of a caller, the caller's own deadline (see `Traffic`), or that of the pool's start. */
-  readonly option: "acquireTimeout" | "deadline" | "startupTimeout"
+  /**
+   * Which limit it was: that of a caller, the caller's own deadline (see `Traffic`), that of a degraded pool, or that of the
+   * pool's start.
+   */
+  readonly option: "acquireTimeout" | "deadline" | "traffic.degradedWait" | "startupTimeout"
   /** The step in which the caller's time ran out. */
   readonly step: "waiting" | "opening" | "validating"
   /** Milliseconds the caller waited. */
@@ -83,24 +87,30 @@ export class QueueFull extends Data.TaggedError("QueueFull")<{
 }
 
 /**
- * Callers wait longer than `traffic.shedAfter`, so this one was refused at once: better than to wait in vain.
+ * The caller was refused at once, so that others are served: callers wait longer than `traffic.shedAfter`, the pool is
+ * degraded, or its `traffic.retryBudget` is spent.
  *
  * @category reasons
  * @since 0.1.0
  */
 export class Overloaded extends Data.TaggedError("Overloaded")<{
   /** The priority of the caller. */
-  readonly priority: "high" | "normal" | "low"
+  readonly priority: Priority
+  /** Why: callers wait too long, the level of degradation, or too many retries. */
+  readonly because: "wait" | "degradation" | "retries"
+  /** The pool's level of degradation. */
+  readonly level: Level
   /** The part of the callers of this priority that is refused now, from 0 to 1. */
   readonly refused: number
   /** Milliseconds after which the same call may be tried again. */
   readonly retryAfter: number
 }> {
-  readonly isRetryable = true
+  /** `false` for a retry that is one too many: another would be refused as well. */
+  get isRetryable(): boolean {
+    return this.because !== "retries"
+  }
   override get message(): string {
-    const part = Math.round(100 * this.refused)
-    return `callers wait too long (traffic.shedAfter): ${part} % of those with ${this.priority} priority are refused; ` +
-      `try again in ${Math.ceil(this.retryAfter)} ms`
+    return `${describeOverload(this)}; try again in ${Math.ceil(this.retryAfter)} ms`
   }
 }
 
@@ -291,6 +301,14 @@ const causeOf = (reason: PoolErrorReason): unknown => {
     case "InvalidOption":
       return undefined
   }
+}
+
+const describeOverload = ({ because, level, priority, refused }: Overloaded): string => {
+  if (because === "retries") return "too many retries for the leases that end well (traffic.retryBudget)"
+  const part = `${Math.round(100 * refused)} % of callers with ${priority} priority are refused`
+  return because === "wait"
+    ? `callers wait too long (traffic.shedAfter): ${part}`
+    : `the pool is at level ${level} of degradation: ${part}`
 }
 
 const describeTimeout = (error: AcquireTimeout): string => {

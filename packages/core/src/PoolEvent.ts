@@ -7,6 +7,7 @@
  * @since 0.1.0
  */
 import type { DrainReport } from "./internal/model/connection.ts"
+import type { Level } from "./internal/model/traffic.ts"
 
 /**
  * Why the pool gave up a connection.
@@ -197,6 +198,19 @@ export interface SheddingChanged extends Common<"SheddingChanged"> {
   readonly refused: { readonly normal: number; readonly low: number }
 }
 
+/**
+ * The level of degradation changed: by itself where `traffic.degradation` is `"auto"`, or by `degrade`.
+ *
+ * @category events
+ * @since 0.1.0
+ */
+export interface DegradationChanged extends Common<"DegradationChanged"> {
+  readonly level: Level
+  readonly from: Level
+  /** Whether `degrade` set it. */
+  readonly isManual: boolean
+}
+
 /** Callers that waited were failed by `clear`. @category events @since 0.1.0 */
 export interface QueueCleared extends Common<"QueueCleared"> {
   readonly failed: number
@@ -270,6 +284,7 @@ export type PoolEvent =
   | AllRetired
   | LimitChanged
   | SheddingChanged
+  | DegradationChanged
   | QueueCleared
   | DrainStarted
   | Drained

@@ -10,6 +10,8 @@
  *   number: a tenant, a user, a job
  * - `deadline`: from when on nobody needs the answer. A caller whose time is up, or nearer than a lease takes, is failed
  *   before it is lent anything
+ * - `isRetry`: whether the same was tried before, so that it counts against the pool's budget of retries. `Traffic.retry`
+ *   says it
  *
  * **Example** (A report that gives way to everybody else)
  *
@@ -30,12 +32,16 @@
  */
 import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
+import * as Random from "effect/Random"
 import { around, sayWithin } from "./internal/line/said.ts"
 import type { Said, TrafficOptions } from "./internal/model/traffic.ts"
+import { PoolError } from "./PoolError.ts"
 
 export {
+  type Level,
   type PerPriority,
   priorities,
   type Priority,
@@ -92,3 +98,65 @@ export const high: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E
  * @since 0.1.0
  */
 export const low: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> = withTraffic({ priority: "low" })
+
+/**
+ * How often, and when, `retry` tries again.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RetryOptions<in E> {
+  /** How often at most. Default 3. Too small: a moment's failure reaches users. Too large: they wait in vain. */
+  readonly times?: number | undefined
+  /**
+   * How long before the first retry; twice as long before each one after it, by chance down to half of that. A pool that
+   * says `retryAfter` is not asked before. Default 100 ms. Too small: the backend has had no time to recover.
+   */
+  readonly delay?: Duration.Input | undefined
+  /**
+   * Whether an error is worth a retry. Default: a `PoolError` that says `isRetryable`, where no connection was lent, so that
+   * nothing of the failed lease can have happened.
+   */
+  readonly while?: ((error: E) => boolean) | undefined
+}
+
+/**
+ * Tries an effect again when a pool gave it no connection. Retries are marked as such, so that a pool whose
+ * `traffic.retryBudget` is spent refuses them; none is made that would begin after the caller's `deadline`.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const retry: {
+  <E>(options?: RetryOptions<E>): <A, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  <A, E, R>(self: Effect.Effect<A, E, R>, options?: RetryOptions<E>): Effect.Effect<A, E, R>
+} = dual(
+  (args) => Effect.isEffect(args[0]),
+  <A, E, R>(self: Effect.Effect<A, E, R>, options: RetryOptions<E> = {}): Effect.Effect<A, E, R> => {
+    const { delay = 100, times = 3, while: isWorthIt = isRefused } = options
+    const attempt = (made: number): Effect.Effect<A, E, R> =>
+      Effect.catch(made === 0 ? self : withTraffic(self, { isRetry: true }), (error) => {
+        if (made >= times || !isWorthIt(error)) return Effect.fail(error)
+        return Effect.flatMap(
+          waitFor(error, Duration.toMillis(delay) * 2 ** made),
+          (isInTime) => isInTime ? attempt(made + 1) : Effect.fail(error)
+        )
+      })
+    return attempt(0)
+  }
+)
+
+const isRefused = (error: unknown): boolean => error instanceof PoolError && error.isRetryable
+
+/** Waits before a retry; `false` at once if the caller's deadline comes first. */
+const waitFor = (error: unknown, delay: number): Effect.Effect<boolean> =>
+  Effect.gen(function*() {
+    const { deadlineAt } = yield* Traffic
+    const wait = Math.max(retryAfterOf(error), delay * (yield* Random.nextBetween(0.5, 1)))
+    if ((yield* Clock.currentTimeMillis) + wait >= deadlineAt) return false
+    yield* Effect.sleep(wait)
+    return true
+  })
+
+const retryAfterOf = (error: unknown): number =>
+  error instanceof PoolError && "retryAfter" in error.reason ? error.reason.retryAfter : 0

@@ -476,6 +476,7 @@ describe("ConnectionPool: events", () => {
         }
         yield* settle
         yield* pool.clear()
+        yield* pool.degrade(1)
         yield* advance("1 second")
       })
       yield* collect({ traffic: { shedAfter: "20 millis" } }, function*({ pool }) {
@@ -517,6 +518,7 @@ describe("ConnectionPool: events", () => {
         AllRetired: true,
         LimitChanged: true,
         SheddingChanged: true,
+        DegradationChanged: true,
         QueueCleared: true,
         DrainStarted: true,
         Drained: true,

@@ -32,7 +32,7 @@ class LastComeFirstServed implements Order {
 
   get traffic(): PoolStats.TrafficStats {
     const none = { high: 0, normal: 0, low: 0 }
-    return { pending: { ...none, normal: this.stack.length }, refused: none, keys: [] }
+    return { level: 0, pending: { ...none, normal: this.stack.length }, refused: none, keys: [] }
   }
 
   priorityOf(): Traffic.Priority {

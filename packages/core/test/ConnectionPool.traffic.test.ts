@@ -263,7 +263,7 @@ describe("Traffic", () => {
     onPool({}, function*({ pool }) {
       const served: Array<string> = []
       const none = { high: 0, normal: 0, low: 0 }
-      assert.deepStrictEqual((yield* pool.stats).traffic, { pending: none, refused: none, keys: [] })
+      assert.deepStrictEqual((yield* pool.stats).traffic, { level: 0, pending: none, refused: none, keys: [] })
       yield* caller(pool, served, "first", { fairKey: "a", millis: 10 })
       yield* caller(pool, served, "second", { fairKey: "a" })
       yield* caller(pool, served, "third", { priority: "low" })

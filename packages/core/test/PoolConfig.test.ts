@@ -262,7 +262,10 @@ describe("PoolConfig.make completes", () => {
           places: { high: 1.1, normal: 1, low: 0.5 },
           weights: {},
           maxShare: 1,
-          shedAfter: Infinity
+          shedAfter: Infinity,
+          degradation: "manual",
+          degradedWait: 1_000,
+          retryBudget: Infinity
         },
         thresholds: undefined
       })
@@ -310,7 +313,10 @@ describe("PoolConfig.make completes", () => {
             places: { high: 1.5, low: undefined },
             weights: { gold: 2 },
             maxShare: 0.4,
-            shedAfter: "20 millis"
+            shedAfter: "20 millis",
+            degradation: "auto",
+            degradedWait: "2 seconds",
+            retryBudget: 0.1
           },
           thresholds: { utilization: 75, wait: "2 seconds" }
         }),
@@ -349,7 +355,10 @@ describe("PoolConfig.make completes", () => {
             places: { high: 1.5, normal: 1, low: 0.5 },
             weights: { gold: 2 },
             maxShare: 0.4,
-            shedAfter: 20
+            shedAfter: 20,
+            degradation: "auto",
+            degradedWait: 2_000,
+            retryBudget: 0.1
           },
           thresholds: { utilization: 75, queue: "limit", wait: 2_000, errorRate: 0.05 }
         }

@@ -52,6 +52,7 @@ const events: { readonly [Tag in PoolEvent.PoolEvent["_tag"]]: Extract<PoolEvent
     AllRetired: { _tag: "AllRetired", ...common, generation: 2 },
     LimitChanged: { _tag: "LimitChanged", ...common, limit: 3 },
     SheddingChanged: { _tag: "SheddingChanged", ...common, refused: { normal: 0.25, low: 0.5 } },
+    DegradationChanged: { _tag: "DegradationChanged", ...common, level: 1, from: 0, isManual: false },
     QueueCleared: { _tag: "QueueCleared", ...common, failed: 3 },
     DrainStarted: { _tag: "DrainStarted", ...common },
     Drained: { _tag: "Drained", ...common, report },

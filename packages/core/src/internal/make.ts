@@ -11,9 +11,11 @@ import * as FiberSet from "effect/FiberSet"
 import * as Random from "effect/Random"
 import * as Scheduler from "effect/Scheduler"
 import * as Scope from "effect/Scope"
+import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { DrainReport } from "./model/connection.ts"
 import type { Connector } from "../Connector.ts"
 import type { PoolConfig } from "./model/config.ts"
+import type { Level } from "./model/traffic.ts"
 import { describeCause } from "../Describe.ts"
 import { Dialer } from "./dial/dialer.ts"
 import { dispatch } from "./dispatch.ts"
@@ -59,6 +61,7 @@ export const makeState = Effect.fnUntraced(
     const makeOrder = Context.get(context, MakeOrder)
     const order = makeOrder({
       traffic: config.traffic,
+      acquireTimeout: config.acquireTimeout,
       clock: time.clock,
       now: () => time.now(),
       limit: () => state.places.limit,
@@ -74,6 +77,7 @@ export const makeState = Effect.fnUntraced(
       places: new Places(config, hold),
       trust: new Trust(config.freshnessWindow, connector),
       dialer: yield* Scope.provide(Dialer.make(config, (cause) => storeFailed(state, cause)), background),
+      degradation: yield* SubscriptionRef.make<Level>(0),
       line: new Line(order, config.acquireTimeout, dispatcher),
       dispatcher,
       // Work begins on the scheduler's next turn and never inside the change that asked for it.

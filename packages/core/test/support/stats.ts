@@ -31,7 +31,7 @@ export const statsOf = (given: Given = {}): PoolStats.PoolStats => ({
   open: timing,
   validate: timing,
   lifetime: timing,
-  traffic: { pending: { high: 0, normal: 0, low: 0 }, refused: { high: 0, normal: 0, low: 0 }, keys: [] },
+  traffic: { level: 0, pending: { high: 0, normal: 0, low: 0 }, refused: { high: 0, normal: 0, low: 0 }, keys: [] },
   ...given,
   counts: {
     acquiredAtOnce: 0,

@@ -61,6 +61,10 @@ const ofPools: Table<Api.PoolEvent> = {
     low === 0 && normal === 0
       ? good("overloaded no more: nobody is refused")
       : warning(`overloaded: ${percent(normal)} of normal and ${percent(low)} of low callers are refused`),
+  DegradationChanged: ({ from, isManual, level }) => ({
+    level: level === 0 ? "good" : "warning",
+    text: `degradation is at level ${level} after ${from}${isManual ? ", set by hand" : ""}`
+  }),
   QueueCleared: ({ failed }) => warning(`the queue was cleared: ${plural(failed, "caller", "callers")} failed`),
   DrainStarted: () => warning("draining: nobody is admitted any more"),
   Drained: ({ report: { abandoned, closed, refused, returned, served, took } }) => ({

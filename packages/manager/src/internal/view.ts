@@ -97,6 +97,7 @@ export const event = (event: PoolEvent): Api.PoolEvent => {
     case "AllRetired":
     case "LimitChanged":
     case "SheddingChanged":
+    case "DegradationChanged":
     case "QueueCleared":
     case "DrainStarted":
     case "ClockLeapt":

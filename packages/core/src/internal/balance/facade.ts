@@ -12,6 +12,7 @@ import * as Stream from "effect/Stream"
 import type { BalancedPool, Upstream as JoiningUpstream, UpstreamInfo } from "../model/balanced.ts"
 import type { DrainReport, EventOptions } from "../model/connection.ts"
 import type { ConnectionPool } from "../model/pool.ts"
+import type { Level } from "../model/traffic.ts"
 import { InvalidOption, PoolError, PoolMisuse } from "../../PoolError.ts"
 import * as PoolMetrics from "../../PoolMetrics.ts"
 import type { PoolEvent } from "../../PoolEvent.ts"
@@ -64,6 +65,11 @@ export const make = <Lent>(balancer: Balancer): BalancedPool<Lent> => {
         onEach(balancer, (pool) => pool.clear(priority)),
         (failed) => failed.reduce((sum, count) => sum + count, 0)
       ),
+    degradation: level(balancer),
+    degradationChanges: Stream.flatMap(members(balancer), ({ pool }) => pool.degradationChanges, {
+      concurrency: "unbounded"
+    }).pipe(Stream.mapEffect(() => level(balancer)), Stream.changes),
+    degrade: (level) => degrade(balancer, level),
     drain: drain(balancer),
     upstreams: Effect.map(
       balancer.look,
@@ -224,6 +230,13 @@ const setLimit = (balancer: Balancer, limit: number): Effect.Effect<void, PoolEr
     const exits = yield* onEach(balancer, (pool, index) => Effect.exit(pool.setLimit(limits[index]!)))
     if (!exits.some(Exit.isSuccess)) return yield* exits.at(-1)!
   })
+
+/** The level of the upstream that is worst off. */
+const level = (balancer: Balancer): Effect.Effect<Level> =>
+  Effect.map(onEach(balancer, (pool) => pool.degradation), (all) => Math.max(0, ...all) as Level)
+
+const degrade = (balancer: Balancer, level: Level | "auto"): Effect.Effect<void, PoolError> =>
+  Effect.asVoid(onEach(balancer, (pool) => pool.degrade(level)))
 
 const invalid = ({ config }: Balancer, option: string, rule: string): Effect.Effect<never, PoolError> =>
   Effect.fail(new PoolError({ pool: config.name, reason: new InvalidOption({ option, rule }) }))

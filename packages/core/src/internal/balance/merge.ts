@@ -4,7 +4,7 @@
 import type { ConnectionInfo, DrainReport } from "../model/connection.ts"
 import type { PoolConfig } from "../model/config.ts"
 import { boundaries } from "../../PoolMetrics.ts"
-import type { KeyStats, Priority, TrafficStats } from "../model/traffic.ts"
+import type { KeyStats, Level, Priority, TrafficStats } from "../model/traffic.ts"
 import type { PoolCounts, PoolStats, Recent, Timing } from "../../PoolStats.ts"
 
 /** What several pools may do together. */
@@ -90,6 +90,8 @@ const traffic = (all: ReadonlyArray<TrafficStats>): TrafficStats => {
     keys.set(key, { key, pending: before.pending + pending, used: before.used + used })
   }
   return {
+    // The greatest of levels is one.
+    level: max(all, ({ level }) => level) as Level,
     pending: perPriority((priority) => sum(all, ({ pending }) => pending[priority])),
     refused: perPriority((priority) => max(all, ({ refused }) => refused[priority])),
     keys: Array.from(keys.values()).toSorted((a, b) => b.pending + b.used - a.pending - a.used).slice(0, 10)

@@ -34,7 +34,7 @@ export const checkIn = (
   const end = endOf(exit)
   state.counts.ended[end]++
   state.counts.use.record(held)
-  state.line.order.account?.ended(lease, held)
+  state.line.order.account?.ended(lease, held, end)
   if (end === "failure" || end === "defect") connection.errors++
   if (state.events.leaseListeners > 0) {
     emit(state, { _tag: "Released", connection: connection.id, label: labelOf(lease), held, end })

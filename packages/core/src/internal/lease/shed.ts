@@ -2,6 +2,7 @@
  * Beside the path: when callers wait too long, a part of those who wait already is refused as newcomers are.
  */
 import * as Effect from "effect/Effect"
+import type { Overload } from "../line/order.ts"
 import type { PoolState } from "../pool/state.ts"
 import { emit, warn } from "../watch/events.ts"
 
@@ -10,16 +11,20 @@ export const shed = (state: PoolState): void => {
   const { line } = state
   const { overload } = line.order
   if (overload === undefined) return
-  if (overload.turn(state.time.now())) {
-    for (const lease of line.order) {
-      const reason = overload.refusal(lease)
-      if (reason === undefined) continue
-      line.leave(lease)
-      line.wake(lease, Effect.fail(state.error(reason)))
-      state.counts.refused++
-    }
+  if (overload.turn(state.time.now())) refuseWaiting(state, overload)
+  tell(state, overload.shed)
+}
+
+/** Refuses those who wait already as newcomers are. */
+export const refuseWaiting = (state: PoolState, overload: Overload): void => {
+  const { line } = state
+  for (const lease of line.order) {
+    const reason = overload.refusal(lease)
+    if (reason === undefined) continue
+    line.leave(lease)
+    line.wake(lease, Effect.fail(state.error(reason)))
+    state.counts.refused++
   }
-  tell(state, overload.refused)
 }
 
 /** Tells of a change that matters: where shedding begins or ends, and each tenth between. */

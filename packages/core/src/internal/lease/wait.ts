@@ -100,6 +100,8 @@ const timeOut = (state: PoolState): void => {
 const giveUp = (state: PoolState, lease: Lease, waited: number, explain: Explain): void => {
   state.counts.timedOut++
   state.counts.wait.record(waited)
+  // A deadline that was over when the caller came is no fault of the pool.
+  if (waited > 0) state.line.order.overload?.failed(lease)
   emit(state, { _tag: "AcquireTimedOut", label: labelOf(lease), waited })
   state.line.leave(lease)
   state.line.wake(lease, Effect.fail(state.error(explain(lease, waited))))
@@ -125,7 +127,7 @@ const explainTimeout = (state: PoolState): Explain => {
   return (lease, waited) => {
     const elsewhere = lease.request.options?.[onward]?.elsewhere ?? 0
     return new AcquireTimeout({
-      option: isOwnDeadline(state, lease) ? "deadline" : "acquireTimeout",
+      option: isOwnDeadline(state, lease) ? state.line.order.limitOf?.(lease) ?? "deadline" : "acquireTimeout",
       step,
       waited: elsewhere + waited,
       elsewhere,

@@ -3,18 +3,20 @@
  * anything. A pool that has neither rules of its own nor a caller that spoke pays nothing for it.
  */
 import type * as Clock from "effect/Clock"
-import { Overloaded, type PoolErrorReason, QueueFull } from "../../PoolError.ts"
-import type { Priority, Said, TrafficConfig, TrafficStats } from "../model/traffic.ts"
+import { type PoolErrorReason, QueueFull } from "../../PoolError.ts"
+import type { Level, Priority, Said, TrafficConfig, TrafficStats } from "../model/traffic.ts"
 import { FairOrder, type Standing } from "./fairOrder.ts"
 import { FirstComeFirstServed } from "./firstCome.ts"
 import type { Lease } from "./lease.ts"
-import type { Account, Order, Overload } from "./order.ts"
+import type { Account, Order } from "./order.ts"
+import { Refusing } from "./refusing.ts"
 import { nothing, saidOf } from "./said.ts"
-import { lotOf, Shedder } from "./shedder.ts"
+import { lotOf } from "./shedder.ts"
 
 /** Facts of the pool that an order may need. */
 export interface OrderOptions {
   readonly traffic: TrafficConfig
+  readonly acquireTimeout: number
   readonly clock: Clock.Clock
   /** The pool's time. */
   readonly now: () => number
@@ -26,9 +28,6 @@ export interface OrderOptions {
   readonly holds: (lease: Lease) => boolean
 }
 
-/** When one that was refused may try again: the next second may be a better one. */
-const retryAfter = 1000
-
 const hour = 3_600_000
 
 /** A lease may last longer than those before it: a caller is not lent a connection at the last moment. */
@@ -36,19 +35,18 @@ const margin = 1.2
 
 export class ByTraffic implements Order {
   account: Account | undefined = undefined
-  overload: Overload | undefined = undefined
+  overload: Refusing | undefined = undefined
   private readonly options: OrderOptions
   private readonly plain = new FirstComeFirstServed()
   private fair: FairOrder | undefined = undefined
-  private shedder: Shedder | undefined = undefined
 
   constructor(options: OrderOptions) {
     this.options = options
-    const { maxShare, share, shedAfter, weights } = options.traffic
-    const isShedding = shedAfter < Infinity
+    const { degradation, maxShare, retryBudget, share, shedAfter, weights } = options.traffic
     const parts = [maxShare, share.high, share.normal, share.low]
-    if (isShedding) this.shed(shedAfter)
-    if (isShedding || parts.some((part) => part < 1) || Object.keys(weights).length > 0) this.weigh()
+    const refuses = shedAfter < Infinity || retryBudget < Infinity || degradation === "auto"
+    if (refuses) this.refuse()
+    if (refuses || parts.some((part) => part < 1) || Object.keys(weights).length > 0) this.weigh()
   }
 
   get size(): number {
@@ -67,6 +65,7 @@ export class ByTraffic implements Order {
     const said = this.said(lease)
     if (this.fair === undefined && said === nothing) return this.plain.enter(lease)
     const fair = this.fair ?? this.weigh()
+    this.overload?.entered(said)
     lease.standing = fair.enter(lease, said.priority, said.fairKey)
   }
 
@@ -78,9 +77,22 @@ export class ByTraffic implements Order {
 
   left(lease: Lease): number {
     const said = this.said(lease)
-    if (said.deadlineAt === Infinity) return Infinity
+    const most = (this.overload?.level ?? 0) >= 3 && said.priority !== "high"
+      ? this.options.traffic.degradedWait
+      : Infinity
+    if (said.deadlineAt === Infinity) return most
     const mean = this.fair?.accounts.known(said.fairKey)?.mean ?? 0
-    return said.deadlineAt - this.options.clock.currentTimeMillisUnsafe() - margin * mean
+    return Math.min(most, said.deadlineAt - this.options.clock.currentTimeMillisUnsafe() - margin * mean)
+  }
+
+  limitOf(lease: Lease): "deadline" | "traffic.degradedWait" {
+    return lease.deadline === lease.since + this.options.traffic.degradedWait ? "traffic.degradedWait" : "deadline"
+  }
+
+  degrade(level: Level | "auto"): void {
+    if (this.fair === undefined) this.weigh()
+    const refusing = this.overload ?? this.refuse()
+    refusing.setLevel(level)
   }
 
   first(): Lease | undefined {
@@ -89,6 +101,7 @@ export class ByTraffic implements Order {
 
   isNext(lease: Lease): boolean {
     if (this.fair === undefined) return this.plain.isNext()
+    if (this.overload?.refusesAtOnce(lease) === true) return false
     const { fairKey, priority } = this.said(lease)
     return this.fair.isNext(priority, fairKey)
   }
@@ -98,17 +111,22 @@ export class ByTraffic implements Order {
     const said = this.said(lease)
     // Nobody's place depends on a priority before somebody has one.
     if (this.fair === undefined && said === nothing) return this.plain.refusal(lease, pending, pendingLimit)
+    const refused = this.overload?.refusalOf(lease)
+    if (refused !== undefined) return refused
     const places = Math.ceil(pendingLimit * traffic.places[said.priority])
-    if (pending >= places) return new QueueFull({ pending, pendingLimit: places })
-    return this.shedder?.refuses(said.priority, this.lot(lease)) === true ? this.overloaded(said.priority) : undefined
+    if (pending < places) return undefined
+    this.overload?.failed(lease)
+    return new QueueFull({ pending, pendingLimit: places })
   }
 
   get traffic(): TrafficStats {
-    const { fair, shedder } = this
+    const { fair, overload } = this
     if (fair === undefined) return this.plain.traffic
+    const refused = (priority: Priority): number => overload?.refusedOf(priority) ?? 0
     return {
+      level: overload?.level ?? 0,
       pending: { high: fair.waiting("high"), normal: fair.waiting("normal"), low: fair.waiting("low") },
-      refused: refusedBy(shedder),
+      refused: { high: refused("high"), normal: refused("normal"), low: refused("low") },
       keys: fair.accounts.busiest(10)
     }
   }
@@ -149,7 +167,8 @@ export class ByTraffic implements Order {
     }
     this.account = {
       began: (lease) => this.began(fair, lease),
-      ended: (lease, held) => {
+      ended: (lease, held, end) => {
+        if (end === "success") this.overload?.succeeded()
         const standing = standingOf(lease)
         if (standing !== undefined && standing.units > 0) fair.end(standing, held, now())
       }
@@ -164,25 +183,19 @@ export class ByTraffic implements Order {
     lease.standing = standing
     // One that has a connection to itself has the room of all who could share it.
     fair.lend(standing, lease.isShared ? 1 : sharers)
-    this.shedder?.served(priority, lease.resume === undefined ? 0 : lease.lentAt - lease.since)
+    this.overload?.served(lease)
   }
 
-  private shed(target: number): void {
-    const shedder = this.shedder = new Shedder({ target, interval: 5 * target }, this.options.now())
-    this.overload = {
-      get refused() {
-        return refusedBy(shedder)
-      },
-      turn: (now) => shedder.turn(now, (priority) => this.fair?.oldest(priority, now) ?? 0),
-      refusal: (lease) => {
-        const { priority } = this.said(lease)
-        return this.lot(lease) < shedder.refusedOf(priority) ? this.overloaded(priority) : undefined
-      }
-    }
-  }
-
-  private overloaded(priority: Overloaded["priority"]): Overloaded {
-    return new Overloaded({ priority, refused: this.shedder?.refusedOf(priority) ?? 0, retryAfter })
+  private refuse(): Refusing {
+    const { acquireTimeout, now, traffic } = this.options
+    return this.overload = new Refusing({
+      traffic,
+      acquireTimeout,
+      now,
+      said: (lease) => this.said(lease),
+      lot: (lease) => this.lot(lease),
+      oldest: (priority, now) => this.fair?.oldest(priority, now) ?? 0
+    })
   }
 
   /** Leases of one key, or else of one trace, are refused together. */
@@ -192,12 +205,6 @@ export class ByTraffic implements Order {
     return lotOf(name, Math.floor(clock.currentTimeMillisUnsafe() / hour))
   }
 }
-
-const refusedBy = (shedder: Shedder | undefined): Readonly<Record<Priority, number>> => ({
-  high: shedder?.refusedOf("high") ?? 0,
-  normal: shedder?.refusedOf("normal") ?? 0,
-  low: shedder?.refusedOf("low") ?? 0
-})
 
 /** A part of what there is, and at least something; all of it is no limit. */
 const most = (part: number, all: number): number => part >= 1 ? Infinity : Math.max(1, Math.floor(part * all))

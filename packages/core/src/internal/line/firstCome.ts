@@ -45,7 +45,7 @@ export class FirstComeFirstServed implements Order {
   get traffic(): TrafficStats {
     const none = { high: 0, normal: 0, low: 0 }
     const keys = this.list.size === 0 ? [] : [{ key: undefined, pending: this.list.size, used: 0 }]
-    return { pending: { ...none, normal: this.list.size }, refused: none, keys }
+    return { level: 0, pending: { ...none, normal: this.list.size }, refused: none, keys }
   }
 
   priorityOf(): Priority {

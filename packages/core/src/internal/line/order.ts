@@ -3,7 +3,8 @@
  * says who comes before whom.
  */
 import type { PoolErrorReason } from "../../PoolError.ts"
-import type { Priority, TrafficStats } from "../model/traffic.ts"
+import type { LeaseEnd } from "../../PoolEvent.ts"
+import type { Level, Priority, TrafficStats } from "../model/traffic.ts"
 import type { Lease, Pooled } from "./lease.ts"
 
 export interface Order {
@@ -39,22 +40,33 @@ export interface Order {
   priorityOf(lease: Lease): Priority
   /** For an order that weighs who has had how much; told of every lease, those served at once included. */
   readonly account?: Account | undefined
-  /** For an order that refuses callers when they wait too long. */
+  /** For an order that refuses callers so that others are served. */
   readonly overload?: Overload | undefined
+  /** Sets the level of degradation by hand, or lets the order find it. */
+  degrade?(level: Level | "auto"): void
+  /** The limit that made a caller's time shorter than the pool gives. */
+  limitOf?(lease: Lease): "deadline" | "traffic.degradedWait"
 }
 
 export interface Account {
   /** A lease got its connection. */
   began(lease: Lease): void
   /** A lease has ended that held a connection for so many milliseconds. */
-  ended(lease: Lease, held: number): void
+  ended(lease: Lease, held: number, end: LeaseEnd): void
 }
 
 export interface Overload {
   /** Judges how long callers wait; `true` when more are to be refused than before, those included that wait already. */
   turn(now: number): boolean
-  /** The part of each priority that is refused now. */
-  readonly refused: Readonly<Record<Priority, number>>
+  /** The part that is shed now, by priority. */
+  readonly shed: Readonly<Record<"normal" | "low", number>>
   /** Why one that waits already is refused, or `undefined` if it may stay. */
   refusal(lease: Lease): PoolErrorReason | undefined
+  /** A caller's turn did not come in time. */
+  failed(lease: Lease): void
+  /** The level of degradation, and whether it was set by hand. */
+  readonly level: Level
+  readonly isManual: boolean
+  /** A second is over: the level may be another from here on. */
+  turnSecond(): void
 }

@@ -9,7 +9,12 @@ import { priorities, type Said, type TrafficOptions } from "../model/traffic.ts"
 import type { Lease } from "./lease.ts"
 
 /** The traffic of a caller that said nothing. */
-export const nothing: Said = Object.freeze({ priority: "normal", fairKey: undefined, deadlineAt: Infinity })
+export const nothing: Said = Object.freeze({
+  priority: "normal",
+  fairKey: undefined,
+  deadlineAt: Infinity,
+  isRetry: false
+})
 
 /** The traffic said around the running effect. */
 export const around: Context.Reference<Said> = Context.Reference<Said>("@effect-pools/core/Traffic", {
@@ -20,7 +25,7 @@ export const around: Context.Reference<Said> = Context.Reference<Said>("@effect-
 const longestKey = 200
 
 /** Says something more within what was said already. Whatever is no traffic at all is a defect of the program. */
-export const sayWithin = (outer: Said, { deadline, fairKey, priority }: TrafficOptions, now: number): Said => {
+export const sayWithin = (outer: Said, { deadline, fairKey, isRetry, priority }: TrafficOptions, now: number): Said => {
   if (priority !== undefined && !priorities.includes(priority)) {
     throw misuse(`priority must be "high", "normal" or "low", got ${String(priority)}`)
   }
@@ -29,11 +34,13 @@ export const sayWithin = (outer: Said, { deadline, fairKey, priority }: TrafficO
   if (left === undefined || Number.isNaN(left)) {
     throw misuse("deadline must be a duration, such as \"1 second\" or 1000")
   }
+  if (isRetry !== undefined && typeof isRetry !== "boolean") throw misuse("isRetry must be true or false")
   return {
     priority: priority ?? outer.priority,
     fairKey: fairKey?.slice(0, longestKey) ?? outer.fairKey,
     // An inner effect can't take longer than the outer one.
-    deadlineAt: Math.min(outer.deadlineAt, now + left)
+    deadlineAt: Math.min(outer.deadlineAt, now + left),
+    isRetry: isRetry ?? outer.isRetry
   }
 }
 

@@ -17,7 +17,7 @@ export interface SheddingRules {
 }
 
 /** The most of a priority that is refused. */
-const most = 0.95
+export const most = 0.95
 
 /** How much more is refused than the numbers say, after each bad interval: the line that is there already must go too. */
 const extra = 0.01

@@ -10,7 +10,7 @@ import type { PoolError } from "../../PoolError.ts"
 import type { PoolEvent } from "../../PoolEvent.ts"
 import type { PoolHealth } from "../../PoolHealth.ts"
 import type { PoolStats } from "../../PoolStats.ts"
-import type { Priority } from "./traffic.ts"
+import type { Level, Priority } from "./traffic.ts"
 import type { ConnectionInfo, DrainReport, EventOptions, LeaseOptions } from "./connection.ts"
 
 /**
@@ -101,6 +101,18 @@ export interface PoolMembers<in out Lent, out Env = never> {
    * they are, and newcomers may queue.
    */
   readonly clear: (priority?: Priority) => Effect.Effect<number, never, Env>
+  /**
+   * The level of degradation, from 0 (all are served) to 4 (high callers only); see `Traffic.Level`. A program may read it
+   * to do less itself.
+   */
+  readonly degradation: Effect.Effect<Level, never, Env>
+  /** The level of degradation now, and each one that comes after. */
+  readonly degradationChanges: Stream.Stream<Level, never, Env>
+  /**
+   * Sets the level of degradation by hand until the next call. With `"auto"` the pool finds it by itself again, if its
+   * option `traffic.degradation` is `"auto"`, and else it is 0.
+   */
+  readonly degrade: (level: Level | "auto") => Effect.Effect<void, PoolError, Env>
   /**
    * Ends the pool in bounded time: refuses newcomers, serves the queue and waits for borrowers until `drainTimeout`,
    * then closes what is left under its borrower. A second call awaits the first. An interruption of the caller does

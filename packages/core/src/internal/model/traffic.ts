@@ -18,6 +18,20 @@ export type Priority = "high" | "normal" | "low"
 export const priorities: ReadonlyArray<Priority> = Object.freeze(["high", "normal", "low"] as const)
 
 /**
+ * How much a pool gives up so that what matters most is served.
+ *
+ * - 0: nothing
+ * - 1: low callers are refused, but for one in twenty, who shows when all is well again
+ * - 2: the same; programs that look at the level may answer equal reads together, or by staler replicas
+ * - 3: normal callers wait no longer than `traffic.degradedWait`
+ * - 4: normal callers are refused as low ones are, so that high ones are served
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Level = 0 | 1 | 2 | 3 | 4
+
+/**
  * The things that can be said of a caller.
  *
  * @category models
@@ -33,6 +47,8 @@ export interface TrafficOptions {
    * have been served. Too large: it is lent a connection for work that nobody waits for any more.
    */
   readonly deadline?: Duration.Input | undefined
+  /** Whether the same was tried before, so that it counts against the pool's `traffic.retryBudget`. Default false. */
+  readonly isRetry?: boolean | undefined
 }
 
 /**
@@ -85,10 +101,28 @@ export interface TrafficRules {
    * for an overload. Too large: callers have given up before they are served.
    */
   readonly shedAfter?: Duration.Input | undefined
+  /**
+   * Who sets the level of degradation. `"manual"` (default): `degrade` alone. `"auto"`: the pool itself, a level up after a
+   * second in which callers of high or normal priority failed to get a connection, and down after ten in which none did.
+   * `degrade` overrides it.
+   */
+  readonly degradation?: "auto" | "manual" | undefined
+  /**
+   * How long a normal or low caller waits at most from level 3 of degradation on, if `acquireTimeout` is not shorter.
+   * Default 1 s. Too small: they are failed although a connection would have come. Too large: the level relieves nobody.
+   */
+  readonly degradedWait?: Duration.Input | undefined
+  /**
+   * How many retries there may be for each lease that ended well, from 0 to 1; ten are free. A retry is a caller that says
+   * so with `Traffic.retry`, or by `isRetry`. Off by default; 0.1 suits most. Too small: a moment's failure reaches users.
+   * Too large: retries multiply the load on a backend that is ill.
+   */
+  readonly retryBudget?: number | undefined
 }
 
 /**
- * `TrafficRules`, checked and complete. Durations are in milliseconds, and `shedAfter` is `Infinity` when it is off.
+ * `TrafficRules`, checked and complete. Durations are in milliseconds; `shedAfter` and `retryBudget` are `Infinity` when they
+ * are off.
  *
  * @category models
  * @since 0.1.0
@@ -100,6 +134,9 @@ export interface TrafficConfig {
   readonly weights: Readonly<Record<string, number>>
   readonly maxShare: number
   readonly shedAfter: number
+  readonly degradation: "auto" | "manual"
+  readonly degradedWait: number
+  readonly retryBudget: number
 }
 
 /**
@@ -113,6 +150,8 @@ export interface Said {
   readonly fairKey: string | undefined
   /** When nobody waits any more, in milliseconds since the epoch as `Clock` counts them; `Infinity` without a deadline. */
   readonly deadlineAt: number
+  /** Whether the same was tried before. */
+  readonly isRetry: boolean
 }
 
 /**
@@ -138,9 +177,11 @@ export interface KeyStats {
  * @since 0.1.0
  */
 export interface TrafficStats {
+  /** The level of degradation. */
+  readonly level: Level
   /** Callers that wait, by priority. */
   readonly pending: Readonly<Record<Priority, number>>
-  /** The part of the newcomers of a priority that is refused with `Overloaded`, from 0 to 1. */
+  /** The part of the newcomers of a priority that is refused with `Overloaded`, from 0 to 1, by the level or by shedding. */
   readonly refused: Readonly<Record<Priority, number>>
   /** The busiest keys, ten at most: those with the most callers that wait or hold connections. */
   readonly keys: ReadonlyArray<KeyStats>

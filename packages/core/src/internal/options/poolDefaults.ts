@@ -43,7 +43,10 @@ export const common: Defaults = Object.freeze({
     places: Object.freeze({ high: 1.1, normal: 1, low: 0.5 }),
     weights: Object.freeze({}),
     maxShare: 1,
-    shedAfter: Infinity
+    shedAfter: Infinity,
+    degradation: "manual",
+    degradedWait: 1_000,
+    retryBudget: Infinity
   }),
   thresholds: undefined
 })

@@ -76,7 +76,13 @@ const trafficFields = {
     isWeights
   ),
   maxShare: share,
-  shedAfter: duration
+  shedAfter: duration,
+  degradation: option<"auto" | "manual">(
+    "\"auto\" or \"manual\"",
+    (value) => value === "auto" || value === "manual"
+  ),
+  degradedWait: duration,
+  retryBudget: number("a number from 0 to 1", (n) => n >= 0 && n <= 1)
 }
 
 const fields = {

@@ -11,8 +11,10 @@ import type * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import type * as Random from "effect/Random"
 import type * as Scheduler from "effect/Scheduler"
+import type * as SubscriptionRef from "effect/SubscriptionRef"
 import type { Connector } from "../../Connector.ts"
 import type { PoolConfig } from "../model/config.ts"
+import type { Level } from "../model/traffic.ts"
 import { PoolError, type PoolErrorReason } from "../../PoolError.ts"
 import { Counts } from "../watch/counts.ts"
 import type { Dialer } from "../dial/dialer.ts"
@@ -33,6 +35,8 @@ export class PoolState {
   readonly dialer: Dialer
   readonly places: Places
   readonly trust: Trust
+  /** The level of degradation as it was told last. */
+  readonly degradation: SubscriptionRef.SubscriptionRef<Level>
   /** Wakes waiting fibers, on the scheduler the pool was made with. */
   readonly dispatcher: Scheduler.SchedulerDispatcher
   /** Starts background work that ends with the pool. */
@@ -76,6 +80,7 @@ export class PoolState {
     readonly places: Places
     readonly trust: Trust
     readonly line: Line
+    readonly degradation: SubscriptionRef.SubscriptionRef<Level>
     readonly dispatcher: Scheduler.SchedulerDispatcher
     readonly fork: (effect: Effect.Effect<unknown>) => Fiber.Fiber<unknown>
     readonly forkDetached: (effect: Effect.Effect<unknown>) => Fiber.Fiber<unknown>
@@ -91,6 +96,7 @@ export class PoolState {
     this.trust = options.trust
     this.dispatcher = options.dispatcher
     this.line = options.line
+    this.degradation = options.degradation
     this.fork = options.fork
     this.forkDetached = options.forkDetached
     this.changed = options.changed

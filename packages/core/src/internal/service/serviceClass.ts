@@ -39,6 +39,9 @@ export const serviceClass = <Self, Id extends string, Lent, Pool extends Connect
     paused: tag.use((pool) => pool.paused),
     setLimit: (limit) => tag.use((pool) => pool.setLimit(limit)),
     clear: (priority) => tag.use((pool) => pool.clear(priority)),
+    degradation: tag.use((pool) => pool.degradation),
+    degradationChanges: Stream.unwrap(tag.useSync((pool) => pool.degradationChanges)),
+    degrade: (level) => tag.use((pool) => pool.degrade(level)),
     drain: tag.use((pool) => pool.drain)
   }
   return Object.assign(tag, statics, staticsOf(tag, operations))

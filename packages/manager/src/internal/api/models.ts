@@ -84,8 +84,15 @@ export type Recent = typeof Recent.Type
 
 const PerPriority = Schema.Struct({ high: Schema.Finite, normal: Schema.Finite, low: Schema.Finite })
 
+/** The level of degradation, 0 to 4. @category models @since 0.1.0 */
+export const Level = Schema.Literals([0, 1, 2, 3, 4])
+/** @category models @since 0.1.0 */
+export type Level = typeof Level.Type
+
 /** Who waits and who is served, by priority and for the ten busiest keys. @category models @since 0.1.0 */
 export const Traffic = Schema.Struct({
+  /** How much the pool gives up. */
+  level: Level,
   /** Callers that wait. */
   pending: PerPriority,
   /** The part of the newcomers that is refused, 0 to 1. */

@@ -3,7 +3,7 @@
  */
 import * as Schema from "effect/Schema"
 import { Alert, Fleet } from "./answers.ts"
-import { DrainReport, Sample } from "./models.ts"
+import { DrainReport, Level, Sample } from "./models.ts"
 import { Text } from "./parts.ts"
 
 const RetireReason = Schema.Literals([
@@ -64,6 +64,13 @@ export const PoolEvent = Schema.Union([
   Schema.TaggedStruct("SheddingChanged", {
     ...common,
     refused: Schema.Struct({ normal: Schema.Finite, low: Schema.Finite })
+  }),
+  /** How much the pool gives up, 0 to 4. */
+  Schema.TaggedStruct("DegradationChanged", {
+    ...common,
+    level: Level,
+    from: Level,
+    isManual: Schema.Boolean
   }),
   Schema.TaggedStruct("QueueCleared", { ...common, failed: Schema.Finite }),
   Schema.TaggedStruct("DrainStarted", common),
