@@ -10,20 +10,15 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
-import { optionNames } from "./internal/options/poolDefaults.ts"
+import { poolTable } from "./internal/options/poolTable.ts"
+import { millisOf, type Rule } from "./internal/options/rule.ts"
 import { hint } from "./internal/options/unknownOption.ts"
 import type { PoolOptions } from "./internal/model/config.ts"
 import { InvalidOption } from "./PoolError.ts"
 
-/** What an option must be. @category models @since 0.1.0 */
-export interface Rule {
-  /** Completes the sentence "must be ...". */
-  readonly expects: string
-  readonly is: (value: unknown) => boolean
-}
+export { count, flag, millisOf, oneOf, type Rule } from "./internal/options/rule.ts"
 
 /**
  * A rule for each option, so that none can be forgotten. `undefined` is allowed for all: it is an option not given.
@@ -98,7 +93,7 @@ export const split = <Options extends PoolOptions>(
 
 /** The pool knows only its own options and could not tell which of the backend's was meant. */
 const checkSpelling = (rules: object, pool: object): Result.Result<void, InvalidOption> => {
-  const known = [...Object.keys(rules), ...optionNames]
+  const known = [...Object.keys(rules), ...Object.keys(poolTable)]
   for (const option of Object.keys(pool)) {
     const guess = known.includes(option) ? "" : hint(option, known)
     if (guess !== "") return refuse(option, `is not an option of a pool${guess}`)
@@ -124,25 +119,6 @@ export const refuse = (option: string, rule: string): Result.Result<never, Inval
  */
 export const read = <A>(option: string, read: Result.Result<A, string>): Result.Result<A, InvalidOption> =>
   Result.mapError(read, (rule) => new InvalidOption({ option, rule }))
-
-/** Milliseconds of a duration, finite or not; `undefined` if the input is none. @category conversions @since 0.1.0 */
-export const millisOf = (input: unknown): number | undefined =>
-  isAmount(input) ? Option.getOrUndefined(Option.map(Duration.fromInput(input), Duration.toMillis)) : undefined
-
-const units = new Set(["weeks", "days", "hours", "minutes", "seconds", "milliseconds", "microseconds", "nanoseconds"])
-
-// `Duration` reads NaN, an empty object and units it does not know as 0, which would pass for "switched off".
-const isAmount = (input: unknown): input is Duration.Input => {
-  if (typeof input === "number") return !Number.isNaN(input)
-  if (typeof input === "string" || typeof input === "bigint" || Duration.isDuration(input)) return true
-  if (Array.isArray(input)) return input.length === 2 && input.every((part) => Number.isFinite(part))
-  if (typeof input !== "object" || input === null) return false
-  const entries = Object.entries(input).filter(([, amount]) => amount !== undefined)
-  return entries.length > 0 && entries.every(([unit, amount]) => units.has(unit) && Number.isFinite(amount))
-}
-
-/** `true` or `false`. @category rules @since 0.1.0 */
-export const flag: Rule = { expects: "true or false", is: (value) => typeof value === "boolean" }
 
 /**
  * A text that is not empty, and without NUL, which protocols written in C take for its end.
@@ -177,20 +153,6 @@ export const object: Rule = { expects: "an object", is: (value) => typeof value 
 
 /** A function. @category rules @since 0.1.0 */
 export const callable: Rule = { expects: "a function", is: (value) => typeof value === "function" }
-
-/** One of a few values. @category rules @since 0.1.0 */
-export const oneOf = (...values: ReadonlyArray<unknown>): Rule => ({
-  expects: values.map((value) => JSON.stringify(value)).join(" or "),
-  is: (value) => values.includes(value)
-})
-
-/** An integer from `minimum` to `maximum`, which may be left out. @category rules @since 0.1.0 */
-export const count = (minimum: number, maximum: number = Number.MAX_SAFE_INTEGER): Rule => ({
-  expects: maximum === Number.MAX_SAFE_INTEGER
-    ? `an integer of at least ${minimum}`
-    : `an integer from ${minimum} to ${maximum}`,
-  is: (value) => Number.isSafeInteger(value) && Number(value) >= minimum && Number(value) <= maximum
-})
 
 /**
  * A bound of a duration, which messages repeat as it is written: a number is in milliseconds.

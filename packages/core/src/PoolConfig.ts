@@ -4,41 +4,52 @@
  * @since 0.1.0
  */
 import * as Config from "effect/Config"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
-import type { PoolConfig, PoolOptions } from "./internal/model/config.ts"
-import { common, connectRateFor, type Defaults } from "./internal/options/poolDefaults.ts"
-import { check, type Refusal } from "./internal/options/poolOptionsSchema.ts"
-import { millisOf } from "./OptionRules.ts"
+import type { OptionInfo, PoolConfig, PoolOptions } from "./internal/model/config.ts"
+import { check, type Refusal } from "./internal/options/check.ts"
+import { common, complete } from "./internal/options/complete.ts"
+import { describe } from "./internal/options/describe.ts"
+import { type Complete, poolTable } from "./internal/options/poolTable.ts"
 import { InvalidOption, PoolError } from "./PoolError.ts"
-import type { PerPriority, Priority, TrafficConfig, TrafficRules } from "./internal/model/traffic.ts"
-import * as PoolThresholds from "./PoolThresholds.ts"
 import type { PoolKind } from "./PoolKind.ts"
 
-export type { PoolConfig, PoolOptions } from "./internal/model/config.ts"
+export type { OptionInfo, PoolConfig, PoolOptions } from "./internal/model/config.ts"
 
 export { presets, presetsWith, presetTexts } from "./internal/options/presets.ts"
 export type { PresetName, PresetText } from "./internal/options/presets.ts"
 
 /**
- * What every option of a kind of pool is by default. Durations are in milliseconds.
+ * The defaults of all options of a kind of pool. Durations are in milliseconds.
  *
  * @category defaults
  * @since 0.1.0
  */
 export const defaultsOf = (kind: PoolKind): Omit<PoolConfig, "kind" | "isDatabase" | "name"> => {
-  const known = defaultsByKind.get(kind)
+  const { name: _, ...defaults } = baseOf(kind)
+  return Object.freeze(defaults)
+}
+
+const baseOf = (kind: PoolKind): Complete => {
+  const known = bases.get(kind)
   if (known !== undefined) return known
-  const { isDatabase: _, kind: __, name: ___, ...defaults } = complete(kind, common, "", kind.defaults ?? {})
-  defaultsByKind.set(kind, Object.freeze(defaults))
-  return defaults
+  const base = complete(common, kind.defaults ?? {})
+  bases.set(kind, base)
+  return base
 }
 
 // A kind is a value that does not change, so its defaults are the same for all pools.
-const defaultsByKind = new WeakMap<PoolKind, Defaults>()
+const bases = new WeakMap<PoolKind, Complete>()
+
+/**
+ * Every option of a pool as data: its rule, its default for a kind and its documentation, for pages and tools. An option
+ * within another comes after it, by a path such as `breaker.failureRate`.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const optionsOf = (kind: PoolKind): ReadonlyArray<OptionInfo> => describe(poolTable, baseOf(kind), kind.defaults)
 
 /**
  * Checks the options of a pool and completes them with the defaults of its kind.
@@ -55,7 +66,7 @@ export const make = (kind: PoolKind, name: string, options: PoolOptions): Effect
       // The second check is for the name alone, which comes from elsewhere if the options have none.
       Result.flatMap(check(options), (given) => check({ ...given, name: given.name ?? name })))
     return Result.isSuccess(checked)
-      ? Effect.succeed(complete(kind, defaultsOf(kind), name, checked.success))
+      ? Effect.succeed(configOf(kind, complete(baseOf(kind), checked.success)))
       : Effect.fail(new PoolError({ pool: name, reason: new InvalidOption(checked.failure) }))
   })
 
@@ -68,98 +79,8 @@ const checkKind = ({ defaults = {}, name }: PoolKind): Result.Result<unknown, Re
       rule: "must be small letters, digits and underscores, since the names of metrics begin with it"
     })
 
-const complete = (kind: PoolKind, base: Defaults, name: string, given: PoolOptions): PoolConfig => {
-  const breaker = given.breaker ?? {}
-  return Object.freeze({
-    kind: kind.name,
-    isDatabase: kind.isDatabase === true,
-    name: given.name ?? name,
-    ...connections(base, given),
-    ...ages(base, given),
-    ...waits(base, given),
-    connectTimeout: millisOf(given.connectTimeout) ?? base.connectTimeout,
-    resetTimeout: millisOf(given.resetTimeout) ?? base.resetTimeout,
-    closeTimeout: millisOf(given.closeTimeout) ?? base.closeTimeout,
-    drainTimeout: millisOf(given.drainTimeout) ?? base.drainTimeout,
-    maxLifetimeJitter: given.maxLifetimeJitter ?? base.maxLifetimeJitter,
-    maxUses: given.maxUses ?? base.maxUses,
-    freshnessWindow: millisOf(given.freshnessWindow) ?? base.freshnessWindow,
-    pendingLimit: given.pendingLimit ?? base.pendingLimit,
-    connectRate: given.connectRate ?? connectRateFor(connections(base, given).maxConnections),
-    retry: given.retry ?? base.retry,
-    breaker: Object.freeze({
-      failureRate: breaker.failureRate ?? base.breaker.failureRate,
-      minimumDials: breaker.minimumDials ?? base.breaker.minimumDials,
-      openDuration: millisOf(breaker.openDuration) ?? base.breaker.openDuration
-    }),
-    healthCheck: given.healthCheck === undefined ? base.healthCheck : scheduleOf(given.healthCheck),
-    startup: given.startup ?? base.startup,
-    startupTimeout: millisOf(given.startupTimeout) ?? base.startupTimeout,
-    eventBuffer: given.eventBuffer ?? base.eventBuffer,
-    metrics: given.metrics ?? base.metrics,
-    traffic: completeTraffic(base.traffic, given.traffic),
-    thresholds: given.thresholds === undefined ? base.thresholds : PoolThresholds.make(given.thresholds)
-  })
-}
-
-const perPriority = <A>(
-  base: Readonly<Record<Priority, number>>,
-  given: PerPriority<A> | undefined,
-  read: (value: A | undefined) => number | undefined
-): Readonly<Record<Priority, number>> =>
-  Object.freeze({
-    high: read(given?.high) ?? base.high,
-    normal: read(given?.normal) ?? base.normal,
-    low: read(given?.low) ?? base.low
-  })
-
-const completeTraffic = (base: TrafficConfig, given: TrafficRules | undefined): TrafficConfig =>
-  given === undefined ? base : Object.freeze({
-    slack: perPriority(base.slack, given.slack, millisOf),
-    share: perPriority(base.share, given.share, (share) => share),
-    places: perPriority(base.places, given.places, (places) => places),
-    weights: Object.freeze({ ...given.weights }),
-    maxShare: given.maxShare ?? base.maxShare,
-    shedAfter: millisOf(given.shedAfter) ?? base.shedAfter,
-    degradation: given.degradation ?? base.degradation,
-    degradedWait: millisOf(given.degradedWait) ?? base.degradedWait,
-    retryBudget: given.retryBudget ?? base.retryBudget
-  })
-
-// In these three a default gives way to an option that was given, so that `maxConnections: 1` needs no second option.
-
-const connections = (base: Defaults, given: PoolOptions): Pick<PoolConfig, "minConnections" | "maxConnections"> => {
-  const maxConnections = given.maxConnections ?? Math.max(base.maxConnections, given.minConnections ?? 0)
-  return { minConnections: given.minConnections ?? Math.min(base.minConnections, maxConnections), maxConnections }
-}
-
-const ages = (base: Defaults, given: PoolOptions): Pick<PoolConfig, "idleTimeout" | "maxLifetime"> => {
-  const maxLifetime = millisOf(given.maxLifetime) ?? Math.max(base.maxLifetime, millisOf(given.idleTimeout) ?? 0)
-  return { idleTimeout: millisOf(given.idleTimeout) ?? Math.min(base.idleTimeout, maxLifetime), maxLifetime }
-}
-
-const waits = (
-  base: Defaults,
-  given: PoolOptions
-): Pick<
-  PoolConfig,
-  "acquireTimeout" | "validateTimeout" | "slowAcquireTimeout" | "leakTimeout" | "reclaimTimeout"
-> => {
-  const acquireTimeout = millisOf(given.acquireTimeout) ?? base.acquireTimeout
-  const reclaimTimeout = millisOf(given.reclaimTimeout) ?? base.reclaimTimeout
-  return {
-    acquireTimeout,
-    validateTimeout: millisOf(given.validateTimeout) ?? Math.min(base.validateTimeout, acquireTimeout),
-    slowAcquireTimeout: millisOf(given.slowAcquireTimeout) ?? below(base.slowAcquireTimeout, acquireTimeout),
-    leakTimeout: millisOf(given.leakTimeout) ?? below(base.leakTimeout, reclaimTimeout),
-    reclaimTimeout
-  }
-}
-
-const below = (fallback: number, limit: number): number => fallback < limit ? fallback : limit / 2
-
-const scheduleOf = (healthCheck: Duration.Input | Schedule.Schedule<unknown>): Schedule.Schedule<unknown> =>
-  Schedule.isSchedule(healthCheck) ? healthCheck : Schedule.spaced(healthCheck)
+const configOf = ({ isDatabase, name }: PoolKind, options: Complete): PoolConfig =>
+  Object.freeze({ kind: name, isDatabase: isDatabase === true, ...options })
 
 /** A key that is `undefined` would undo what the result is spread over. */
 const present = (read: object): object =>

@@ -11,7 +11,7 @@
  * @since 0.1.0
  */
 import type { PoolThresholdOptions, PoolThresholds } from "./internal/model/thresholds.ts"
-import { millisOf } from "./OptionRules.ts"
+import { millisOf } from "./internal/options/rule.ts"
 
 export type { PoolThresholdOptions, PoolThresholds } from "./internal/model/thresholds.ts"
 

@@ -468,6 +468,14 @@ describe("PoolConfig.defaults and presets", () => {
       })
     }))
 
+  it.effect("a kind's own rate of dials holds whatever the number of connections", () =>
+    Effect.gen(function*() {
+      const slow: PoolKind.PoolKind = { name: "slow", defaults: { connectRate: 2 } }
+      assert.strictEqual((yield* make({ maxConnections: 100 }, slow)).connectRate, 2)
+      assert.strictEqual((yield* make({ maxConnections: 100, connectRate: 3 }, slow)).connectRate, 3)
+      assert.strictEqual((yield* make({ maxConnections: 60 })).connectRate, 150)
+    }))
+
   it.effect.each(
     [
       [{ name: "My Kind" }, "kind.name"],
@@ -481,6 +489,42 @@ describe("PoolConfig.defaults and presets", () => {
       assert(error.reason._tag === "InvalidOption")
       assert.strictEqual(error.reason.option, option)
     }))
+})
+
+describe("PoolConfig.optionsOf", () => {
+  it("tells every option with its rule, its default and what happens when it is too small or too large", () => {
+    const options = PoolConfig.optionsOf(db)
+    const names = options.map(({ name }) => name)
+    const all = ["name", ...Object.keys(PoolConfig.defaultsOf(db))]
+    assert.deepStrictEqual(names.filter((name) => !name.includes(".")).toSorted(), all.toSorted())
+    assert.includeMembers(names, ["breaker.failureRate", "traffic.slack", "traffic.shedAfter"])
+    for (const option of options) {
+      assert.match(option.does, /[.]$/, option.name)
+      const hasOthers = names.some((name) => name.startsWith(`${option.name}.`))
+      if (!hasOthers) assert.isDefined(option.default ?? option.defaults, `${option.name} has a default`)
+      if (option.unit === undefined || option.unit === "leases") continue
+      assert.isDefined(option.tooSmall, option.name)
+      assert.isDefined(option.tooLarge, option.name)
+    }
+  })
+
+  it("tells the defaults of the kind", () => {
+    const kind: PoolKind.PoolKind = { name: "mail", defaults: { maxConnections: 4, healthCheck: "90 seconds" } }
+    const shown = Object.fromEntries(PoolConfig.optionsOf(kind).map((option) => [option.name, option.default]))
+    assert.deepInclude(shown, {
+      maxConnections: "4",
+      healthCheck: "90 s",
+      acquireTimeout: "30 s",
+      idleTimeout: "3 min",
+      startup: "\"failFast\"",
+      "breaker.openDuration": "5 s",
+      reclaimTimeout: undefined
+    })
+    assert.strictEqual(
+      PoolConfig.optionsOf(PoolKind.service).find(({ name }) => name === "healthCheck")?.default,
+      "45 s"
+    )
+  })
 })
 
 describe("PoolConfig.fromEnv", () => {

@@ -25,10 +25,10 @@ export interface PoolOptions {
    */
   readonly minConnections?: number | undefined
   /**
-   * The most connections ever open, those being opened and closed included, at least 1. Default by kind. Too small:
-   * callers queue. Too large: the server slows down or refuses; count the other instances of the program too. A burst on a
-   * cold pool dials once for each caller that waits, up to this and as fast as `connectRate` allows, since nobody knows how
-   * long the first will keep theirs; a dial whose turn comes when nobody wants it any more is not made.
+   * The most connections ever open, those being opened and closed included, at least 1. Default by kind. A burst on a
+   * cold pool dials once for each caller that waits, up to this and as fast as `connectRate` allows, since nobody knows
+   * how long the first will keep theirs; a dial whose turn comes when nobody wants it any more is not made. Too small:
+   * callers queue. Too large: the server slows down or refuses; count the other instances of the program too.
    */
   readonly maxConnections?: number | undefined
   /**
@@ -43,13 +43,13 @@ export interface PoolOptions {
    */
   readonly connectTimeout?: Duration.Input | undefined
   /**
-   * How long a validation may take, at most `acquireTimeout`. Default 1 s. Too short: slow networks look dead. Too long:
-   * a caller loses its time on a dead connection.
+   * How long a validation may take, at most `acquireTimeout`. Default 1 s. Too short: slow networks look dead. Too
+   * long: a caller loses its time on a dead connection.
    */
   readonly validateTimeout?: Duration.Input | undefined
   /**
-   * How long a reset after a lease may take. Default 1 s. Too short: connections are retired that were fine. Too long: a
-   * connection that hangs keeps its place.
+   * How long a reset after a lease may take. Default 1 s. Too short: connections are retired that were fine. Too long:
+   * a connection that hangs keeps its place.
    */
   readonly resetTimeout?: Duration.Input | undefined
   /**
@@ -63,39 +63,43 @@ export interface PoolOptions {
    */
   readonly drainTimeout?: Duration.Input | undefined
   /**
-   * A connection beyond `minConnections` that is idle for so long is retired; those that the minimum needs are kept, proven
-   * by the health check and renewed at `maxLifetime`. Default by kind. It must not exceed `maxLifetime`. Too short:
-   * connections come and go with every lull. Too long: the server keeps sessions that only a burst needed.
+   * A connection beyond `minConnections` that is idle for so long is retired; those that the minimum needs are kept,
+   * proven by the health check and renewed at `maxLifetime`. Default by kind. It must not exceed `maxLifetime`. Too
+   * short: connections come and go with every lull. Too long: the server keeps sessions that only a burst needed.
    */
   readonly idleTimeout?: Duration.Input | undefined
   /**
    * A connection older than this is replaced, a lent one when it comes back. Default by kind. Where there is room the
-   * replacement is open first, so none grows older than this and one dial. Where `minConnections` is all there may be, they
-   * are replaced one after the other: of so many that end together the last is older by as many dials. Too short: dials for
-   * nothing. Too long: changes of address, load balance and credentials are followed late.
+   * replacement is open first, so none grows older than this and one dial. Where `minConnections` is all there may be,
+   * they are replaced one after the other: of so many that end together the last is older by as many dials. Too short:
+   * dials for nothing. Too long: changes of address, load balance and credentials are followed late.
    */
   readonly maxLifetime?: Duration.Input | undefined
   /**
-   * Each connection's lifetime is shortened by a random share of up to this, 0 to 1. Default 0.1. At 0 connections
-   * opened together end together.
+   * Each connection's lifetime is shortened by a random share of up to this, 0 to 1. Default 0.1. Too small:
+   * connections opened together end together. Too large: many end long before `maxLifetime`.
    */
   readonly maxLifetimeJitter?: number | undefined
-  /** A connection is retired after so many leases, at least 1. By default leases are not limited. */
+  /**
+   * A connection is retired after so many leases, at least 1. By default leases are not limited. Too small: dials for
+   * nothing.
+   */
   readonly maxUses?: number | undefined
   /**
-   * A connection proven within this time is lent without validation. Default 1 s; 0 validates before every lease. Too
-   * long: a connection that died meanwhile is lent.
+   * A connection proven within this time is lent without validation. Default 1 s. 0 validates before every lease. Too
+   * short: callers wait for validations. Too long: a connection that died meanwhile is lent.
    */
   readonly freshnessWindow?: Duration.Input | undefined
   /**
-   * How many callers may wait beyond those for whom a connection is already being opened. Default 1000; 0 lets nobody
-   * wait for another's connection. Too large: callers queue up that will time out anyway.
+   * How many callers may wait beyond those for whom a connection is already being opened. Default 1000. 0 lets nobody
+   * wait for another's connection. Too small: a burst is refused that would have been served. Too large: callers queue
+   * up that will time out anyway.
    */
   readonly pendingLimit?: number | undefined
   /**
    * Dials per second at most, whatever they are for; so many may also be made at once. Default: 2.5 for each of
-   * `maxConnections`, but at least 50 and at most 200. Too small: a cold pool fills slowly, and connections that are used
-   * up (`maxUses`) or break are not replaced as fast as they go. Too large: a server that comes back is stormed.
+   * `maxConnections`, but at least 50 and at most 200. Too small: a cold pool fills slowly, and connections that are
+   * used up (`maxUses`) or break are not replaced as fast as they go. Too large: a server that comes back is stormed.
    */
   readonly connectRate?: number | undefined
   /**
@@ -104,52 +108,74 @@ export interface PoolOptions {
    * of more than an hour is cut to an hour, so that a pool is never left without attempts.
    */
   readonly retry?: Schedule.Schedule<unknown, unknown> | undefined
-  /** The breaker around dials. */
+  /** The breaker around dials: while it is open, callers that would need a dial fail at once. */
   readonly breaker?: {
-    /** Opens when this share of the last dials failed, above 0 and at most 1. Default 0.5. */
+    /**
+     * Opens when this share of the last dials failed, above 0 and at most 1. Default 0.5. Too small: single failures
+     * stop all dials. Too large: a backend that is down is dialled on and on.
+     */
     readonly failureRate?: number | undefined
-    /** ... of at least this many. Default 10. */
+    /**
+     * How many dials it judges by, at least 1. Default 10. Too small: it opens on a few failures that say nothing. Too
+     * large: it opens late.
+     */
     readonly minimumDials?: number | undefined
-    /** How long it stays open before one dial may try. Default 5 s. */
+    /**
+     * How long it stays open before one dial may try. Default 5 s. Too short: a backend that is down is dialled often.
+     * Too long: callers are refused although the backend is back.
+     */
     readonly openDuration?: Duration.Input | undefined
   } | undefined
   /**
-   * How often idle connections are probed, every one of them: a duration or a schedule. Default by kind. A caller that comes
-   * while the only idle one is probed waits for its answer, or for a new connection if there is room for one. Its timer keeps
-   * a Node.js process alive, as the sockets do: a pool ends with its scope, and a program by closing it. Too short: probes for
-   * nothing. Too long: a backend that hangs is noticed by the next caller.
+   * How often idle connections are probed, every one of them: a duration or a schedule. Default by kind. A caller that
+   * comes while the only idle one is probed waits for its answer, or for a new connection if there is room for one. Its
+   * timer keeps a Node.js process alive, as the sockets do: a pool ends with its scope, and a program by closing it.
+   * Too short: probes for nothing. Too long: a backend that hangs is noticed by the next caller.
    */
   readonly healthCheck?: Duration.Input | Schedule.Schedule<unknown> | undefined
-  /** A lease held longer raises a warning. Default 1 min. It must be less than `reclaimTimeout`. */
+  /**
+   * A lease held longer raises a warning. Default 1 min. It must be less than `reclaimTimeout`. Too short: honest long
+   * work raises warnings; mark it `isLongLived`. Too long: a leak is noticed when the pool is empty.
+   */
   readonly leakTimeout?: Duration.Input | undefined
   /**
-   * A lease held longer loses its connection, which is closed under it. Where callers share a connection, nobody more
-   * joins it, and it is closed when all who still have it have held it longer. Off by default. Too short: honest long
-   * work is cut off.
+   * A lease held longer loses its connection, which is closed under it. Off by default. Where callers share a
+   * connection, nobody more joins it, and it is closed when all who still have it have held it longer. Too short:
+   * honest long work is cut off. Too long: a leak keeps its connection for as long.
    */
   readonly reclaimTimeout?: Duration.Input | undefined
-  /** A caller that got its connection later raises a warning. Default 1 s. It must be less than `acquireTimeout`. */
+  /**
+   * A caller that got its connection later raises a warning. Default 1 s. It must be less than `acquireTimeout`. Too
+   * short: every burst raises warnings. Too long: callers feel it first.
+   */
   readonly slowAcquireTimeout?: Duration.Input | undefined
   /**
-   * `"failFast"` (default): the layer is ready when `minConnections` are open and fails if that takes longer than
-   * `startupTimeout`. `"lazy"`: the layer is ready at once and connections are opened beside.
+   * `"failFast"`: the layer is ready when `minConnections` are open and fails if that takes longer than
+   * `startupTimeout`. `"lazy"`: the layer is ready at once and connections are opened beside. Default `"failFast"`.
    */
   readonly startup?: "failFast" | "lazy" | undefined
-  /** Default 10 s. Without effect, and so refused, when `startup` is `"lazy"` or `minConnections` is 0. */
+  /**
+   * How long `minConnections` may take to open before the layer fails. Default 10 s. Without effect, and so refused,
+   * when `startup` is `"lazy"` or `minConnections` is 0. Too short: a start fails that would have succeeded. Too long:
+   * a start in an outage hangs.
+   */
   readonly startupTimeout?: Duration.Input | undefined
-  /** How many events a slow reader may lag behind before it loses the oldest, at least 1. Default 1024. */
+  /**
+   * How many events a slow reader may lag behind before it loses the oldest, at least 1. Default 1024. Too small:
+   * readers miss events. Too large: each slow reader keeps as many in memory.
+   */
   readonly eventBuffer?: number | undefined
   /** Whether the pool publishes metrics. Default true. */
   readonly metrics?: boolean | undefined
   /**
-   * Who is served first when callers wait, and who is refused when they wait too long. By default priorities and keys that
-   * callers tell with `Traffic` order the queue, nobody is refused for them, and callers that tell nothing are served first
-   * come, first served.
+   * Who is served first when callers wait, and who is refused when they wait too long. By default priorities and keys
+   * that callers tell with `Traffic` order the queue, nobody is refused for them, and callers that tell nothing are
+   * served first come, first served.
    */
   readonly traffic?: TrafficRules | undefined
   /**
-   * From which numbers on the pool is not well: `"calm"` (default), `"strict"` or numbers of your own, see
-   * `PoolThresholds`. `health` warns by them, and a manager raises its alerts.
+   * From which numbers on the pool is not well: `"calm"`, `"strict"` or numbers of your own, see `PoolThresholds`.
+   * `health` warns by them, and a manager raises its alerts. Default `"calm"`.
    */
   readonly thresholds?: PoolThresholdOptions | undefined
 }
@@ -196,4 +222,30 @@ export interface PoolConfig {
   readonly traffic: TrafficConfig
   /** `undefined` where none were given: as `"calm"`, unless a manager of the pool says otherwise. */
   readonly thresholds: PoolThresholds | undefined
+}
+
+/**
+ * One option of a pool, as pages and tools show it. The texts are whole sentences, those of `tooSmall` and `tooLarge`
+ * without their beginning.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface OptionInfo {
+  /** Its name, or its path, such as `breaker.failureRate`. */
+  readonly name: string
+  /** Completes the sentence "must be ...". */
+  readonly expects: string
+  /** The unit of its number; `"duration"` where any `Duration.Input` will do. */
+  readonly unit: string | undefined
+  /** The default of the kind in a few characters, such as `30 s`; `undefined` where `defaults` tells it. */
+  readonly default: string | undefined
+  /** Whether the kinds of pool differ in the default. */
+  readonly isByKind: boolean
+  readonly does: string
+  /** The sentence that tells the default where its value alone does not. */
+  readonly defaults: string | undefined
+  readonly note: string | undefined
+  readonly tooSmall: string | undefined
+  readonly tooLarge: string | undefined
 }

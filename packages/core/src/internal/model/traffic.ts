@@ -72,50 +72,50 @@ export interface PerPriority<A> {
 export interface TrafficRules {
   /**
    * Callers of a priority wait as if they had come so much later. Default 0, 1 s and 5 s for high, normal and low. Too
-   * small: priorities mean little. Too large: in overload the low ones are never served.
+   * short: priorities mean little. Too long: in overload the low ones are never served.
    */
   readonly slack?: PerPriority<Duration.Input> | undefined
   /**
    * The part of the connections that callers of a priority hold together at most, above 0 and at most 1; it is at least
-   * one connection. Default 1 each. Too small: connections idle while callers wait. Too large: long work of low priority
-   * holds all of them when a high caller comes.
+   * one connection. Default 1 each. Too small: connections idle while callers wait. Too large: long work of low
+   * priority holds all of them when a high caller comes.
    */
   readonly share?: PerPriority<number> | undefined
   /**
-   * The part of `pendingLimit` that may be taken when a caller of a priority comes, from 0 to 2. Default 1.1, 1 and 0.5,
-   * so that high callers find a place in a queue that others have filled. Too small: callers are refused that would have
-   * been served. Too large: they wait in vain.
+   * The part of `pendingLimit` that may be taken when a caller of a priority comes, from 0 to 2. Default 1.1, 1 and
+   * 0.5, so that high callers find a place in a queue that others have filled. Too small: callers are refused that
+   * would have been served. Too large: they wait in vain.
    */
   readonly places?: PerPriority<number> | undefined
-  /** How much of the connections' time a key gets beside others; 1 for keys that are not named. */
+  /** How much of the connections' time a key gets beside others. 1 for keys that are not named. */
   readonly weights?: Readonly<Record<string, number>> | undefined
   /**
-   * The part of the connections that callers of one key hold together at most, above 0 and at most 1; it is at least one
-   * connection. Default 1. A pool can't take a connection back, so this alone keeps connections free for the others when
-   * one key's leases are long. Too small: connections idle while callers of one key wait.
+   * The part of the connections that callers of one key hold together at most, above 0 and at most 1; it is at least
+   * one connection. Default 1. A pool can't take a connection back, so this alone keeps connections free for the others
+   * when one key's leases are long. Too small: connections idle while callers of one key wait.
    */
   readonly maxShare?: number | undefined
   /**
-   * Sheds load when callers of a priority wait longer than this all through five times as long: low callers are refused,
-   * then a part of the normal ones. Off by default; 20 ms suits a service that answers people. Too small: a burst is taken
-   * for an overload. Too large: callers have given up before they are served.
+   * Sheds load when callers of a priority wait longer than this all through five times as long: low callers are
+   * refused, then a part of the normal ones. Off by default; 20 ms suits a service that answers people. Too short: a
+   * burst is taken for an overload. Too long: callers have given up before they are served.
    */
   readonly shedAfter?: Duration.Input | undefined
   /**
-   * Who sets the level of degradation. `"manual"` (default): `degrade` alone. `"auto"`: the pool itself, a level up after a
-   * second in which callers of high or normal priority failed to get a connection, and down after ten in which none did.
-   * `degrade` overrides it.
+   * Who sets the level of degradation. `"manual"`: `degrade` alone. `"auto"`: the pool itself, a level up after a
+   * second in which callers of high or normal priority failed to get a connection, and down after ten in which none
+   * did. Default `"manual"`. `degrade` overrides it.
    */
   readonly degradation?: "auto" | "manual" | undefined
   /**
    * How long a normal or low caller waits at most from level 3 of degradation on, if `acquireTimeout` is not shorter.
-   * Default 1 s. Too small: they are failed although a connection would have come. Too large: the level relieves nobody.
+   * Default 1 s. Too short: they are failed although a connection would have come. Too long: the level relieves nobody.
    */
   readonly degradedWait?: Duration.Input | undefined
   /**
-   * How many retries there may be for each lease that ended well, from 0 to 1; ten are free. A retry is a caller that says
-   * so with `Traffic.retry`, or by `isRetry`. Off by default; 0.1 suits most. Too small: a moment's failure reaches users.
-   * Too large: retries multiply the load on a backend that is ill.
+   * How many retries there may be for each lease that ended well, from 0 to 1; ten are free. A retry is a caller that
+   * says so with `Traffic.retry`, or by `isRetry`. Off by default; 0.1 suits most. Too small: a moment's failure
+   * reaches users. Too large: retries multiply the load on a backend that is ill.
    */
   readonly retryBudget?: number | undefined
 }
