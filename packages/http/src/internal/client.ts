@@ -14,7 +14,7 @@ import * as Result from "effect/Result"
 import * as Tracer from "effect/Tracer"
 import type { HttpConnection } from "./connectionModel.ts"
 import { Exchange } from "./exchange.ts"
-import { GivenUp } from "./faults.ts"
+import { GivenUp, ReaderInterrupted } from "./faults.ts"
 import { type Failure, fault, type Job, mayRepeat, outcome, send, transportError } from "./job.ts"
 import { type Lease, leaseOf } from "./lent.ts"
 import { Prepare } from "./prepare.ts"
@@ -163,7 +163,8 @@ const held = (lease: Lease, job: Job, exchange: Exchange): Effect.Effect<void, u
     exchange.wasHanded = true
     send(lease.connection, job, exchange, () => {
       const found = fault(exchange)
-      resume(found === undefined ? Effect.void : Effect.fail(found))
+      if (found === undefined) resume(Effect.void)
+      else resume(found instanceof ReaderInterrupted ? Effect.interrupt : Effect.fail(found))
     })
     return Effect.sync(() => exchange.abort(new GivenUp("the request was interrupted"), true))
   })
@@ -171,6 +172,7 @@ const held = (lease: Lease, job: Job, exchange: Exchange): Effect.Effect<void, u
 const direct = (lease: Lease, job: Job): Effect.Effect<HttpClientResponse, Failure> =>
   Effect.callback((resume) => {
     const exchange = new Exchange()
+    exchange.lease = lease
     exchange.onHead = () => resume(outcome(job, exchange))
     const exchanges = lease.exchanges ??= new Set()
     exchanges.add(exchange)

@@ -5,7 +5,7 @@
  * wire has done all it does with the piece of data at hand: only then it is known whether the body came with the head,
  * which is how most answers of an API come, and whether the connection stays open.
  */
-import { GivenUp, SocketGone } from "./faults.ts"
+import { GivenUp, Left, SocketGone } from "./faults.ts"
 
 /** So many bytes of a body that nobody reads are taken in; then the server is stopped until somebody does. */
 const bufferLimit = 64 * 1024
@@ -24,6 +24,11 @@ export interface Flow {
   readonly abort: (error: Error) => void
   readonly pause: () => void
   readonly resume: () => void
+}
+
+/** The lease of a borrower that sends requests of its own. */
+interface Lease {
+  readonly isActive: boolean
 }
 
 /** Who sees to it that what nobody wants is given up. */
@@ -63,6 +68,8 @@ export class Exchange {
   /** How many bytes the body may have. */
   maxSize = Infinity
   guard: Guard | undefined = undefined
+  /** The lease whose end is the end of its body too; `undefined` if it holds one itself until it is over. */
+  lease: Lease | undefined = undefined
   /** When it was sent. */
   sentAt = 0
   /** Whether it failed so soon that its connection must have been closing when it was sent. */
@@ -192,6 +199,15 @@ export class Exchange {
     this.flow?.abort(error)
     if (now) this.tell()
     else this.later()
+  }
+
+  /** Ends it because no more of it is wanted: what little is left is read away, for the connection's sake. */
+  leave(why: string): void {
+    if (this.isNearlyOver) {
+      this.chunks = []
+      this.waiting = 0
+      this.collect()
+    } else this.abort(new Left(why))
   }
 
   /** Whether little enough is left of the body to wait for. */

@@ -61,7 +61,9 @@ class Inflated extends Response {
 
   override get stream(): Stream.Stream<Uint8Array, Failure> {
     return Stream.suspend(() =>
-      this.inflated === undefined ? this.inflating(super.stream) : Stream.succeed(this.inflated)
+      this.inflated === undefined
+        ? this.streamed((compressed) => this.inflating(compressed))
+        : Stream.succeed(this.inflated)
     )
   }
 

@@ -8,7 +8,7 @@ import * as HttpClientError from "effect/http/HttpClientError"
 import type { HttpClientRequest } from "effect/http/HttpClientRequest"
 import type { HttpClientResponse } from "effect/http/HttpClientResponse"
 import type { Exchange } from "./exchange.ts"
-import { GivenUp } from "./faults.ts"
+import { BodyFailed, GivenUp, Left } from "./faults.ts"
 import * as Inflated from "./inflated.ts"
 import type { Outgoing } from "./outgoing.ts"
 import { Response } from "./response.ts"
@@ -67,19 +67,20 @@ export const outcome = (job: Job, exchange: Exchange): Effect.Effect<HttpClientR
 
 /** The signal stands for the scope of a request, an interrupted reader, or a response that nobody has any more. */
 const follow = (signal: AbortSignal, exchange: Exchange): void => {
-  const abort = (): void => exchange.abort(new GivenUp("the request was given up"))
+  const abort = (): void => exchange.abort(new Left("the request was given up"))
   if (signal.aborted) abort()
   else signal.addEventListener("abort", abort, { once: true })
 }
 
-export const transportError = (request: HttpClientRequest, cause: unknown): Failure =>
-  new HttpClientError.HttpClientError({
-    reason: new HttpClientError.TransportError({
-      request,
-      cause,
-      description: ServerText.messageOf(cause, "it failed")
-    })
+export const transportError = (request: HttpClientRequest, cause: unknown): Failure => {
+  const description = ServerText.messageOf(cause, "it failed")
+  return new HttpClientError.HttpClientError({
+    reason: cause instanceof BodyFailed
+      // The error is the caller's own, and what it would see of a server that refuses the same request is another.
+      ? new HttpClientError.EncodeError({ request, cause: cause.cause, description })
+      : new HttpClientError.TransportError({ request, cause, description })
   })
+}
 
 const idempotent = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE", "QUERY"])
 
@@ -114,5 +115,7 @@ export class BadStatus extends Error {
 const badStatuses = new Set([429, 500, 502, 503, 504])
 
 /** What an exchange that is over says about its server: `undefined` that it did well. */
-export const fault = (exchange: Exchange): unknown =>
-  exchange.error ?? (badStatuses.has(exchange.status) ? new BadStatus(exchange.status) : undefined)
+export const fault = ({ error, status }: Exchange): unknown =>
+  error === undefined || error instanceof Left
+    ? badStatuses.has(status) ? new BadStatus(status) : undefined
+    : error

@@ -29,7 +29,11 @@ export class Lease {
     if (this.exchanges === undefined) return
     for (const exchange of this.exchanges) {
       if (this.connection.isMultiplexed || !exchange.isNearlyOver) exchange.abort(new GivenUp("the lease ended"), true)
-      else exchange.collect()
+      else {
+        exchange.collect()
+        // Its reader, if there is one, hears of the end here.
+        exchange.onMore?.()
+      }
     }
   }
 }

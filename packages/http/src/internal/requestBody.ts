@@ -4,12 +4,13 @@
  * Whatever is wrong with a body is the caller's, and says nothing about the server: so each piece is looked at here,
  * before a socket refuses it.
  */
+import { describeCause } from "@effect-pools/core/Describe"
 import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import type * as HttpBody from "effect/http/HttpBody"
 import * as Stream from "effect/Stream"
 import { FormData as UndiciFormData } from "undici"
-import { GivenUp } from "./faults.ts"
+import { BodyFailed, GivenUp } from "./faults.ts"
 
 /** What is sent. A form makes its own type, with its own boundary. */
 export type Content = Uint8Array | AsyncIterable<Uint8Array> | UndiciFormData | null
@@ -172,7 +173,6 @@ const causeless = (stream: Stream.Stream<Uint8Array, unknown>): Stream.Stream<Ui
 
 /** That the caller's own body fails says nothing about the server. */
 const failed = (cause: unknown): GivenUp =>
-  cause instanceof GivenUp ? cause : new GivenUp(
-    `the body of the request failed: ${cause instanceof Error ? cause.message : "not with an Error"}`,
-    { cause }
-  )
+  cause instanceof GivenUp
+    ? cause
+    : new BodyFailed(`the body of the request failed: ${describeCause(cause)}`, { cause })

@@ -4,6 +4,7 @@
 import * as ServerText from "@effect-pools/core/ServerText"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import * as Cookies from "effect/http/Cookies"
 import * as Headers from "effect/http/Headers"
 import * as HttpClientError from "effect/http/HttpClientError"
@@ -19,9 +20,10 @@ import type * as Schema from "effect/Schema"
 import type * as Socket from "effect/socket/Socket"
 import * as Stream from "effect/Stream"
 import type { Exchange } from "./exchange.ts"
-import { GivenUp } from "./faults.ts"
+import { GivenUp, ReaderInterrupted } from "./faults.ts"
 
 type Failure = HttpClientError.HttpClientError
+type Pieces = Stream.Stream<Uint8Array, Failure>
 
 // The text of a form keeps what looks like the mark of an encoding.
 const formDecoder = new TextDecoder("utf-8", { ignoreBOM: true })
@@ -89,15 +91,31 @@ export class Response extends Inspectable.Class implements HttpClientResponse.Ht
       }))
   }
 
-  get stream(): Stream.Stream<Uint8Array, Failure> {
+  get stream(): Pieces {
+    return this.streamed((pieces) => pieces)
+  }
+
+  /** What is made of the pieces of the body as they come. The exchange ends with it. */
+  protected streamed(make: (pieces: Pieces) => Pieces): Pieces {
+    return Stream.suspend(() => {
+      let hasBegun = false
+      const pieces = this.pieces(() => {
+        hasBegun = true
+      })
+      return Stream.onExit(make(pieces), (exit) => Effect.sync(() => hasBegun ? this.stopped(exit) : undefined))
+    })
+  }
+
+  private pieces(onBegin: () => void): Pieces {
     return Stream.suspend(() => {
       if (this.bytes !== undefined) return Stream.succeed(this.bytes)
-      if (this.isStreamed) return Stream.fail(this.failed(new Error("the body has been streamed already")))
+      const refusal = this.refusal()
+      if (refusal !== undefined) return Stream.fail(refusal)
       // It is kept as a whole for them, and only they are told when there is more.
       if (this.readers > 0) return Stream.fromEffect(this.read((bytes) => bytes))
       this.isStreamed = true
-      const stop = Effect.sync(() => this.exchange.abort(new GivenUp("the body was not read to its end")))
-      return Stream.ensuring(Stream.fromPull(Effect.succeed(this.pull())), stop)
+      onBegin()
+      return Stream.fromPull(Effect.succeed(this.pull()))
     })
   }
 
@@ -126,12 +144,31 @@ export class Response extends Inspectable.Class implements HttpClientResponse.Ht
   protected read<A>(decode: (bytes: Uint8Array) => A): Effect.Effect<A, Failure> {
     return Effect.withFiber((fiber) => {
       if (this.bytes !== undefined) return this.decoded(decode, this.bytes)
-      if (this.isStreamed) return Effect.fail(this.failed(new Error("the body has been streamed already")))
+      const refusal = this.refusal()
+      if (refusal !== undefined) return Effect.fail(refusal)
       const limit = Number(fiber.getRef(HttpIncomingMessage.MaxBodySize) ?? Infinity)
       return this.exchange.step === "done"
         ? this.collected(decode, limit)
         : Effect.flatMap(this.complete(limit), () => this.collected(decode, limit))
     })
+  }
+
+  /**
+   * Why the body can't be read, if it can't. A small one comes with its head, and is there after the lease as well: it is
+   * refused like a large one, so that a program does not depend on which it is.
+   */
+  private refusal(): Failure | undefined {
+    if (this.isStreamed) return this.failed(new Error("the body has been streamed already"))
+    return this.exchange.lease?.isActive === false ? this.failed(new GivenUp(outOfLease)) : undefined
+  }
+
+  /** The reader of the stream has all of it, wants no more, can't use it, or is interrupted. */
+  private stopped(exit: Exit.Exit<unknown, unknown>): void {
+    const { exchange } = this
+    const why = "the body was not read to its end"
+    if (exit._tag === "Success") exchange.leave(why)
+    else if (Cause.hasInterrupts(exit.cause)) exchange.abort(new ReaderInterrupted(interrupted))
+    else exchange.abort(new GivenUp(why))
   }
 
   private collected<A>(decode: (bytes: Uint8Array) => A, limit: number): Effect.Effect<A, Failure> {
@@ -157,6 +194,11 @@ export class Response extends Inspectable.Class implements HttpClientResponse.Ht
       const look = (): void => {
         before?.()
         if (exchange.waiting > limit) exchange.abort(tooLarge(limit))
+        const refusal = this.refusal()
+        if (refusal !== undefined) {
+          exchange.onMore = undefined
+          return resume(Effect.fail(refusal))
+        }
         if (!exchange.isOver) return
         exchange.onMore = undefined
         resume(exchange.step === "done" ? Effect.void : Effect.fail(this.failed(exchange.error)))
@@ -165,7 +207,7 @@ export class Response extends Inspectable.Class implements HttpClientResponse.Ht
       exchange.collect()
       look()
       return Effect.sync(() => {
-        if (--this.readers === 0) exchange.abort(new GivenUp("the reader of the body was interrupted"))
+        if (--this.readers === 0) exchange.abort(new ReaderInterrupted(interrupted))
       })
     })
   }
@@ -174,6 +216,10 @@ export class Response extends Inspectable.Class implements HttpClientResponse.Ht
     return Effect.callback((resume) => {
       const { exchange } = this
       const look = (): void => {
+        if (exchange.lease?.isActive === false) {
+          exchange.onMore = undefined
+          return resume(Effect.fail(this.failed(new GivenUp(outOfLease))))
+        }
         const [first, ...rest] = exchange.take()
         if (first === undefined && !exchange.isOver) return
         // Before the reader is resumed, who may ask for more at once.
@@ -201,6 +247,9 @@ export class Response extends Inspectable.Class implements HttpClientResponse.Ht
     })
   }
 }
+
+const interrupted = "the reader of the body was interrupted"
+const outOfLease = "the lease has ended: read the body inside withConnection, or in the scope of acquire"
 
 const tooLarge = (limit: number): GivenUp => new GivenUp(`the body has more than ${limit} bytes (MaxBodySize)`)
 
