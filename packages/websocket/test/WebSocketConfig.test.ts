@@ -132,6 +132,7 @@ describe("the options of a WebSocket pool", () => {
     [{ inboundPolicy: "drop" }, "inboundPolicy", /"suspend" or "dropOldest" or "close"/],
     [{ schema: {} }, "schema", /Schema/],
     [{ correlation: { withId: () => "" } }, "correlation", /withId and idOf/],
+    [{ correlation: { ...barred, idOfFrame: "id" } }, "correlation", /idOfFrame/],
     [{ sharing: 0 }, "sharing", /integer from 1/],
     [{ closeCodes: [1000] }, "closeCodes", /function/],
     [{ stableAfter: -1 }, "stableAfter", /at least 0 ms/],

@@ -387,6 +387,40 @@ describe("messages with a schema", () => {
       quietly
     ))
 
+  const undecodable = (
+    frame: (id: string) => string | Uint8Array,
+    correlation: WebSocketConfig.Correlation<Note> = noteOptions.correlation
+  ) => {
+    const server = WebSocketScript.make()
+    return Effect.gen(function*() {
+      const asked = yield* Effect.forkChild(reasonOf(Notes.request({ text: "hi" })))
+      const other = yield* Effect.forkChild(Notes.request({ text: "ho" }))
+      yield* settled
+      server.push("not about any of them")
+      server.push(frame("1"))
+      yield* settled
+      const reason = yield* Fiber.join(asked)
+      server.push(JSON.stringify({ id: "2", text: "HO" }))
+      assert.deepStrictEqual(yield* Fiber.join(other), { id: "2", text: "HO" })
+      return reason
+    }).pipe(Effect.provide(Notes.layerTest(server, { ...noteOptions, correlation })), quietly)
+  }
+
+  it.effect("that do not decode and carry the id of a request fail that request at once, and no other", () =>
+    Effect.gen(function*() {
+      const reason = yield* undecodable((id) => JSON.stringify({ id, text: 12345 }))
+      assert.isTrue(reason._tag === "DecodeFailed" && reason.issue === "expected string at [\"text\"]")
+    }))
+
+  it.effect("that do not decode and are no JSON fail the request that idOfFrame finds", () =>
+    Effect.gen(function*() {
+      const reason = yield* undecodable((id) => Buffer.from([Number(id), 0]), {
+        ...noteOptions.correlation,
+        idOfFrame: (frame) => typeof frame === "string" ? assert.fail("no id") : String(frame[0])
+      })
+      assert.strictEqual(reason._tag, "DecodeFailed")
+    }))
+
   it.effect("go through the socket as they are on the wire", () =>
     withNotes(
       echo,

@@ -150,7 +150,14 @@ const rules: OptionRules.Rules<Own> = {
   inboundCapacity: OptionRules.count(1, 1_000_000),
   inboundPolicy: OptionRules.oneOf("suspend", "dropOldest", "close"),
   schema: { expects: "a Schema", is: Schema.isSchema },
-  correlation: functions("withId", "idOf"),
+  correlation: {
+    expects: "an object with withId and idOf, and maybe idOfFrame, which are functions",
+    is: (value) => {
+      if (!functions("withId", "idOf").is(value)) return false
+      const { idOfFrame } = value as Record<string, unknown>
+      return idOfFrame === undefined || typeof idOfFrame === "function"
+    }
+  },
   sharing: OptionRules.count(1, 10_000),
   closeCodes: OptionRules.callable,
   stableAfter: OptionRules.duration(0),

@@ -133,7 +133,7 @@ export class Session<Message> implements Listener {
     const { codec } = this.hub
     if (codec.isIdentity) return this.deliver(frame as Message)
     const decoded = codec.decode(frame)
-    if (Result.isFailure(decoded)) this.undecodable(decoded.failure)
+    if (Result.isFailure(decoded)) this.undecodable(frame, decoded.failure)
     else this.deliver(decoded.success)
   }
 
@@ -182,13 +182,24 @@ export class Session<Message> implements Listener {
     )
   }
 
-  private undecodable(issue: string): void {
-    const pending = this.requests.answered(undefined)
+  private undecodable(frame: RawMessage, issue: string): void {
+    const pending = this.requests.answered(this.requests.hasIds ? this.idOfFrame(frame) : undefined)
     if (pending === undefined) {
       return this.isFlooded ? this.hub.dropped(this.id) : this.hold(this.hub.undecodable(this.id, issue))
     }
     this.hub.counts.undecodable++
     pending.resume(this.fail(new DecodeFailed({ issue })))
+  }
+
+  /** The id in a frame that could not be decoded. It says nothing about the function when there is none to be found. */
+  private idOfFrame(frame: RawMessage): string | undefined {
+    const { correlation } = this.hub.settings
+    const id = Result.getOrUndefined(Result.try((): unknown =>
+      correlation?.idOfFrame === undefined
+        ? correlation?.idOf(JSON.parse(String(frame)))
+        : correlation.idOfFrame(frame)
+    ))
+    return typeof id === "string" ? id : undefined
   }
 
   /** Asks a function of the user's, whose defects must not end the process. */
