@@ -19,7 +19,7 @@ import * as Metric from "effect/Metric"
 import type * as Scope from "effect/Scope"
 import { Histogram } from "./internal/watch/histogram.ts"
 import type { PoolConfig } from "./PoolConfig.ts"
-import type { PoolNumbers } from "./PoolStats.ts"
+import { noCounts, type PoolNumbers } from "./PoolStats.ts"
 
 /**
  * A histogram of milliseconds that is read at each scrape.
@@ -271,6 +271,12 @@ const counters: ReadonlyArray<readonly [suffix: string, description: string, rea
   ["leaks_suspected_total", "Leases held longer than leakTimeout", ({ counts }) => counts.leaksSuspected]
 ]
 
+/** How each count of a group is read. */
+function readsOf(group: "retired" | "ended"): Readonly<Record<string, Read>> {
+  const read = (name: string): Read => ({ counts }) => (counts[group] as Readonly<Record<string, number>>)[name]!
+  return Object.fromEntries(Object.keys(noCounts[group]).map((name) => [name, read(name)]))
+}
+
 const errors: Readonly<Record<string, Read>> = {
   timeout: ({ counts }) => counts.timedOut,
   refused: ({ counts }) => counts.refused,
@@ -281,23 +287,9 @@ const errors: Readonly<Record<string, Read>> = {
   close: ({ counts }) => counts.closesTimedOut
 }
 
-const retired: Readonly<Record<keyof PoolNumbers["counts"]["retired"], Read>> = {
-  idle: ({ counts }) => counts.retired.idle,
-  lifetime: ({ counts }) => counts.retired.lifetime,
-  ended: ({ counts }) => counts.retired.ended,
-  broken: ({ counts }) => counts.retired.broken,
-  invalid: ({ counts }) => counts.retired.invalid,
-  invalidated: ({ counts }) => counts.retired.invalidated,
-  superseded: ({ counts }) => counts.retired.superseded,
-  shutdown: ({ counts }) => counts.retired.shutdown
-}
+const retired = readsOf("retired")
 
-const ended: Readonly<Record<keyof PoolNumbers["counts"]["ended"], Read>> = {
-  success: ({ counts }) => counts.ended.success,
-  failure: ({ counts }) => counts.ended.failure,
-  defect: ({ counts }) => counts.ended.defect,
-  interrupt: ({ counts }) => counts.ended.interrupt
-}
+const ended = readsOf("ended")
 
 /** The metrics of OpenTelemetry's semantic conventions for database clients. */
 const openTelemetry = (

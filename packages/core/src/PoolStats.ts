@@ -6,9 +6,10 @@
  *
  * @since 0.1.0
  */
+import type { PoolCounts } from "./internal/model/counts.ts"
 import type { TrafficStats } from "./internal/model/traffic.ts"
-import type { RetireReason } from "./PoolEvent.ts"
 
+export { noCounts, type PoolCounts } from "./internal/model/counts.ts"
 export type { KeyStats, TrafficStats } from "./internal/model/traffic.ts"
 
 /**
@@ -26,51 +27,6 @@ export interface Timing {
   readonly p95: number
   readonly p99: number
   readonly max: number
-}
-
-/**
- * The counts of a pool since it was made. None of them ever falls.
- *
- * @category models
- * @since 0.1.0
- */
-export interface PoolCounts {
-  /** Leases that got their connection without waiting. */
-  readonly acquiredAtOnce: number
-  /** Leases that got their connection after a wait. */
-  readonly acquiredAfterWaiting: number
-  /** Callers that gave up at their `acquireTimeout`. */
-  readonly timedOut: number
-  /** Callers turned away before they could queue: draining, paused, breaker open or queue full. */
-  readonly refused: number
-  /** Callers that left the queue because they were interrupted. */
-  readonly interrupted: number
-  /** Callers failed while queued because no connection could be opened or the pool was drained. */
-  readonly failed: number
-  /** Leases ended, by how the borrower's effect ended. */
-  readonly ended: {
-    readonly success: number
-    readonly failure: number
-    readonly defect: number
-    readonly interrupt: number
-  }
-  /** Connections opened. */
-  readonly opened: number
-  /** Connections closed; `opened - closed` is what is open. */
-  readonly closed: number
-  /** Dials that failed. */
-  readonly failedToOpen: number
-  /** Closes that were given up at `closeTimeout`. They are counted in `closed`, since the pool no longer holds them. */
-  readonly closesTimedOut: number
-  /** Connections retired, by reason. */
-  readonly retired: Readonly<Record<RetireReason, number>>
-  /** Validations made and those that failed, health checks included. */
-  readonly validated: number
-  readonly failedToValidate: number
-  /** Resets that failed or were given up at `resetTimeout`. */
-  readonly failedToReset: number
-  /** Leases held longer than `leakTimeout`. */
-  readonly leaksSuspected: number
 }
 
 /**

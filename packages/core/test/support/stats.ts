@@ -1,4 +1,4 @@
-import { PoolMetrics, type PoolStats } from "@effect-pools/core"
+import { PoolMetrics, PoolStats } from "@effect-pools/core"
 
 const timing = { count: 0, mean: 0, p50: 0, p95: 0, p99: 0, max: 0 }
 
@@ -34,22 +34,8 @@ export const statsOf = (given: Given = {}): PoolStats.PoolStats => ({
   traffic: { level: 0, pending: { high: 0, normal: 0, low: 0 }, refused: { high: 0, normal: 0, low: 0 }, keys: [] },
   ...given,
   counts: {
-    acquiredAtOnce: 0,
-    acquiredAfterWaiting: 0,
-    timedOut: 0,
-    refused: 0,
-    interrupted: 0,
-    failed: 0,
-    ended: { success: 0, failure: 0, defect: 0, interrupt: 0 },
+    ...PoolStats.noCounts,
     opened: 2,
-    closed: 0,
-    failedToOpen: 0,
-    closesTimedOut: 0,
-    retired: { idle: 0, lifetime: 0, ended: 0, broken: 0, invalid: 0, invalidated: 0, superseded: 0, shutdown: 0 },
-    validated: 0,
-    failedToValidate: 0,
-    failedToReset: 0,
-    leaksSuspected: 0,
     ...given.counts
   }
 })

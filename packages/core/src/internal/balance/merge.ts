@@ -3,9 +3,10 @@
  */
 import type { ConnectionInfo, DrainReport } from "../model/connection.ts"
 import type { PoolConfig } from "../model/config.ts"
+import { combine } from "../model/counts.ts"
 import { boundaries } from "../../PoolMetrics.ts"
 import type { KeyStats, Level, Priority, TrafficStats } from "../model/traffic.ts"
-import type { PoolCounts, PoolStats, Recent, Timing } from "../../PoolStats.ts"
+import type { PoolStats, Recent, Timing } from "../../PoolStats.ts"
 
 /** What several pools may do together. */
 const added = ["minConnections", "maxConnections", "pendingLimit", "connectRate"] as const
@@ -66,7 +67,7 @@ export const stats = (name: string, all: ReadonlyArray<PoolStats>): PoolStats =>
     overdue: sum(all, (stats) => stats.overdue),
     breaker: all.length > 0 && all.every(({ breaker }) => breaker === "open") ? "open" : "closed",
     recent: recent(all.map((stats) => stats.recent)),
-    counts: counts(all.map((stats) => stats.counts)),
+    counts: combine(all.map((stats) => stats.counts), (each) => sum(each, (count) => count)),
     wait: timing(all.map((stats) => stats.wait)),
     waitsUpTo: boundaries.map((_, index) => sum(all, ({ waitsUpTo }) => waitsUpTo[index] ?? 0)),
     use: timing(all.map((stats) => stats.use)),
@@ -100,39 +101,6 @@ const traffic = (all: ReadonlyArray<TrafficStats>): TrafficStats => {
 
 /** One open pool serves callers, so the state is the best there is. */
 const states = ["open", "paused", "draining", "closed"] as const
-
-const counts = (all: ReadonlyArray<PoolCounts>): PoolCounts => ({
-  acquiredAtOnce: sum(all, (counts) => counts.acquiredAtOnce),
-  acquiredAfterWaiting: sum(all, (counts) => counts.acquiredAfterWaiting),
-  timedOut: sum(all, (counts) => counts.timedOut),
-  refused: sum(all, (counts) => counts.refused),
-  interrupted: sum(all, (counts) => counts.interrupted),
-  failed: sum(all, (counts) => counts.failed),
-  ended: {
-    success: sum(all, ({ ended }) => ended.success),
-    failure: sum(all, ({ ended }) => ended.failure),
-    defect: sum(all, ({ ended }) => ended.defect),
-    interrupt: sum(all, ({ ended }) => ended.interrupt)
-  },
-  opened: sum(all, (counts) => counts.opened),
-  closed: sum(all, (counts) => counts.closed),
-  failedToOpen: sum(all, (counts) => counts.failedToOpen),
-  closesTimedOut: sum(all, (counts) => counts.closesTimedOut),
-  retired: {
-    idle: sum(all, ({ retired }) => retired.idle),
-    lifetime: sum(all, ({ retired }) => retired.lifetime),
-    ended: sum(all, ({ retired }) => retired.ended),
-    broken: sum(all, ({ retired }) => retired.broken),
-    invalid: sum(all, ({ retired }) => retired.invalid),
-    invalidated: sum(all, ({ retired }) => retired.invalidated),
-    superseded: sum(all, ({ retired }) => retired.superseded),
-    shutdown: sum(all, ({ retired }) => retired.shutdown)
-  },
-  validated: sum(all, (counts) => counts.validated),
-  failedToValidate: sum(all, (counts) => counts.failedToValidate),
-  failedToReset: sum(all, (counts) => counts.failedToReset),
-  leaksSuspected: sum(all, (counts) => counts.leaksSuspected)
-})
 
 const recent = (all: ReadonlyArray<Recent>): Recent => ({
   span: max(all, (recent) => recent.span),

@@ -80,13 +80,14 @@ const begin = (state: PoolState): Beginning => ({
   at: state.time.now(),
   acquired: acquiredOf(state),
   ended: endedOf(state),
-  closed: state.counts.closed,
-  closesTimedOut: state.counts.closesTimedOut
+  closed: state.counts.numbers.closed,
+  closesTimedOut: state.counts.numbers.closesTimedOut
 })
 
-const acquiredOf = ({ counts }: PoolState): number => counts.acquiredAtOnce + counts.acquiredAfterWaiting
+const acquiredOf = ({ counts: { numbers: counts } }: PoolState): number =>
+  counts.acquiredAtOnce + counts.acquiredAfterWaiting
 
-const endedOf = ({ counts: { ended } }: PoolState): number =>
+const endedOf = ({ counts: { numbers: { ended } } }: PoolState): number =>
   ended.success + ended.failure + ended.defect + ended.interrupt
 
 /** Waits until a condition holds, looking after each change, but no longer than so many milliseconds. */
@@ -143,6 +144,6 @@ const reportOf = (
   took: state.time.now() - beginning.at,
   served: acquiredOf(state) - beginning.acquired,
   ...told,
-  closed: state.counts.closed - beginning.closed,
-  closesTimedOut: state.counts.closesTimedOut - beginning.closesTimedOut
+  closed: state.counts.numbers.closed - beginning.closed,
+  closesTimedOut: state.counts.numbers.closesTimedOut - beginning.closesTimedOut
 })

@@ -11,7 +11,7 @@ import { emit } from "../watch/events.ts"
 export const exitDoor = (state: PoolState, connection: Pooled): void => {
   const because = connection.leavesBecause ?? (state.phase === "open" ? "idle" : "shutdown")
   state.places.close(connection)
-  state.counts.retired[because]++
+  state.counts.retired(because)
   emit(state, { _tag: "Retired", connection: connection.id, because })
   if (connection.isBroken || because === "ended") endedByItself(state, connection)
   state.forkDetached(close(state, connection, true))

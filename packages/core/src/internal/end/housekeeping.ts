@@ -88,7 +88,7 @@ const visitUsed = (state: PoolState, connection: Pooled, now: number): number =>
 const leakSuspected = (state: PoolState, connection: Pooled, lease: Lease, held: number): void => {
   if (lease.isLeakSuspected) return
   lease.isLeakSuspected = true
-  state.counts.leaksSuspected++
+  state.counts.add("leaksSuspected")
   const label = labelOf(lease)
   const places = takenAt(lease)
   emit(state, { _tag: "LeakSuspected", connection: connection.id, label, held, takenAt: places })

@@ -32,8 +32,7 @@ export const checkIn = (
   const now = state.turnTime()
   const held = now - lease.lentAt
   const end = endOf(exit)
-  state.counts.ended[end]++
-  state.counts.use.record(held)
+  state.counts.leaseEnded(end, held)
   state.line.order.account?.ended(lease, held, end)
   if (end === "failure" || end === "defect") connection.errors++
   if (state.events.leaseListeners > 0) {
@@ -76,7 +75,7 @@ const partFrom = (
 const leave = (state: PoolState, lease: Lease): undefined => {
   if (!lease.isQueued) return undefined
   state.line.leave(lease)
-  state.counts.interrupted++
+  state.counts.add("interrupted")
   state.changed()
   return undefined
 }
@@ -170,7 +169,7 @@ const waitBriefly = (reset: Effect.Effect<void>): Effect.Effect<void> =>
 const failedToReset = (state: PoolState, connection: Pooled, cause: unknown): void => {
   // A reset that meets the end of its connection has failed at nothing.
   if (hasEnded(connection)) return retire(state, connection, "ended")
-  state.counts.failedToReset++
+  state.counts.add("failedToReset")
   emit(state, { _tag: "ResetFailed", connection: connection.id, cause })
   warn(state, `connection ${connection.id} could not be reset after its lease: ${describeCause(cause)}`)
   retire(state, connection, "broken")

@@ -17,7 +17,7 @@ export const borrow = (state: PoolState, lease: Lease): Effect.Effect<any, any, 
     const now = state.time.now()
     const connection = take(state, lease, now)
     if (connection !== undefined) {
-      state.counts.acquiredAtOnce++
+      state.counts.lentAtOnce()
       lend(state, connection, lease, now)
       if (state.events.leaseListeners > 0) acquired(state, lease, connection, 0)
       // Whoever joins would rather have a connection for itself: the pool grows as long as it may.
@@ -30,7 +30,7 @@ export const borrow = (state: PoolState, lease: Lease): Effect.Effect<any, any, 
   shed(state)
   const reason = refusal(state, lease)
   if (reason !== undefined) {
-    state.counts.refused++
+    state.counts.add("refused")
     return Effect.fail(state.error(reason))
   }
   return wait(state, lease)
@@ -50,8 +50,7 @@ const take = (state: PoolState, lease: Lease, now: number): Pooled | undefined =
 /** Gives a connection that is ready, or that may be shared, to the first in line. */
 export const handOver = (state: PoolState, connection: Pooled, lease: Lease, now: number): void => {
   const waited = now - lease.since
-  state.counts.acquiredAfterWaiting++
-  state.counts.wait.record(waited)
+  state.counts.lentAfter(waited)
   state.line.leave(lease)
   lend(state, connection, lease, now)
   if (state.events.leaseListeners > 0) acquired(state, lease, connection, waited)

@@ -23,7 +23,7 @@ export const refuseWaiting = (state: PoolState, overload: Overload): void => {
     if (reason === undefined) continue
     line.leave(lease)
     line.wake(lease, Effect.fail(state.error(reason)))
-    state.counts.refused++
+    state.counts.add("refused")
   }
 }
 

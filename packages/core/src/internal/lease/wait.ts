@@ -42,7 +42,7 @@ export const failWaiters = (
     state.line.wake(lease, Effect.fail(state.error(reason(now - lease.since))))
     failed++
   }
-  state.counts.failed += failed
+  state.counts.add("failed", failed)
   return failed
 }
 
@@ -50,7 +50,7 @@ export const failWaiters = (
 const recall = (state: PoolState, lease: Lease, outcome: Effect.Effect<any, any, any>): void => {
   if (!lease.isQueued) return
   state.line.leave(lease)
-  state.counts.interrupted++
+  state.counts.add("interrupted")
   state.line.wake(lease, outcome)
   state.changed()
 }
@@ -62,7 +62,7 @@ export const sendOn = (state: PoolState, reason: (waited: number) => PoolErrorRe
     if (lease.request.options?.[onward]?.mayLeave() !== true) continue
     state.line.leave(lease)
     state.line.wake(lease, Effect.fail(state.error(reason(now - lease.since))))
-    state.counts.failed++
+    state.counts.add("failed")
   }
 }
 
@@ -98,8 +98,7 @@ const timeOut = (state: PoolState): void => {
 }
 
 const giveUp = (state: PoolState, lease: Lease, waited: number, explain: Explain): void => {
-  state.counts.timedOut++
-  state.counts.wait.record(waited)
+  state.counts.timedOut(waited)
   // A deadline that was over when the caller came is no fault of the pool.
   if (waited > 0) state.line.order.overload?.failed(lease)
   emit(state, { _tag: "AcquireTimedOut", label: labelOf(lease), waited })

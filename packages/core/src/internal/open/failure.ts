@@ -39,7 +39,7 @@ export const dialFailed = (
 ): Effect.Effect<void> => {
   const { dialer } = state
   const now = state.time.now()
-  state.counts.failedToOpen++
+  state.counts.add("failedToOpen")
   if (dialer.failed(cause, now, successesBefore)) return Effect.sync(() => isolatedFailure(state, connection, cause))
   // Dials that fail together are one step of the schedule: the first of them starts the delay.
   const isFirst = !dialer.isBlocked

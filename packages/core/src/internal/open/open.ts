@@ -103,8 +103,7 @@ const arrived = (state: PoolState, connection: Pooled, value: unknown): void => 
   const took = now - connection.openedAt
   const wasOpen = dialer.breakerUntil > 0
   dialer.succeeded(now)
-  counts.opened++
-  counts.open.record(took)
+  counts.opened(took)
   connection.value = value
   if (typeof value === "object" || typeof value === "function") state.opened.set(value as object, connection)
   connection.openedAt = now

@@ -39,8 +39,7 @@ export const close = Effect.fnUntraced(function*(state: PoolState, connection: P
   if (Exit.isFailure(exit)) closeFailed(state, connection, exit)
   if (wasOpen) {
     const lived = state.time.now() - connection.openedAt
-    state.counts.closed++
-    state.counts.lifetime.record(lived)
+    state.counts.closed(lived)
     emit(state, { _tag: "Closed", connection: connection.id, lived })
   }
   state.changed()
@@ -49,7 +48,7 @@ export const close = Effect.fnUntraced(function*(state: PoolState, connection: P
 const closeFailed = (state: PoolState, connection: Pooled, exit: Exit.Failure<unknown, unknown>): void => {
   const cause = Exit.findErrorOption(exit)
   const error = cause._tag === "Some" ? cause.value : exit.cause
-  if (error instanceof StepTimedOut || error instanceof StepCut) state.counts.closesTimedOut++
+  if (error instanceof StepTimedOut || error instanceof StepCut) state.counts.add("closesTimedOut")
   emit(state, { _tag: "CloseFailed", connection: connection.id, cause: error })
   warn(state, `connection ${connection.id} could not be closed: ${describeCause(error)}`)
 }

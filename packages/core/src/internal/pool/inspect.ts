@@ -6,7 +6,7 @@ import type { ConnectionInfo } from "../model/connection.ts"
 import type { Inspection } from "../../Connector.ts"
 import type { Holder } from "../../PoolError.ts"
 import { boundaries } from "../../PoolMetrics.ts"
-import type { PoolCounts, PoolNumbers, PoolStats, Vitals } from "../../PoolStats.ts"
+import type { PoolNumbers, PoolStats, Vitals } from "../../PoolStats.ts"
 import { labelOf, type Pooled } from "../line/lease.ts"
 import { outOfReach } from "./serving.ts"
 import type { PoolState } from "./state.ts"
@@ -15,10 +15,11 @@ const boundariesInMillis = boundaries.map((boundary) => boundary * 1000)
 
 export const stats = (state: PoolState): PoolStats => {
   const { counts } = state
+  const atOnce = counts.numbers.acquiredAtOnce
   return {
     ...vitals(state),
-    wait: counts.wait.timing(counts.acquiredAtOnce),
-    waitsUpTo: counts.wait.cumulative(boundariesInMillis, counts.acquiredAtOnce),
+    wait: counts.wait.timing(atOnce),
+    waitsUpTo: counts.wait.cumulative(boundariesInMillis, atOnce),
     use: counts.use.timing(),
     open: counts.open.timing(),
     validate: counts.validate.timing(),
@@ -55,35 +56,16 @@ export const numbers = (state: PoolState): PoolNumbers => {
     oldestWaiter: line.oldest === undefined ? 0 : now - line.oldest.since,
     overdue: overdue(state),
     breaker: state.dialer.breakerUntil > now ? "open" : "closed",
-    counts: countsOf(state)
+    counts: state.counts.read()
   }
 }
 
 const overdue = ({ counts, places: { connections } }: PoolState): number => {
   let leases = 0
-  if (counts.leaksSuspected === 0) return leases
+  if (counts.numbers.leaksSuspected === 0) return leases
   for (const { holders } of connections) for (const lease of holders) if (lease.isLeakSuspected) leases++
   return leases
 }
-
-const countsOf = ({ counts }: PoolState): PoolCounts => ({
-  acquiredAtOnce: counts.acquiredAtOnce,
-  acquiredAfterWaiting: counts.acquiredAfterWaiting,
-  timedOut: counts.timedOut,
-  refused: counts.refused,
-  interrupted: counts.interrupted,
-  failed: counts.failed,
-  ended: { ...counts.ended },
-  opened: counts.opened,
-  closed: counts.closed,
-  failedToOpen: counts.failedToOpen,
-  closesTimedOut: counts.closesTimedOut,
-  retired: { ...counts.retired },
-  validated: counts.validated,
-  failedToValidate: counts.failedToValidate,
-  failedToReset: counts.failedToReset,
-  leaksSuspected: counts.leaksSuspected
-})
 
 /** The holders of the connections, longest first, ten at most. */
 export const holders = (state: PoolState): ReadonlyArray<Holder> => {

@@ -60,18 +60,18 @@ const prove = (state: PoolState, connection: Pooled): Effect.Effect<boolean> =>
     const limit = { step: "validate", option: "validateTimeout", millis: state.config.validateTimeout }
     return Effect.map(Effect.exit(limited(validation, limit)), (exit) => {
       if (connection.state !== "checking") return false
-      state.counts.validated++
+      state.counts.add("validated")
       if (isDoubted) state.trust.doubtEnded(state.time.now(), Exit.isSuccess(exit))
       if (Exit.isFailure(exit)) return failed(state, connection, Cause.squash(exit.cause))
       const now = state.time.now()
-      state.counts.validate.record(now - startedAt)
+      state.counts.proved(now - startedAt)
       state.trust.proved(connection, now, fence)
       return true
     })
   })
 
 const failed = (state: PoolState, connection: Pooled, cause: unknown): false => {
-  state.counts.failedToValidate++
+  state.counts.add("failedToValidate")
   if (hasEnded(connection)) {
     retire(state, connection, "ended")
     return false

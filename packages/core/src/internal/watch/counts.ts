@@ -1,38 +1,88 @@
 /**
- * The counts of a pool since it was made: plain numbers and histograms, written on the way and read when asked for.
+ * The counter of a pool: plain numbers and histograms, written on the way and read when asked for. It alone writes them.
  */
 import type { LeaseEnd, RetireReason } from "../../PoolEvent.ts"
+import { combine, noCounts, type PoolCounts } from "../model/counts.ts"
 import { Histogram } from "./histogram.ts"
 
+/** The counts of single things that have no duration. */
+type Single = {
+  [K in keyof PoolCounts]: PoolCounts[K] extends number ? K : never
+}[keyof PoolCounts]
+
+type Writable<A> = { -readonly [K in keyof A]: A[K] extends number ? A[K] : Writable<A[K]> }
+
+/** A distribution to read from. */
+export type Distribution = Omit<Histogram, "record">
+
 export class Counts {
-  acquiredAtOnce = 0
-  acquiredAfterWaiting = 0
-  timedOut = 0
-  refused = 0
-  interrupted = 0
-  failed = 0
-  opened = 0
-  closed = 0
-  failedToOpen = 0
-  closesTimedOut = 0
-  validated = 0
-  failedToValidate = 0
-  failedToReset = 0
-  leaksSuspected = 0
-  readonly ended: Record<LeaseEnd, number> = { success: 0, failure: 0, defect: 0, interrupt: 0 }
-  readonly retired: Record<RetireReason, number> = {
-    idle: 0,
-    lifetime: 0,
-    ended: 0,
-    broken: 0,
-    invalid: 0,
-    invalidated: 0,
-    superseded: 0,
-    shutdown: 0
+  private readonly counts: Writable<PoolCounts> = {
+    ...noCounts,
+    ended: { ...noCounts.ended },
+    retired: { ...noCounts.retired }
   }
-  readonly wait: Histogram = new Histogram()
-  readonly use: Histogram = new Histogram()
-  readonly open: Histogram = new Histogram()
-  readonly validate: Histogram = new Histogram()
-  readonly lifetime: Histogram = new Histogram()
+  private readonly waits = new Histogram()
+  private readonly uses = new Histogram()
+  private readonly opens = new Histogram()
+  private readonly validations = new Histogram()
+  private readonly lifetimes = new Histogram()
+
+  /** How long callers waited that did wait. */
+  readonly wait: Distribution = this.waits
+  readonly use: Distribution = this.uses
+  readonly open: Distribution = this.opens
+  readonly validate: Distribution = this.validations
+  readonly lifetime: Distribution = this.lifetimes
+
+  /** The counts as they are at every moment; `read` gives those of now. */
+  get numbers(): PoolCounts {
+    return this.counts
+  }
+
+  read(): PoolCounts {
+    return combine([this.counts], ([count]) => count!)
+  }
+
+  add(name: Exclude<Single, "acquiredAtOnce" | "acquiredAfterWaiting">, by = 1): void {
+    this.counts[name] += by
+  }
+
+  /** A lease got its connection without waiting. */
+  lentAtOnce(): void {
+    this.counts.acquiredAtOnce++
+  }
+
+  lentAfter(waited: number): void {
+    this.counts.acquiredAfterWaiting++
+    this.waits.record(waited)
+  }
+
+  timedOut(waited: number): void {
+    this.counts.timedOut++
+    this.waits.record(waited)
+  }
+
+  leaseEnded(end: LeaseEnd, held: number): void {
+    this.counts.ended[end]++
+    this.uses.record(held)
+  }
+
+  opened(took: number): void {
+    this.counts.opened++
+    this.opens.record(took)
+  }
+
+  /** A validation succeeded. */
+  proved(took: number): void {
+    this.validations.record(took)
+  }
+
+  retired(because: RetireReason): void {
+    this.counts.retired[because]++
+  }
+
+  closed(lived: number): void {
+    this.counts.closed++
+    this.lifetimes.record(lived)
+  }
 }

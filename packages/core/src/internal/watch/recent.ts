@@ -40,7 +40,7 @@ export class RecentCounts {
 
   /** Whether nothing has happened lately. */
   get isQuiet(): boolean {
-    const { counts, older } = this
+    const { counts: { numbers: counts }, older } = this
     return attemptsOf(counts) === older.attempts && counts.validated === older.validated
   }
 
@@ -50,24 +50,24 @@ export class RecentCounts {
   }
 
   read(now: number): Recent {
-    const { counts, older } = this
+    const { counts: { numbers: counts, wait }, older } = this
     return {
       span: now - older.at,
       attempts: attemptsOf(counts) - older.attempts,
       failures: failuresOf(counts) - older.failures,
       validated: counts.validated - older.validated,
       failedToValidate: counts.failedToValidate - older.failedToValidate,
-      wait: counts.wait.since(older.wait).timing(counts.acquiredAtOnce - older.atOnce)
+      wait: wait.since(older.wait).timing(counts.acquiredAtOnce - older.atOnce)
     }
   }
 }
 
-const markOf = (counts: Counts, at: number): Mark => ({
+const markOf = ({ numbers: counts, wait }: Counts, at: number): Mark => ({
   at,
   attempts: attemptsOf(counts),
   failures: failuresOf(counts),
   validated: counts.validated,
   failedToValidate: counts.failedToValidate,
   atOnce: counts.acquiredAtOnce,
-  wait: counts.wait.copy()
+  wait: wait.copy()
 })

@@ -1,6 +1,7 @@
 /**
  * What the monitoring routes tell of one pool: its numbers, health, options and connections.
  */
+import * as PoolStats from "@effect-pools/core/PoolStats"
 import * as Schema from "effect/Schema"
 import { Limit, Text } from "./parts.ts"
 
@@ -32,38 +33,17 @@ export const Timing = Schema.Struct({
 export type Timing = typeof Timing.Type
 
 /** Counts since the pool was made; none of them ever falls. @category models @since 0.1.0 */
-export const Counts = Schema.Struct({
-  acquiredAtOnce: Schema.Finite,
-  acquiredAfterWaiting: Schema.Finite,
-  timedOut: Schema.Finite,
-  refused: Schema.Finite,
-  interrupted: Schema.Finite,
-  failed: Schema.Finite,
-  ended: Schema.Struct({
-    success: Schema.Finite,
-    failure: Schema.Finite,
-    defect: Schema.Finite,
-    interrupt: Schema.Finite
-  }),
-  opened: Schema.Finite,
-  closed: Schema.Finite,
-  failedToOpen: Schema.Finite,
-  closesTimedOut: Schema.Finite,
-  retired: Schema.Struct({
-    idle: Schema.Finite,
-    lifetime: Schema.Finite,
-    ended: Schema.Finite,
-    broken: Schema.Finite,
-    invalid: Schema.Finite,
-    invalidated: Schema.Finite,
-    superseded: Schema.Finite,
-    shutdown: Schema.Finite
-  }),
-  validated: Schema.Finite,
-  failedToValidate: Schema.Finite,
-  failedToReset: Schema.Finite,
-  leaksSuspected: Schema.Finite
-})
+export const Counts: Schema.Codec<PoolStats.PoolCounts> = numbersLike(PoolStats.noCounts)
+
+/** The same names with a number each. */
+function numbersLike<A extends object>(like: A): Schema.Codec<A> {
+  const fields = Object.entries(like).map(([name, value]) => [
+    name,
+    typeof value === "number" ? Schema.Finite : numbersLike<object>(value)
+  ])
+  // It has the names of `like`, and only these.
+  return Schema.Struct(Object.fromEntries(fields)) as unknown as Schema.Codec<A>
+}
 /** @category models @since 0.1.0 */
 export type Counts = typeof Counts.Type
 
