@@ -15,6 +15,7 @@ import type * as Scope from "effect/Scope"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Duplex } from "node:stream"
 import { DialError } from "@effect-pools/core/DialError"
+import * as Cancellation from "./cancellation.ts"
 import { fromSqlError } from "./dialError.ts"
 import * as LoginGuard from "./loginGuard.ts"
 import * as PgInternals from "./pgInternals.ts"
@@ -58,7 +59,10 @@ export const dial = Effect.fnUntraced(function*(
     prepares: settings.driver.prepare !== false,
     alwaysResets: settings.sessionReset === "always"
   })
-  internals.onRetire?.(() => signals.onBroken(session.end ?? unconfirmed))
+  if (internals.cancel !== undefined) {
+    internals.cancel.replace(Cancellation.make(Transport.open(settings), internals.cancel.frame, session))
+  }
+  internals.onRetire?.(() => signals.onBroken(session.end ?? givenUp))
   // Added last, so that it runs first, while the session can still be told from others.
   yield* Effect.addFinalizer(() => stopped(session))
   const wrong = yield* Effect.mapError(Role.check(session.own, settings), failed)
@@ -70,8 +74,8 @@ export const dial = Effect.fnUntraced(function*(
 const addressOf = ({ host, port }: ConnectionSettings): string =>
   host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`
 
-const unconfirmed = new SessionEnded({
-  message: "the server did not confirm a cancellation, which may still be on its way"
+const givenUp = new SessionEnded({
+  message: "the driver gave the session up"
 })
 
 const refused = (address: string, why: string): DialError =>
@@ -100,7 +104,7 @@ const configOf = (
   transport: Duplex
 ): PgConnection.Config => ({
   ...settings.driver,
-  stream: Transport.streamOf(settings, transport),
+  stream: () => transport,
   database: settings.database,
   username: settings.username,
   password,

@@ -21,11 +21,19 @@ export interface PgInternals {
   /** Shows each message of the server before the driver acts on it. */
   readonly observe: ((observer: (message: BackendMessage<unknown>) => void) => void) | undefined
   /** Cancels what runs on the server, whoever asked for it. */
-  readonly cancel: Effect.Effect<void> | undefined
+  readonly cancel: Cancel | undefined
   /** The statements that the driver has prepared, or is about to. */
   readonly statements: Statements | undefined
   /** The transport, decrypted. */
   readonly socket: Duplex | undefined
+}
+
+export interface Cancel {
+  readonly effect: Effect.Effect<void>
+  /** What is written to a new socket to ask for it. */
+  readonly frame: Uint8Array
+  /** Does it in another way from now on, for the driver too. */
+  readonly replace: (effect: Effect.Effect<void>) => void
 }
 
 /** What the driver keeps by a name. */
@@ -43,7 +51,6 @@ export const find = (connection: PgConnection): PgInternals => {
   const deadError = field(internals, "deadError")
   const retireHooks = field(internals, "retireHooks")
   const base = field(internals, "base")
-  const cancel = field(base, "cancel")
   const session = field(base, "session")
   const parser = field(session, "parser")
   const socket = field(session, "socket")
@@ -53,7 +60,7 @@ export const find = (connection: PgConnection): PgInternals => {
     observe: isParser(parser) && isDuplex(socket)
       ? (observer) => WireFilter.install(seamOf(connection, parser, socket), observer)
       : undefined,
-    cancel: isCancel(cancel) ? cancel : undefined,
+    cancel: cancelOf(base, session),
     // A driver that prepares nothing keeps nothing.
     statements: connection.config.prepare === false ? none : statementsOf(field(base, "prepared")),
     socket: isDuplex(socket) ? socket : undefined
@@ -108,7 +115,22 @@ const statementsOf = (cache: unknown): Statements | undefined => {
   }
 }
 
-const isCancel = (self: unknown): self is Effect.Effect<void> => Effect.isEffect(self)
+interface Cancelling {
+  readonly cancel: Effect.Effect<void>
+}
+
+const cancelOf = (base: unknown, session: unknown): Cancel | undefined => {
+  const pid = field(session, "processId")
+  const secret = field(session, "secretKey")
+  if (!Effect.isEffect(field(base, "cancel")) || typeof pid !== "number" || typeof secret !== "number") return undefined
+  const self = base as Cancelling
+  return {
+    effect: Effect.suspend(() => self.cancel),
+    // The driver's writer is used again for the next frame.
+    frame: Uint8Array.from(PgProtocol.encodeCancelRequest({ pid, secret })),
+    replace: (cancel) => void Object.assign(self, { cancel })
+  }
+}
 
 const isParser = (self: unknown): self is Parser<unknown> => typeof field(self, "pushEach") === "function"
 

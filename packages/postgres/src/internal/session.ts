@@ -54,7 +54,7 @@ export class Session {
   private readonly isObserved: boolean
   private readonly deadError: () => unknown
   private readonly cancel: Effect.Effect<void>
-  private readonly hangUp: (why?: Error) => void
+  readonly hangUp: (why?: Error) => void
   /** Whether a sign of life is asked for. */
   private isAsked = false
   private readonly statements: Statements | undefined
@@ -64,7 +64,7 @@ export class Session {
 
   constructor(own: PgConnection, internals: PgInternals, options: SessionOptions) {
     this.own = own
-    this.cancel = internals.cancel ?? own.interrupt
+    this.cancel = internals.cancel?.effect ?? own.interrupt
     this.hangUp = (why) => void internals.socket?.destroy(why)
     this.options = options
     this.statements = internals.statements
@@ -331,7 +331,7 @@ export class Session {
   )
 
   // All that is still on the wire was left by its fiber, so a cancellation hits nobody else. It is sent only if the
-  // statements don't end by themselves in a moment: one that finds nothing to cancel costs the connection.
+  // statements don't end by themselves in a moment, since it takes a socket of its own.
   private readonly settle: Effect.Effect<void, unknown> = Effect.gen({ self: this }, function*() {
     const quiet = yield* Effect.forkDetach(this.quieten, { startImmediately: true })
     const ended = yield* Effect.timeoutOption(Fiber.join(quiet), "10 millis")

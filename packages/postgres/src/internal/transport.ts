@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { ConnectionError, SqlError } from "effect/sql/SqlError"
 import * as Net from "node:net"
-import { Duplex } from "node:stream"
+import type { Duplex } from "node:stream"
 import * as Tls from "node:tls"
 import type { ConnectionSettings } from "./settings.ts"
 
@@ -111,40 +111,3 @@ const errorResponse = 0x45
 
 const failed = (cause: unknown, message: string): SqlError =>
   new SqlError({ reason: new ConnectionError({ cause, message, operation: "connect" }) })
-
-/**
- * What the driver takes for a way to the server: the one that is open already, and for each cancellation, which has one of
- * its own, another that is opened when something is written to it.
- */
-export const streamOf = (target: Target, opened: Duplex): () => Duplex => {
-  let first: Duplex | undefined = opened
-  return () => {
-    const given = first ?? forCancellation(target)
-    first = undefined
-    return given
-  }
-}
-
-const forCancellation = (target: Target): Duplex => {
-  let socket: Duplex | undefined
-  const duplex: Duplex = new Duplex({
-    read: () => {},
-    write: (chunk: Uint8Array, _encoding, done) => {
-      Effect.runFork(Effect.match(open(target), {
-        onFailure: (error) => done(error),
-        onSuccess: (opened) => {
-          socket = opened
-          if (duplex.destroyed) return void opened.destroy()
-          // The server hangs up when it has read the request.
-          opened.on("close", () => duplex.destroy())
-          opened.resume().write(chunk, done)
-        }
-      }))
-    },
-    destroy: (error, done) => {
-      socket?.destroy()
-      done(error)
-    }
-  })
-  return duplex
-}

@@ -26,6 +26,8 @@ export class WireState {
 
   /** Counts messages. */
   heard = 0
+  /** Counts statements that ended because they were cancelled. */
+  cancelled = 0
 
   private isAnswered = false
   private failed: ErrorFields | undefined = undefined
@@ -58,6 +60,7 @@ export class WireState {
         return
       case "ErrorResponse":
         this.failed = message.fields
+        if (message.fields.code === queryCanceled) this.cancelled++
         if (SchemaChange.isStale(message.fields)) this.schema.changes++
         if (endsSession(message.fields)) {
           this.fatal = message.fields
@@ -88,6 +91,8 @@ export class WireState {
     }
   }
 }
+
+const queryCanceled = "57014"
 
 const endsSession = (fields: ErrorFields): boolean => {
   const severity = fields.severityUnlocalized ?? fields.severity
