@@ -189,7 +189,7 @@ const secondOfItsName =
   "a function makes a new one for each call, or give each pool a name"
 
 const sharing: OptionRules.Rules<Pick<Connector<unknown>, "joins" | "sharers">> = {
-  joins: OptionRules.oneOf("idle", "busiest"),
+  joins: OptionRules.oneOf("idle", "busiest", "adaptive"),
   sharers: OptionRules.count(1)
 }
 

@@ -238,7 +238,7 @@ describe("ConnectionPool.withShared", () => {
     [{ sharers: Infinity }, "option sharers: must be an integer of at least 1"],
     [{ sharers: 0 }, "option sharers: must be an integer of at least 1"],
     [{ sharers: 1.5 }, "option sharers: must be an integer of at least 1"],
-    [{ joins: "fullest" as "busiest" }, "option joins: must be \"idle\" or \"busiest\""]
+    [{ joins: "fullest" as "busiest" }, "option joins: must be \"idle\" or \"busiest\" or \"adaptive\""]
   ])("a connector with %o is refused", ([sharing, message]) =>
     Effect.gen(function*() {
       const { connector } = FakeConnector.make()
@@ -402,4 +402,100 @@ describe("ConnectionPool.acquireWith", () => {
         assert.strictEqual((yield* pool.stats).counts.leaksSuspected, 0)
         yield* Fiber.interrupt(lease)
       }))))
+})
+
+describe("ConnectionPool.withShared where the pool finds out what sharers join", () => {
+  const sizes = (callers: ReadonlyArray<{ readonly on: () => number | undefined }>): ReadonlyArray<number> =>
+    Object.values(Object.groupBy(callers, (caller) => String(caller.on()))).map((all) => all!.length).toSorted()
+
+  /** Three connections that six callers may share, after leases that were short. */
+  const onAdaptive = (
+    body: (
+      bench: Effect.Success<ReturnType<typeof setUp>> & { readonly crowd: typeof crowd }
+    ) => Effect.Effect<void, unknown, Scope.Scope>,
+    options: Options = {}
+  ) =>
+    onSharedPool(
+      { minConnections: 3, maxConnections: 3, freshnessWindow: "1 hour", ...options },
+      (bench) =>
+        Effect.gen(function*() {
+          yield* TestClock.adjust("3 seconds")
+          yield* Effect.repeat(bench.pool.withShared(() => Effect.void), { times: 31 })
+          yield* body({ ...bench, crowd })
+        }),
+      { joins: "adaptive", sharers: 6 }
+    )
+
+  const crowd = (count: number, enter: Effect.Success<ReturnType<typeof setUp>>["enter"]) =>
+    Effect.forEach(Array.from({ length: count }), () => enter())
+
+  it.effect("after short leases those that come together fill a connection to the half before another is taken", () =>
+    onAdaptive(({ crowd, enter }) =>
+      Effect.gen(function*() {
+        const callers = yield* crowd(5, enter)
+        assert.deepStrictEqual(sizes(callers), [2, 3])
+        for (const caller of callers) yield* caller.leave
+      })
+    ))
+
+  it.effect("they spread while nothing is known of their leases", () =>
+    onSharedPool(
+      { minConnections: 3, maxConnections: 3, freshnessWindow: "1 hour" },
+      ({ enter }) =>
+        Effect.gen(function*() {
+          yield* TestClock.adjust("3 seconds")
+          const callers = yield* crowd(3, enter)
+          assert.deepStrictEqual(sizes(callers), [1, 1, 1])
+          for (const caller of callers) yield* caller.leave
+        }),
+      { joins: "adaptive", sharers: 6 }
+    ))
+
+  it.effect("they spread again once leases are long", () =>
+    onAdaptive(({ crowd, enter }) =>
+      Effect.gen(function*() {
+        const long = yield* enter()
+        yield* TestClock.adjust("1 second")
+        yield* long.leave
+        const callers = yield* crowd(3, enter)
+        assert.deepStrictEqual(sizes(callers), [1, 1, 1])
+        for (const caller of callers) yield* caller.leave
+      })
+    ))
+
+  it.effect("one that turns out to be long holds up nobody who comes later", () =>
+    onAdaptive(({ crowd, enter }) =>
+      Effect.gen(function*() {
+        const long = yield* enter()
+        yield* TestClock.adjust("3 millis")
+        const later = yield* crowd(2, enter)
+        assert.notInclude(later.map((caller) => caller.on()), long.on())
+        assert.deepStrictEqual(sizes(later), [2])
+        for (const caller of [long, ...later]) yield* caller.leave
+      })
+    ))
+
+  it.effect("those who find none idle join the one with the fewest, until all are full", () =>
+    onAdaptive(({ crowd, enter }) =>
+      Effect.gen(function*() {
+        const callers = yield* crowd(19, enter)
+        assert.deepStrictEqual(sizes(callers.slice(0, 12)), [4, 4, 4])
+        assert.deepStrictEqual(sizes(callers.slice(0, 18)), [6, 6, 6])
+        assert.isUndefined(callers[18]!.on())
+        for (const caller of callers) yield* caller.leave
+      })
+    ))
+
+  it.effect("the pool grows for those that join a long lease, and not for those that come together", () =>
+    onAdaptive(({ crowd, enter, pool }) =>
+      Effect.gen(function*() {
+        const together = yield* crowd(3, enter)
+        yield* TestClock.adjust("1 milli")
+        assert.strictEqual((yield* pool.stats).opening, 0)
+        yield* TestClock.adjust("3 millis")
+        const late = yield* enter()
+        assert.strictEqual((yield* pool.stats).opening, 1)
+        for (const caller of [...together, late]) yield* caller.leave
+        yield* TestClock.adjust("1 second")
+      }), { minConnections: 1 }))
 })

@@ -32,20 +32,12 @@ const admit = async (
   return connections
 }
 
-/** Closes the contenders. Each must give up what it had. */
-const dismiss = async (
-  entrants: ReadonlyArray<Entrant>,
-  scenario: Located,
-  server: Server,
-  connections: ReadonlyMap<string, number>
-): Promise<void> => {
-  let remaining = Array.from(connections.values()).reduce((total, own) => total + own, 0)
-  for (const { contender, lane } of entrants) {
-    await finish(lane)
-    remaining -= connections.get(contender.name) ?? 0
-    const left = (await settle(server, remaining)) - remaining
-    if (left > 0) throw new Unequal(scenario.name, contender.name, `left ${left} connections open after its close`)
-  }
+/** Closes the contenders. They must leave nothing; how many each has at this moment changes as they open more or tire. */
+const dismiss = async (entrants: ReadonlyArray<Entrant>, scenario: Located, server: Server): Promise<void> => {
+  for (const { lane } of entrants) await finish(lane)
+  const left = await settle(server, 0)
+  const names = entrants.map(({ contender }) => contender.name).join(", ")
+  if (left > 0) throw new Unequal(scenario.name, names, `left ${left} connections open after their close`)
 }
 
 const runScenario = async (
@@ -56,7 +48,7 @@ const runScenario = async (
 ): Promise<Result> => {
   const connections = await admit(entrants, scenario, server)
   const measured = await race(entrants.map(({ lane }) => lane), rounds)
-  await dismiss(entrants, scenario, server, connections)
+  await dismiss(entrants, scenario, server)
   return makeResult(scenario, entrants.map(({ contender }) => contender), measured, connections)
 }
 

@@ -18,9 +18,9 @@ export const make = (kit: Kit, timer: QueryTimer | undefined): Connector<Session
   connect: (signals) => dial(kit.settings, kit.schema, signals),
   sharers: kit.settings.sharing,
   warnings: kit.settings.warnings,
-  // The server runs the statements of a connection one after the other. Filling one before the next is taken would save
-  // writes, but keep all others waiting for a slow statement while there are idle connections.
-  joins: "idle",
+  // The server runs the statements of a connection one after the other: short ones save writes by leaving together, and
+  // would keep each other waiting if they were slow.
+  joins: "adaptive",
   ...lending(kit, timer),
   ...care,
   ...(kit.settings.role === "any" ? {} : { validate: (session) => validateRole(session, kit) })

@@ -60,25 +60,26 @@ const postgresJs: Contender<Answer> = {
   }
 }
 
-const pgClient: Contender<Answer> = {
-  name: "PgClient",
+const pgClient = (name: string, multiplex: boolean): Contender<Answer> => ({
+  name,
   isOurs: false,
   connections: poolSize,
   open: (url) =>
     effectClient(
-      PgClient.layer({ url: Redacted.make(url), minConnections: poolSize, maxConnections: poolSize }),
+      PgClient.layer({ url: Redacted.make(url), minConnections: poolSize, maxConnections: poolSize, multiplex }),
       (i) =>
         Effect.flatMap(
           PgClient.PgClient,
           (sql) => sql<Person>`SELECT id, name, email FROM person WHERE id = ${idOf(i)}`
         )
     )
-}
+})
 
 export const postgresContenders: ReadonlyArray<Contender<Answer>> = [
   ours("effect-pools", 1),
   ours("effect-pools sharing", 32),
   pgPool,
   postgresJs,
-  pgClient
+  pgClient("PgClient", false),
+  pgClient("PgClient multiplex", true)
 ]

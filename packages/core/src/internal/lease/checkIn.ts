@@ -33,6 +33,7 @@ export const checkIn = (
   const held = now - lease.lentAt
   const end = endOf(exit)
   state.counts.leaseEnded(end, held)
+  if (lease.isShared && state.connector.joins === "adaptive") state.sharedUse.record(held)
   state.line.order.account?.ended(lease, held, end)
   if (end === "failure" || end === "defect") connection.errors++
   if (state.events.leaseListeners > 0) {

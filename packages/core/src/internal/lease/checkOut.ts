@@ -6,7 +6,7 @@ import { effectOf } from "../../Callback.ts"
 import { refusal } from "./admit.ts"
 import { emit, warn } from "../watch/events.ts"
 import { labelOf, type Lease, type Pooled } from "../line/lease.ts"
-import { fillsUp, joinable } from "./share.ts"
+import { fillable, fillsUp, isCrowded, joinable } from "./share.ts"
 import type { PoolState } from "../pool/state.ts"
 import { shed } from "./shed.ts"
 import { wait } from "./wait.ts"
@@ -21,7 +21,7 @@ export const borrow = (state: PoolState, lease: Lease): Effect.Effect<any, any, 
       lend(state, connection, lease, now)
       if (state.events.leaseListeners > 0) acquired(state, lease, connection, 0)
       // Whoever joins would rather have a connection for itself: the pool grows as long as it may.
-      if (connection.holders.size > 1 && !fillsUp(state) && state.places.connections.size < state.places.limit) {
+      if (isCrowded(state, connection, now) && state.places.connections.size < state.places.limit) {
         state.changed()
       }
       return start(state, lease, connection)
@@ -39,7 +39,7 @@ export const borrow = (state: PoolState, lease: Lease): Effect.Effect<any, any, 
 /** The warmest idle connection if it needs no proof, or one that others share; which first, the connector says. */
 const take = (state: PoolState, lease: Lease, now: number): Pooled | undefined => {
   if (lease.isShared && fillsUp(state)) {
-    const shared = joinable(state, now)
+    const shared = fillable(state, now)
     if (shared !== undefined) return shared
   }
   const connection = state.places.idle[state.places.idle.length - 1]

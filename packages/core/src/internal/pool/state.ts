@@ -24,6 +24,7 @@ import type { Line } from "../line/line.ts"
 import type { Places } from "../places/places.ts"
 import type { Trust } from "../trust/trust.ts"
 import { RecentCounts } from "../watch/recent.ts"
+import { SharedUse } from "../watch/sharedUse.ts"
 import type { PoolTime } from "../base/time.ts"
 
 export class PoolState {
@@ -48,6 +49,7 @@ export class PoolState {
   readonly recent: RecentCounts
   /** Callers that wait. */
   readonly line: Line
+  readonly sharedUse = new SharedUse()
   /** Leases whose connection was closed under them and that have not ended yet. */
   readonly bereft = new Set<Lease>()
   private currentPhase: "open" | "draining" | "closed" = "open"
