@@ -187,6 +187,17 @@ export const makeCounter = (series: Series, read: () => number): Effect.Effect<v
   return Effect.asVoid(Effect.acquireRelease(publish, (stop) => Effect.sync(stop)))
 }
 
+/**
+ * Publishes a gauge of one's own until the scope closes. It is read at each scrape.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const makeGauge = (series: Series, read: () => number): Effect.Effect<void, never, Scope.Scope> => {
+  const publish = Effect.map(Effect.context<never>(), (context) => publishIn(context, gaugeOf(series, read)))
+  return Effect.asVoid(Effect.acquireRelease(publish, (stop) => Effect.sync(stop)))
+}
+
 type Read = (numbers: PoolNumbers) => number
 
 /** A series that can be registered: what it is called, and how it is read. */

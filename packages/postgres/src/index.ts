@@ -3,8 +3,12 @@
  *
  * @since 0.1.0
  */
+export * as ClusterError from "./ClusterError.ts"
+export * as ClusterScript from "./ClusterScript.ts"
+export * as Consistency from "./Consistency.ts"
 export * as FatalSqlState from "./FatalSqlState.ts"
 export * as OutcomeUnknown from "./OutcomeUnknown.ts"
+export * as PostgresCluster from "./PostgresCluster.ts"
 export * as PostgresConfig from "./PostgresConfig.ts"
 export * as PostgresConnector from "./PostgresConnector.ts"
 export * as PostgresPool from "./PostgresPool.ts"

@@ -66,6 +66,14 @@ export const makeWith = Effect.fnUntraced(function*<Session>(
   const kit = yield* Kit.make(options.name ?? id, settings, options)
   const timer = options.metrics === false ? undefined : new QueryTimer(kit.pool, yield* Effect.context<never>())
   const bare = yield* ConnectionPool.make(connectorOf(kit, timer), { ...options, kind })
+  return yield* over(kit, bare)
+})
+
+/** The pool that lends clients, and all that comes with it, over one that lends leases. */
+export const over = Effect.fnUntraced(function*(
+  kit: Kit.Kit,
+  bare: Bare
+): Effect.fn.Return<Pool, never, Scope.Scope | Reactivity.Reactivity> {
   const isDraining = Deferred.makeUnsafe<void>()
   const forListeners = bare.acquireWith({ label: "listen", isLongLived: true })
   const listener = yield* RcRef.make({ acquire: forListeners })

@@ -11,12 +11,17 @@ import type * as Reactivity from "effect/reactivity/Reactivity"
 import type * as Scope from "effect/Scope"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import * as Stream from "effect/Stream"
+import type { Connector } from "@effect-pools/core/Connector"
 import type { PostgresOptions } from "../PostgresConfig.ts"
 import * as PostgresScript from "../PostgresScript.ts"
 import { care, lending } from "./connector.ts"
+import type { Kit } from "./kit.ts"
+import type { Lease } from "./lease.ts"
 import * as Options from "./options.ts"
+import type { QueryTimer } from "./queryTimer.ts"
 import * as Runtime from "./runtime.ts"
 import { Session } from "./session.ts"
+import * as Verdict from "./verdict.ts"
 
 export const make = (
   id: string,
@@ -29,57 +34,62 @@ export const make = (
       const server = makeServer(
         typeof script === "object" && "statements" in script ? script : PostgresScript.make(script)
       )
-      return Runtime.makeWith(id, settings, pool, (kit, timer) => ({
-        connect: () => Effect.sync(server.connect),
-        ...lending(kit, timer),
-        ...care,
-        validate: () => Effect.void
-      }))
+      return Runtime.makeWith(id, settings, pool, (kit, timer) => connectorOf(server, kit, timer))
     }
   )
 
+/** The connector of a pool whose server is a script. */
+export const connectorOf = (server: Server, kit: Kit, timer: QueryTimer | undefined): Connector<Session, Lease> => ({
+  connect: () => Effect.suspend(server.connect),
+  ...lending(kit, timer),
+  ...care,
+  validate: () => Effect.void
+})
+
 type Listeners = Set<{ readonly channel: string; readonly queue: Queue.Queue<PgConnection.Notification, SqlError> }>
 
-interface Server {
-  readonly connect: () => Session
+export interface Server {
+  readonly connect: () => Effect.Effect<Session, unknown>
 }
 
-const makeServer = (script: PostgresScript.Script): Server => {
+export const makeServer = (script: PostgresScript.Script): Server => {
   const listeners: Listeners = new Set()
   let connections = 0
   return {
-    connect: () => {
-      let observer: (message: BackendMessage<unknown>) => void = () => {}
-      const connection = ++connections
-      const backend = new Backend(script, connection, listeners, (message) => observer(message))
-      const session = new Session(
-        connectionOf(backend, connection, listeners),
-        {
-          deadError: undefined,
-          onRetire: undefined,
-          observe: (given) => (observer = given),
-          cancel: undefined,
-          statements: undefined,
-          socket: undefined
-        },
-        {
-          address: "scripted",
-          expectsPrimary: false,
-          prepares: true,
-          alwaysResets: false,
-          isShareable: false,
-          schema: { changes: 0 }
-        }
-      )
-      backend.ready("I")
-      return session
-    }
+    connect: () =>
+      Effect.sync(() => {
+        let observer: (message: BackendMessage<unknown>) => void = () => {}
+        const connection = ++connections
+        const backend = new Backend(script, connection, listeners, (message) => observer(message))
+        const session = new Session(
+          connectionOf(backend, connection, listeners),
+          {
+            deadError: undefined,
+            onRetire: undefined,
+            observe: (given) => (observer = given),
+            cancel: undefined,
+            statements: undefined,
+            socket: undefined
+          },
+          {
+            address: "scripted",
+            expectsPrimary: false,
+            prepares: true,
+            alwaysResets: false,
+            isShareable: false,
+            schema: { changes: 0 }
+          }
+        )
+        backend.ready("I")
+        return session
+      })
   }
 }
 
 /** The server's end of one connection: it keeps the state of the transaction. */
 class Backend {
   private status: TransactionStatus = "I"
+  private isReadOnly = false
   private readonly script: PostgresScript.Script
   private readonly connection: number
   private readonly listeners: Listeners
@@ -107,8 +117,13 @@ class Backend {
       const statement = { connection: this.connection, text, params }
       this.script.record(statement)
       const control = /^(BEGIN|COMMIT|ROLLBACK TO|ROLLBACK|SAVEPOINT|RELEASE)\b/.exec(text)?.[1]
+      if (control === "BEGIN") this.isReadOnly = text.includes("READ ONLY")
       if (control !== undefined) return Effect.succeed(this.control(control))
       if (this.status === "E") return Effect.fail(PostgresScript.failure("25P02"))
+      if (this.status === "T" && this.isReadOnly && Verdict.of(text).mayWrite) {
+        this.ready("E")
+        return Effect.fail(PostgresScript.failure("25006"))
+      }
       if (text === "" || cleaning.test(text)) return Effect.succeed(this.complete(text, []))
       if (text.startsWith("SELECT pg_notify(")) this.notify(params)
       const answer = text.startsWith("SELECT pg_notify(") ? [] : this.script.answer(statement)

@@ -80,7 +80,7 @@ const inheriting = <A, E, R>(
  * The connection is taken and given back by the transaction itself, so that it is back before the effects of
  * `afterCommit` run, which may need one.
  */
-const begun = <A, E, R>(
+export const begun = <A, E, R>(
   kit: Kit,
   lease: Effect.Effect<Lease, PoolError, Scope.Scope>,
   f: (sql: PostgresConnection) => Effect.Effect<A, E, R>,

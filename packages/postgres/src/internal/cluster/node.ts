@@ -1,0 +1,57 @@
+/**
+ * One server of a cluster, as it was when it was last asked.
+ */
+import type { ConnectionPool } from "@effect-pools/core/ConnectionPool"
+import type { Lease } from "../lease.ts"
+import type { Position } from "./position.ts"
+
+/** The answer of a server to a probe. */
+export interface Sample extends Position {
+  /** When it was asked, in milliseconds of the cluster's clock. */
+  readonly at: number
+  readonly isStandby: boolean
+  readonly systemId: string
+  /** Tells one start of the server from another. */
+  readonly startedAt: string
+}
+
+/** So many probes in a row must fail before a server is out. */
+const failuresToGo = 3
+
+export class Node {
+  readonly name: string
+  readonly bare: ConnectionPool<Lease>
+  sample: Sample | undefined = undefined
+  /** Probes that have failed since the last that did not. */
+  failures = 0
+  lastError: unknown = undefined
+  /** Whether it serves reads as a replica. */
+  isIn = false
+  /** Milliseconds behind the primary when it was last asked; `undefined` as long as nobody knows. */
+  lag: number | undefined = undefined
+  /** Whether it belongs to another cluster. */
+  isForeign = false
+  /** Reads that it serves. */
+  reads = 0
+  /** Reads that it served so far. */
+  served = 0
+  /** Where it stood when another server took over; `undefined` when it is known to follow that one. */
+  base: number | undefined = undefined
+
+  constructor(name: string, bare: ConnectionPool<Lease>) {
+    this.name = name
+    this.bare = bare
+  }
+
+  get isLost(): boolean {
+    return this.failures >= failuresToGo
+  }
+
+  get isStandby(): boolean {
+    return this.sample?.isStandby === true
+  }
+
+  get load(): number {
+    return this.reads / this.bare.config.maxConnections
+  }
+}

@@ -1,0 +1,138 @@
+/**
+ * Asks one server who it is and how far it has come, on a connection that it keeps for that.
+ *
+ * The pools' own connections would not do: they are busy when it matters.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Latch from "effect/Latch"
+import * as Scope from "effect/Scope"
+import { dial } from "../dial.ts"
+import type { Session } from "../session.ts"
+import type { ConnectionSettings } from "../settings.ts"
+import type { Sample } from "./node.ts"
+import * as Position from "./position.ts"
+
+/** How a server is asked. The scope is that of the connection. */
+export interface Source {
+  /** Opens a connection; told when it ends. */
+  readonly connect: (onEnd: () => void) => Effect.Effect<Asking, unknown, Scope.Scope>
+}
+
+export type Asking = Effect.Effect<Omit<Sample, "at">, unknown>
+
+/** A source that is a real server. */
+export const server = (settings: ConnectionSettings): Source => ({
+  connect: (onEnd) =>
+    Effect.map(
+      dial({ ...settings, sharing: 1, role: "any" }, { changes: 0 }, { onBroken: onEnd, onEnded: onEnd }),
+      ask
+    )
+})
+
+const question = `
+SELECT pg_is_in_recovery(),
+  CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END::text,
+  CASE WHEN NOT pg_is_in_recovery() THEN left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) END,
+  greatest(
+    (SELECT timeline_id FROM pg_control_checkpoint()),
+    (SELECT min_recovery_end_timeline FROM pg_control_recovery()),
+    (SELECT received_tli FROM pg_stat_wal_receiver)
+  )::text,
+  (SELECT system_identifier FROM pg_control_system())::text,
+  extract(epoch FROM pg_postmaster_start_time())::text,
+  pg_size_bytes(current_setting('wal_segment_size'))::text`
+
+const ask = ({ own }: Session): Asking =>
+  Effect.map(own.queryValues(question, [], false), ([row = []]) => {
+    const [isStandby, lsn, hexTimeline, timeline, systemId, startedAt, segmentSize] = row
+    const place = Position.lsnOf(String(lsn))
+    return {
+      isStandby: isStandby === true,
+      lsn: isStandby === true ? place : Position.endOf(place, Number(segmentSize)),
+      timeline: isStandby === true ? Number(timeline) : Number.parseInt(String(hexTimeline), 16),
+      systemId: String(systemId),
+      startedAt: String(startedAt)
+    }
+  })
+
+export interface Terms {
+  readonly now: () => number
+  /** How long until the next probe, in milliseconds, if nobody asks. */
+  readonly interval: () => number
+  /** How long a probe may take, in milliseconds. */
+  readonly timeout: number
+  readonly onAnswer: (exit: Exit.Exit<Sample, unknown>) => void
+}
+
+export class Prober {
+  private readonly source: Source
+  private readonly terms: Terms
+  private readonly asked = Latch.makeUnsafe(false)
+  /** Done with the probe that has not begun yet. */
+  private upcoming = Deferred.makeUnsafe<void>()
+  private open: { readonly asking: Asking; readonly scope: Scope.Closeable } | undefined = undefined
+
+  constructor(source: Source, terms: Terms) {
+    this.source = source
+    this.terms = terms
+  }
+
+  /** Has the server asked soon. */
+  readonly nudge = (): void => {
+    this.asked.openUnsafe()
+  }
+
+  /** Waits for a probe that begins after this. Several that wait share it. */
+  readonly fresh: Effect.Effect<void> = Effect.suspend(() => {
+    this.nudge()
+    return Deferred.await(this.upcoming)
+  })
+
+  readonly run: Effect.Effect<void> = Effect.suspend(() =>
+    Effect.forever(
+      Effect.andThen(
+        Effect.suspend(() => this.once),
+        Effect.suspend(() => Effect.timeoutOption(this.asked.await, this.terms.interval()))
+      )
+    )
+  ).pipe(Effect.ensuring(Effect.suspend(() => this.close)))
+
+  /** One probe. Never fails. */
+  readonly once: Effect.Effect<void> = Effect.suspend(() => {
+    this.asked.closeUnsafe()
+    const done = this.upcoming
+    this.upcoming = Deferred.makeUnsafe<void>()
+    const at = this.terms.now()
+    return Effect.exit(this.answer).pipe(
+      Effect.flatMap((exit) => {
+        this.terms.onAnswer(Exit.map(exit, (answer) => ({ ...answer, at })))
+        return Exit.isSuccess(exit) ? Effect.void : this.close
+      }),
+      Effect.ensuring(Deferred.succeed(done, undefined))
+    )
+  })
+
+  private readonly answer: Effect.Effect<Omit<Sample, "at">, unknown> = Effect.suspend(() =>
+    Effect.timeout(Effect.flatMap(this.connection, (asking) => asking), this.terms.timeout)
+  )
+
+  private readonly connection: Effect.Effect<Asking, unknown> = Effect.suspend(() => {
+    if (this.open !== undefined) return Effect.succeed(this.open.asking)
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(Scope.make(), (scope) =>
+        restore(Scope.provide(this.source.connect(this.nudge), scope)).pipe(
+          Effect.tap((asking) => Effect.sync(() => void (this.open = { asking, scope }))),
+          Effect.onExit((exit) => Exit.isSuccess(exit) ? Effect.void : Effect.forkDetach(Scope.close(scope, exit)))
+        ))
+    )
+  })
+
+  /** Beside whoever waits: a server that hangs does not say goodbye. */
+  private readonly close: Effect.Effect<void> = Effect.suspend(() => {
+    const { open } = this
+    this.open = undefined
+    return open === undefined ? Effect.void : Effect.asVoid(Effect.forkDetach(Scope.close(open.scope, Exit.void)))
+  })
+}

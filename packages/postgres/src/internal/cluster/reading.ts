@@ -1,0 +1,103 @@
+/**
+ * The member `read`: what is run where a read goes.
+ */
+import { effectOf } from "@effect-pools/core/Callback"
+import * as OptionRules from "@effect-pools/core/OptionRules"
+import type { PoolError } from "@effect-pools/core/PoolError"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type { Acquirer, Borrower } from "effect/sql/SqlConnection"
+import * as SqlClient from "effect/sql/SqlClient"
+import { isSqlError, type SqlError } from "effect/sql/SqlError"
+import * as Statement from "effect/sql/Statement"
+import type { ClusterError } from "../../ClusterError.ts"
+import type { Kit } from "../kit.ts"
+import type { Lease } from "../lease.ts"
+import { serverError } from "../session.ts"
+import * as Transaction from "../transaction.ts"
+import type { Cluster } from "./cluster.ts"
+import type { ReadOptions } from "./model.ts"
+import * as Reads from "./reads.ts"
+import { viewOf } from "./route.ts"
+
+type AnyEffect = Effect.Effect<any, any, any>
+
+/** The options of the read around a single statement. */
+const CurrentOptions = Context.Reference<ReadOptions>("@effect-pools/postgres/ReadOptions", {
+  defaultValue: (): ReadOptions => none
+})
+
+const none: ReadOptions = Object.freeze({})
+
+export interface Reading {
+  /** Makes statements that go where reads go, each for itself unless a transaction is open. */
+  readonly sql: Statement.Constructor
+  readonly read: (ask: (sql: Statement.Constructor) => AnyEffect, options: ReadOptions | undefined) => AnyEffect
+}
+
+export const make = (cluster: Cluster, kit: Kit): Reading => {
+  const borrower = ((f: (lease: Lease) => AnyEffect) =>
+    Effect.withFiber((fiber) => {
+      const current = kit.currentLease(fiber.context)
+      if (current !== undefined) return f(current)
+      return routed(cluster, fiber.getRef(CurrentOptions), (lease, isOnPrimary) =>
+        // The server of a standby refuses writes by itself.
+        isOnPrimary ? readOnly(kit, lease, f(lease), none) : f(lease))
+    })) as Borrower
+  const acquirer: Acquirer = Effect.withFiber((fiber) => {
+    const current = kit.currentLease(fiber.context)
+    // Only a single statement is outside of a transaction, and that is no stream.
+    return current === undefined
+      ? Effect.die(new Error("a stream of a read must be run inside of the effect that read is given"))
+      : Effect.succeed(current)
+  })
+  const { compiler, transformRows } = kit.transformed
+  const sql = Statement.make(acquirer, compiler, kit.spanAttributes, transformRows, borrower)
+  return {
+    sql,
+    read: (ask, options) =>
+      Effect.withFiber((fiber) => {
+        const effect = effectOf(cluster.name, ask(sql))
+        if (kit.currentLease(fiber.context) !== undefined) return effect
+        if (Statement.isFragment(effect) && options?.isolation === undefined) {
+          return options === undefined ? effect : Effect.provideService(effect, CurrentOptions, options)
+        }
+        return routed(cluster, options ?? none, (lease) => readOnly(kit, lease, effect, options ?? none))
+      })
+  }
+}
+
+const routed = <A, E, R>(
+  cluster: Cluster,
+  options: ReadOptions,
+  run: Reads.Run<A, E, R>
+): Effect.Effect<A, E | PoolError | ClusterError, R> =>
+  Effect.withFiber((fiber) => {
+    const { consistency, maxWait } = cluster.settings
+    const wish: Reads.Wish = {
+      // Standbys have no serializable transactions.
+      consistency: options.isolation === "serializable" ? "primary" : options.consistency ?? consistency,
+      maxWait: OptionRules.millisOf(options.maxWait) ?? maxWait
+    }
+    return Reads.read(cluster, viewOf(cluster, fiber), wish, run, isLost)
+  })
+
+const readOnly = (kit: Kit, lease: Lease, effect: AnyEffect, { isolation }: ReadOptions): AnyEffect =>
+  Effect.withFiber((fiber) =>
+    Transaction.begun(
+      kit,
+      Effect.succeed(lease),
+      () => effect,
+      { readOnly: true, isolation },
+      fiber.getRef(SqlClient.BeginTransaction)
+    )
+  )
+
+/** Whether a standby cancelled what it ran, since the primary's changes were in conflict with it, or was lost. */
+const isLost = (error: unknown): boolean => {
+  if (!isSqlError(error)) return false
+  const { code } = serverError(error as SqlError)
+  return code === undefined ? error.reason._tag === "ConnectionError" : lost.test(code)
+}
+
+const lost = /^(?:40001|40P01|57P0[1-5]|25P04|08...)$/

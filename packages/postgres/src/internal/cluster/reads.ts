@@ -1,0 +1,250 @@
+/**
+ * Where a read goes.
+ */
+import { PoolError } from "@effect-pools/core/PoolError"
+import * as Effect from "effect/Effect"
+import { ClusterError, InvalidToken, NoFreshReplica } from "../../ClusterError.ts"
+import type { Lease } from "../lease.ts"
+import type { Cluster } from "./cluster.ts"
+import type { Consistency } from "./model.ts"
+import type { Node } from "./node.ts"
+import * as Position from "./position.ts"
+import type { View } from "./session.ts"
+
+export interface Wish {
+  readonly consistency: Consistency
+  readonly maxWait: number
+}
+
+/** How a read is run on a server. */
+export type Run<A, E, R> = (lease: Lease, isOnPrimary: boolean) => Effect.Effect<A, E, R>
+
+/** Between looks of a read that waits for a replica, in milliseconds. */
+const pause = 5
+
+/** Runs a read where it may run, and once more on the primary when `isLost` says that its standby let it down. */
+export const read = <A, E, R>(
+  cluster: Cluster,
+  view: View,
+  wish: Wish,
+  run: Run<A, E, R>,
+  isLost: (error: E) => boolean
+): Effect.Effect<A, E | PoolError | ClusterError, R> =>
+  Effect.suspend(() => {
+    if (wish.consistency === "primary") return onPrimary(cluster, view, run)
+    return Effect.flatMap(find(cluster, view, wish), ({ node, waited }) => {
+      if (node === undefined) return instead(cluster, view, waited, run)
+      return Effect.catchIf(
+        onReplica(cluster, view, node, run),
+        (error) => isRefusal(error, node) || isLost(error as E),
+        () => instead(cluster, view, waited, run)
+      )
+    })
+  })
+
+interface Found {
+  /** Without one the read goes to the primary. */
+  readonly node: Node | undefined
+  readonly waited: number
+}
+
+/** A replica that has what must be seen; waits for one if need be. */
+const find = (cluster: Cluster, view: View, wish: Wish): Effect.Effect<Found, ClusterError> =>
+  Effect.suspend(() => {
+    if (wish.consistency === "eventual") {
+      return Effect.succeed({ node: least(cluster.nodes.filter(({ isIn }) => isIn)), waited: 0 })
+    }
+    const needsToken = view.mayHaveWritten || view.given.length > 0
+    const node = needsToken ? undefined : choose(cluster, view)
+    return node === undefined ? search(cluster, view, wish) : Effect.succeed({ node, waited: 0 })
+  })
+
+const search = Effect.fnUntraced(function*(
+  cluster: Cluster,
+  view: View,
+  { maxWait }: Wish
+): Effect.fn.Return<Found, ClusterError> {
+  const since = cluster.now()
+  const left = () => since + maxWait - cluster.now()
+  // Without a primary that answers nobody knows what must be seen.
+  const known = yield* within(settle(cluster, view), maxWait)
+  if (known === undefined) return { node: undefined, waited: cluster.now() - since }
+  while (true) {
+    const node = choose(cluster, view)
+    if (node !== undefined || left() <= 0 || !cluster.nodes.some(({ isIn }) => isIn)) {
+      return { node, waited: cluster.now() - since }
+    }
+    const behind = cluster.places.filter(({ node }) =>
+      node.isIn || node === view.last?.node || node === cluster.primary
+    )
+    yield* within(
+      Effect.andThen(
+        Effect.raceAllFirst(behind.map(({ prober }) => prober.fresh)),
+        Effect.suspend(() => choose(cluster, view) === undefined ? Effect.sleep(pause) : Effect.void)
+      ),
+      Math.max(1, left())
+    )
+  }
+})
+
+const within = <A, E>(effect: Effect.Effect<A, E>, millis: number): Effect.Effect<true | undefined, E> =>
+  Effect.map(
+    Effect.timeoutOption(effect, Math.max(millis, 1)),
+    (done) => done._tag === "Some" ? true : undefined
+  )
+
+/** Finds out what must be seen: what was given, and where the primary stands after the writes of the session. */
+export const settle = Effect.fnUntraced(function*(cluster: Cluster, view: View): Effect.fn.Return<void, ClusterError> {
+  if (view.given.length > 0) yield* takeGiven(cluster, view)
+  if (!view.mayHaveWritten) return
+  const { primary } = cluster
+  if (primary === undefined) {
+    yield* cluster.hasPrimary.await
+    return yield* settle(cluster, view)
+  }
+  const { written } = view
+  const before = cluster.now()
+  yield* cluster.proberOf(primary).fresh
+  const { failures, sample } = primary
+  if (cluster.primary !== primary || failures > 0 || sample === undefined || sample.at < before) {
+    yield* Effect.sleep(pause)
+    return yield* settle(cluster, view)
+  }
+  view.demand({ ...place(sample), systemId: sample.systemId }, cluster.now() + cluster.settings.tokenLifetime)
+  view.covered = Math.max(view.covered, written)
+})
+
+const place = ({ lsn, timeline }: Position.Position): Position.Position => ({ lsn, timeline })
+
+/** A token from outside is believed only as far as the primary has come. */
+const takeGiven = Effect.fnUntraced(function*(cluster: Cluster, view: View): Effect.fn.Return<void, ClusterError> {
+  const tokens = view.given.map(Position.decode)
+  const refused = (because: InvalidToken["because"]) =>
+    new ClusterError({ pool: cluster.name, reason: new InvalidToken({ because }) })
+  for (const token of tokens) {
+    if (token === undefined) return yield* refused("malformed")
+    if (cluster.systemId !== undefined && token.systemId !== cluster.systemId) return yield* refused("foreign")
+    if (isAhead(cluster, token)) {
+      // The token may be younger than what was last heard of the primary.
+      yield* cluster.askAll
+      if (isAhead(cluster, token)) return yield* refused("future")
+    }
+    view.demand(token, cluster.now() + cluster.settings.tokenLifetime)
+  }
+  view.given = []
+})
+
+/** Of an older timeline nobody knows any more how far it went: what did not reach the new primary is lost. */
+const isAhead = ({ primary, timeline }: Cluster, token: Position.Token): boolean =>
+  primary?.sample !== undefined &&
+  (token.timeline > timeline || (token.timeline === timeline && token.lsn > primary.sample.lsn))
+
+/** The replica that a session reads from, or another that is at least as far. */
+const choose = (cluster: Cluster, view: View): Node | undefined => {
+  const needed = view.needed(cluster.now())
+  const last = view.isOrdered ? view.last : undefined
+  const fit = cluster.nodes.filter((node) => node.isIn && has(node, needed))
+  if (last === undefined) return least(fit)
+  if (fit.includes(last.node) && last.node.sample?.startedAt === last.startedAt) return last.node
+  const floor = floorOf(cluster, last)
+  return floor === undefined ? undefined : least(fit.filter((node) => has(node, floor)))
+}
+
+// A replica that is in follows the timeline of today, in which everything of an older one is past.
+const has = ({ sample }: Node, needed: Position.Position | undefined): boolean =>
+  needed === undefined || (sample !== undefined && sample.lsn >= needed.lsn)
+
+/**
+ * A place beyond what the session has read: where its replica, or the primary, was seen since. A server that was started
+ * anew may have gone back.
+ */
+const floorOf = (
+  { primary }: Cluster,
+  { at, node, startedAt }: NonNullable<View["last"]>
+): Position.Position | undefined => {
+  const seen = (candidate: Node | undefined) =>
+    candidate?.sample !== undefined && candidate.sample.at >= at ? candidate.sample : undefined
+  const own = seen(node)
+  return own?.startedAt === startedAt ? own : seen(primary)
+}
+
+/** The one with the fewest reads for its size; of equal ones any. */
+const least = (nodes: ReadonlyArray<Node>): Node | undefined => {
+  let best: Node | undefined
+  for (const node of nodes) {
+    if (best === undefined || node.load < best.load || (node.load === best.load && node.served < best.served)) {
+      best = node
+    }
+  }
+  return best
+}
+
+const onReplica = <A, E, R>(
+  cluster: Cluster,
+  view: View,
+  node: Node,
+  run: Run<A, E, R>
+): Effect.Effect<A, E | PoolError, R> => {
+  const startedAt = node.sample!.startedAt
+  node.reads++
+  node.served++
+  return Effect.onExitPrimitive(node.bare.withConnection((lease) => run(lease, false)), () => {
+    node.reads--
+    if (view.isOrdered) view.last = { node, at: cluster.now(), startedAt }
+    return undefined
+  })
+}
+
+/** The primary takes the read, if it does not take too many already. */
+const instead = <A, E, R>(
+  cluster: Cluster,
+  view: View,
+  waited: number,
+  run: Run<A, E, R>
+): Effect.Effect<A, E | PoolError | ClusterError, R> =>
+  Effect.suspend(() => {
+    const { places, settings } = cluster
+    if (places.length === 1) return onPrimary(cluster, view, run)
+    const { config } = (cluster.primary ?? places[0]!.node).bare
+    const most = Math.max(1, Math.floor(settings.primaryShare * config.maxConnections))
+    if (cluster.onPrimary >= most) {
+      const replicas = cluster.nodes.filter((node) => node !== cluster.primary)
+      return Effect.fail(
+        new ClusterError({
+          pool: cluster.name,
+          reason: new NoFreshReplica({
+            waited,
+            onPrimary: cluster.onPrimary,
+            primaryLimit: most,
+            replicas: replicas.map((node) => ({ name: node.name, isIn: node.isIn, lag: cluster.lagOf(node) }))
+          })
+        })
+      )
+    }
+    cluster.onPrimary++
+    return Effect.onExitPrimitive(onPrimary(cluster, view, run), () => {
+      cluster.onPrimary--
+      return undefined
+    })
+  })
+
+const onPrimary = <A, E, R>(cluster: Cluster, view: View, run: Run<A, E, R>): Effect.Effect<A, E | PoolError, R> =>
+  Effect.suspend(() => {
+    let node: Node | undefined
+    return Effect.onExitPrimitive(
+      cluster.withPrimary((lease) => {
+        node = cluster.primary
+        if (node !== undefined) node.served++
+        return run(lease, true)
+      }),
+      () => {
+        if (node?.sample !== undefined && view.isOrdered) {
+          view.last = { node, at: cluster.now(), startedAt: node.sample.startedAt }
+        }
+        return undefined
+      }
+    )
+  })
+
+/** Whether the replica's pool refused the read, which then has not begun. */
+const isRefusal = (error: unknown, node: Node): boolean => error instanceof PoolError && error.pool === node.bare.name

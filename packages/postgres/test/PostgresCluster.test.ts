@@ -1,0 +1,256 @@
+import { ClusterScript, Consistency, PostgresCluster, PostgresPool } from "@effect-pools/postgres"
+import { assert, describe, it } from "@effect/vitest"
+import { ConfigProvider, type Duration, Effect, Fiber, Layer, Redacted } from "effect"
+import { SqlClient } from "effect/sql"
+import { TestClock } from "effect/testing"
+
+class Db extends PostgresCluster.Service<Db>()("app/Db") {}
+
+const rows = (statement: string) => statement.startsWith("SELECT") ? [{ n: 1 }] : []
+
+const withScript = <A, E, R>(
+  replicas: number,
+  test: (script: ClusterScript.ClusterScript) => Effect.Effect<A, E, R>,
+  options: Partial<PostgresCluster.ClusterOptions> = {}
+) =>
+  Effect.suspend(() => {
+    const script = ClusterScript.make(rows, { replicas })
+    return Effect.provide(test(script), Db.layerTest(script, options))
+  })
+
+const servers = (script: ClusterScript.ClusterScript, text: string) =>
+  script.statements.filter((statement) => statement.text === text).map(({ server }) => server)
+
+const write = Db.query`INSERT INTO t VALUES (1)`
+const read = Db.read`SELECT n FROM t`
+
+/** Runs an effect and lets the clock go on, a little at a time, until it is done. */
+const moved = <A, E, R>(effect: Effect.Effect<A, E, R>, by: Duration.Input = "5 millis") =>
+  Effect.gen(function*() {
+    const fiber = yield* Effect.forkChild(effect, { startImmediately: true })
+    while (fiber.pollUnsafe() === undefined) yield* TestClock.adjust(by)
+    return yield* Fiber.join(fiber)
+  })
+
+const refusal = (options: PostgresCluster.ClusterOptions) =>
+  Effect.map(Effect.flip(Effect.scoped(Layer.build(Db.layer(options)))), String)
+
+const a = Redacted.make("postgres://app:secret@a/app")
+const b = Redacted.make("postgres://app:secret@b/app")
+
+describe("PostgresCluster", () => {
+  it.effect("reads take turns on the replicas, and a transaction has its reads on the primary", () =>
+    withScript(2, (script) =>
+      Effect.gen(function*() {
+        yield* Effect.all([read, read, read, read])
+        assert.deepStrictEqual(servers(script, "SELECT n FROM t"), [1, 2, 1, 2])
+        yield* Db.transaction(read)
+        assert.strictEqual(servers(script, "SELECT n FROM t").at(-1), 0)
+      })))
+
+  it.effect("several statements of a read are one read-only transaction on one server", () =>
+    withScript(2, (script) =>
+      Effect.gen(function*() {
+        yield* Db.read((sql) => Effect.andThen(sql`SELECT 1`, sql`SELECT 2`))
+        assert.deepStrictEqual(
+          script.statements.map(({ server, text }) => [server, text]),
+          [[1, "BEGIN READ ONLY"], [1, "SELECT 1"], [1, "SELECT 2"], [1, "COMMIT"]]
+        )
+      })))
+
+  it.effect("a serializable read runs on the primary", () =>
+    withScript(1, (script) =>
+      Effect.gen(function*() {
+        yield* Db.read((sql) => sql`SELECT n FROM t`, { isolation: "serializable" })
+        assert.deepStrictEqual(servers(script, "BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY"), [0])
+      })))
+
+  it.effect("a write inside a read is refused on a replica and on the primary alike", () =>
+    withScript(1, () =>
+      Effect.gen(function*() {
+        for (const consistency of ["eventual", "primary"] as const) {
+          const error = yield* Effect.flip(Db.read((sql) => sql`INSERT INTO t VALUES (1)`, { consistency }))
+          assert.include(String((error as { readonly cause: unknown }).cause), "25006")
+        }
+      })))
+
+  it.effect("a session reads its write from the replica that has it, and from the primary if none has", () =>
+    withScript(2, (script) =>
+      Effect.gen(function*() {
+        script.lag(1, "5 seconds")
+        const session = Consistency.session(Effect.andThen(write, read))
+        yield* Effect.all(Array.from({ length: 3 }, () => moved(session)))
+        assert.deepStrictEqual(servers(script, "SELECT n FROM t"), [2, 2, 2])
+        script.lag(2, "5 seconds")
+        yield* moved(session)
+        assert.strictEqual(servers(script, "SELECT n FROM t").at(-1), 0)
+        yield* moved(Consistency.session(read))
+        assert.notStrictEqual(servers(script, "SELECT n FROM t").at(-1), 0)
+        yield* moved(
+          Consistency.session(
+            Effect.andThen(write, Db.read((sql) => sql`SELECT n FROM t`, { consistency: "eventual" }))
+          )
+        )
+        assert.notStrictEqual(servers(script, "SELECT n FROM t").at(-1), 0)
+      })))
+
+  it.effect("callers without a session see the writes of all callers without one", () =>
+    withScript(1, (script) =>
+      Effect.gen(function*() {
+        script.lag(1, "5 seconds")
+        yield* write
+        yield* moved(read)
+        assert.deepStrictEqual(servers(script, "SELECT n FROM t"), [0])
+        // A session does not wait for others.
+        yield* moved(Consistency.session(read))
+        assert.deepStrictEqual(servers(script, "SELECT n FROM t"), [0, 1])
+      })))
+
+  it.effect("a session stays with its replica, so that its reads never step back", () =>
+    withScript(3, (script) =>
+      Effect.gen(function*() {
+        yield* Consistency.session(Effect.all(Array.from({ length: 5 }, () => read)))
+        assert.strictEqual(new Set(servers(script, "SELECT n FROM t")).size, 1)
+      })))
+
+  it.effect("in ten idle minutes no replica is out", () =>
+    withScript(3, () =>
+      Effect.gen(function*() {
+        for (let minute = 0; minute < 10; minute += 2) {
+          yield* TestClock.adjust("2 minutes")
+          const nodes = yield* Db.nodes
+          assert.deepStrictEqual(nodes.map(({ isIn, lag }) => [isIn, lag]), [
+            [false, undefined],
+            [true, 0],
+            [true, 0],
+            [true, 0]
+          ])
+        }
+      })))
+
+  it.effect("a replica above maxLag is out until it is below half of it", () =>
+    withScript(1, (script) =>
+      Effect.gen(function*() {
+        const isIn = Effect.map(Db.nodes, ([, node]) => node?.isIn)
+        // Somebody writes all the time.
+        yield* Effect.forkScoped(Effect.forever(Effect.andThen(write, Effect.sleep("500 millis"))))
+        script.lag(1, "12 seconds")
+        yield* TestClock.adjust("5 seconds")
+        assert.isTrue(yield* isIn)
+        yield* TestClock.adjust("15 seconds")
+        assert.isFalse(yield* isIn)
+        assert.include((yield* Db.health).warnings.map(({ message }) => message).join(), "maxLag 10000 ms")
+        script.lag(1, "7 seconds")
+        yield* TestClock.adjust("20 seconds")
+        assert.isFalse(yield* isIn)
+        script.lag(1, "1 second")
+        yield* TestClock.adjust("20 seconds")
+        assert.isTrue(yield* isIn)
+      }).pipe(Effect.scoped)))
+
+  it.effect("a replica that fails three probes is out, and in again when it answers", () =>
+    withScript(2, (script) =>
+      Effect.gen(function*() {
+        script.fail(1)
+        yield* TestClock.adjust("5 seconds")
+        assert.deepStrictEqual((yield* Db.nodes).map(({ isIn }) => isIn), [false, false, true])
+        yield* Effect.all([read, read])
+        assert.deepStrictEqual(servers(script, "SELECT n FROM t"), [2, 2])
+        script.revive(1)
+        yield* TestClock.adjust("5 seconds")
+        assert.deepStrictEqual((yield* Db.nodes).map(({ isIn }) => isIn), [false, true, true])
+      })))
+
+  it.effect("a replica that is promoted takes the writes, SqlClient's too, and callers wait for it", () =>
+    withScript(2, (script) =>
+      Effect.gen(function*() {
+        yield* write
+        script.fail(0)
+        yield* TestClock.adjust("2 seconds")
+        script.promote(2)
+        yield* TestClock.adjust("1 second")
+        yield* write
+        const sql = yield* SqlClient.SqlClient
+        yield* sql`INSERT INTO t VALUES (1)`
+        assert.deepStrictEqual(servers(script, "INSERT INTO t VALUES (1)"), [0, 2, 2])
+        const roles = yield* Effect.map(Db.nodes, (nodes) => nodes.map(({ role }) => role))
+        assert.deepStrictEqual(roles, ["stray", "replica", "primary"])
+      })))
+
+  it.effect("of two primaries the one of the later timeline takes the writes, also when it is gone again", () =>
+    withScript(2, (script) =>
+      Effect.gen(function*() {
+        script.promote(1)
+        yield* TestClock.adjust("2 seconds")
+        yield* write
+        assert.deepStrictEqual(servers(script, "INSERT INTO t VALUES (1)"), [1])
+        script.fail(1)
+        yield* TestClock.adjust("10 seconds")
+        yield* moved(Effect.flip(write), "1 second")
+        assert.notInclude(servers(script, "INSERT INTO t VALUES (1)"), 0)
+      })))
+
+  it.effect("without a primary callers wait, and are told why none takes writes", () =>
+    withScript(1, (script) =>
+      Effect.gen(function*() {
+        script.servers[0]!.isStandby = true
+        yield* TestClock.adjust("2 seconds")
+        const error = yield* moved(Effect.flip(write), "1 second")
+        assert.include(error.message, "the cluster has no primary: no server says that it is the primary")
+        assert.strictEqual((yield* Db.health).status, "unhealthy")
+      })))
+
+  it.effect("bad options are refused by name", () =>
+    Effect.gen(function*() {
+      assert.include(
+        yield* refusal({ primary: a, replicas: [a] }),
+        "option replicas: names a:5432 twice: a replica must be"
+      )
+      assert.include(yield* refusal({ primary: a, replicas: [b, b] }), "option replicas: names b:5432 twice")
+      assert.include(
+        yield* refusal({ primary: a, maxLag: "1 minute" }),
+        "option tokenLifetime: must be more than maxLag"
+      )
+      assert.include(yield* refusal({ primary: a, primaryShare: 0 }), "option primaryShare: must be a number above 0")
+      assert.include(
+        yield* refusal({ primary: a, role: "primary" } as never),
+        "option role: is found out for each server"
+      )
+      assert.include(yield* refusal({ primary: a, url: b } as never), "option url: is a server's")
+      assert.include(yield* refusal({ primary: { url: a, role: "any" } } as never), "option primary: has role")
+      assert.include(yield* refusal({ primary: a, maxlag: 1 } as never), "maxlag")
+      const standby = Redacted.make("postgres://app:secret@a,b/app?target_session_attrs=standby")
+      assert.include(yield* refusal({ primary: standby }), "option primary: has a target_session_attrs that a cluster")
+    }))
+
+  it.effect("the environment names several hosts, and replicas", () =>
+    Effect.gen(function*() {
+      const env = (variables: Record<string, string>) =>
+        PostgresCluster.fromEnv.parse(ConfigProvider.fromEnv({ env: variables }))
+      const options = yield* env({
+        DATABASE_URL: "postgres://app:secret@a:5432,b:5433/app?target_session_attrs=read-write&sslmode=disable",
+        DATABASE_REPLICA_URLS: "postgres://app:secret@c/app, postgres://app:secret@d/app",
+        POOL_MAX_CONNECTIONS: "7"
+      })
+      assert.strictEqual(options.maxConnections, 7)
+      assert.strictEqual(options.replicas?.length, 2)
+      const made = Db.layer({ ...options, startup: "lazy", minConnections: 0, healthCheck: "1 day" })
+      const names = yield* Effect.provide(Effect.map(Db.nodes, (nodes) => nodes.map(({ name }) => name)), made)
+      assert.deepStrictEqual(names, ["app/Db/a:5432", "app/Db/b:5433", "app/Db/c:5432", "app/Db/d:5432"])
+    }))
+
+  it.effect("a pool that was put in its place reads by its own lending", () =>
+    Effect.gen(function*() {
+      class Plain extends PostgresPool.Service<Plain>()("plain") {}
+      const pool = yield* Plain
+      assert.deepStrictEqual(
+        yield* Effect.provide(Db.read`SELECT n FROM t`, Db.layerFrom(Effect.succeed(pool))),
+        [{ n: 1 }]
+      )
+    }).pipe(Effect.provide(PlainTest)))
+})
+
+const PlainTest = Layer.unwrap(Effect.sync(() => {
+  class Plain extends PostgresPool.Service<Plain>()("plain") {}
+  return Plain.layerTest((statement) => rows(statement))
+}))
