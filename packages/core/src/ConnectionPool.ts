@@ -171,7 +171,14 @@ export const make = Effect.fnUntraced(
     const drain = makeDrain(state, background)
     yield* Effect.addFinalizer(() => drain("refuse"))
     if (config.metrics && (yield* PoolMetrics.isTaken(config))) warn(state, secondOfItsName)
-    if (config.metrics) yield* PoolMetrics.register({ config, numbers: () => numbers(state), histograms: state.counts })
+    if (config.metrics) {
+      yield* PoolMetrics.register({
+        config,
+        numbers: () => numbers(state),
+        histograms: state.counts,
+        watchOperations: (onKind) => state.counts.operations.watch(onKind)
+      })
+    }
     for (const { message, remedy } of connector.warnings ?? []) {
       yield* Effect.annotateLogs(Effect.logWarning(`${message}. ${remedy}`), { pool: config.name })
     }

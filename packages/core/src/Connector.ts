@@ -18,7 +18,10 @@
 import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
+import type { Operation } from "./internal/model/operation.ts"
 import type { HealthWarning } from "./PoolHealth.ts"
+
+export type { Operation, OperationEnd } from "./internal/model/operation.ts"
 
 /**
  * Callbacks that the pool gives a connection while it is being opened, so that it can report its own end.
@@ -40,6 +43,11 @@ export interface Signals {
    * `onBroken` nothing is logged, and no other connection is doubted. What it reports afterwards changes nothing.
    */
   readonly onEnded: () => void
+  /**
+   * Tells the pool of a statement, command, request or message on the connection that has ended, for its numbers, metrics
+   * and health. It costs some tens of nanoseconds.
+   */
+  readonly onOperation?: ((operation: Operation) => void) | undefined
 }
 
 /**

@@ -2,12 +2,16 @@
  * The events of a pool, as one tagged union in the past tense.
  *
  * Every event carries the pool's name and the time in milliseconds since the epoch, read from the `Clock`. Events of
- * single leases (`Acquired`, `Released`) are made only while somebody listens, so that they cost nothing otherwise.
+ * single leases (`Acquired`, `Released`) are made only while somebody listens, and those of single operations (`Operated`)
+ * only for who asks for them, so that they cost nothing otherwise.
  *
  * @since 0.1.0
  */
 import type { DrainReport } from "./internal/model/connection.ts"
 import type { Level } from "./internal/model/traffic.ts"
+import type { OperationEnd } from "./internal/model/operation.ts"
+
+export type { OperationEnd } from "./internal/model/operation.ts"
 
 /**
  * Why the pool gave up a connection.
@@ -146,6 +150,32 @@ export interface LeakEnded extends OfConnection<"LeakEnded"> {
   readonly held: number
 }
 
+/**
+ * A statement, command, request or message on a connection ended. Made only for readers that ask for `operations`.
+ *
+ * @category events
+ * @since 0.1.0
+ */
+export interface Operated extends OfConnection<"Operated"> {
+  /** One of few words, such as `select`, `GET` or `send`. */
+  readonly kind: string
+  readonly end: OperationEnd
+  /** Milliseconds, without the wait for a connection. */
+  readonly took: number
+  /** What it was, without its values, cut to 100 characters. */
+  readonly text: string | undefined
+  /** What the backend said of its end, such as a SQLSTATE or the status of a response. */
+  readonly status: string | number | undefined
+  /** How many it was about, such as rows or keys. */
+  readonly count: number | undefined
+}
+
+/** Connections that were asked for ahead are open. @category events @since 0.1.0 */
+export interface WarmedUp extends Common<"WarmedUp"> {
+  /** How many are open now. */
+  readonly open: number
+}
+
 /** The breaker around dials opened. @category events @since 0.1.0 */
 export interface BreakerOpened extends Common<"BreakerOpened"> {
   /** Milliseconds until the next dial may try. */
@@ -275,6 +305,8 @@ export type PoolEvent =
   | CloseFailed
   | LeakSuspected
   | LeakEnded
+  | Operated
+  | WarmedUp
   | BreakerOpened
   | BreakerClosed
   | BreakerStoreFailed

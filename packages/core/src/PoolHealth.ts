@@ -21,6 +21,7 @@ export interface HealthWarning {
     | "connect"
     | "breaker"
     | "failures"
+    | "operations"
     | "validation"
     | "leak"
     | "closed"
@@ -46,8 +47,16 @@ export interface PoolHealth {
   /** 0 to 100. */
   readonly utilization: number
   /** Mean wait for a connection in the last one to two minutes, in milliseconds. */
-  readonly responseTime: number
-  /** Share of failed acquisitions and dials among all in the last one to two minutes, 0 to 1. */
+  readonly avgWaitTime: number
+  /**
+   * Mean duration of statements, commands, requests and messages in the last one to two minutes, in milliseconds, without
+   * the wait for a connection. 0 where the connector reports none.
+   */
+  readonly avgQueryTime: number
+  /**
+   * Share of what failed in the last one to two minutes, 0 to 1: of acquisitions and dials, or of operations by the
+   * backend's doing, whichever is larger.
+   */
   readonly errorRate: number
   readonly warnings: ReadonlyArray<HealthWarning>
 }
@@ -57,7 +66,7 @@ export interface PoolHealth {
  *
  * Warnings: with the default `thresholds`, more than 90 % of the connections lent, more callers waiting than there may be
  * connections, waits above 100 ms in the mean or at the 95th percentile of 20 leases or more, more than 5 % of the
- * acquisitions and dials or of the validations failed; and whatever they are a lease held longer than `leakTimeout`, no connection open where `minConnections` asks for
+ * acquisitions and dials, of the operations by the backend's doing, or of the validations failed; and whatever they are a lease held longer than `leakTimeout`, no connection open where `minConnections` asks for
  * some, an open breaker, a pool that is paused or draining. Critical: a closed pool, an open breaker while nothing is
  * open, and callers that wait while nothing is open because dials fail. Of a closed pool only that it is closed is told.
  * What the connector says of itself, such as that it does not verify the server, comes last.
@@ -79,8 +88,12 @@ export const assess = (
     name: stats.name,
     status: isCritical ? "unhealthy" : warnings.length > 0 ? "degraded" : "healthy",
     utilization: stats.utilization,
-    responseTime: stats.recent.wait.mean,
-    errorRate: share(stats.recent.failures, stats.recent.attempts),
+    avgWaitTime: stats.recent.wait.mean,
+    avgQueryTime: stats.recent.avgQueryTime,
+    errorRate: Math.max(
+      share(stats.recent.failures, stats.recent.attempts),
+      share(stats.recent.failedOperations, stats.recent.operations)
+    ),
     warnings
   }
 }
@@ -228,6 +241,21 @@ const failed: Rule = ({ recent }, config) => {
   }
 }
 
+/** A caller that breaks a constraint or asks for what is not there says nothing of the backend. */
+const operations: Rule = ({ recent }, config) => {
+  const rate = share(recent.failedOperations, recent.operations)
+  const limit = limits(config).errorRate
+  return recent.failedOperations < failuresToJudge || rate <= limit ? undefined : {
+    about: "operations",
+    level: "warning",
+    value: rate,
+    message:
+      `${percent(rate)} of ${recent.operations} operations of ${lately(recent)} failed by the backend's doing, ` +
+      `above ${percent(limit)}`,
+    remedy: "Look at what the backend says: it loses connections, refuses work or takes too long."
+  }
+}
+
 const validation: Rule = ({ recent }, config) => {
   const rate = share(recent.failedToValidate, recent.validated)
   const limit = limits(config).errorRate
@@ -259,6 +287,7 @@ const rules: ReadonlyArray<Rule> = [
   queue,
   wait,
   failed,
+  operations,
   validation,
   leak
 ]

@@ -52,6 +52,8 @@ export interface Source {
     readonly use: Durations
     readonly open: Durations
   }
+  /** How long operations took, by their kind: those there are, and each new one. `undefined` ends it. */
+  readonly watchOperations?: ((onKind: ((kind: string, time: Durations) => void) | undefined) => void) | undefined
 }
 
 /**
@@ -107,7 +109,13 @@ export const register = (source: Source): Effect.Effect<void, never, Scope.Scope
   const acquire = Effect.map(Effect.context<never>(), (context) => {
     const publishAs = (labels: Labels): () => void => {
       const stops = seriesOf(source, labels).map((series) => publishIn(context, series))
-      return () => stops.forEach((stop) => stop())
+      source.watchOperations?.((kind, time) => {
+        stops.push(publishIn(context, operationsOf(source, labels, kind, time)))
+      })
+      return () => {
+        source.watchOperations?.(undefined)
+        stops.forEach((stop) => stop())
+      }
     }
     let stop = publishAs({ pool: config.name })
     relabel.set(config, (labels) => {
@@ -245,6 +253,17 @@ const poolMetrics = (source: Source, own: Labels): ReadonlyArray<Readable> => {
   ]
 }
 
+const operationsOf = ({ config }: Source, own: Labels, kind: string, time: Durations): Readable =>
+  histogramOf(
+    {
+      name: `${config.kind}_pool_query_duration_seconds`,
+      description: "How long statements, commands, requests and messages took, without the wait for a connection",
+      attributes: { ...own, query_type: kind, ...inSeconds }
+    },
+    time,
+    noZeros
+  )
+
 // OTLP reads the unit from here; Prometheus leaves it out.
 const inSeconds = { unit: "s" }
 const noZeros = (): number => 0
@@ -295,7 +314,9 @@ const errors: Readonly<Record<string, Read>> = {
   connect: ({ counts }) => counts.failedToOpen,
   validate: ({ counts }) => counts.failedToValidate,
   reset: ({ counts }) => counts.failedToReset,
-  close: ({ counts }) => counts.closesTimedOut
+  close: ({ counts }) => counts.closesTimedOut,
+  query: ({ counts }) => counts.operations.failed,
+  caller: ({ counts }) => counts.operations.rejected
 }
 
 const retired = readsOf("retired")

@@ -7,27 +7,14 @@
  * @since 0.1.0
  */
 import type { PoolCounts } from "./internal/model/counts.ts"
+import type { OperationStats } from "./internal/model/operation.ts"
+import type { Timing } from "./internal/model/timing.ts"
 import type { TrafficStats } from "./internal/model/traffic.ts"
 
 export { noCounts, type PoolCounts } from "./internal/model/counts.ts"
+export type { OperationEnd, OperationStats, SlowOperation } from "./internal/model/operation.ts"
+export type { Timing } from "./internal/model/timing.ts"
 export type { KeyStats, TrafficStats } from "./internal/model/traffic.ts"
-
-/**
- * A distribution of durations in milliseconds: how many, their mean, and what 50, 95 and 99 % of them did not exceed.
- *
- * Percentiles are read from buckets at most 12.5 % wide; they never under-state. All are 0 while `count` is 0.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Timing {
-  readonly count: number
-  readonly mean: number
-  readonly p50: number
-  readonly p95: number
-  readonly p99: number
-  readonly max: number
-}
 
 /**
  * The numbers of the last one to two minutes, or since the pool was made if that is less. `health` judges by it.
@@ -47,6 +34,12 @@ export interface Recent {
   readonly failedToValidate: number
   /** How long callers waited for a connection; one that did not have to wait counts as 0. */
   readonly wait: Timing
+  /** Operations that ended and were not interrupted. */
+  readonly operations: number
+  /** Those that failed by the backend's doing. */
+  readonly failedOperations: number
+  /** How long operations took on average, in milliseconds, without the wait for a connection. */
+  readonly avgQueryTime: number
 }
 
 /**
@@ -129,6 +122,10 @@ export interface PoolStats extends Vitals {
   readonly validate: Timing
   /** How long closed connections had lived. */
   readonly lifetime: Timing
+  /** Statements, commands, requests and messages on its connections. */
+  readonly operations: OperationStats
+  /** The mean of `operations.time`, beside that of `wait`. */
+  readonly avgQueryTime: number
   /** Who waits and who is served, by what callers say with `Traffic`. */
   readonly traffic: TrafficStats
 }

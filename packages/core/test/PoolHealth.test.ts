@@ -16,7 +16,8 @@ describe("a pool is healthy", () => {
       name: "app/Db",
       status: "healthy",
       utilization: 0,
-      responseTime: 0,
+      avgWaitTime: 0,
+      avgQueryTime: 0,
       errorRate: 0,
       warnings: []
     })
@@ -171,7 +172,7 @@ describe("a pool warns with the number and the remedy", () => {
     assert.deepStrictEqual(health.warnings.map(({ about }) => about), ["breaker", "utilization", "queue", "wait"])
     assert.strictEqual(health.status, "degraded")
     assert.strictEqual(health.utilization, 100)
-    assert.strictEqual(health.responseTime, 250)
+    assert.strictEqual(health.avgWaitTime, 250)
   })
 
   it("as unhealthy if one of several things is critical: the breaker is open and so is nothing else", () => {

@@ -231,9 +231,9 @@ describe("PoolMetrics", () => {
       const pool = yield* ConnectionPool.make(connector, { name: "app/Db", kind: db })
       yield* pool.withConnection(() => Effect.void)
       yield* pool.stats
-      assert.strictEqual(timings, 6)
+      assert.strictEqual(timings, 7)
       const found = yield* scrape
-      assert.strictEqual(timings, 6)
+      assert.strictEqual(timings, 7)
       assert.strictEqual(found.get("db_pool_acquire_total{pool=\"app/Db\"}"), 1)
     }).pipe(Effect.scoped, isolated))
 

@@ -266,10 +266,29 @@ describe("what is alerted", () => {
       })))
 })
 
+describe("an alert of operations", () => {
+  const judged = (operations: number, operationFailureRate: number) => {
+    const stats = { utilization: 0, pending: 0, limit: 1, overdue: 0 }
+    const recent = { attempts: 0, failureRate: 0, operations, operationFailureRate, waits: 0, wait: 0 }
+    const health = { status: "healthy", warnings: [] }
+    const evidence = { thresholds: PoolThresholds.presets.calm, stats, health, recent } as unknown as Evidence
+    const board = new AlertBoard(0, 10_000)
+    return board.evaluate("app/Db", evidence, 0).map(({ alert }) => [alert.rule, alert.message])
+  }
+
+  it("is raised when many fail by the backend's doing, and not for a few among few", () => {
+    assert.deepStrictEqual(judged(40, 0.1), [
+      ["operations", "10 % of the last 40 operations failed by the backend's doing, above 5 %"]
+    ])
+    assert.deepStrictEqual(judged(40, 0.05), [])
+    assert.deepStrictEqual(judged(10, 1), [])
+  })
+})
+
 describe("an alert when the clock is set back", () => {
   const evidence = (status: "healthy" | "unhealthy") => {
     const stats = { utilization: 0, pending: 0, limit: 1, overdue: 0 }
-    const recent = { attempts: 0, failureRate: 0, waits: 0, wait: 0 }
+    const recent = { attempts: 0, failureRate: 0, operations: 0, operationFailureRate: 0, waits: 0, wait: 0 }
     const thresholds = PoolThresholds.presets.calm
     return { thresholds, stats, health: { status, warnings: [] }, recent } as unknown as Evidence
   }

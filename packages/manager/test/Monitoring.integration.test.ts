@@ -166,7 +166,7 @@ describe("what the routes tell", () => {
         100,
         0
       ])
-      assert.deepStrictEqual([healthy.utilization, healthy.responseTime, healthy.errorRate], [0, 0, 0])
+      assert.deepStrictEqual([healthy.utilization, healthy.avgWaitTime, healthy.errorRate], [0, 0, 0])
       assert.match(healthy.timestamp, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)
       yield* Cache.pause
       // One alone would be no rate.
@@ -206,7 +206,7 @@ describe("what the routes tell", () => {
           busy.utilizationPercent,
           busy.avgResponseTimeMs
         ],
-        [false, 2, 1, busy.utilization, busy.responseTime]
+        [false, 2, 1, busy.utilization, busy.avgQueryTime]
       )
       assert.deepStrictEqual(busy.warningTexts.length, busy.warnings.length)
       assert.match(
@@ -221,7 +221,8 @@ describe("what the routes tell", () => {
         waitingRequests: 1,
         acquiredCount: 3,
         releasedCount: 2,
-        errorCount: 0
+        errorCount: 0,
+        avgQueryTimeMs: 0
       })
       assert.isAbove(avgHoldTimeMs, 8)
       assert.isAtLeast(avgAcquireTimeMs, 0)

@@ -43,6 +43,17 @@ const events: { readonly [Tag in PoolEvent.PoolEvent["_tag"]]: Extract<PoolEvent
     },
     LeakSuspected: { _tag: "LeakSuspected", ...ofConnection, label: "x", held: 60_000, takenAt: ["a\tb", "c"] },
     LeakEnded: { _tag: "LeakEnded", ...ofConnection, label: "x", held: 70_000 },
+    Operated: {
+      _tag: "Operated",
+      ...ofConnection,
+      kind: "select",
+      end: "rejected",
+      took: 3,
+      text: "SELECT\n1",
+      status: "22012",
+      count: undefined
+    },
+    WarmedUp: { _tag: "WarmedUp", ...common, open: 2 },
     BreakerOpened: { _tag: "BreakerOpened", ...common, retryAfter: 5000 },
     BreakerClosed: { _tag: "BreakerClosed", ...common },
     BreakerStoreFailed: { _tag: "BreakerStoreFailed", ...common, cause: secret },

@@ -10,6 +10,8 @@ const mark = (given: Partial<Mark>): Mark => ({
   atOnce: 0,
   failures: 0,
   attempts: 0,
+  operations: 0,
+  failedOperations: 0,
   waits: 0,
   waited: 0,
   longest: 1_000_000,

@@ -2,6 +2,11 @@ import { PoolMetrics, PoolStats } from "@effect-pools/core"
 
 const timing = { count: 0, mean: 0, p50: 0, p95: 0, p99: 0, max: 0 }
 
+const noOperations: PoolStats.OperationStats = {
+  time: timing,
+  slowest: []
+}
+
 /** What a test says about a pool; the rest is a pool that is well and has done nothing. */
 export interface Given extends Partial<Omit<PoolStats.PoolStats, "counts">> {
   readonly counts?: Partial<PoolStats.PoolCounts>
@@ -31,6 +36,8 @@ export const statsOf = (given: Given = {}): PoolStats.PoolStats => ({
   open: timing,
   validate: timing,
   lifetime: timing,
+  operations: noOperations,
+  avgQueryTime: 0,
   traffic: { level: 0, pending: { high: 0, normal: 0, low: 0 }, refused: { high: 0, normal: 0, low: 0 }, keys: [] },
   ...given,
   counts: {
@@ -41,10 +48,21 @@ export const statsOf = (given: Given = {}): PoolStats.PoolStats => ({
 })
 
 /** As if all it has done were recent. */
-const recentOf = ({ counts = {}, wait = timing }: Given): PoolStats.Recent => {
+const recentOf = ({ counts = {}, operations = noOperations, wait = timing }: Given): PoolStats.Recent => {
   const { acquiredAfterWaiting = 0, acquiredAtOnce = 0, failed = 0, failedToOpen = 0, opened = 2 } = counts
   const { failedToValidate = 0, refused = 0, timedOut = 0, validated = 0 } = counts
   const failures = failed + failedToOpen + refused + timedOut
   const attempts = failures + acquiredAfterWaiting + acquiredAtOnce + opened
-  return { span: 60_000, attempts, failures, validated, failedToValidate, wait }
+  const { failed: failedOperations, rejected, success } = counts.operations ?? PoolStats.noCounts.operations
+  return {
+    span: 60_000,
+    attempts,
+    failures,
+    validated,
+    failedToValidate,
+    wait,
+    operations: success + rejected + failedOperations,
+    failedOperations,
+    avgQueryTime: operations.time.mean
+  }
 }

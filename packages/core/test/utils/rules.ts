@@ -43,8 +43,8 @@ const brief = ({ checking, closing, idle, limit, opening, pending, state, total,
 })
 
 const flat = ({ counts }: PoolStats.PoolStats): Record<string, number> => {
-  const { ended, retired, ...rest } = counts
-  return { ...rest, ...ended, ...retired }
+  const { ended, operations, retired, ...rest } = counts
+  return { ...rest, ...ended, ...operations, ...retired }
 }
 
 const isServing = ({ stats, world }: Moment): boolean => !world.isPaused && stats.state !== "closed"
@@ -54,7 +54,9 @@ const all: Record<string, Rule> = {
 
   "the numbers add up": ({ connections, stats }) => {
     const sum = stats.idle + stats.used + stats.opening + stats.checking + stats.closing
-    const counted = (state: string) => connections.filter((connection) => connection.state === state).length
+    // One that will be closed when it comes back is lent all the same.
+    const counted = (state: string) =>
+      connections.filter((one) => (one.state === "draining" ? "used" : one.state) === state).length
     const same = (["idle", "used", "opening", "checking", "closing"] as const).every((s) => stats[s] === counted(s))
     return sum === stats.total && connections.length === stats.total && same ? undefined : { sum }
   },

@@ -54,7 +54,7 @@ const rowsOf = ({ connections, pool }: Api.Connections): ReadonlyArray<Row> =>
     pool,
     key: `${connection.id} ${pool}`,
     tagged: Object.entries(connection.tags).map(([name, value]) => `${name} ${value}`).join(" · "),
-    since: connection.state === "used" ? connection.heldFor : connection.idleFor
+    since: connection.state === "used" || connection.state === "draining" ? connection.heldFor : connection.idleFor
   }))
 
 export type SortKey = "pool" | "id" | "tagged" | "state" | "age" | "since" | "uses" | "errors" | "label" | "activity"

@@ -46,6 +46,13 @@ const ofPools: Table<Api.PoolEvent> = {
     bad(`connection ${connection} is held${quoted(label, " by")} for ${millis(held)}: a leak?`),
   LeakEnded: ({ connection, held, label }) =>
     good(`connection ${connection} is back${quoted(label, " from")} after ${millis(held)}`),
+  Operated: ({ end, kind, status, text, took }) => ({
+    level: end === "failed" ? "bad" : "info",
+    text: `${kind} ${end}${status === null ? "" : ` (${status})`} after ${millis(took)}${
+      text === null ? "" : `: ${text}`
+    }`
+  }),
+  WarmedUp: ({ open }) => good(`warmed up: ${plural(open, "connection is", "connections are")} open`),
   BreakerOpened: ({ retryAfter }) => bad(`the breaker opened: the next dial is in ${millis(retryAfter)}`),
   BreakerClosed: () => good("the breaker closed: dials go on"),
   BreakerStoreFailed: ({ cause }) => warning(`the shared breaker can't be reached, dials go on without it: ${cause}`),

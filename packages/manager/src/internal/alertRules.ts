@@ -15,6 +15,8 @@ export interface Evidence {
   readonly recent: {
     readonly attempts: number
     readonly failureRate: number
+    readonly operations: number
+    readonly operationFailureRate: number
     /** How long that is, ms. */
     readonly span: number
     readonly waits: number
@@ -81,6 +83,18 @@ export const rules: ReadonlyArray<Rule> = [
       stats.counts.failedToOpen > 0
         ? "Check that the backend is up and reachable, and the last OpenFailed event."
         : "Raise maxConnections or acquireTimeout, or hold connections for a shorter time."
+  },
+  {
+    rule: "operations",
+    level: "warning",
+    value: ({ recent }) => recent.operations < fewest ? 0 : recent.operationFailureRate,
+    limit: ({ thresholds }) => thresholds.errorRate,
+    clear: ({ thresholds }) => thresholds.errorRate / 2,
+    message: (value, { recent, thresholds }) =>
+      `${round(value * 100)} % of the last ${recent.operations} operations failed by the backend's doing, above ${
+        round(thresholds.errorRate * 100)
+      } %`,
+    recommendation: () => "Look at what the backend says: it loses connections, refuses work or takes too long."
   },
   {
     rule: "slowAcquires",

@@ -82,7 +82,7 @@ const outcomeOf = (pool: ManagedPool, fiber: Fiber.Fiber<DrainReport>): Effect.E
     pool: pool.name,
     report: undefined,
     held: connections
-      .filter(({ state }) => state === "used")
+      .filter(({ state }) => state === "used" || state === "draining")
       .map(({ heldFor, id, label }) => ({ connection: id, label, held: heldFor }))
       .toSorted((a, b) => b.held - a.held)
   }))

@@ -44,11 +44,18 @@ export const fleetOf = (readings: ReadonlyArray<Reading>): Fleet => {
     utilization: Math.min(100, share(used, limit) * 100),
     acquired,
     failures,
-    responseTime: share(
+    avgWaitTime: share(
       sum(({ stats: { recent } }) => recent.wait.mean * recent.wait.count),
       sum(({ stats: { recent } }) => recent.wait.count)
     ),
-    errorRate: share(sum(({ stats }) => stats.recent.failures), sum(({ stats }) => stats.recent.attempts))
+    avgQueryTime: share(
+      sum(({ stats: { recent } }) => recent.avgQueryTime * recent.operations),
+      sum(({ stats: { recent } }) => recent.operations)
+    ),
+    errorRate: Math.max(
+      share(sum(({ stats }) => stats.recent.failures), sum(({ stats }) => stats.recent.attempts)),
+      share(sum(({ stats }) => stats.recent.failedOperations), sum(({ stats }) => stats.recent.operations))
+    )
   }
 }
 

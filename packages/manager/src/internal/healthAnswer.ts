@@ -32,10 +32,11 @@ const answerOf = (
   totalConnections: fleet.total,
   availableConnections: fleet.idle,
   utilizationPercent: fleet.utilization,
-  avgResponseTimeMs: fleet.responseTime,
+  avgResponseTimeMs: fleet.avgQueryTime,
   score: fleet.score,
   utilization: fleet.utilization,
-  responseTime: fleet.responseTime,
+  avgWaitTime: fleet.avgWaitTime,
+  avgQueryTime: fleet.avgQueryTime,
   errorRate: fleet.errorRate,
   warnings,
   warningTexts: warnings.map(({ message, pool, remedy }) => `${pool}: ${message}. ${remedy}`),
@@ -70,6 +71,7 @@ const plainStatsOf = (fleet: Api.Fleet, stats: ReadonlyArray<PoolStats>): Api.Pl
     releasedCount: stats.reduce((sum, each) => sum + ended(each), 0),
     errorCount: fleet.failures,
     avgAcquireTimeMs: mean(({ wait }) => wait),
+    avgQueryTimeMs: mean(({ operations }) => operations.time),
     avgHoldTimeMs: mean(({ use }) => use)
   }
 }

@@ -11,7 +11,15 @@ import type { Evidence } from "./alertRules.ts"
 import { fleetOf, type Reading, readingOf } from "./fleet.ts"
 import type { ManagedPool } from "./managedPool.ts"
 import type { Members } from "./members.ts"
-import { acquireRate, failureRate, type Mark, markOf, meanWait, waitPercentile } from "./window.ts"
+import {
+  acquireRate,
+  failureRate,
+  type Mark,
+  markOf,
+  meanWait,
+  operationFailureRate,
+  waitPercentile
+} from "./window.ts"
 
 /** A pool whose health is not what it was. */
 export interface HealthChange {
@@ -178,7 +186,7 @@ const sampleOf = (
     total: stats.total,
     limit: stats.limit,
     acquireRate: acquireRate(before, mark),
-    failureRate: failureRate(before, mark),
+    failureRate: Math.max(failureRate(before, mark), operationFailureRate(before, mark)),
     wait: p50 === undefined || p95 === undefined || p99 === undefined ? null : { p50, p95, p99 }
   }
 }
@@ -189,6 +197,8 @@ const recentOf = (oldest: Mark, mark: Mark): Evidence["recent"] => {
     span: mark.at - oldest.at,
     attempts: mark.attempts - oldest.attempts,
     failureRate: failureRate(oldest, mark),
+    operations: mark.operations - oldest.operations,
+    operationFailureRate: operationFailureRate(oldest, mark),
     waits: mark.waits - oldest.waits,
     wait: p95 ?? meanWait(oldest, mark),
     waitIs: p95 === undefined ? "mean" : "p95"

@@ -22,6 +22,10 @@ export const health = ({ name, warnings, ...health }: PoolHealth): Api.PoolHealt
 /** Without what is there for programs that read two of them. */
 export const stats = (stats: PoolStats): Api.Stats => ({
   ...Struct.omit(stats, ["waitsUpTo"]),
+  operations: {
+    ...stats.operations,
+    slowest: stats.operations.slowest.map((slow) => ({ ...slow, text: labelled(slow.text) }))
+  },
   traffic: { ...stats.traffic, keys: stats.traffic.keys.map((each) => ({ ...each, key: labelled(each.key) })) }
 })
 
@@ -82,6 +86,13 @@ export const event = (event: PoolEvent): Api.PoolEvent => {
     case "AcquireTimedOut":
     case "LeakEnded":
       return { ...event, label: labelled(event.label) }
+    case "Operated":
+      return {
+        ...event,
+        text: labelled(event.text),
+        status: typeof event.status === "string" ? oneLine(event.status) : event.status ?? null,
+        count: event.count ?? null
+      }
     case "LeakSuspected":
       return { ...event, label: labelled(event.label), takenAt: event.takenAt.map(oneLine) }
     case "Drained":
@@ -100,6 +111,7 @@ export const event = (event: PoolEvent): Api.PoolEvent => {
     case "DegradationChanged":
     case "QueueCleared":
     case "DrainStarted":
+    case "WarmedUp":
     case "ClockLeapt":
     case "UpstreamEjected":
     case "UpstreamReturned":

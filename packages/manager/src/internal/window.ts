@@ -19,6 +19,9 @@ export interface Mark {
   readonly atOnce: number
   readonly failures: number
   readonly attempts: number
+  /** Operations that were not interrupted, and those of them that failed by the backend's doing. */
+  readonly operations: number
+  readonly failedOperations: number
   readonly waits: number
   readonly waited: number
   /** The longest wait so far. */
@@ -32,6 +35,7 @@ export const markOf = (at: number, stats: PoolStats): Mark => ({
   atOnce: stats.counts.acquiredAtOnce,
   failures: failuresOf(stats.counts),
   attempts: attemptsOf(stats.counts),
+  ...operationsOf(stats),
   waits: stats.wait.count,
   waited: stats.wait.count * stats.wait.mean,
   longest: stats.wait.max,
@@ -44,6 +48,14 @@ const bucketsOf = ({ wait, waitsUpTo }: PoolStats): WaitBuckets | undefined =>
     ? undefined
     : { count: wait.count, buckets: boundaries.map((boundary, index) => [boundary, waitsUpTo[index] ?? 0]) }
 
+/** A pool of somebody's own making may not tell them either. */
+const operationsOf = (stats: PoolStats): Pick<Mark, "operations" | "failedOperations"> => {
+  const ended = stats.counts.operations as PoolStats["counts"]["operations"] | undefined
+  return ended === undefined
+    ? { operations: 0, failedOperations: 0 }
+    : { operations: ended.success + ended.rejected + ended.failed, failedOperations: ended.failed }
+}
+
 // The counts of a balanced pool fall when an upstream leaves: then a moment is not told right, but never below nothing.
 
 /** Leases begun per second. */
@@ -53,6 +65,13 @@ export const acquireRate = (from: Mark, to: Mark): number =>
 /** The share of acquisitions and dials that failed, 0 to 1. */
 export const failureRate = (from: Mark, to: Mark): number =>
   Math.min(1, share(Math.max(0, to.failures - from.failures), to.attempts - from.attempts))
+
+/** The share of operations that failed by the backend's doing, 0 to 1. */
+export const operationFailureRate = (from: Mark, to: Mark): number =>
+  Math.min(
+    1,
+    share(Math.max(0, to.failedOperations - from.failedOperations), Math.max(0, to.operations - from.operations))
+  )
 
 export const meanWait = (from: Mark, to: Mark): number =>
   Math.max(0, share(to.waited - from.waited, to.waits - from.waits))

@@ -5,6 +5,7 @@ import type { ConnectionInfo, DrainReport } from "../model/connection.ts"
 import type { PoolConfig } from "../model/config.ts"
 import { combine } from "../model/counts.ts"
 import { boundaries } from "../../PoolMetrics.ts"
+import type { OperationStats } from "../model/operation.ts"
 import type { KeyStats, Level, Priority, TrafficStats } from "../model/traffic.ts"
 import type { PoolStats, Recent, Timing } from "../../PoolStats.ts"
 
@@ -48,6 +49,7 @@ export const configs = (name: string, all: ReadonlyArray<PoolConfig>): PoolConfi
 export const stats = (name: string, all: ReadonlyArray<PoolStats>): PoolStats => {
   const used = sum(all, (stats) => stats.used)
   const limit = sum(all, (stats) => stats.limit)
+  const ofOperations = operations(all.map((stats) => stats.operations))
   return {
     name,
     // Without an upstream it refuses whoever comes, until one joins.
@@ -74,6 +76,8 @@ export const stats = (name: string, all: ReadonlyArray<PoolStats>): PoolStats =>
     open: timing(all.map((stats) => stats.open)),
     validate: timing(all.map((stats) => stats.validate)),
     lifetime: timing(all.map((stats) => stats.lifetime)),
+    operations: ofOperations,
+    avgQueryTime: ofOperations.time.mean,
     traffic: traffic(all.map((stats) => stats.traffic))
   }
 }
@@ -108,8 +112,21 @@ const recent = (all: ReadonlyArray<Recent>): Recent => ({
   failures: sum(all, (recent) => recent.failures),
   validated: sum(all, (recent) => recent.validated),
   failedToValidate: sum(all, (recent) => recent.failedToValidate),
-  wait: timing(all.map((recent) => recent.wait))
+  wait: timing(all.map((recent) => recent.wait)),
+  operations: sum(all, (recent) => recent.operations),
+  failedOperations: sum(all, (recent) => recent.failedOperations),
+  avgQueryTime: meanOf(all, (recent) => recent.avgQueryTime, (recent) => recent.operations)
 })
+
+const operations = (all: ReadonlyArray<OperationStats>): OperationStats => ({
+  time: timing(all.map((stats) => stats.time)),
+  slowest: all.flatMap(({ slowest }) => slowest).toSorted((a, b) => b.took - a.took).slice(0, 10)
+})
+
+const meanOf = <A>(all: ReadonlyArray<A>, mean: (a: A) => number, weight: (a: A) => number): number => {
+  const count = sum(all, weight)
+  return count === 0 ? 0 : sum(all, (each) => mean(each) * weight(each)) / count
+}
 
 /** The mean is exact. What a share of the durations does not exceed in any pool, it does not exceed in all of them. */
 const timing = (all: ReadonlyArray<Timing>): Timing => {

@@ -3,6 +3,7 @@
  * that list.
  */
 import type { LeaseEnd, RetireReason } from "../../PoolEvent.ts"
+import type { OperationEnd } from "./operation.ts"
 
 /**
  * The counts of a pool since it was made. None of them ever falls.
@@ -42,6 +43,8 @@ export interface PoolCounts {
   readonly failedToReset: number
   /** Leases held longer than `leakTimeout`. */
   readonly leaksSuspected: number
+  /** Statements, commands, requests and messages on its connections, by how they ended. */
+  readonly operations: Readonly<Record<OperationEnd, number>>
 }
 
 /**
@@ -75,7 +78,8 @@ export const noCounts: PoolCounts = Object.freeze({
   validated: 0,
   failedToValidate: 0,
   failedToReset: 0,
-  leaksSuspected: 0
+  leaksSuspected: 0,
+  operations: Object.freeze({ success: 0, rejected: 0, failed: 0, interrupted: 0 })
 })
 
 /** One set of counts of any number of them, count by count. */

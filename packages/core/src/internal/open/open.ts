@@ -20,6 +20,7 @@ import { discard } from "../pool/close.ts"
 import { retireDue } from "../pool/expire.ts"
 import { broken, ended } from "../pool/retire.ts"
 import type { PoolState } from "../pool/state.ts"
+import { operated } from "../pool/operated.ts"
 import { settleWarmUps } from "./warmUp.ts"
 
 /** Begins a dial. */
@@ -60,7 +61,8 @@ const connect = (state: PoolState, connection: Pooled): Effect.Effect<unknown, u
   const dialed = Effect.suspend(() =>
     state.connector.connect({
       onBroken: (cause) => broken(state, connection, cause),
-      onEnded: () => ended(state, connection)
+      onEnded: () => ended(state, connection),
+      onOperation: (operation) => operated(state, connection, operation)
     })
   ).pipe(
     Scope.provide(connection.scope),

@@ -13,6 +13,7 @@ import {
 import { isRetryable } from "../base/retryable.ts"
 import { stats } from "../pool/inspect.ts"
 import type { WarmUp } from "../places/places.ts"
+import { emit } from "../watch/events.ts"
 import type { PoolState } from "../pool/state.ts"
 
 /** Raises the minimum to `count` until so many are open. */
@@ -27,7 +28,10 @@ export const warmUp = (state: PoolState, count: number): Effect.Effect<number, P
     return Effect.callback<number, PoolError>((resume) => {
       if (state.phase !== "open") return resume(Effect.fail(state.error(new PoolClosed({ state: state.phase }))))
       const target = Math.min(count, state.places.limit)
-      if (state.places.live >= target) return resume(Effect.succeed(state.places.live))
+      if (state.places.live >= target) {
+        emit(state, { _tag: "WarmedUp", open: state.places.live })
+        return resume(Effect.succeed(state.places.live))
+      }
       const request: WarmUp = { target, resume }
       state.places.raiseFloor(request)
       state.changed()
@@ -40,6 +44,7 @@ export const warmUp = (state: PoolState, count: number): Effect.Effect<number, P
 export const settleWarmUps = (state: PoolState): void => {
   for (const request of state.places.warmUps) {
     if (state.places.live >= Math.min(request.target, state.places.limit)) {
+      emit(state, { _tag: "WarmedUp", open: state.places.live })
       finish(state, request, Effect.succeed(state.places.live))
     }
   }

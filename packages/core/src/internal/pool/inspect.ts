@@ -16,6 +16,7 @@ const boundariesInMillis = boundaries.map((boundary) => boundary * 1000)
 export const stats = (state: PoolState): PoolStats => {
   const { counts } = state
   const atOnce = counts.numbers.acquiredAtOnce
+  const operations = counts.operations.stats(state.time.now())
   return {
     ...vitals(state),
     wait: counts.wait.timing(atOnce),
@@ -24,6 +25,8 @@ export const stats = (state: PoolState): PoolStats => {
     open: counts.open.timing(),
     validate: counts.validate.timing(),
     lifetime: counts.lifetime.timing(),
+    operations,
+    avgQueryTime: operations.time.mean,
     traffic: state.line.order.traffic
   }
 }
@@ -87,7 +90,7 @@ const infoOf = (state: PoolState, connection: Pooled, now: number): ConnectionIn
   const holder = connection.holders.head
   return {
     id: connection.id,
-    state: connection.state,
+    state: isDraining(state, connection) ? "draining" : connection.state,
     age: connection.value === undefined ? 0 : now - connection.openedAt,
     idleFor: connection.state === "idle" ? now - connection.idleSince : 0,
     heldFor: holder === undefined ? 0 : now - holder.lentAt,
@@ -99,6 +102,11 @@ const infoOf = (state: PoolState, connection: Pooled, now: number): ConnectionIn
     activity: inspection.activity?.slice(0, 100)
   }
 }
+
+/** Whether it is lent and will be closed when it comes back. */
+const isDraining = ({ phase, trust }: PoolState, connection: Pooled): boolean =>
+  connection.state === "used" &&
+  (phase !== "open" || connection.retireBecause !== undefined || connection.isBroken || trust.isSuperseded(connection))
 
 const isLeakSuspected = ({ holders }: Pooled): boolean => {
   for (const lease of holders) if (lease.isLeakSuspected) return true

@@ -2,8 +2,10 @@
  * The counter of a pool: plain numbers and histograms, written on the way and read when asked for. It alone writes them.
  */
 import type { LeaseEnd, RetireReason } from "../../PoolEvent.ts"
+import type { Operation } from "../model/operation.ts"
 import { combine, noCounts, type PoolCounts } from "../model/counts.ts"
 import { Histogram } from "./histogram.ts"
+import { Operations } from "./operations.ts"
 
 /** The counts of single things that have no duration. */
 type Single = {
@@ -19,13 +21,15 @@ export class Counts {
   private readonly counts: Writable<PoolCounts> = {
     ...noCounts,
     ended: { ...noCounts.ended },
-    retired: { ...noCounts.retired }
+    retired: { ...noCounts.retired },
+    operations: { ...noCounts.operations }
   }
   private readonly waits = new Histogram()
   private readonly uses = new Histogram()
   private readonly opens = new Histogram()
   private readonly validations = new Histogram()
   private readonly lifetimes = new Histogram()
+  private readonly operating = new Operations()
 
   /** How long callers waited that did wait. */
   readonly wait: Distribution = this.waits
@@ -33,6 +37,7 @@ export class Counts {
   readonly open: Distribution = this.opens
   readonly validate: Distribution = this.validations
   readonly lifetime: Distribution = this.lifetimes
+  readonly operations: Omit<Operations, "record"> = this.operating
 
   /** The counts as they are at every moment; `read` gives those of now. */
   get numbers(): PoolCounts {
@@ -79,6 +84,12 @@ export class Counts {
 
   retired(because: RetireReason): void {
     this.counts.retired[because]++
+  }
+
+  /** `at` is the monotonic time, `date` gives that of the wall. */
+  operated(operation: Operation, at: number, date: () => number): void {
+    this.counts.operations[operation.end]++
+    this.operating.record(operation, at, date)
   }
 
   closed(lived: number): void {

@@ -51,48 +51,50 @@ class Outlet {
   )
 }
 
+/** What a stream may leave out. */
+type Detail = "leases" | "operations"
+
+const detailOf = ({ _tag }: PoolEvent): Detail | undefined =>
+  _tag === "Acquired" || _tag === "Released" ? "leases" : _tag === "Operated" ? "operations" : undefined
+
 export class EventHub {
   /** How many streams want the events of leases, which are made only for them. */
   leaseListeners = 0
-  private readonly rare: Outlet
-  private readonly all: Outlet
+  /** How many want those of operations. */
+  operationListeners = 0
+  /** By what they leave in of the details: nothing, leases, operations, both. */
+  private readonly outlets: ReadonlyArray<{ readonly details: ReadonlyArray<Detail>; readonly outlet: Outlet }>
 
   /** The buffer is of each reader. */
   constructor(buffer: number) {
-    this.rare = new Outlet(buffer)
-    this.all = new Outlet(buffer)
+    const outlets: ReadonlyArray<ReadonlyArray<Detail>> = [[], ["leases"], ["operations"], ["leases", "operations"]]
+    this.outlets = outlets.map((details) => ({ details, outlet: new Outlet(buffer) }))
   }
 
   publish(event: PoolEvent): void {
-    this.all.publish(event)
-    if (event._tag !== "Acquired" && event._tag !== "Released") this.rare.publish(event)
+    const detail = detailOf(event)
+    for (const { details, outlet } of this.outlets) {
+      if (detail === undefined || details.includes(detail)) outlet.publish(event)
+    }
   }
 
   end(): void {
-    this.rare.end()
-    this.all.end()
+    for (const { outlet } of this.outlets) outlet.end()
   }
 
   /** The events from the moment the stream is run. */
-  stream(options?: EventOptions): Stream.Stream<PoolEvent> {
-    return options?.leases === false ? this.rare.stream : this.withLeases
+  stream({ leases = true, operations = false }: EventOptions = {}): Stream.Stream<PoolEvent> {
+    const { outlet } = this.outlets[(leases ? 1 : 0) + (operations ? 2 : 0)]!
+    const withLeases = leases ? counted(outlet.stream, (by) => void (this.leaseListeners += by)) : outlet.stream
+    return operations ? counted(withLeases, (by) => void (this.operationListeners += by)) : withLeases
   }
-
-  private readonly withLeases: Stream.Stream<PoolEvent> = Stream.unwrap(
-    Effect.as(
-      Effect.acquireRelease(
-        Effect.sync(() => {
-          this.leaseListeners++
-        }),
-        () =>
-          Effect.sync(() => {
-            this.leaseListeners--
-          })
-      ),
-      Stream.suspend(() => this.all.stream)
-    )
-  )
 }
+
+/** Counts a stream among the listeners as long as it runs. */
+const counted = (stream: Stream.Stream<PoolEvent>, add: (by: 1 | -1) => void): Stream.Stream<PoolEvent> =>
+  Stream.unwrap(
+    Effect.as(Effect.acquireRelease(Effect.sync(() => add(1)), () => Effect.sync(() => add(-1))), stream)
+  )
 
 /** The parts of a pool that publishing and logging need. */
 export interface Teller {

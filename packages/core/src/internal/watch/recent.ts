@@ -2,7 +2,7 @@
  * Recent numbers: the counts of now without those of one to two minutes ago. A pool is judged by this, since what
  * is long over says nothing of how it is.
  */
-import { attemptsOf, failuresOf, type Recent } from "../../PoolStats.ts"
+import { attemptsOf, failuresOf, type PoolCounts, type Recent } from "../../PoolStats.ts"
 import type { Counts } from "./counts.ts"
 import type { Histogram } from "./histogram.ts"
 
@@ -17,6 +17,10 @@ interface Mark {
   readonly failedToValidate: number
   readonly atOnce: number
   readonly wait: Histogram
+  readonly operations: number
+  readonly failedOperations: number
+  readonly timed: number
+  readonly time: number
 }
 
 export class RecentCounts {
@@ -40,8 +44,9 @@ export class RecentCounts {
 
   /** Whether nothing has happened lately. */
   get isQuiet(): boolean {
-    const { counts: { numbers: counts }, older } = this
-    return attemptsOf(counts) === older.attempts && counts.validated === older.validated
+    const { counts: { numbers: counts, operations }, older } = this
+    return attemptsOf(counts) === older.attempts && counts.validated === older.validated &&
+      operations.time.count === older.timed
   }
 
   /** Forgets what is long past, after a time in which nobody wrote anything down. */
@@ -50,24 +55,36 @@ export class RecentCounts {
   }
 
   read(now: number): Recent {
-    const { counts: { numbers: counts, wait }, older } = this
+    const { counts: { numbers: counts, operations, wait }, older } = this
     return {
       span: now - older.at,
       attempts: attemptsOf(counts) - older.attempts,
       failures: failuresOf(counts) - older.failures,
       validated: counts.validated - older.validated,
       failedToValidate: counts.failedToValidate - older.failedToValidate,
-      wait: wait.since(older.wait).timing(counts.acquiredAtOnce - older.atOnce)
+      wait: wait.since(older.wait).timing(counts.acquiredAtOnce - older.atOnce),
+      operations: settled(counts) - older.operations,
+      failedOperations: counts.operations.failed - older.failedOperations,
+      avgQueryTime: mean(operations.time.sum - older.time, operations.time.count - older.timed)
     }
   }
 }
 
-const markOf = ({ numbers: counts, wait }: Counts, at: number): Mark => ({
+const markOf = ({ numbers: counts, operations, wait }: Counts, at: number): Mark => ({
   at,
   attempts: attemptsOf(counts),
   failures: failuresOf(counts),
   validated: counts.validated,
   failedToValidate: counts.failedToValidate,
   atOnce: counts.acquiredAtOnce,
-  wait: wait.copy()
+  wait: wait.copy(),
+  operations: settled(counts),
+  failedOperations: counts.operations.failed,
+  timed: operations.time.count,
+  time: operations.time.sum
 })
+
+/** Operations whose end says something of the backend. */
+const settled = ({ operations: { failed, rejected, success } }: PoolCounts): number => success + rejected + failed
+
+const mean = (sum: number, count: number): number => count > 0 ? sum / count : 0

@@ -114,7 +114,9 @@ const Line = ({ index, row, withPool }: LineProps): VNode => (
       <span class={`state ${row.state}`}>{row.state}</span>
     </td>
     <td class="number">{age(row.age)}</td>
-    <td class="number">{row.state === "used" || row.state === "idle" ? millis(row.since) : ""}</td>
+    <td class="number">
+      {row.state === "used" || row.state === "draining" || row.state === "idle" ? millis(row.since) : ""}
+    </td>
     <td class="number">{count(row.uses)}</td>
     <td class={row.errors > 0 ? "number warn" : "number"}>{count(row.errors)}</td>
     <td class="label" title={row.label ?? undefined}>{row.label}</td>

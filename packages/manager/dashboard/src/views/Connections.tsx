@@ -13,7 +13,7 @@ interface Props {
   readonly pool?: string
 }
 
-const states = ["used", "idle", "checking", "opening", "closing"] as const
+const states = ["used", "draining", "idle", "checking", "opening", "closing"] as const
 
 export const Connections = ({ pool }: Props): VNode => {
   const section = useRef<HTMLElement>(null)

@@ -63,10 +63,13 @@ const Sums = ({ now }: Props): VNode => {
         >
           {rates === undefined ? "–" : percent(rates.failureRate)}
         </Fact>
-        <Fact name="failed" hint="Share of failed acquisitions and dials in the last one to two minutes">
+        <Fact name="failed" hint="Share of failed acquisitions, dials and operations in the last one to two minutes">
           {percent(now.errorRate)}
         </Fact>
-        <Fact name="mean wait" hint="Over the leases of the last one to two minutes">{millis(now.responseTime)}</Fact>
+        <Fact name="mean wait" hint="Over the leases of the last one to two minutes">{millis(now.avgWaitTime)}</Fact>
+        <Fact name="mean query" hint="Statements, commands, requests and messages of the last one to two minutes">
+          {millis(now.avgQueryTime)}
+        </Fact>
         <Fact name="leases" hint="Since the start">{compact(now.acquired)}</Fact>
       </dl>
     </div>

@@ -12,7 +12,7 @@ import { instance, type PoolModel, poolNamed, pools } from "../store.ts"
 import { Alerts } from "./Alerts.tsx"
 import { Connections } from "./Connections.tsx"
 import { EventLog } from "./EventLog.tsx"
-import { ConfigTable, CountsTable, RetiredTable, TimingsTable } from "./PoolTables.tsx"
+import { ConfigTable, CountsTable, RetiredTable, SlowestTable, TimingsTable } from "./PoolTables.tsx"
 
 export const PoolPage = ({ name }: { readonly name: string }): VNode => {
   const pool = poolNamed(name)
@@ -52,6 +52,7 @@ const Page = ({ pool }: Props): VNode => {
       <Connections pool={name} />
       <div class="tables">
         <TimingsTable stats={stats} />
+        <SlowestTable stats={stats} />
         <CountsTable stats={stats} />
         <RetiredTable stats={stats} />
         <ConfigTable config={config} />

@@ -11,7 +11,7 @@ interface Props {
 const timings = [["wait", "for a connection"], ["use", "by borrowers"], ["open", "dials"], ["validate", "checks"], [
   "lifetime",
   "of closed ones"
-]] as const
+], ["operations", "on connections"]] as const
 
 export const TimingsTable = ({ stats }: Props): VNode => (
   <section class="panel timings" aria-labelledby="timings-title">
@@ -30,7 +30,7 @@ export const TimingsTable = ({ stats }: Props): VNode => (
         </thead>
         <tbody>
           {timings.map(([key, what]) => {
-            const { count: n, max, mean, p50, p95, p99 } = stats[key]
+            const { count: n, max, mean, p50, p95, p99 } = key === "operations" ? stats.operations.time : stats[key]
             return (
               <tr key={key}>
                 <th scope="row">
@@ -49,14 +49,47 @@ export const TimingsTable = ({ stats }: Props): VNode => (
   </section>
 )
 
+/** The slowest statements, commands, requests and messages of the last ten minutes. */
+export const SlowestTable = ({ stats: { operations: { slowest } } }: Props): VNode | null =>
+  slowest.length === 0 ? null : (
+    <section class="panel slowest" aria-labelledby="slowest-title">
+      <h2 id="slowest-title">Slowest</h2>
+      <div class="sideways" tabIndex={0} role="region" aria-labelledby="slowest-title">
+        <table class="plain-table">
+          <thead>
+            <tr>
+              <th scope="col">kind</th>
+              <th scope="col">what</th>
+              <th scope="col">end</th>
+              <th scope="col" class="number">took</th>
+            </tr>
+          </thead>
+          <tbody>
+            {slowest.map(({ end, kind, text, took }) => (
+              <tr key={`${kind} ${text}`}>
+                <td>{kind}</td>
+                <td class="code wide" title={text ?? undefined}>{text}</td>
+                <td class={end === "failed" ? "warn" : undefined}>{end}</td>
+                <td class="number">{millis(took)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </section>
+  )
+
 export const CountsTable = ({ stats: { counts } }: Props): VNode => {
-  const { ended, retired: _, ...flat } = counts
+  const { ended, operations, retired: _, ...flat } = counts
   return (
     <section class="panel" aria-labelledby="counts-title">
       <h2 id="counts-title">Counts</h2>
       <dl class="pairs">
         {Object.entries(flat).map(([name, n]) => <Pair key={name} name={wordsOf(name)}>{count(n)}</Pair>)}
         {Object.entries(ended).map(([end, n]) => <Pair key={end} name={`ended in ${end}`}>{count(n)}</Pair>)}
+        {Object.entries(operations).map(([end, n]) => (
+          <Pair key={`operations ${end}`} name={`operations ${end}`}>{count(n)}</Pair>
+        ))}
       </dl>
     </section>
   )

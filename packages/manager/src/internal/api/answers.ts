@@ -30,8 +30,10 @@ export const Fleet = Schema.Struct({
   /** Failed acquisitions and dials since the start. */
   failures: Schema.Finite,
   /** Mean wait for a connection in the last one to two minutes, ms. */
-  responseTime: Schema.Finite,
-  /** Share of failed acquisitions and dials in the last one to two minutes, 0 to 1. */
+  avgWaitTime: Schema.Finite,
+  /** Mean duration of statements, commands, requests and messages in that time, ms. */
+  avgQueryTime: Schema.Finite,
+  /** Share of failed acquisitions and dials, or of operations that failed by the backend's doing, in that time, 0 to 1. */
   errorRate: Schema.Finite
 })
 /** @category models @since 0.1.0 */
@@ -60,7 +62,15 @@ export const Connections = Schema.Struct({
 export type Connections = typeof Connections.Type
 
 /** What an alert is about. @category models @since 0.1.0 */
-export const AlertRule = Schema.Literals(["utilization", "unhealthy", "failures", "slowAcquires", "queue", "leak"])
+export const AlertRule = Schema.Literals([
+  "utilization",
+  "unhealthy",
+  "failures",
+  "operations",
+  "slowAcquires",
+  "queue",
+  "leak"
+])
 /** @category models @since 0.1.0 */
 export type AlertRule = typeof AlertRule.Type
 
@@ -118,6 +128,8 @@ export const PlainStats = Schema.Struct({
   errorCount: Schema.Finite,
   /** Mean wait for a connection since the start, ms. */
   avgAcquireTimeMs: Schema.Finite,
+  /** Mean duration of statements, commands, requests and messages since the start, ms. */
+  avgQueryTimeMs: Schema.Finite,
   /** Mean time that a connection was held since the start, ms. */
   avgHoldTimeMs: Schema.Finite
 })
@@ -150,15 +162,17 @@ export const Health = Schema.Struct({
   availableConnections: Schema.Finite,
   /** `utilization`. */
   utilizationPercent: Schema.Finite,
-  /** `responseTime`. */
+  /** `avgQueryTime`. */
   avgResponseTimeMs: Schema.Finite,
   /** 0 to 100. */
   score: Schema.Finite,
   /** 0 to 100. */
   utilization: Schema.Finite,
   /** Mean wait for a connection in the last one to two minutes, ms. */
-  responseTime: Schema.Finite,
-  /** Share of failed acquisitions and dials in the last one to two minutes, 0 to 1. */
+  avgWaitTime: Schema.Finite,
+  /** Mean duration of statements, commands, requests and messages in that time, ms. */
+  avgQueryTime: Schema.Finite,
+  /** Share of failed acquisitions and dials, or of operations that failed by the backend's doing, in that time, 0 to 1. */
   errorRate: Schema.Finite,
   warnings: Schema.Array(Warning),
   /** Each warning in one sentence, with the name of its pool and the remedy. */

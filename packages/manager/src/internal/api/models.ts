@@ -47,6 +47,29 @@ function numbersLike<A extends object>(like: A): Schema.Codec<A> {
 /** @category models @since 0.1.0 */
 export type Counts = typeof Counts.Type
 
+/** How an operation ended. @category models @since 0.1.0 */
+export const OperationEnd = Schema.Literals(["success", "rejected", "failed", "interrupted"])
+/** @category models @since 0.1.0 */
+export type OperationEnd = typeof OperationEnd.Type
+
+/** How long statements, commands, requests and messages took since the pool was made. @category models @since 0.1.0 */
+export const Operations = Schema.Struct({
+  /** How long they took, without the wait for a connection. */
+  time: Timing,
+  /** The slowest of the last ten minutes, ten at most, the slowest first. */
+  slowest: Schema.Array(Schema.Struct({
+    kind: Schema.String,
+    /** What it was, without its values, cut to 100 characters. */
+    text: Text,
+    /** ms. */
+    took: Schema.Finite,
+    at: Schema.Finite,
+    end: OperationEnd
+  }))
+})
+/** @category models @since 0.1.0 */
+export type Operations = typeof Operations.Type
+
 /** What happened in the last one to two minutes. @category models @since 0.1.0 */
 export const Recent = Schema.Struct({
   /** How long that is, ms. */
@@ -57,7 +80,12 @@ export const Recent = Schema.Struct({
   validated: Schema.Finite,
   failedToValidate: Schema.Finite,
   /** How long callers waited for a connection. */
-  wait: Timing
+  wait: Timing,
+  /** Operations that ended without being interrupted, and those of them that failed by the backend's doing. */
+  operations: Schema.Finite,
+  failedOperations: Schema.Finite,
+  /** Their mean duration, ms. */
+  avgQueryTime: Schema.Finite
 })
 /** @category models @since 0.1.0 */
 export type Recent = typeof Recent.Type
@@ -122,6 +150,9 @@ export const Stats = Schema.Struct({
   validate: Timing,
   /** How long closed connections had lived. */
   lifetime: Timing,
+  operations: Operations,
+  /** The mean of `operations.time`, ms. */
+  avgQueryTime: Schema.Finite,
   /** Who waits and who is served, by what callers say. */
   traffic: Traffic
 })
@@ -138,6 +169,7 @@ export const Warning = Schema.Struct({
     "connect",
     "breaker",
     "failures",
+    "operations",
     "validation",
     "leak",
     "closed",
@@ -159,8 +191,10 @@ export const PoolHealth = Schema.Struct({
   score: Schema.Finite,
   utilization: Schema.Finite,
   /** Mean wait for a connection in the last one to two minutes, ms. */
-  responseTime: Schema.Finite,
-  /** Share of failed acquisitions and dials in the last one to two minutes, 0 to 1. */
+  avgWaitTime: Schema.Finite,
+  /** Mean duration of statements, commands, requests and messages in that time, ms. */
+  avgQueryTime: Schema.Finite,
+  /** Share of failed acquisitions and dials, or of operations that failed by the backend's doing, in that time, 0 to 1. */
   errorRate: Schema.Finite,
   warnings: Schema.Array(Warning)
 })
@@ -214,7 +248,7 @@ export const Sample = Schema.Struct({
   limit: Schema.Finite,
   /** Leases begun per second since the sample before. */
   acquireRate: Schema.Finite,
-  /** Share of failed acquisitions and dials since the sample before, 0 to 1. */
+  /** Share of failed acquisitions and dials, or of operations the backend failed, since the sample before, 0 to 1. */
   failureRate: Schema.Finite,
   /**
    * Waits for a connection over the last samples, ms; `null` while nobody asked for one, and where a pool of somebody's
@@ -239,7 +273,8 @@ export type Pool = typeof Pool.Type
 /** One connection. @category models @since 0.1.0 */
 export const Connection = Schema.Struct({
   id: Schema.Finite,
-  state: Schema.Literals(["opening", "idle", "checking", "used", "closing"]),
+  /** `draining`: lent, and closed when it comes back. */
+  state: Schema.Literals(["opening", "idle", "checking", "used", "draining", "closing"]),
   age: Schema.Finite,
   /** 0 unless it is idle. */
   idleFor: Schema.Finite,

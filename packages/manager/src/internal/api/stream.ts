@@ -3,7 +3,7 @@
  */
 import * as Schema from "effect/Schema"
 import { Alert, Fleet } from "./answers.ts"
-import { DrainReport, Level, Sample } from "./models.ts"
+import { DrainReport, Level, OperationEnd, Sample } from "./models.ts"
 import { Text } from "./parts.ts"
 
 const RetireReason = Schema.Literals([
@@ -51,6 +51,17 @@ export const PoolEvent = Schema.Union([
     takenAt: Schema.Array(Schema.String)
   }),
   Schema.TaggedStruct("LeakEnded", { ...ofConnection, label: Text, held: Schema.Finite }),
+  /** Only in streams that ask for operations, which those of these routes do not. */
+  Schema.TaggedStruct("Operated", {
+    ...ofConnection,
+    kind: Schema.String,
+    end: OperationEnd,
+    took: Schema.Finite,
+    text: Text,
+    status: Schema.NullOr(Schema.Union([Schema.String, Schema.Finite])),
+    count: Schema.NullOr(Schema.Finite)
+  }),
+  Schema.TaggedStruct("WarmedUp", { ...common, open: Schema.Finite }),
   Schema.TaggedStruct("BreakerOpened", { ...common, retryAfter: Schema.Finite }),
   Schema.TaggedStruct("BreakerClosed", common),
   /** The breaker that pools share could not be read or written; dials go on without it. */
