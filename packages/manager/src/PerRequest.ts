@@ -31,12 +31,17 @@
  */
 import type { ConnectionPool, LeaseOptions } from "@effect-pools/core/ConnectionPool"
 import { PoolError } from "@effect-pools/core/PoolError"
+import * as Traffic from "@effect-pools/core/Traffic"
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as HttpRouter from "effect/http/HttpRouter"
+import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type { NoInfer, unhandled } from "effect/Types"
+import { read, type TrafficHeaders } from "./internal/trafficHeaders.ts"
+
+export type { TrafficHeaders } from "./internal/trafficHeaders.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
 
@@ -118,6 +123,77 @@ export const transaction = <Lent, TE, TR, I>(
     })
   ) as unknown as Provides<I, Exclude<TE, PoolError>, TR>
 
+/**
+ * The traffic that a handler works for: the same for every request, or told by the request.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type TrafficOf =
+  | Traffic.TrafficOptions
+  | ((request: HttpServerRequest.HttpServerRequest) => Traffic.TrafficOptions)
+
+/**
+ * A middleware that says for the handlers of its routes who is served when they wait for connections: for a route as it is,
+ * or by each request.
+ *
+ * ```ts
+ * import { PerRequest } from "@effect-pools/manager"
+ * import { Effect, Layer } from "effect"
+ * import { HttpRouter, HttpServerResponse } from "effect/http"
+ *
+ * const checkout = HttpRouter.add("POST", "/checkout", Effect.succeed(HttpServerResponse.empty()))
+ * const reports = HttpRouter.add("GET", "/reports", Effect.succeed(HttpServerResponse.empty()))
+ *
+ * const routes = Layer.mergeAll(
+ *   checkout.pipe(Layer.provide(PerRequest.traffic({ priority: "high", deadline: "800 millis" }).layer)),
+ *   reports.pipe(Layer.provide(PerRequest.traffic(PerRequest.trafficHeaders({ fairKey: "x-tenant" })).layer))
+ * )
+ * ```
+ *
+ * Provide it after `connection` or `transaction`, so that it is around them and holds for their lease too.
+ *
+ * @category middleware
+ * @since 0.1.0
+ */
+export const traffic = (say: TrafficOf): HttpRouter.Middleware<{
+  provides: never
+  handles: never
+  error: never
+  requires: never
+  layerError: never
+  layerRequires: never
+}> => {
+  // Apart from the type of the whole, which would narrow the handler's errors to none.
+  const middleware = HttpRouter.middleware((handler) => withTraffic(say)(handler))
+  return middleware
+}
+
+/**
+ * Runs one handler for the traffic that is said: what `traffic` is made of, for a middleware of `HttpApi`.
+ *
+ * @category operations
+ * @since 0.1.0
+ */
+export const withTraffic =
+  (say: TrafficOf) =>
+  <A, E, R>(handler: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | HttpServerRequest.HttpServerRequest> =>
+    Effect.flatMap(
+      HttpServerRequest.HttpServerRequest,
+      (request) => Traffic.with(handler, typeof say === "function" ? say(request) : say)
+    )
+
+/**
+ * Reads the traffic from headers of the request. A client could say of itself whatever it likes: name only headers that a
+ * proxy or gateway of yours sets. What makes no sense is left out.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const trafficHeaders =
+  (names: TrafficHeaders) => ({ headers }: HttpServerRequest.HttpServerRequest): Traffic.TrafficOptions =>
+    read(names, headers)
+
 type Handler<R> = Effect.Effect<Response, unhandled, R>
 
 /**
@@ -184,7 +260,11 @@ const orUnavailable = <E, R>(
       (error) =>
         Effect.as(
           Effect.logWarning("a request got no connection", error.message),
-          HttpServerResponse.empty({ status: 503, headers: { "retry-after": "1" } })
+          HttpServerResponse.empty({ status: 503, headers: { "retry-after": retryAfter(error) } })
         )
     ) as Effect.Effect<Response, E, R>
   })
+
+/** In whole seconds, as the header wants it. */
+const retryAfter = ({ reason }: PoolError): string =>
+  String("retryAfter" in reason ? Math.max(1, Math.ceil(reason.retryAfter / 1000)) : 1)

@@ -1,9 +1,9 @@
 import { NodeHttpServer } from "@effect/platform-node"
-import { PoolError } from "@effect-pools/core"
+import { PoolError, Traffic } from "@effect-pools/core"
 import { PerRequest } from "@effect-pools/manager"
 import type { FakeConnector } from "@effect-pools/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Data, Deferred, Effect, Exit, Layer } from "effect"
+import { Clock, Context, Data, Deferred, Effect, Exit, Layer } from "effect"
 import { HttpRouter, HttpServer, HttpServerResponse } from "effect/http"
 import { HttpApi, HttpApiBuilder, HttpApiEndpoint, HttpApiGroup, HttpApiMiddleware } from "effect/http-api"
 import { createServer } from "node:http"
@@ -35,6 +35,15 @@ const ask = (path: string, signal?: AbortSignal) =>
       )
       return { status: response.status, body: await response.text(), retryAfter: response.headers.get("retry-after") }
     })
+  })
+
+/** Asks with headers. */
+const askWith = (path: string, headers: Record<string, string>) =>
+  Effect.gen(function*() {
+    const { address } = yield* HttpServer.HttpServer
+    return yield* Effect.promise(() =>
+      fetch(`${HttpServer.formatAddress(address)}${path}`, { headers }).then((response) => response.text())
+    )
   })
 
 const used = Effect.map(Db.stats, ({ used }) => used)
@@ -222,4 +231,56 @@ describe("with HttpApi", () => {
         Layer.provideMerge(isolated)
       )
     )))
+})
+
+describe("the traffic of a request", () => {
+  const told = (path: `/${string}`) =>
+    HttpRouter.add(
+      "GET",
+      path,
+      Effect.gen(function*() {
+        const { deadlineAt, fairKey, priority } = yield* Traffic.Traffic
+        const left = Math.round((deadlineAt - (yield* Clock.currentTimeMillis)) / 1000)
+        return HttpServerResponse.text(`${priority} ${fairKey} ${left}`)
+      })
+    )
+  const headers = { priority: "x-priority", fairKey: "X-Tenant", deadline: "x-deadline-ms" }
+
+  it.live("is said by the route, or by the headers that it names, and nothing by others", () =>
+    Effect.gen(function*() {
+      const all = { "x-priority": "Low", "x-tenant": "t1", "x-deadline-ms": "5000" }
+      assert.strictEqual(yield* askWith("/fixed", all), "high undefined 30")
+      assert.strictEqual(yield* askWith("/headers", all), "low t1 5")
+      assert.strictEqual(yield* askWith("/none", all), "normal undefined Infinity")
+    }).pipe(Effect.provide(serving(Layer.mergeAll(
+      told("/fixed").pipe(Layer.provide(PerRequest.traffic({ priority: "high", deadline: "30 seconds" }).layer)),
+      told("/headers").pipe(Layer.provide(PerRequest.traffic(PerRequest.trafficHeaders(headers)).layer)),
+      told("/none")
+    )))))
+
+  it.live("is nothing where the headers make no sense", () =>
+    Effect.gen(function*() {
+      const bad = { "x-priority": "urgent", "x-tenant": "", "x-deadline-ms": "-1" }
+      assert.strictEqual(yield* askWith("/headers", bad), "normal undefined Infinity")
+      assert.strictEqual(yield* askWith("/headers", { "x-deadline-ms": "1e400" }), "normal undefined Infinity")
+    }).pipe(Effect.provide(serving(
+      told("/headers").pipe(Layer.provide(PerRequest.traffic(PerRequest.trafficHeaders(headers)).layer))
+    ))))
+
+  it.live("holds for the connection of the request too, and its refusal says when to come again", () =>
+    Effect.gen(function*() {
+      yield* Db.degrade(4)
+      assert.strictEqual((yield* ask("/high")).status, 200)
+      const statuses = yield* Effect.forEach(Array.from({ length: 20 }), () => ask("/low"))
+      const refused = statuses.filter(({ status }) => status === 503)
+      assert.isAbove(refused.length, 10)
+      assert.deepStrictEqual(Array.from(new Set(refused.map(({ retryAfter }) => retryAfter))), ["1"])
+    }).pipe(Effect.provide(serving(Layer.mergeAll(
+      ...(["high", "low"] as const).map((priority) =>
+        HttpRouter.add("GET", `/${priority}`, Effect.as(Sql, HttpServerResponse.empty({ status: 200 }))).pipe(
+          Layer.provide(PerRequest.connection(Db, Sql).layer),
+          Layer.provide(PerRequest.traffic({ priority }).layer)
+        )
+      )
+    )))))
 })
