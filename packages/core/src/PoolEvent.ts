@@ -57,6 +57,9 @@ export type LeaseEnd = "success" | "failure" | "defect" | "interrupt"
  */
 export type EjectReason = "consecutiveFailures" | "failureRate"
 
+/** What the caller says of itself with `Traffic.with({ tags })`; absent if it says nothing. */
+type Tags = Readonly<Record<string, string>> | undefined
+
 interface Common<Tag extends string> {
   readonly _tag: Tag
   readonly pool: string
@@ -86,6 +89,7 @@ export interface OpenFailed extends OfConnection<"OpenFailed"> {
 /** A caller got a connection. Made only while somebody listens. @category events @since 0.1.0 */
 export interface Acquired extends OfConnection<"Acquired"> {
   readonly label: string | undefined
+  readonly tags?: Tags
   /** Milliseconds the caller waited. */
   readonly waited: number
 }
@@ -93,6 +97,7 @@ export interface Acquired extends OfConnection<"Acquired"> {
 /** A borrower gave its connection back. Made only while somebody listens. @category events @since 0.1.0 */
 export interface Released extends OfConnection<"Released"> {
   readonly label: string | undefined
+  readonly tags?: Tags
   /** Milliseconds the connection was held. */
   readonly held: number
   readonly end: LeaseEnd
@@ -101,12 +106,14 @@ export interface Released extends OfConnection<"Released"> {
 /** A caller got its connection later than `slowAcquireTimeout`. @category events @since 0.1.0 */
 export interface AcquiredSlowly extends OfConnection<"AcquiredSlowly"> {
   readonly label: string | undefined
+  readonly tags?: Tags
   readonly waited: number
 }
 
 /** A caller gave up at its `acquireTimeout`. @category events @since 0.1.0 */
 export interface AcquireTimedOut extends Common<"AcquireTimedOut"> {
   readonly label: string | undefined
+  readonly tags?: Tags
   readonly waited: number
 }
 
@@ -139,6 +146,7 @@ export interface CloseFailed extends OfConnection<"CloseFailed"> {
 /** A connection is held longer than `leakTimeout`. @category events @since 0.1.0 */
 export interface LeakSuspected extends OfConnection<"LeakSuspected"> {
   readonly label: string | undefined
+  readonly tags?: Tags
   readonly held: number
   /** The span and call sites of the borrower, innermost first, as far as they are known. */
   readonly takenAt: ReadonlyArray<string>
@@ -147,6 +155,7 @@ export interface LeakSuspected extends OfConnection<"LeakSuspected"> {
 /** A connection suspected to be leaked came back after all. @category events @since 0.1.0 */
 export interface LeakEnded extends OfConnection<"LeakEnded"> {
   readonly label: string | undefined
+  readonly tags?: Tags
   readonly held: number
 }
 

@@ -265,7 +265,8 @@ describe("PoolConfig.make completes", () => {
           shedAfter: Infinity,
           degradation: "manual",
           degradedWait: 1_000,
-          retryBudget: Infinity
+          retryBudget: Infinity,
+          affinity: false
         },
         thresholds: undefined
       })
@@ -316,7 +317,8 @@ describe("PoolConfig.make completes", () => {
             shedAfter: "20 millis",
             degradation: "auto",
             degradedWait: "2 seconds",
-            retryBudget: 0.1
+            retryBudget: 0.1,
+            affinity: true
           },
           thresholds: { utilization: 75, wait: "2 seconds" }
         }),
@@ -358,7 +360,8 @@ describe("PoolConfig.make completes", () => {
             shedAfter: 20,
             degradation: "auto",
             degradedWait: 2_000,
-            retryBudget: 0.1
+            retryBudget: 0.1,
+            affinity: true
           },
           thresholds: { utilization: 75, queue: "limit", wait: 2_000, errorRate: 0.05 }
         }

@@ -17,6 +17,7 @@
 import { effectOf } from "@effect-pools/core/Callback"
 import type { ConnectionPool, LeaseOptions } from "@effect-pools/core/ConnectionPool"
 import type { PoolError } from "@effect-pools/core/PoolError"
+import { Traffic } from "@effect-pools/core/Traffic"
 import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -25,7 +26,7 @@ import * as Option from "effect/Option"
 /**
  * `withConnection` of a pool, in a span `<pool> lease`: from asking for the connection to giving it back. The spans of
  * the effect are below it. Its event `acquired` tells when the connection came, the attribute `pool.wait` how many
- * milliseconds that took, and `db.client.connection.pool.name` which pool it was.
+ * milliseconds that took, and `db.client.connection.pool.name` which pool it was; tags of `Traffic.with` are `pool.tag.<name>`.
  *
  * @category operations
  * @since 0.1.0
@@ -59,12 +60,14 @@ const traced = <Self, Lent, A, E, R>(
     const outer = Option.getOrUndefined(yield* Effect.option(Effect.currentSpan))
     // Otherwise the lease would be called after its own span, which says nothing of who borrows.
     const label = options?.label ?? outer?.name
+    const { tags } = yield* Traffic
     const asked = yield* Clock.monotonicTimeNanos
     const body = (lent: Lent) => Effect.andThen(acquired(asked), Effect.suspend(() => effectOf(pool.name, f(lent))))
     return yield* Effect.withSpan(pool[how](body, { ...options, label }), `${pool.name} lease`, {
       attributes: {
         "db.client.connection.pool.name": pool.name,
-        ...(label === undefined ? {} : { "pool.label": label })
+        ...(label === undefined ? {} : { "pool.label": label }),
+        ...Object.fromEntries(Object.entries(tags ?? {}).map(([name, value]) => [`pool.tag.${name}`, value]))
       },
       captureStackTrace: false
     })

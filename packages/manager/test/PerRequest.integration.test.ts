@@ -244,6 +244,11 @@ describe("the traffic of a request", () => {
         return HttpServerResponse.text(`${priority} ${fairKey} ${left}`)
       })
     )
+  const withPriority = (priority: "high" | "low") =>
+    HttpRouter.add("GET", `/${priority}`, Effect.as(Sql, HttpServerResponse.empty({ status: 200 }))).pipe(
+      Layer.provide(PerRequest.connection(Db, Sql).layer),
+      Layer.provide(PerRequest.traffic({ priority }).layer)
+    )
   const headers = { priority: "x-priority", fairKey: "X-Tenant", deadline: "x-deadline-ms" }
 
   it.live("is said by the route, or by the headers that it names, and nothing by others", () =>
@@ -275,12 +280,5 @@ describe("the traffic of a request", () => {
       const refused = statuses.filter(({ status }) => status === 503)
       assert.isAbove(refused.length, 10)
       assert.deepStrictEqual(Array.from(new Set(refused.map(({ retryAfter }) => retryAfter))), ["1"])
-    }).pipe(Effect.provide(serving(Layer.mergeAll(
-      ...(["high", "low"] as const).map((priority) =>
-        HttpRouter.add("GET", `/${priority}`, Effect.as(Sql, HttpServerResponse.empty({ status: 200 }))).pipe(
-          Layer.provide(PerRequest.connection(Db, Sql).layer),
-          Layer.provide(PerRequest.traffic({ priority }).layer)
-        )
-      )
-    )))))
+    }).pipe(Effect.provide(serving(Layer.mergeAll(withPriority("high"), withPriority("low"))))))
 })

@@ -2,6 +2,7 @@
  * The dispatcher: after every change it serves the queue with what is idle, and opens what the queue and the minimum
  * still want. That it looks again after *every* change is why no waiter is ever lost.
  */
+import { closest } from "./lease/affinity.ts"
 import { handOver } from "./lease/checkOut.ts"
 import type { Lease } from "./line/lease.ts"
 import { open } from "./open/open.ts"
@@ -40,10 +41,12 @@ const joinFirst = (state: PoolState, first: Lease, now: number): boolean => {
 const serveIdle = (state: PoolState, first: Lease, now: number): boolean => {
   const { idle } = state.places
   // A health check may have left a colder one as the only one that needs no proof.
-  const fresh = state.trust.mayAnyBeFresh(now)
-    ? idle.findLastIndex((connection) => state.trust.isFresh(connection, now))
-    : -1
-  if (fresh >= 0) handOver(state, state.places.takeIdle(idle[fresh]!), first, now)
+  const fresh = !state.trust.mayAnyBeFresh(now)
+    ? undefined
+    : state.config.traffic.affinity
+    ? closest(state, first, now)
+    : idle.findLast((connection) => state.trust.isFresh(connection, now))
+  if (fresh !== undefined) handOver(state, state.places.takeIdle(fresh), first, now)
   else if (idle.length === 0) return false
   else if (state.connector.validate === undefined) retire(state, idle[idle.length - 1]!, "broken")
   else if (state.trust.validating < proofsWanted(state, now)) validateForWaiter(state, idle[idle.length - 1]!)

@@ -58,18 +58,34 @@ export const config = (config: PoolConfig): Api.Config => ({
   metrics: config.metrics
 })
 
+/** The words of callers come from anywhere: each is shown on one line. */
+const named = <Told extends { readonly label: string | undefined; readonly tags?: Tags }>(
+  { label, tags, ...told }: Told
+): Named<Told> =>
+  // Of a union the rest has only what all its members have.
+  ({ ...told, label: labelled(label), ...(tags === undefined ? {} : { tags: cleaned(tags) }) }) as Named<Told>
+
+type Named<Told> = Told extends unknown
+  ? Omit<Told, "label" | "tags"> & { readonly label: string | null; readonly tags?: Readonly<Record<string, string>> }
+  : never
+
+type Tags = Readonly<Record<string, string>> | undefined
+
+const cleaned = (tags: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(tags).map(([name, value]) => [oneLine(name), oneLine(value)]))
+
 const labelled = (label: string | undefined): string | null => label === undefined ? null : oneLine(label)
 
 export const connection = (info: ConnectionInfo): Api.Connection => ({
   ...info,
   label: labelled(info.label),
-  tags: Object.fromEntries(Object.entries(info.tags).map(([name, value]) => [oneLine(name), oneLine(value)])),
+  tags: cleaned(info.tags),
   activity: info.activity === undefined ? null : oneLine(info.activity)
 })
 
 export const drainReport = (report: DrainReport): Api.DrainReport => ({
   ...report,
-  abandoned: report.abandoned.map((holder) => ({ ...holder, label: labelled(holder.label) }))
+  abandoned: report.abandoned.map(named)
 })
 
 export const event = (event: PoolEvent): Api.PoolEvent => {
@@ -85,7 +101,7 @@ export const event = (event: PoolEvent): Api.PoolEvent => {
     case "AcquiredSlowly":
     case "AcquireTimedOut":
     case "LeakEnded":
-      return { ...event, label: labelled(event.label) }
+      return named(event)
     case "Operated":
       return {
         ...event,
@@ -94,7 +110,7 @@ export const event = (event: PoolEvent): Api.PoolEvent => {
         count: event.count ?? null
       }
     case "LeakSuspected":
-      return { ...event, label: labelled(event.label), takenAt: event.takenAt.map(oneLine) }
+      return { ...named(event), takenAt: event.takenAt.map(oneLine) }
     case "Drained":
       return { ...event, report: drainReport(event.report) }
     case "Opened":

@@ -9,7 +9,7 @@ import { type Holder, PoolClosed } from "../../PoolError.ts"
 import { describeHolder } from "../../Describe.ts"
 import { emit, inform, warn } from "../watch/events.ts"
 import { holders } from "../pool/inspect.ts"
-import { labelOf } from "../line/lease.ts"
+import { nameOf } from "../line/said.ts"
 import { lastCloses } from "./drainWithin.ts"
 import { discard } from "../pool/close.ts"
 import { retire } from "../pool/retire.ts"
@@ -123,7 +123,7 @@ const abandon = (state: PoolState): ReadonlyArray<Holder> => {
   const abandoned: Array<Holder> = []
   for (const connection of Array.from(state.places.connections)) {
     for (const lease of connection.holders) {
-      abandoned.push({ connection: connection.id, label: labelOf(lease), held: now - lease.lentAt })
+      abandoned.push({ connection: connection.id, ...nameOf(lease), held: now - lease.lentAt })
     }
     if (connection.state === "opening") discard(state, connection)
     else retire(state, connection, "shutdown")

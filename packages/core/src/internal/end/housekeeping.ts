@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import { describeHolder } from "../../Describe.ts"
 import { emit, warn } from "../watch/events.ts"
 import { labelOf, type Lease, type Pooled, takenAt } from "../line/lease.ts"
+import { nameOf } from "../line/said.ts"
 import { dueAtOf, retireDue, visitIdle } from "../pool/expire.ts"
 import { retire } from "../pool/retire.ts"
 import type { PoolState } from "../pool/state.ts"
@@ -91,7 +92,7 @@ const leakSuspected = (state: PoolState, connection: Pooled, lease: Lease, held:
   state.counts.add("leaksSuspected")
   const label = labelOf(lease)
   const places = takenAt(lease)
-  emit(state, { _tag: "LeakSuspected", connection: connection.id, label, held, takenAt: places })
+  emit(state, { _tag: "LeakSuspected", connection: connection.id, ...nameOf(lease), held, takenAt: places })
   const where = places.length === 0 ? "" : `, taken at ${places.join(", ")}`
   warn(state, `leak suspected: ${describeHolder({ connection: connection.id, label, held })} (leakTimeout)${where}`)
 }

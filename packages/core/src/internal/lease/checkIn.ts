@@ -12,6 +12,7 @@ import { describeCause } from "../../Describe.ts"
 import { emit, warn } from "../watch/events.ts"
 import { visitIdle } from "../pool/expire.ts"
 import { labelOf, type Lease, onward, type Pooled } from "../line/lease.ts"
+import { nameOf } from "../line/said.ts"
 import { limited } from "../base/limited.ts"
 import { hasEnded, retire, whyRetire } from "../pool/retire.ts"
 import type { PoolState } from "../pool/state.ts"
@@ -37,7 +38,7 @@ export const checkIn = (
   state.line.order.account?.ended(lease, held, end)
   if (end === "failure" || end === "defect") connection.errors++
   if (state.events.leaseListeners > 0) {
-    emit(state, { _tag: "Released", connection: connection.id, label: labelOf(lease), held, end })
+    emit(state, { _tag: "Released", connection: connection.id, ...nameOf(lease), held, end })
   }
   if (lease.isLeakSuspected) leakEnded(state, lease, connection, held)
   connection.holders.remove(lease)
@@ -213,6 +214,6 @@ const endOf = (exit: Exit.Exit<unknown, unknown>): LeaseEnd =>
 
 const leakEnded = (state: PoolState, lease: Lease, connection: Pooled, held: number): void => {
   const label = labelOf(lease)
-  emit(state, { _tag: "LeakEnded", connection: connection.id, label, held })
+  emit(state, { _tag: "LeakEnded", connection: connection.id, ...nameOf(lease), held })
   warn(state, `${label ?? "a lease"} gave connection ${connection.id} back after ${Math.round(held)} ms`)
 }

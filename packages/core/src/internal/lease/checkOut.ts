@@ -3,9 +3,11 @@
  */
 import * as Effect from "effect/Effect"
 import { effectOf } from "../../Callback.ts"
+import { affinityOf, closest } from "./affinity.ts"
 import { refusal } from "./admit.ts"
 import { emit, warn } from "../watch/events.ts"
 import { labelOf, type Lease, type Pooled } from "../line/lease.ts"
+import { nameOf } from "../line/said.ts"
 import { fillable, fillsUp, isCrowded, joinable } from "./share.ts"
 import type { PoolState } from "../pool/state.ts"
 import { shed } from "./shed.ts"
@@ -42,6 +44,10 @@ const take = (state: PoolState, lease: Lease, now: number): Pooled | undefined =
     const shared = fillable(state, now)
     if (shared !== undefined) return shared
   }
+  if (state.config.traffic.affinity && state.places.idle.length > 1) {
+    const close = closest(state, lease, now)
+    if (close !== undefined) return state.places.takeIdle(close)
+  }
   const connection = state.places.idle[state.places.idle.length - 1]
   if (connection === undefined) return lease.isShared ? joinable(state, now) : undefined
   return state.trust.isFresh(connection, now) ? state.places.takeIdle(connection) : undefined
@@ -64,6 +70,7 @@ const lend = (state: PoolState, connection: Pooled, lease: Lease, now: number): 
   connection.holders.push(lease)
   state.line.order.account?.began(lease)
   if (connection.holders.size > 1) return
+  if (state.config.traffic.affinity) connection.affinity = affinityOf(lease)
   state.places.use(connection, lease.isShared)
 }
 
@@ -79,11 +86,11 @@ export const start = (state: PoolState, lease: Lease, connection: Pooled): Effec
 }
 
 const acquired = (state: PoolState, lease: Lease, connection: Pooled, waited: number): void =>
-  emit(state, { _tag: "Acquired", connection: connection.id, label: labelOf(lease), waited })
+  emit(state, { _tag: "Acquired", connection: connection.id, ...nameOf(lease), waited })
 
 const acquiredSlowly = (state: PoolState, lease: Lease, connection: Pooled, waited: number): void => {
   const label = labelOf(lease)
-  emit(state, { _tag: "AcquiredSlowly", connection: connection.id, label, waited })
+  emit(state, { _tag: "AcquiredSlowly", connection: connection.id, ...nameOf(lease), waited })
   // After an outage everybody was slow: each has its event, but one line a second is enough for the log.
   const now = state.time.now()
   if (now < state.slowLoggedAt + 1000) return

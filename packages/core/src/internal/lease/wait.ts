@@ -7,7 +7,8 @@ import * as TimeLimit from "../../TimeLimit.ts"
 import { emit } from "../watch/events.ts"
 import { holders, stats } from "../pool/inspect.ts"
 import { ancestry, isRunning } from "../line/ancestry.ts"
-import { labelOf, type Lease, onward } from "../line/lease.ts"
+import { type Lease, onward } from "../line/lease.ts"
+import { nameOf } from "../line/said.ts"
 import type { PoolState } from "../pool/state.ts"
 
 /** Puts a caller in the queue and suspends it until its outcome is known. */
@@ -101,7 +102,7 @@ const giveUp = (state: PoolState, lease: Lease, waited: number, explain: Explain
   state.counts.timedOut(waited)
   // A deadline that was over when the caller came is no fault of the pool.
   if (waited > 0) state.line.order.overload?.failed(lease)
-  emit(state, { _tag: "AcquireTimedOut", label: labelOf(lease), waited })
+  emit(state, { _tag: "AcquireTimedOut", ...nameOf(lease), waited })
   state.line.leave(lease)
   state.line.wake(lease, Effect.fail(state.error(explain(lease, waited))))
 }

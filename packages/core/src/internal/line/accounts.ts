@@ -10,7 +10,7 @@
 import type { KeyStats } from "../model/traffic.ts"
 
 /** Milliseconds of virtual time that a key which was silent may be behind the others. */
-const credit = 200
+export const credit = 200
 
 /** How many keys are told apart. Those that come when so many are busy share one account. */
 const most = 10_000

@@ -7,7 +7,7 @@ import { type PoolErrorReason, QueueFull } from "../../PoolError.ts"
 import type { Level, Priority, Said, TrafficConfig, TrafficStats } from "../model/traffic.ts"
 import { FairOrder, type Standing } from "./fairOrder.ts"
 import { FirstComeFirstServed } from "./firstCome.ts"
-import type { Lease } from "./lease.ts"
+import type { Lease, Pooled } from "./lease.ts"
 import type { Account, Order } from "./order.ts"
 import { Refusing } from "./refusing.ts"
 import { nothing, saidOf } from "./said.ts"
@@ -95,8 +95,8 @@ export class ByTraffic implements Order {
     refusing.setLevel(level)
   }
 
-  first(): Lease | undefined {
-    return this.fair === undefined ? this.plain.first() : this.fair.first()
+  first(connection?: Pooled): Lease | undefined {
+    return this.fair === undefined ? this.plain.first() : this.fair.first(connection?.affinity)
   }
 
   isNext(lease: Lease): boolean {

@@ -8,10 +8,13 @@
  * waiters.
  */
 import { priorities, type Priority } from "../model/traffic.ts"
-import { type Account, Accounts } from "./accounts.ts"
+import { type Account, Accounts, credit } from "./accounts.ts"
 import { LazyHeap } from "./lazyHeap.ts"
 import type { Lease } from "./lease.ts"
 import { LeaseList } from "./leaseList.ts"
+
+/** How often a lease lets one with a better affinity go before it, and how many of a flow are looked at for one. */
+const mostPassed = 8
 
 export interface FairRules {
   /** For each priority, how many milliseconds its callers wait as if they had come later. */
@@ -110,6 +113,8 @@ export class FairOrder {
   private readonly rules: FairRules
   private readonly ranks: Readonly<Record<Priority, Rank>>
   size = 0
+  /** The lease that may go first because of its affinity, and the one it goes before. */
+  private overtaking: { readonly lease: Lease; readonly passed: Lease } | undefined = undefined
 
   constructor(rules: FairRules) {
     this.rules = rules
@@ -167,6 +172,8 @@ export class FairOrder {
 
   /** A caller that waits no more, whatever its outcome. */
   leave(lease: Lease, { flow }: Standing, now: number): void {
+    if (this.overtaking?.lease === lease) this.overtaking.passed.passed++
+    this.overtaking = undefined
     const rank = this.ranks[flow.priority]
     flow.waiting.remove(lease)
     flow.account.waiting--
@@ -176,8 +183,35 @@ export class FairOrder {
     this.settle(flow, now)
   }
 
-  /** The one to serve next, or `undefined` when nobody may be served now. */
-  first(): Lease | undefined {
+  /** The one to serve next, or `undefined` when nobody may be served now. Among equals the affinity of the connection decides. */
+  first(affinity?: string): Lease | undefined {
+    const rank = this.nextRank()
+    const flow = rank?.next
+    const head = flow?.waiting.head
+    if (affinity === undefined || rank === undefined || flow === undefined || head === undefined) return head
+    const closer = head.passed >= mostPassed || head.said?.affinity === affinity
+      ? undefined
+      : this.closer(rank, flow, affinity)
+    this.overtaking = closer === undefined ? undefined : { lease: closer, passed: head }
+    return closer ?? head
+  }
+
+  /** Another of the priority, of a key that has had hardly more or from the front of the same flow, with the affinity. */
+  private closer(rank: Rank, flow: Flow, affinity: string): Lease | undefined {
+    const account = this.accounts.known(affinity)
+    const other = account === undefined ? undefined : rank.flows.get(account)?.waiting.head
+    if (other?.said?.affinity === affinity && this.hasRoom(account!) && account!.time <= flow.account.time + credit) {
+      return other
+    }
+    let seen = 0
+    for (const lease of flow.waiting) {
+      if (lease.said?.affinity === affinity) return lease
+      if (++seen === mostPassed) return undefined
+    }
+    return undefined
+  }
+
+  private nextRank(): Rank | undefined {
     let best: Rank | undefined
     let bestAt = Infinity
     for (const priority of priorities) {
@@ -191,7 +225,7 @@ export class FairOrder {
         bestAt = at
       }
     }
-    return best?.next?.waiting.head
+    return best
   }
 
   /** A caller gets so much of the pool, whether it has waited or not. */

@@ -67,6 +67,8 @@ export abstract class Lease<out R extends Request = Request> extends Effectable.
   /** The effect that the waiting fiber is resumed with, once the scheduler gets to it. */
   outcome: AnyEffect | undefined = undefined
   declare isLeakSuspected: boolean
+  /** How often another has gone before it because of its affinity. */
+  declare passed: number
   /** Whether it began to wait within a step of a fiber that holds a connection. */
   declare isNested: boolean
   /** Its traffic options, once somebody has asked. */
@@ -85,6 +87,7 @@ export abstract class Lease<out R extends Request = Request> extends Effectable.
   static {
     this.prototype.isLeakSuspected = false
     this.prototype.isNested = false
+    this.prototype.passed = 0
     this.prototype.standing = undefined
     this.prototype.place = -1
   }
@@ -127,6 +130,8 @@ export class Pooled {
   readonly holders = new LeaseList<Lease>()
   uses = 0
   errors = 0
+  /** The affinity of its last lease, in a pool that heeds it. */
+  affinity: string | undefined = undefined
   /** Set when it is to be retired as soon as its borrower gives it back. */
   retireBecause: RetireReason | undefined = undefined
   /** Set while it is idle past its time but needed: it is retired when its replacement is open. */

@@ -6,14 +6,16 @@ import * as Context from "effect/Context"
 import { millisOf } from "../../OptionRules.ts"
 import { PoolMisuse } from "../../PoolError.ts"
 import { priorities, type Said, type TrafficOptions } from "../model/traffic.ts"
-import type { Lease } from "./lease.ts"
+import { labelOf, type Lease } from "./lease.ts"
 
 /** The traffic of a caller that said nothing. */
 export const nothing: Said = Object.freeze({
   priority: "normal",
   fairKey: undefined,
   deadlineAt: Infinity,
-  isRetry: false
+  isRetry: false,
+  affinity: undefined,
+  tags: undefined
 })
 
 /** The traffic said around the running effect. */
@@ -25,7 +27,11 @@ export const around: Context.Reference<Said> = Context.Reference<Said>("@effect-
 const longestKey = 200
 
 /** Says something more within what was said already. Whatever is no traffic at all is a defect of the program. */
-export const sayWithin = (outer: Said, { deadline, fairKey, isRetry, priority }: TrafficOptions, now: number): Said => {
+export const sayWithin = (
+  outer: Said,
+  { affinity, deadline, fairKey, isRetry, priority, tags }: TrafficOptions,
+  now: number
+): Said => {
   if (priority !== undefined && !priorities.includes(priority)) {
     throw misuse(`priority must be "high", "normal" or "low", got ${String(priority)}`)
   }
@@ -34,14 +40,34 @@ export const sayWithin = (outer: Said, { deadline, fairKey, isRetry, priority }:
   if (left === undefined || Number.isNaN(left)) {
     throw misuse("deadline must be a duration, such as \"1 second\" or 1000")
   }
+  if (affinity !== undefined && typeof affinity !== "string") throw misuse("affinity must be a text")
   if (isRetry !== undefined && typeof isRetry !== "boolean") throw misuse("isRetry must be true or false")
   return {
     priority: priority ?? outer.priority,
     fairKey: fairKey?.slice(0, longestKey) ?? outer.fairKey,
     // An inner effect can't take longer than the outer one.
     deadlineAt: Math.min(outer.deadlineAt, now + left),
-    isRetry: isRetry ?? outer.isRetry
+    isRetry: isRetry ?? outer.isRetry,
+    affinity: affinity?.slice(0, longestKey) ?? outer.affinity,
+    tags: tags === undefined ? outer.tags : tagsWithin(outer.tags, tags)
   }
+}
+
+/** How many tags are kept, and how much of each: they may come from outside, and are shown and sent on. */
+const mostTags = 8
+const longestTag = 100
+
+const tagsWithin = (
+  outer: Said["tags"],
+  tags: Readonly<Record<string, string>>
+): Readonly<Record<string, string>> => {
+  if (typeof tags !== "object" || tags === null) throw misuse("tags must be an object of texts")
+  const kept = new Map(Object.entries(outer ?? {}))
+  for (const [name, value] of Object.entries(tags)) {
+    if (typeof value !== "string") throw misuse(`tags must be texts, got a ${typeof value}`)
+    if (kept.size < mostTags || kept.has(name)) kept.set(name.slice(0, longestTag), value.slice(0, longestTag))
+  }
+  return Object.freeze(Object.fromEntries(kept))
 }
 
 const misuse = (rule: string): PoolMisuse => new PoolMisuse({ pool: "Traffic", rule })
@@ -53,4 +79,13 @@ export const saidOf = (lease: Lease, clock: Clock.Clock): Said => {
   return options === undefined || (options.priority ?? options.fairKey ?? options.deadline) === undefined
     ? outer
     : sayWithin(outer, options, clock.currentTimeMillisUnsafe())
+}
+
+/** The tags of a lease, as its fiber says them now. */
+export const tagsOf = ({ fiber }: Lease): Said["tags"] => fiber.getRef(around).tags
+
+/** How a lease is told in events and errors: by its label, and by its tags if it has any. */
+export const nameOf = (lease: Lease): { readonly label: string | undefined; readonly tags?: Said["tags"] } => {
+  const tags = tagsOf(lease)
+  return tags === undefined ? { label: labelOf(lease) } : { label: labelOf(lease), tags }
 }

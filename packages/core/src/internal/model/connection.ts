@@ -14,6 +14,8 @@ import type { Priority } from "./traffic.ts"
 export interface Holder {
   readonly connection: number
   readonly label: string | undefined
+  /** What the holder says of itself with `Traffic.with({ tags })`; absent if it says nothing. */
+  readonly tags?: Readonly<Record<string, string>> | undefined
   /** Milliseconds. */
   readonly held: number
 }
@@ -96,7 +98,7 @@ export interface ConnectionInfo {
   readonly errors: number
   /** The label of the lease that holds it. */
   readonly label: string | undefined
-  /** Tags from the connector, such as the process id of the backend. */
+  /** Tags of the lease that holds it, and those from the connector, such as the process id of the backend. */
   readonly tags: Readonly<Record<string, string>>
   /** The work it runs, cut to 100 characters. */
   readonly activity: string | undefined

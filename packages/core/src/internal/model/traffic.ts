@@ -49,6 +49,16 @@ export interface TrafficOptions {
   readonly deadline?: Duration.Input | undefined
   /** Whether the same was tried before, so that it counts against the pool's `traffic.retryBudget`. Default false. */
   readonly isRetry?: boolean | undefined
+  /**
+   * Prefers the idle connection that was lent last for the same text, in a pool whose option `traffic.affinity` is on: it
+   * may have what the caller needs at hand already. Nobody waits for it while another is idle. Default: none.
+   */
+  readonly affinity?: string | undefined
+  /**
+   * Names and values by which the caller is told in `connections`, events, errors and spans, beside those said around it:
+   * eight at most, each cut to 100 characters. They are not sent to the backend. Default: none.
+   */
+  readonly tags?: Readonly<Record<string, string>> | undefined
 }
 
 /**
@@ -118,6 +128,12 @@ export interface TrafficRules {
    * reaches users. Too large: retries multiply the load on a backend that is ill.
    */
   readonly retryBudget?: number | undefined
+  /**
+   * Whether a caller that says an `affinity` gets the idle connection that was lent last for the same, if there is one, and one
+   * that was not lent for long otherwise. When callers wait, one of the same affinity may go before others of its priority
+   * that have waited no more, eight times at most. Default false. It keeps more connections warm than the load needs.
+   */
+  readonly affinity?: boolean | undefined
 }
 
 /**
@@ -137,6 +153,7 @@ export interface TrafficConfig {
   readonly degradation: "auto" | "manual"
   readonly degradedWait: number
   readonly retryBudget: number
+  readonly affinity: boolean
 }
 
 /**
@@ -152,6 +169,9 @@ export interface Said {
   readonly deadlineAt: number
   /** Whether the same was tried before. */
   readonly isRetry: boolean
+  readonly affinity: string | undefined
+  /** `undefined` without any. */
+  readonly tags: Readonly<Record<string, string>> | undefined
 }
 
 /**

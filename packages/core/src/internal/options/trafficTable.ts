@@ -95,5 +95,12 @@ export const trafficTable: Entry.Table<TrafficRules, TrafficConfig, any> = {
     defaults: "Off by default; 0.1 suits most.",
     tooSmall: "a moment's failure reaches users.",
     tooLarge: "retries multiply the load on a backend that is ill."
+  }),
+  affinity: Entry.flag(false, {
+    does:
+      "Whether a caller that says an `affinity` gets the idle connection that was lent last for the same, if there is one, " +
+      "and one that was not lent for long otherwise. When callers wait, one of the same affinity may go before others of its " +
+      "priority that have waited no more, eight times at most.",
+    note: "It keeps more connections warm than the load needs."
   })
 }

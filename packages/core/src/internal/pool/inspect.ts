@@ -8,6 +8,7 @@ import type { Holder } from "../../PoolError.ts"
 import { boundaries } from "../../PoolMetrics.ts"
 import type { PoolNumbers, PoolStats, Vitals } from "../../PoolStats.ts"
 import { labelOf, type Pooled } from "../line/lease.ts"
+import { nameOf, tagsOf } from "../line/said.ts"
 import { outOfReach } from "./serving.ts"
 import type { PoolState } from "./state.ts"
 
@@ -75,7 +76,7 @@ export const holders = (state: PoolState): ReadonlyArray<Holder> => {
   const now = state.time.now()
   const held: Array<Holder> = []
   for (const { holders, id } of state.places.connections) {
-    for (const lease of holders) held.push({ connection: id, label: labelOf(lease), held: now - lease.lentAt })
+    for (const lease of holders) held.push({ connection: id, ...nameOf(lease), held: now - lease.lentAt })
   }
   return held.toSorted((a, b) => b.held - a.held).slice(0, 10)
 }
@@ -98,7 +99,8 @@ const infoOf = (state: PoolState, connection: Pooled, now: number): ConnectionIn
     uses: connection.uses,
     errors: connection.errors,
     label: holder === undefined ? undefined : labelOf(holder),
-    tags: inspection.tags,
+    // What the connector says can't be mistaken for what a caller says.
+    tags: holder === undefined ? inspection.tags : { ...tagsOf(holder), ...inspection.tags },
     activity: inspection.activity?.slice(0, 100)
   }
 }

@@ -92,6 +92,9 @@ export type Recent = typeof Recent.Type
 
 const PerPriority = Schema.Struct({ high: Schema.Finite, normal: Schema.Finite, low: Schema.Finite })
 
+/** What a caller says of itself, absent without any. Internal to the models. */
+export const Tags = Schema.optionalKey(Schema.Record(Schema.String, Schema.String))
+
 /** The level of degradation, 0 to 4. @category models @since 0.1.0 */
 export const Level = Schema.Literals([0, 1, 2, 3, 4])
 /** @category models @since 0.1.0 */
@@ -295,7 +298,7 @@ export const Connection = Schema.Struct({
 export type Connection = typeof Connection.Type
 
 /** Who holds a connection. @category models @since 0.1.0 */
-export const Holder = Schema.Struct({ connection: Schema.Finite, label: Text, held: Schema.Finite })
+export const Holder = Schema.Struct({ connection: Schema.Finite, label: Text, tags: Tags, held: Schema.Finite })
 /** @category models @since 0.1.0 */
 export type Holder = typeof Holder.Type
 

@@ -3,7 +3,7 @@
  */
 import * as Schema from "effect/Schema"
 import { Alert, Fleet } from "./answers.ts"
-import { DrainReport, Level, OperationEnd, Sample } from "./models.ts"
+import { DrainReport, Level, OperationEnd, Sample, Tags } from "./models.ts"
 import { Text } from "./parts.ts"
 
 const RetireReason = Schema.Literals([
@@ -19,6 +19,8 @@ const RetireReason = Schema.Literals([
 
 const common = { pool: Schema.String, at: Schema.Finite }
 const ofConnection = { ...common, connection: Schema.Finite }
+/** The caller's label, and its tags if it has any. */
+const ofLease = { label: Text, tags: Tags }
 const failed = { ...ofConnection, cause: Schema.String }
 
 /**
@@ -30,15 +32,15 @@ const failed = { ...ofConnection, cause: Schema.String }
 export const PoolEvent = Schema.Union([
   Schema.TaggedStruct("Opened", { ...ofConnection, took: Schema.Finite }),
   Schema.TaggedStruct("OpenFailed", { ...failed, attempt: Schema.Finite, retryIn: Schema.Finite }),
-  Schema.TaggedStruct("Acquired", { ...ofConnection, label: Text, waited: Schema.Finite }),
+  Schema.TaggedStruct("Acquired", { ...ofConnection, ...ofLease, waited: Schema.Finite }),
   Schema.TaggedStruct("Released", {
     ...ofConnection,
-    label: Text,
+    ...ofLease,
     held: Schema.Finite,
     end: Schema.Literals(["success", "failure", "defect", "interrupt"])
   }),
-  Schema.TaggedStruct("AcquiredSlowly", { ...ofConnection, label: Text, waited: Schema.Finite }),
-  Schema.TaggedStruct("AcquireTimedOut", { ...common, label: Text, waited: Schema.Finite }),
+  Schema.TaggedStruct("AcquiredSlowly", { ...ofConnection, ...ofLease, waited: Schema.Finite }),
+  Schema.TaggedStruct("AcquireTimedOut", { ...common, ...ofLease, waited: Schema.Finite }),
   Schema.TaggedStruct("ValidateFailed", failed),
   Schema.TaggedStruct("ResetFailed", failed),
   Schema.TaggedStruct("Retired", { ...ofConnection, because: RetireReason }),
@@ -46,11 +48,11 @@ export const PoolEvent = Schema.Union([
   Schema.TaggedStruct("CloseFailed", failed),
   Schema.TaggedStruct("LeakSuspected", {
     ...ofConnection,
-    label: Text,
+    ...ofLease,
     held: Schema.Finite,
     takenAt: Schema.Array(Schema.String)
   }),
-  Schema.TaggedStruct("LeakEnded", { ...ofConnection, label: Text, held: Schema.Finite }),
+  Schema.TaggedStruct("LeakEnded", { ...ofConnection, ...ofLease, held: Schema.Finite }),
   /** Only in streams that ask for operations, which those of these routes do not. */
   Schema.TaggedStruct("Operated", {
     ...ofConnection,
