@@ -129,9 +129,10 @@ export interface TrafficRules {
    */
   readonly retryBudget?: number | undefined
   /**
-   * Whether a caller that says an `affinity` gets the idle connection that was lent last for the same, if there is one, and one
-   * that was not lent for long otherwise. When callers wait, one of the same affinity may go before others of its priority
-   * that have waited no more, eight times at most. Default false. It keeps more connections warm than the load needs.
+   * Whether a caller that says an `affinity` gets the idle connection that was lent last for the same, if there is one,
+   * and one that was not lent for long otherwise. When callers wait, one of the same affinity may go before others of
+   * its priority that have waited no more, eight times at most. Default false. It keeps more connections warm than the
+   * load needs.
    */
   readonly affinity?: boolean | undefined
 }
