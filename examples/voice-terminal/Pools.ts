@@ -1,7 +1,7 @@
-/** The connections of the voice terminal: five pools, and the manager that watches them and drains them. */
+/** The connections of the voice terminal: four pools, and the manager that watches them and drains them. */
 import { HttpPool } from "@effect-pools/http"
 import { ConnectionManager } from "@effect-pools/manager"
-import { PostgresPool } from "@effect-pools/postgres"
+import { PostgresCluster } from "@effect-pools/postgres"
 import { RedisPool } from "@effect-pools/redis"
 import { WebSocketPool, WebSocketProtocol } from "@effect-pools/websocket"
 import { Effect, Layer, Schema } from "effect"
@@ -17,24 +17,18 @@ export const RealtimeMessage = Schema.Struct({
 })
 export type RealtimeMessage = typeof RealtimeMessage.Type
 
-export class PrimaryDb extends PostgresPool.Service<PrimaryDb>()("primary-db") {}
-export class ReadReplica extends PostgresPool.Service<ReadReplica>()("read-replica") {}
+export class Database extends PostgresCluster.Service<Database>()("database") {}
 export class Cache extends RedisPool.Service<Cache>()("cache") {}
 export class VoiceApi extends HttpPool.Service<VoiceApi>()("voice-api") {}
 export class Realtime extends WebSocketPool.Service<Realtime, RealtimeMessage>()("realtime") {}
 
-export const all = [PrimaryDb, ReadReplica, Cache, VoiceApi, Realtime] as const
+export const all = [Database, Cache, VoiceApi, Realtime] as const
 
 const pools = Layer.unwrap(Effect.map(Backends, (backends) =>
   Layer.mergeAll(
-    PrimaryDb.layerPoolOnly({ url: backends.primaryUrl, minConnections: 5, maxConnections: 25 }),
-    // What can be gone around is not waited for.
-    ReadReplica.layerPoolOnly({
-      url: backends.replicaUrl,
-      role: "standby",
-      minConnections: 2,
-      maxConnections: 10,
-      acquireTimeout: "500 millis"
+    Database.layerPoolOnly({
+      primary: { url: backends.primaryUrl, minConnections: 5, maxConnections: 25 },
+      replicas: [{ url: backends.replicaUrl, minConnections: 2, maxConnections: 10 }]
     }),
     backends.cache._tag === "Redis"
       ? Cache.layerPoolOnly({
@@ -60,7 +54,7 @@ const pools = Layer.unwrap(Effect.map(Backends, (backends) =>
 /** What the users talk to is drained before what it needs. */
 const manager = ConnectionManager.layer({
   pools: all,
-  drainOrder: [[VoiceApi, Realtime], [PrimaryDb, ReadReplica, Cache]]
+  drainOrder: [[VoiceApi, Realtime], [Database, Cache]]
 })
 
 export const layer = Layer.provideMerge(manager, pools)

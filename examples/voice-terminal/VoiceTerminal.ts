@@ -2,13 +2,13 @@
 import type { RedisCommand } from "@effect-pools/redis"
 import { Effect, type Schema } from "effect"
 import { HttpBody, HttpClientResponse } from "effect/http"
-import { Cache, PrimaryDb, ReadReplica, Realtime, type RealtimeMessage, VoiceApi } from "./Pools.ts"
+import { Cache, Database, Realtime, type RealtimeMessage, VoiceApi } from "./Pools.ts"
 
 /** A statement on the primary. */
-export const query = PrimaryDb.query
+export const query = Database.query
 
-/** A statement that may see what was a moment ago. */
-export const readQuery = ReadReplica.query
+/** A statement that a replica may answer, as soon as it has what this program has written. */
+export const readQuery = Database.read
 
 export const cacheGet = (key: string) => Cache.get(key)
 

@@ -9,7 +9,7 @@ import type { Backend } from "./backends/Backend.ts"
 export const round = Effect.gen(function*() {
   const { all } = yield* Backends
   for (const backend of all) {
-    yield* strike(backend, yield* ConnectionManager.get(backend.name))
+    yield* strike(backend, yield* ConnectionManager.get(backend.pool ?? backend.name))
     yield* Effect.sleep("2 seconds")
   }
 })

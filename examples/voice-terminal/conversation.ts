@@ -3,16 +3,17 @@
  * whoever listens.
  *
  * Every step is tried again until it succeeds, so a server that is away for a moment costs time and nothing else; the
- * cache and the replica can be gone around.
+ * cache can be gone around, and the database itself goes around its replica.
  */
+import { Consistency } from "@effect-pools/postgres"
 import { Effect, Random, Schedule, Schema } from "effect"
-import { PrimaryDb } from "./Pools.ts"
+import { Database } from "./Pools.ts"
 import type { Tally } from "./Tally.ts"
 import { apiRequest, cacheGet, cacheSet, query, readQuery, realtimeMessage } from "./VoiceTerminal.ts"
 
 export const terminals = 1000
 
-export const setUp = PrimaryDb.withConnection((sql) =>
+export const setUp = Database.withConnection((sql) =>
   Effect.gen(function*() {
     yield* sql`CREATE TABLE terminal (id int PRIMARY KEY, language text NOT NULL, turns int NOT NULL DEFAULT 0)`
     yield* sql`CREATE TABLE utterance (id uuid PRIMARY KEY, terminal int NOT NULL, text text NOT NULL)`
@@ -37,26 +38,25 @@ export const turn = Effect.fnUntraced(function*(tally: Tally) {
   const again = persistently(tally)
   const language = yield* languageOf(tally, terminal)
   const heard = yield* again("voice-api", apiRequest("/v1/transcriptions", Transcription, speech))
-  yield* again("primary-db", store(id, terminal, `${language}: ${heard.text}`))
+  yield* again("database", store(id, terminal, `${language}: ${heard.text}`))
   yield* again("realtime", realtimeMessage({ type: "said", terminal, text: heard.text }))
-})
+  // Its reads wait for its own writes alone, not for those of everybody who talks.
+}, Consistency.session)
 
 const Transcription = Schema.Struct({ text: Schema.String, confidence: Schema.Finite })
 
 const speech = new Uint8Array(4096)
 
-/** From the cache, else from the replica, else from the primary. */
+/** From the cache, else from the database: from the replica, or the primary while there is none. */
 const languageOf = Effect.fnUntraced(function*(tally: Tally, terminal: number) {
   const key = `language:${terminal}`
   const around = noting(tally)
   const cached = yield* Effect.orElseSucceed(around("cache", cacheGet(key)), () => undefined)
   if (cached !== undefined) return cached
-  const stored = yield* around("read-replica", readQuery<Row>`SELECT language FROM terminal WHERE id = ${terminal}`)
-    .pipe(
-      Effect.catch(() =>
-        persistently(tally)("primary-db", query<Row>`SELECT language FROM terminal WHERE id = ${terminal}`)
-      )
-    )
+  const stored = yield* persistently(tally)(
+    "database",
+    readQuery<Row>`SELECT language FROM terminal WHERE id = ${terminal}`
+  )
   const language = stored[0]?.language ?? "en"
   yield* Effect.ignore(around("cache", cacheSet(key, language, "5 seconds")))
   return language
@@ -68,7 +68,7 @@ interface Row {
 
 /** Storing the same utterance again changes nothing: whoever lost the answer to a commit may simply try again. */
 const store = (id: string, terminal: number, text: string) =>
-  PrimaryDb.transaction((sql) =>
+  Database.transaction((sql) =>
     Effect.gen(function*() {
       const stored = yield* sql`
         INSERT INTO utterance (id, terminal, text) VALUES (${id}::uuid, ${terminal}, ${text})

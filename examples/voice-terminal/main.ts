@@ -1,5 +1,5 @@
 /**
- * The main job: people talk to their voice terminals, which keep five kinds of connections: a primary database and its
+ * The main job: people talk to their voice terminals, which keep four kinds of connections: a database with its
  * replica, a cache, a voice API over HTTP and a realtime WebSocket. The servers are started for it, nothing needs to be
  * installed, and the dashboard shows the pools at work.
  *

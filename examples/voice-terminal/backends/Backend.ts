@@ -3,6 +3,8 @@ import { Effect, Exit, Scope, Semaphore } from "effect"
 
 export interface Backend {
   readonly name: string
+  /** The pool that needs it, if its name is another. */
+  readonly pool?: string
   /** Ends the server at once, with whatever it is doing. */
   readonly kill: Effect.Effect<void>
   /** Starts it again where it was. */

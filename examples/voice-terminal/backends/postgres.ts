@@ -8,11 +8,12 @@ export const make = Effect.gen(function*() {
   const replica = yield* EmbeddedPostgres.replica(primary, { settings: { max_connections: 60 } })
   const backend = (name: string, server: EmbeddedPostgres.Instance): Backend => ({
     name,
+    pool: "database",
     kill: server.kill9,
     revive: Effect.orDie(server.start)
   })
   return {
-    primary: { url: primary.url, backend: backend("primary-db", primary) },
-    replica: { url: replica.url, backend: backend("read-replica", replica) }
+    primary: { url: primary.url, backend: backend("primary", primary) },
+    replica: { url: replica.url, backend: backend("replica", replica) }
   }
 })

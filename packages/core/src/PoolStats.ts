@@ -128,7 +128,35 @@ export interface PoolStats extends Vitals {
   readonly avgQueryTime: number
   /** Who waits and who is served, by what callers say with `Traffic`. */
   readonly traffic: TrafficStats
+  /** The pools that it is made of, if it is: the upstreams of a balanced pool, the servers of a cluster. */
+  readonly members?: ReadonlyArray<MemberStats> | undefined
 }
+
+/**
+ * One of the pools that a pool is made of, at one moment.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface MemberStats extends Pick<PoolNumbers, "name" | "used" | "idle" | "pending" | "total" | "limit"> {
+  /** Its part, such as `primary` and `replica`; `undefined` where all have the same. */
+  readonly role: string | undefined
+  /** Whether it serves callers, and if not why: `in` is the word for one that does. */
+  readonly state: string
+  /** Milliseconds that it is behind the member it follows; `undefined` where it follows none, and if nobody knows. */
+  readonly lag: number | undefined
+}
+
+/**
+ * A member of a pool from the numbers of its own pool.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const memberOf = (
+  { idle, limit, name, pending, total, used }: PoolNumbers,
+  about: Pick<MemberStats, "role" | "state" | "lag">
+): MemberStats => ({ name, ...about, used, idle, pending, total, limit })
 
 /**
  * Acquisitions and dials that failed: callers that timed out, were refused, or failed in the queue, and dials.

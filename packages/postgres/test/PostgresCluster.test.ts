@@ -200,6 +200,21 @@ describe("PostgresCluster", () => {
         assert.strictEqual((yield* Db.health).status, "unhealthy")
       })))
 
+  it.effect("its numbers tell of each server its role, state and lag", () =>
+    withScript(1, (script) =>
+      Effect.gen(function*() {
+        script.lag(1, "3 seconds")
+        yield* write
+        yield* TestClock.adjust("1500 millis")
+        const { members = [] } = yield* Db.stats
+        assert.deepStrictEqual(members.map(({ name, role, state }) => [name, role, state]), [
+          ["app/Db/server-0:5432", "primary", "in"],
+          ["app/Db/server-1:5432", "replica", "in"]
+        ])
+        assert.isAbove(members[1]?.lag ?? 0, 0)
+        assert.strictEqual(members[0]?.limit, 20)
+      })))
+
   it.effect("bad options are refused by name", () =>
     Effect.gen(function*() {
       assert.include(

@@ -20,12 +20,15 @@ export const health = ({ name, warnings, ...health }: PoolHealth): Api.PoolHealt
 })
 
 /** Without what is there for programs that read two of them. */
-export const stats = (stats: PoolStats): Api.Stats => ({
+export const stats = ({ members, ...stats }: PoolStats): Api.Stats => ({
   ...Struct.omit(stats, ["waitsUpTo"]),
   operations: {
     ...stats.operations,
     slowest: stats.operations.slowest.map((slow) => ({ ...slow, text: labelled(slow.text) }))
   },
+  ...(members === undefined ? {} : {
+    members: members.map((member) => ({ ...member, role: member.role ?? null, lag: member.lag ?? null }))
+  }),
   traffic: { ...stats.traffic, keys: stats.traffic.keys.map((each) => ({ ...each, key: labelled(each.key) })) }
 })
 

@@ -16,7 +16,8 @@ import type { Level } from "../model/traffic.ts"
 import { InvalidOption, PoolError, PoolMisuse } from "../../PoolError.ts"
 import * as PoolMetrics from "../../PoolMetrics.ts"
 import type { PoolEvent } from "../../PoolEvent.ts"
-import type { PoolStats } from "../../PoolStats.ts"
+import type { MemberStats, PoolStats } from "../../PoolStats.ts"
+import * as Stats from "../../PoolStats.ts"
 import { sharedMethod } from "../service/shared.ts"
 import { apportion } from "./apportion.ts"
 import type { Balancer } from "./balancer.ts"
@@ -30,7 +31,10 @@ export const make = <Lent>(balancer: Balancer): BalancedPool<Lent> => {
   const { name } = balancer.config
   const stats = Effect.map(
     onEach(balancer, (pool) => pool.stats),
-    (all) => merge.stats(name, all)
+    (all) => ({
+      ...merge.stats(name, all),
+      members: balancer.upstreams.map((each, at) => memberOf(balancer, each, all[at]!))
+    })
   )
   const pool: BalancedPool<Lent> = {
     name,
@@ -251,6 +255,11 @@ const drain = (balancer: Balancer): Effect.Effect<DrainReport> => {
   })
   // In a fiber of its own it goes on to its end, whoever is interrupted.
   return Effect.flatMap(Effect.forkDetach(drained, { startImmediately: true }), Fiber.join)
+}
+
+const memberOf = (balancer: Balancer, upstream: Upstream, stats: PoolStats): MemberStats => {
+  const { state } = infoOf(balancer, upstream, stats)
+  return Stats.memberOf(stats, { role: undefined, state, lag: undefined })
 }
 
 const infoOf = (balancer: Balancer, upstream: Upstream, stats: PoolStats): UpstreamInfo => {

@@ -12,6 +12,7 @@ import { instance, type PoolModel, poolNamed, pools } from "../store.ts"
 import { Alerts } from "./Alerts.tsx"
 import { Connections } from "./Connections.tsx"
 import { EventLog } from "./EventLog.tsx"
+import { MembersTable } from "./MembersTable.tsx"
 import { ConfigTable, CountsTable, RetiredTable, SlowestTable, TimingsTable } from "./PoolTables.tsx"
 
 export const PoolPage = ({ name }: { readonly name: string }): VNode => {
@@ -48,6 +49,7 @@ const Page = ({ pool }: Props): VNode => {
         <Actions pool={pool} />
       </header>
       <Now pool={pool} />
+      <MembersTable stats={stats} />
       <Charts pool={pool} />
       <Connections pool={name} />
       <div class="tables">

@@ -118,6 +118,24 @@ export const Traffic = Schema.Struct({
 /** @category models @since 0.1.0 */
 export type Traffic = typeof Traffic.Type
 
+/** One of the pools that a pool is made of. @category models @since 0.1.0 */
+export const Member = Schema.Struct({
+  name: Schema.String,
+  /** Its part, such as `primary` and `replica`; `null` where all have the same. */
+  role: Schema.NullOr(Schema.String),
+  /** `in` if it serves callers, else why not. */
+  state: Schema.String,
+  /** Milliseconds that it is behind; `null` where it follows nobody, and if nobody knows. */
+  lag: Schema.NullOr(Schema.Finite),
+  used: Schema.Finite,
+  idle: Schema.Finite,
+  pending: Schema.Finite,
+  total: Schema.Finite,
+  limit: Schema.Finite
+})
+/** @category models @since 0.1.0 */
+export type Member = typeof Member.Type
+
 /** The numbers of a pool at one moment. @category models @since 0.1.0 */
 export const Stats = Schema.Struct({
   name: Schema.String,
@@ -157,7 +175,9 @@ export const Stats = Schema.Struct({
   /** The mean of `operations.time`, ms. */
   avgQueryTime: Schema.Finite,
   /** Who waits and who is served, by what callers say. */
-  traffic: Traffic
+  traffic: Traffic,
+  /** The pools that it is made of, if it is. */
+  members: Schema.optionalKey(Schema.Array(Member))
 })
 /** @category models @since 0.1.0 */
 export type Stats = typeof Stats.Type

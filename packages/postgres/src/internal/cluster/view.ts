@@ -2,15 +2,28 @@
  * A cluster as it is seen from outside: its numbers and its health.
  */
 import * as PoolHealth from "@effect-pools/core/PoolHealth"
+import * as PoolStats from "@effect-pools/core/PoolStats"
 import * as Effect from "effect/Effect"
 import type * as Runtime from "../runtime.ts"
 import type { Cluster } from "./cluster.ts"
 import type { NodeInfo } from "./model.ts"
 import type { Node } from "./node.ts"
 
-/** The pool with the health of the cluster as its own. */
+/** The pool with the numbers and the health of the cluster as its own. */
 export const of = (cluster: Cluster, pool: Runtime.Pool): Runtime.Pool => ({
   ...pool,
+  stats: Effect.gen(function*() {
+    const whole = yield* pool.stats
+    const members = yield* Effect.forEach(
+      cluster.nodes,
+      (node) =>
+        Effect.map(infoOf(cluster, node), ({ isIn, isReachable, lag, role, stats }) => {
+          const state = isIn || role === "primary" ? "in" : isReachable ? "out" : "unreachable"
+          return PoolStats.memberOf(stats, { role, state, lag })
+        })
+    )
+    return { ...whole, members }
+  }),
   health: Effect.gen(function*() {
     const whole = yield* pool.stats
     const own = cluster.nodes.flatMap((node) => warningsOf(cluster, node))
