@@ -175,6 +175,7 @@ export const make = Effect.fnUntraced(
       yield* PoolMetrics.register({
         config,
         numbers: () => numbers(state),
+        traffic: () => state.line.order.traffic,
         histograms: state.counts,
         watchOperations: (onKind) => state.counts.operations.watch(onKind)
       })

@@ -11,13 +11,18 @@
  * pool's name there, and their own in the label `upstream`: they join by `pool`, and a sum counts nothing twice. Pools of
  * databases and of Redis publish OpenTelemetry's `db.client.connection.*` as well.
  *
+ * Series by `fairKey` are those of the twenty busiest keys at the last scrape but one, and one of all others together (`other`); callers
+ * without a key have an empty one.
+ *
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import type * as Scope from "effect/Scope"
+import { priorities, type TrafficStats } from "./internal/model/traffic.ts"
 import { Histogram } from "./internal/watch/histogram.ts"
+import { KeySeries } from "./internal/watch/keySeries.ts"
 import type { PoolConfig } from "./PoolConfig.ts"
 import { noCounts, type PoolNumbers } from "./PoolStats.ts"
 
@@ -52,6 +57,8 @@ export interface Source {
     readonly use: Durations
     readonly open: Durations
   }
+  /** Callers that wait and are served, by priority and key. */
+  readonly traffic?: (() => TrafficStats) | undefined
   /** How long operations took, by their kind: those there are, and each new one. `undefined` ends it. */
   readonly watchOperations?: ((onKind: ((kind: string, time: Durations) => void) | undefined) => void) | undefined
 }
@@ -112,8 +119,10 @@ export const register = (source: Source): Effect.Effect<void, never, Scope.Scope
       source.watchOperations?.((kind, time) => {
         stops.push(publishIn(context, operationsOf(source, labels, kind, time)))
       })
+      const ofTraffic = publishTraffic(context, source, labels)
       return () => {
         source.watchOperations?.(undefined)
+        ofTraffic()
         stops.forEach((stop) => stop())
       }
     }
@@ -263,6 +272,46 @@ const operationsOf = ({ config }: Source, own: Labels, kind: string, time: Durat
     time,
     noZeros
   )
+
+/** Series of the level and the priorities, and those of the busiest keys, which are looked for at each scrape. */
+const publishTraffic = (context: Context.Context<never>, source: Source, own: Labels): () => void => {
+  const { config: { kind }, traffic } = source
+  if (traffic === undefined) return ignore
+  const series = (suffix: string, description: string, labels: Readonly<Record<string, string>> = {}): Series => ({
+    name: `${kind}_pool_${suffix}`,
+    description,
+    attributes: { ...own, ...labels }
+  })
+  const gauge = (of: Series, read: () => number): () => void => publishIn(context, gaugeOf(of, read))
+  const keys = new KeySeries((key, shown) => {
+    const stops = [
+      gauge(series("key_waiting_requests", "Callers that wait, by fairKey", { key }), () => shown.pending),
+      gauge(series("key_leases", "Leases that hold a connection, by fairKey", { key }), () => shown.used)
+    ]
+    return () => stops.forEach((stop) => stop())
+  })
+  const stops = [
+    gauge(series("degradation_level", "The level of degradation, 0 to 4"), () => {
+      const { keys: busiest, level } = traffic()
+      keys.refresh(busiest)
+      return level
+    }),
+    ...priorities.flatMap((priority) => [
+      gauge(
+        series("priority_waiting_requests", "Callers that wait, by priority", { priority }),
+        () => traffic().pending[priority]
+      ),
+      gauge(
+        series("priority_refused_ratio", "The part of newcomers that is refused, by priority", { priority }),
+        () => traffic().refused[priority]
+      )
+    ])
+  ]
+  return () => {
+    stops.forEach((stop) => stop())
+    keys.end()
+  }
+}
 
 // OTLP reads the unit from here; Prometheus leaves it out.
 const inSeconds = { unit: "s" }

@@ -308,4 +308,38 @@ describe("PoolMetrics", () => {
       assert.strictEqual(series.get("db_pool_acquire_total{pool=\"a\"}"), 3)
       assert.isFalse(Array.from(series.keys()).some((name) => name.includes("\"all\"")))
     }).pipe(Effect.scoped, isolated))
+
+  it.effect("tells the level, who waits by priority, and the busiest keys, with a bounded number of labels", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const connect = () => Effect.succeed({})
+      const pool = yield* ConnectionPool.make<object>({ connect }, { name: "app/Db", kind: db, minConnections: 0 })
+      for (let key = 0; key < 40; key++) {
+        for (let count = 0; count <= (key < 3 ? 2 : 0); count++) {
+          yield* Effect.forkScoped(pool.withConnection(() => Effect.never, { fairKey: `key ${key}` }))
+        }
+      }
+      yield* Effect.yieldNow
+      yield* pool.degrade(2)
+      yield* Effect.repeat(Effect.yieldNow, { times: 20 })
+      yield* scrape
+      const series = yield* scrape
+      const valueOf = (name: string, labels: string) => series.get(`db_pool_${name}{${labels}}`)
+      assert.strictEqual(valueOf("degradation_level", "pool=\"app/Db\""), 2)
+      const ofKeys = Array.from(series.keys()).filter((name) => name.startsWith("db_pool_key_waiting_requests"))
+      assert.strictEqual(ofKeys.length, 21)
+      const waiting = ofKeys.reduce((sum, name) => sum + series.get(name)!, 0)
+      const stats = yield* pool.stats
+      assert.isAbove(waiting, 0)
+      assert.strictEqual(waiting, stats.pending)
+      assert.strictEqual(
+        series.get("db_pool_priority_waiting_requests{pool=\"app/Db\",priority=\"normal\"}"),
+        stats.pending
+      )
+      assert.strictEqual(series.get("db_pool_priority_refused_ratio{pool=\"app/Db\",priority=\"low\"}"), 0.95)
+      yield* pool.clear()
+      yield* scrape
+      const left = Array.from(yield* scrape).filter(([name]) => name.startsWith("db_pool_key_leases"))
+      assert.isTrue(left.every(([, leases]) => leases > 0), "only those that still hold connections")
+      assert.strictEqual(left.reduce((sum, [, leases]) => sum + leases, 0), stats.used)
+    })).pipe(isolated))
 })

@@ -199,6 +199,37 @@ describe("text from elsewhere", () => {
     }).pipe(Effect.scoped, Effect.provide(poolsThatSay(nasty))))
 })
 
+describe("traffic", () => {
+  it.live("is told by priority and key, with the level of degradation and why callers are refused", () =>
+    Effect.gen(function*() {
+      yield* Cache.acquire
+      yield* Cache.acquire
+      const waits = (priority: "high" | "normal", fairKey: string) =>
+        Effect.forkScoped(Cache.withConnection(() => Effect.void, { priority, fairKey }))
+      yield* waits("high", "tenant 1")
+      yield* waits("normal", "tenant 2")
+      yield* waits("normal", "tenant 2")
+      yield* Cache.degrade(1)
+      yield* browse((page) =>
+        Effect.gen(function*() {
+          yield* $(() => page.getByRole("link", { name: "app/Cache" }).first().click())
+          const rows = (panel: string) =>
+            Effect.map(
+              textsOf(page, `.${panel} tbody tr`),
+              (rows) => rows.map((row) => row.split("\t").join(" ").trim())
+            )
+          yield* eventually(rows("priorities"), [
+            "high 1 0 %",
+            "normal 2 0 %",
+            "low 0 95 % level 1 of degradation"
+          ])
+          yield* eventually(rows("keys"), ["tenant 2 2 0", "tenant 1 1 0"])
+          yield* eventually(Effect.map(factsOf(page, ".page"), ({ degradation }) => degradation), "1")
+        })
+      )
+    }).pipe(Effect.scoped, Effect.provide(twoPools().layer)))
+})
+
 describe("a server that goes away", () => {
   // The browser itself says on the console that a request failed.
   const allowed = /Failed to load resource|net::ERR_/

@@ -99,8 +99,16 @@ const traffic = (all: ReadonlyArray<TrafficStats>): TrafficStats => {
     level: max(all, ({ level }) => level) as Level,
     pending: perPriority((priority) => sum(all, ({ pending }) => pending[priority])),
     refused: perPriority((priority) => max(all, ({ refused }) => refused[priority])),
-    keys: Array.from(keys.values()).toSorted((a, b) => b.pending + b.used - a.pending - a.used).slice(0, 10)
+    keys: busiest(Array.from(keys.values()))
   }
+}
+
+/** As many as a pool shows, and the others together. */
+const busiest = (keys: ReadonlyArray<KeyStats>): ReadonlyArray<KeyStats> => {
+  const shown = keys.filter(({ key }) => key !== "other").toSorted((a, b) => b.pending + b.used - a.pending - a.used)
+  const rest = [...shown.splice(20), ...keys.filter(({ key }) => key === "other")]
+  const other = { key: "other", pending: sum(rest, ({ pending }) => pending), used: sum(rest, ({ used }) => used) }
+  return rest.length === 0 ? shown : [...shown, other]
 }
 
 /** One open pool serves callers, so the state is the best there is. */

@@ -47,6 +47,8 @@ export class Account {
   }
 }
 
+const loadOf = ({ leases, waiting }: Account): number => waiting + leases
+
 /** Accounts that are quiet, in the order in which they became so. */
 class QuietList {
   oldest: Account | undefined = undefined
@@ -137,11 +139,28 @@ export class Accounts {
     if (account.isQuiet && account.key !== undefined && account !== this.others) this.quiet.add(account, now)
   }
 
-  /** The keys with the most callers that wait or hold connections. */
+  /** The keys with the most callers that wait or hold connections, and the rest of them together as `other`. */
   busiest(count: number): ReadonlyArray<KeyStats> {
-    const busy = [this.keyless, ...this.accounts.values(), this.others].filter(({ isQuiet }) => !isQuiet)
-    return busy.toSorted((a, b) => b.waiting + b.leases - a.waiting - a.leases).slice(0, count)
-      .map(({ key, leases, waiting }) => ({ key, pending: waiting, used: leases }))
+    // The least busy of those that are shown is at the end: most keys are compared with it alone.
+    const shown: Array<Account> = []
+    const rest = { pending: 0, used: 0 }
+    const drop = (account: Account | undefined): void => {
+      rest.pending += account?.waiting ?? 0
+      rest.used += account?.leases ?? 0
+    }
+    for (const account of [this.keyless, ...this.accounts.values()]) {
+      if (account.isQuiet) continue
+      if (shown.length === count && loadOf(account) <= loadOf(shown[count - 1]!)) {
+        drop(account)
+        continue
+      }
+      const place = shown.findIndex((other) => loadOf(other) < loadOf(account))
+      shown.splice(place < 0 ? shown.length : place, 0, account)
+      if (shown.length > count) drop(shown.pop())
+    }
+    drop(this.others)
+    const keys = shown.map(({ key, leases, waiting }): KeyStats => ({ key, pending: waiting, used: leases }))
+    return rest.pending + rest.used === 0 ? keys : [...keys, { key: "other", ...rest }]
   }
 
   private find(key: string, now: number): Account {

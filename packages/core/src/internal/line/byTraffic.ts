@@ -28,6 +28,9 @@ export interface OrderOptions {
   readonly holds: (lease: Lease) => boolean
 }
 
+/** How many keys are told apart in numbers and metrics. */
+const shownKeys = 20
+
 const hour = 3_600_000
 
 /** A lease may last longer than those before it: a caller is not lent a connection at the last moment. */
@@ -127,7 +130,7 @@ export class ByTraffic implements Order {
       level: overload?.level ?? 0,
       pending: { high: fair.waiting("high"), normal: fair.waiting("normal"), low: fair.waiting("low") },
       refused: { high: refused("high"), normal: refused("normal"), low: refused("low") },
-      keys: fair.accounts.busiest(10)
+      keys: fair.accounts.busiest(shownKeys)
     }
   }
 

@@ -182,7 +182,7 @@ export interface Said {
  * @since 0.1.0
  */
 export interface KeyStats {
-  /** `undefined` for callers without a key; `"other"` for those of keys that are too many to be told apart. */
+  /** `undefined` for callers without a key; `"other"` for those of all keys that are not among the busiest. */
   readonly key: string | undefined
   /** Callers that wait. */
   readonly pending: number
@@ -204,6 +204,9 @@ export interface TrafficStats {
   readonly pending: Readonly<Record<Priority, number>>
   /** The part of the newcomers of a priority that is refused with `Overloaded`, from 0 to 1, by the level or by shedding. */
   readonly refused: Readonly<Record<Priority, number>>
-  /** The busiest keys, ten at most: those with the most callers that wait or hold connections. */
+  /**
+   * The busiest keys, twenty at most, those with the most callers that wait or hold connections first; and all others
+   * together as `"other"`.
+   */
   readonly keys: ReadonlyArray<KeyStats>
 }

@@ -13,6 +13,7 @@ import { Alerts } from "./Alerts.tsx"
 import { Connections } from "./Connections.tsx"
 import { EventLog } from "./EventLog.tsx"
 import { MembersTable } from "./MembersTable.tsx"
+import { KeysTable, PrioritiesTable } from "./PoolTraffic.tsx"
 import { ConfigTable, CountsTable, RetiredTable, SlowestTable, TimingsTable } from "./PoolTables.tsx"
 
 export const PoolPage = ({ name }: { readonly name: string }): VNode => {
@@ -53,6 +54,8 @@ const Page = ({ pool }: Props): VNode => {
       <Charts pool={pool} />
       <Connections pool={name} />
       <div class="tables">
+        <PrioritiesTable stats={stats} />
+        <KeysTable stats={stats} />
         <TimingsTable stats={stats} />
         <SlowestTable stats={stats} />
         <CountsTable stats={stats} />
@@ -86,6 +89,7 @@ const Now = ({ pool }: Props): VNode => {
         <Fact name="oldest waiter">{millis(stats.oldestWaiter)}</Fact>
         <Fact name="leases/s">{sample === undefined ? "–" : rate(sample.acquireRate)}</Fact>
         <Fact name="breaker" tone={now.breaker === "open" ? "bad" : undefined}>{now.breaker}</Fact>
+        {stats.traffic.level > 0 && <Fact name="degradation" tone="warn">{stats.traffic.level}</Fact>}
         <Fact name="score">{health.score}</Fact>
       </dl>
       <Warnings warnings={health.warnings} />

@@ -100,7 +100,7 @@ export const Level = Schema.Literals([0, 1, 2, 3, 4])
 /** @category models @since 0.1.0 */
 export type Level = typeof Level.Type
 
-/** Who waits and who is served, by priority and for the ten busiest keys. @category models @since 0.1.0 */
+/** Who waits and who is served, by priority and for the twenty busiest keys. @category models @since 0.1.0 */
 export const Traffic = Schema.Struct({
   /** How much the pool gives up. */
   level: Level,
