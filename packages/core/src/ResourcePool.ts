@@ -78,7 +78,10 @@ export interface Resource<A, R = never> {
     | undefined
   /** Says from its state and the lease's exit whether it can no longer be used. */
   readonly isBroken?: ((resource: A, exit: Exit.Exit<unknown, unknown>) => boolean) | undefined
-  /** How many callers may use one resource at once through `withShared`, at least 1. Default 1. */
+  /**
+   * How many callers may use one resource at once through `withShared`, at least 1. Default 1. Too small: callers wait for
+   * resources that have room. Too large: one that is slow or breaks does so for as many.
+   */
   readonly sharers?: number | undefined
   /** Which resource a caller of `withShared` is given, one that nobody uses or the busiest. Default `"idle"`. */
   readonly joins?: Connector<A>["joins"]

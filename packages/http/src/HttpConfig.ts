@@ -59,7 +59,7 @@ export interface HealthRequest {
 export interface UpstreamInput {
   /** Scheme, host and port, such as `https://eu.api.example.com`. */
   readonly origin: string
-  /** Its share of the load beside the others, above 0. Default 1. */
+  /** Its share of the load beside the others, above 0. Default 1. Too small: it idles. Too large: the others do. */
   readonly weight?: number | undefined
 }
 
@@ -153,7 +153,10 @@ export interface RequestOptions {
    * 16 KiB. Too small: answers with many cookies are lost. Too large: so much memory for each request.
    */
   readonly maxHeaderSize?: number | undefined
-  /** The largest body of a response, in bytes. By default it is not limited: a streamed body needs no room. */
+  /**
+   * The largest body of a response, in bytes. By default it is not limited: a streamed body needs no room. Too small:
+   * honest answers fail. Too large: who reads a body whole needs as much memory.
+   */
   readonly maxResponseSize?: number | undefined
   /** Whether HTTP/2 is spoken with servers that offer it by TLS. Default `true`. */
   readonly allowH2?: boolean | undefined
@@ -185,7 +188,8 @@ export interface RequestOptions {
   readonly proxy?: ProxyUrl | ProxyInput | "environment" | undefined
   /**
    * How long at most the pool is paused because a server asks for it by `Retry-After` with status 429 or 503. Default 0:
-   * it is not heeded, since such an answer may be meant for one kind of request only.
+   * it is not heeded, since such an answer may be meant for one kind of request only. Too short: a server that asks for
+   * peace gets none. Too long: one answer stops all requests for as long.
    */
   readonly maxRetryAfter?: Duration.Input | undefined
 }

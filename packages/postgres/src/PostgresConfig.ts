@@ -130,19 +130,28 @@ export interface PostgresOptions extends PoolConfig.PoolOptions {
   readonly sessionReset?: SessionReset | undefined
   /**
    * How many single statements may be on one connection at once, when no connection is idle: `query` and statements of
-   * `SqlClient` outside of a transaction are then sent without waiting for each other's answers. Default 1, which lends
-   * a connection to each. With more, many short statements take fewer connections and less time, but one waits for the
-   * slow ones sent before it on the same connection, and a statement that is interrupted is stopped on the server only
-   * once nobody else uses its connection. At most 128.
+   * `SqlClient` outside of a transaction are then sent without waiting for each other's answers. At most 128. Default 1,
+   * which lends a connection to each. Too small: many short statements take more connections and more time. Too large: one
+   * waits for the slow ones sent before it on the same connection, and a statement that is interrupted is stopped on the
+   * server only once nobody else uses its connection.
    */
   readonly sharing?: number | undefined
-  /** Idle time before TCP probes are sent, at least 1 second. Default 30 s. */
+  /**
+   * Idle time before TCP probes are sent, at least 1 second. Default 30 s. Too short: the network has more to do. Too long:
+   * a connection that is dead without a word is noticed late, and firewalls forget it.
+   */
   readonly keepAlive?: Duration.Input | undefined
   /** Whether statements are prepared once per connection and then reused by name. Default `true`. */
   readonly prepare?: boolean | undefined
-  /** How many prepared statements each connection keeps. Default 100. */
+  /**
+   * How many prepared statements each connection keeps. Default 100. Too small: statements are prepared again and again.
+   * Too large: the server keeps their plans in the memory of each session.
+   */
   readonly preparedStatementCacheSize?: number | undefined
-  /** The largest message accepted from the server, in bytes. Default 16 MiB. */
+  /**
+   * The largest message accepted from the server, in bytes. Default 16 MiB. Too small: a row with a large value costs its
+   * connection. Too large: a server out of its mind can fill the memory with it.
+   */
   readonly maxMessageSize?: number | undefined
   /** Codecs for types beyond those built in. */
   readonly types?: PgTypes.Registry | undefined

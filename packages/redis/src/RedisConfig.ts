@@ -168,8 +168,9 @@ export interface RedisOptions extends PoolConfig.PoolOptions {
   readonly maxReplySize?: number | undefined
   /**
    * How many single commands may be on one connection at once, from 1 to 1024. Default 128. What several callers send at
-   * the same moment leaves together, so that many of them on few connections are faster than each on its own. With 1
-   * each has a connection to itself. Commands that leave something behind or that block always have one.
+   * the same moment leaves together, so that many of them on few connections are faster than each on its own. Commands that
+   * leave something behind or that block always have a connection to themselves. Too small: more connections and less speed;
+   * with 1 each command has one to itself. Too large: a connection that is lost fails as many commands.
    */
   readonly sharing?: number | undefined
 }

@@ -57,8 +57,14 @@ export interface ManagerOptions<Pools extends ReadonlyArray<PoolKey> = ReadonlyA
    * flap. Too long: what is over still stands.
    */
   readonly clearAfter?: Duration.Input | undefined
-  /** When `metrics` emits, after the first at once. Default every 30 s. */
+  /**
+   * When `metrics` emits, after the first at once. Default every 30 s. Too short: readers have more to do. Too long: they
+   * miss what happens between.
+   */
   readonly metricsSchedule?: Duration.Input | Schedule.Schedule<unknown> | undefined
-  /** When `healthStream` emits, after the first at once. Default every 60 s. */
+  /**
+   * When `healthStream` emits, after the first at once. Default every 60 s. Too short: readers have more to do. Too long:
+   * short trouble is not seen, which `healthChanges` tells.
+   */
   readonly healthSchedule?: Duration.Input | Schedule.Schedule<unknown> | undefined
 }

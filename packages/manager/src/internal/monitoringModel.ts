@@ -35,11 +35,14 @@ export interface RoutesOptions {
    * proxies take the stream for dead.
    */
   readonly heartbeat?: Duration.Input | undefined
-  /** How many streams may be open at once, from 1. Default 50. Each costs memory up to twice its buffer. */
+  /**
+   * How many streams may be open at once, from 1. Default 50. Too small: further watchers get 503. Too large: each takes up
+   * to twice its buffer.
+   */
   readonly streams?: number | undefined
   /**
    * How many bytes a stream's client may lag behind before it is disconnected, at least 1024. Default 1 MiB. Too small:
-   * a short pause of a client cuts it.
+   * a short pause of a client cuts it. Too large: slow clients take memory.
    */
   readonly streamBuffer?: number | undefined
 }
@@ -66,10 +69,19 @@ export interface ServerOptions extends RoutesOptions {
    * without `tls` such a host is refused where there is a token.
    */
   readonly isUnencrypted?: boolean | undefined
-  /** How long a client may take to send the headers of a request. Default 10 s. */
+  /**
+   * How long a client may take to send the headers of a request. Default 10 s. Too short: clients far away are cut. Too
+   * long: slow senders hold their sockets.
+   */
   readonly headersTimeout?: Duration.Input | undefined
-  /** How long a client may take to send a whole request; never less than `headersTimeout`. Default 15 s. */
+  /**
+   * How long a client may take to send a whole request; never less than `headersTimeout`. Default 15 s. Too short:
+   * `headersTimeout` is taken instead. Too long: slow senders hold their sockets.
+   */
   readonly requestTimeout?: Duration.Input | undefined
-  /** How many sockets may be open at once. Default 1000. Further ones are closed at once. */
+  /**
+   * How many sockets may be open at once. Default 1000. Too small: further clients are closed at once. Too large: a flood
+   * takes memory and files.
+   */
   readonly maxSockets?: number | undefined
 }

@@ -197,7 +197,8 @@ export interface ConnectionOptionsOf<Message> {
   readonly correlation?: Correlation<Message> | undefined
   /**
    * How many callers may use one connection at once with `send` and `withShared`, and with `request` if there is
-   * a `correlation`, when no connection is idle. Default 128, at most 10 000.
+   * a `correlation`, when no connection is idle. Default 128, at most 10 000. Too small: more connections are opened. Too
+   * large: one that is lost fails as many callers.
    */
   readonly sharing?: number | undefined
   /**
@@ -255,8 +256,10 @@ export type MessageSchema<Message> =
  * @category models
  * @since 0.1.0
  */
-export type SchemaOption<Message> = [RawMessage] extends [Message]
-  ? { readonly schema?: MessageSchema<Message> | undefined }
+export type SchemaOption<Message> = [RawMessage] extends [Message] ? {
+    /** A codec between messages and what is on the wire, such as `Schema.fromJsonString(...)`. Default: texts and bytes. */
+    readonly schema?: MessageSchema<Message> | undefined
+  }
   : { readonly schema: MessageSchema<Message> }
 
 /**

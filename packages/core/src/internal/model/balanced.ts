@@ -77,11 +77,20 @@ export interface OutlierEjection {
    * Too large: many callers find out that an upstream is not.
    */
   readonly consecutiveFailures?: number | undefined
-  /** ... or when this share of the leases within `interval` failed, above 0 and at most 1. Default 0.5. */
+  /**
+   * Ejected as well when this share of the leases within `interval` failed, above 0 and at most 1. Default 0.5. Too small:
+   * errors of callers eject upstreams that are well. Too large: a sick one keeps half of its callers.
+   */
   readonly failureRate?: number | undefined
-  /** ... of at least this many. Default 50. */
+  /**
+   * How many leases `failureRate` is judged by at least. Default 50. Too small: chance decides. Too large: where few come,
+   * nothing is ever ejected.
+   */
   readonly minimumLeases?: number | undefined
-  /** How long leases are counted for `failureRate` before the count begins anew. Default 10 s. */
+  /**
+   * How long leases are counted for `failureRate` before the count begins anew. Default 10 s. Too short: few leases are
+   * judged. Too long: a failure that begins is lost among what went well before.
+   */
   readonly interval?: Duration.Input | undefined
   /**
    * How long the first ejection lasts; the second in a row lasts twice as long, the third three times, and so on. Each
@@ -89,7 +98,10 @@ export interface OutlierEjection {
    * again. Too long: one that is well again stays unused.
    */
   readonly baseEjectionTime?: Duration.Input | undefined
-  /** The longest an ejection lasts, at least `baseEjectionTime`. Default 5 min. */
+  /**
+   * The longest an ejection lasts, at least `baseEjectionTime`. Default 5 min. Too short: an upstream that never gets well
+   * is asked often. Too long: one that gets well after all is found late.
+   */
   readonly maxEjectionTime?: Duration.Input | undefined
   /**
    * The largest share of the upstreams that may be ejected at once, above 0 and at most 1. Default 0.5; of two or more

@@ -27,12 +27,24 @@ export interface PoolThresholds {
  * @since 0.1.0
  */
 export type PoolThresholdOptions = "calm" | "strict" | {
-  /** Above 0 and at most 100. Too small: a pool in good use warns. At 100 it never does. */
+  /**
+   * Connections lent, percent of the limit, above 0 and at most 100. Default 90, with `"strict"` 80. Too small: a pool in
+   * good use warns. Too large: it warns when callers wait already, and at 100 never.
+   */
   readonly utilization?: number | undefined
-  /** An integer of at least 0, or `"limit"`. Too small: every burst warns. Too large: callers time out unnoticed. */
+  /**
+   * Callers that wait: an integer of at least 0, or `"limit"`, as many as there may be connections. Default `"limit"`, with
+   * `"strict"` 10. Too small: every burst warns. Too large: callers time out unnoticed.
+   */
   readonly queue?: number | "limit" | undefined
-  /** Greater than 0. Too short: every dial in front of a caller warns. Too long: callers feel it first. */
+  /**
+   * How long callers wait, greater than 0. Default 100 ms. Too short: every dial in front of a caller warns. Too long:
+   * callers feel it first.
+   */
   readonly wait?: Duration.Input | undefined
-  /** From 0 to 1. Too small: one failure among many warns. Too large: an outage has to be whole to show. */
+  /**
+   * The share of acquisitions, dials and validations that fail, from 0 to 1. Default 0.05, with `"strict"` 0.01. Too small:
+   * one failure among many warns. Too large: an outage has to be whole to show.
+   */
   readonly errorRate?: number | undefined
 }
