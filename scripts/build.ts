@@ -1,17 +1,12 @@
 /** Builds the packages that are published, and checks what would be published. `npm run build`. */
 import { spawnSync } from "node:child_process"
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { rmSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { materials } from "./materials.ts"
+import { published } from "./published.ts"
 
 const root = fileURLToPath(new URL("../", import.meta.url))
-
-const folders = readdirSync(`${root}packages`)
-  .map((name) => `packages/${name}`)
-  .filter((folder) => {
-    const manifest = JSON.parse(readFileSync(`${root}${folder}/package.json`, "utf8")) as { private?: boolean }
-    return manifest.private !== true
-  })
+const folders = published(root)
 
 const run = (command: string, ...args: ReadonlyArray<string>): void => {
   process.stdout.write(`\n> ${command} ${args.join(" ")}\n`)

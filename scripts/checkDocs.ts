@@ -1,11 +1,12 @@
 /**
- * Type checks every program that the documentation shows: the `ts` blocks of the READMEs and of the comments in the
- * packages' sources. `npm run check:docs`.
+ * Type checks every program that the documentation shows: the `ts` blocks of the pages, of the READMEs and of the comments
+ * in the packages' sources. Then holds what pages say of tests and errors against the sources. `npm run check:docs`.
  */
 import { spawnSync } from "node:child_process"
 import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname } from "node:path"
 import { fileURLToPath } from "node:url"
+import { check } from "./site/checkFacts.ts"
 
 const root = fileURLToPath(new URL("../", import.meta.url))
 
@@ -40,6 +41,7 @@ const readBlocks = (file: string): ReadonlyArray<Block> => {
 
 const files = [
   ...globSync("*.md", { cwd: root }),
+  ...globSync("docs/{guide,moving,coming-from,project}/**/*.md", { cwd: root }),
   ...globSync("{packages,examples}/*/README.md", { cwd: root }),
   ...globSync("packages/*/src/**/*.ts", { cwd: root })
 ]
@@ -80,4 +82,6 @@ if (status === 0) {
   process.stdout.write(`${blocks.length} programs of the documentation compile\n`)
   rmSync(folder, { recursive: true, force: true })
 }
-process.exitCode = status ?? 1
+const wrong = check(root.replace(/\/$/, ""))
+for (const line of wrong) process.stdout.write(`${line}\n`)
+process.exitCode = wrong.length > 0 ? 1 : status ?? 1

@@ -1,0 +1,100 @@
+/** The metrics that pools publish, as a scrape of the monitoring routes reads them. */
+import { BalancedPool, ConnectionPool, ResourcePool } from "@effect-pools/core"
+import { HttpPool } from "@effect-pools/http"
+import { ConnectionManager, Monitoring } from "@effect-pools/manager"
+import { PostgresPool, PostgresScript } from "@effect-pools/postgres"
+import { RedisPool } from "@effect-pools/redis"
+import { WebSocketPool } from "@effect-pools/websocket"
+import { Effect, Layer } from "effect"
+import { FetchHttpClient, HttpClient } from "effect/http"
+
+export interface Family {
+  readonly name: string
+  readonly type: string
+  readonly help: string
+  readonly labels: ReadonlyArray<string>
+}
+
+class Service extends ResourcePool.Service<Service, object>()("docs/Service") {}
+class Balanced extends BalancedPool.Service<Balanced, object>()("docs/Balanced") {}
+class Db extends PostgresPool.Service<Db>()("docs/Db") {}
+class Cache extends RedisPool.Service<Cache>()("docs/Cache") {}
+class Api extends HttpPool.Service<Api>()("docs/Api") {}
+class Chat extends WebSocketPool.Service<Chat>()("docs/Chat") {}
+
+/** Nobody listens there, and nobody is asked: a pool without a minimum opens nothing by itself. */
+const nowhere = { host: "127.0.0.1", port: 9, minConnections: 0 }
+
+const upstream = Effect.map(
+  ConnectionPool.make({ connect: () => Effect.succeed({}) }, { name: "docs/upstream", minConnections: 0 }),
+  (pool) => ({ pool })
+)
+
+const Pools = Layer.mergeAll(
+  Service.layer({ acquire: Effect.succeed({}), minConnections: 0 }),
+  Balanced.layer(Effect.all([upstream])),
+  Db.layerTest(PostgresScript.make(() => []), { minConnections: 0, metrics: true }),
+  Cache.layerPoolOnly(nowhere),
+  Api.layerPoolOnly({ origin: "http://127.0.0.1:9" }),
+  Chat.layerPoolOnly({ url: "ws://127.0.0.1:9", minConnections: 0 })
+)
+
+const Observed = Monitoring.layer({ port: 0 }).pipe(
+  Layer.provideMerge(ConnectionManager.layer({ pools: [Service, Balanced, Db, Cache, Api, Chat] })),
+  Layer.provideMerge(Pools),
+  Layer.merge(FetchHttpClient.layer)
+)
+
+const parse = (text: string): ReadonlyArray<Family> => {
+  const helps = new Map([...text.matchAll(/^# HELP (\S+) (.*)$/gm)].map(([, name = "", help = ""]) => [name, help]))
+  return [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name = "", type = ""]) => {
+    const series = [...text.matchAll(new RegExp(`^${name}(_bucket|_sum|_count)?\\{([^}]*)\\}`, "gm"))]
+    const labels = new Set(
+      series.flatMap(([, , labels = ""]) => [...labels.matchAll(/(\w+)="/g)].map(([, l = ""]) => l))
+    )
+    return { name, type, help: helps.get(name) ?? "", labels: [...labels] }
+  })
+}
+
+/** Every family of series, after one scrape of a program with a pool of each kind. */
+export const families: Effect.Effect<ReadonlyArray<Family>> = Effect.gen(function*() {
+  // Statements are timed from the first on.
+  yield* Db.query`SELECT 1`
+  const { url } = yield* Monitoring.Address
+  const response = yield* HttpClient.get(`${url}/metrics`)
+  return parse(yield* response.text)
+}).pipe(Effect.provide(Observed), Effect.orDie)
+
+const kindsOf = (name: string): RegExpExecArray | null => /^(service|db|redis|http|websocket)_pool_(.*)$/.exec(name)
+
+interface Row {
+  readonly name: string
+  readonly kinds: Array<string>
+  readonly family: Family
+}
+
+/** The page of all metrics, one row for those that differ in their kind alone. */
+export const page = (all: ReadonlyArray<Family>): string => {
+  const rows = new Map<string, Row>()
+  for (const family of all) {
+    const [, kind, suffix] = kindsOf(family.name) ?? []
+    const name = suffix === undefined ? family.name : `<kind>_pool_${suffix}`
+    const row = rows.get(name) ?? { name, kinds: [], family }
+    rows.set(name, row)
+    if (kind !== undefined) row.kinds.push(kind)
+  }
+  const everywhere = Math.max(...[...rows.values()].map(({ kinds }) => kinds.length))
+  const cells = [...rows.values()].map(({ family, kinds, name }) => {
+    const where = kinds.length === everywhere ? "every" : kinds.length === 0 ? "" : kinds.join(", ")
+    return `| \`${name}\` | ${family.type} | ${
+      family.labels.map((l) => `\`${l}\``).join(" ")
+    } | ${where} | ${family.help} |`
+  })
+  return `# Metrics\n\n${intro}\n\n| name | type | labels | kinds | what it tells |\n| --- | --- | --- | --- | --- |\n${
+    cells.join("\n")
+  }\n`
+}
+
+const intro = "This page is made from a scrape of `GET /metrics` of a program with a pool of each kind. `<kind>` is " +
+  "`db` (PostgreSQL), `redis`, `http`, `websocket`, `service` (any resource) or what a [kind of your own](../guide/own-kind.md) " +
+  "is called. [Operating](../guide/operating.md) has alert rules and a dashboard made of them. A type `untyped` is a name kept for those who look for it: see [the manager](../../packages/manager/README.md#over-http)."

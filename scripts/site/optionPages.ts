@@ -1,0 +1,246 @@
+/**
+ * The pages of all options, one for each kind: what an option does, what it must be, its default, and what happens when it
+ * is too small or too large. Texts come from the sources, defaults and rules from a pool that is asked for them.
+ */
+import { type PoolConfig, type PoolError, ResourcePool } from "@effect-pools/core"
+import { HttpPool } from "@effect-pools/http"
+import { ConnectionManager, Monitoring } from "@effect-pools/manager"
+import { PostgresPool } from "@effect-pools/postgres"
+import { RedisPool } from "@effect-pools/redis"
+import { WebSocketPool } from "@effect-pools/websocket"
+import { Cause, Context, Duration, Effect, Exit, Layer, Schedule } from "effect"
+import { type OptionText, read } from "../../docs/api/optionTexts.ts"
+
+type Making = Layer.Layer<never, unknown>
+
+/** Something that is made with options, and refuses those that break a rule. */
+type Made = (options: object) => Making
+
+interface Table {
+  readonly title: string
+  readonly texts: ReadonlyArray<OptionText>
+  readonly make: Made
+  /** Defaults that a pool tells, where the text only says that they depend. */
+  readonly defaults?: Readonly<Record<string, unknown>>
+}
+
+const sources = (root: string): ReadonlyArray<string> =>
+  [
+    "core/src/internal/model/config",
+    "core/src/internal/model/traffic",
+    "core/src/internal/model/thresholds",
+    "core/src/internal/model/balanced",
+    "core/src/ResourcePool",
+    "postgres/src/PostgresConfig",
+    "redis/src/RedisConfig",
+    "http/src/HttpConfig",
+    "http/src/HttpPools",
+    "websocket/src/internal/configModel",
+    "manager/src/internal/managerModel",
+    "manager/src/internal/monitoringModel"
+  ].map((file) => `${root}/packages/${file}.ts`)
+
+class Resource extends ResourcePool.Service<Resource, object>()("docs/Resource") {}
+class Db extends PostgresPool.Service<Db>()("docs/Db") {}
+class Cache extends RedisPool.Service<Cache>()("docs/Cache") {}
+class Api extends HttpPool.Service<Api>()("docs/Api") {}
+class Chat extends WebSocketPool.Service<Chat>()("docs/Chat") {}
+
+/** Nobody listens there. */
+const nowhere = { host: "127.0.0.1", port: 9 }
+
+// An option that is refused is none that the types allow.
+const untyped = <A>(options: object): A => options as A
+
+const makes: Readonly<Record<string, Made>> = {
+  resource: (options) => Resource.layer({ acquire: Effect.succeed({}), minConnections: 0, ...options }),
+  postgres: (options) => Db.layerPoolOnly(untyped({ ...nowhere, username: "docs", ...options })),
+  redis: (options) => Cache.layerPoolOnly(untyped({ ...nowhere, ...options })),
+  http: (options) => Api.layerPoolOnly(untyped({ origin: "http://127.0.0.1:9", ...options })),
+  websocket: (options) => Chat.layerPoolOnly(untyped({ url: "ws://127.0.0.1:9", ...options })),
+  manager: (options) =>
+    ConnectionManager.layer(untyped<{ readonly pools: readonly [typeof Resource] }>({ pools: [Resource], ...options }))
+      .pipe(
+        Layer.provide(Resource.layer({ acquire: Effect.succeed({}) }))
+      ),
+  monitoring: (options) =>
+    Monitoring.layer(untyped({ port: 0, ...options })).pipe(
+      Layer.provide(ConnectionManager.layer({ pools: [Resource] })),
+      Layer.provide(Resource.layer({ acquire: Effect.succeed({}) }))
+    )
+}
+
+/** Opens nothing before it is ready. */
+const lazy = { startup: "lazy", minConnections: undefined }
+
+/** No option takes a symbol. */
+const impossible = Symbol("impossible")
+
+const withOption = (name: string): object =>
+  name.split(".").reduceRight<unknown>((value, part) => ({ [part]: value }), impossible) as object
+
+/** The rule that an option keeps, in the words of the error that names it. */
+const ruleOf = (make: Made, name: string): Effect.Effect<string> =>
+  Effect.scoped(Layer.build(make(withOption(name)))).pipe(
+    Effect.exit,
+    Effect.map((exit) => {
+      const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) as Partial<PoolError.PoolError> : undefined
+      const reason = error?.reason
+      if (reason?._tag !== "InvalidOption" || reason.option !== name) return ""
+      return /^must be (.*?)(, got .*)?$/s.exec(reason.rule)?.[1] ?? ""
+    })
+  )
+
+/** Defaults that a pool tells and that are no answer: its own name, what was given here, and what follows from another. */
+type Told = Omit<PoolConfig.PoolConfig, "name" | "startup" | "connectRate" | "healthCheck"> & {
+  readonly healthCheck: number
+}
+
+type ConfigIn = (context: Context.Context<never>) => PoolConfig.PoolConfig
+
+// The layer of a kind was forgotten to hold its pool when it became one of several.
+const configOf = <Id>(pool: Context.Key<Id, { readonly config: PoolConfig.PoolConfig }>): ConfigIn => (context) =>
+  Context.get(context as Context.Context<Id>, pool).config
+
+/** What every option is when nothing is given, as a pool that was made says. */
+const effective = (make: Made, configIn: ConfigIn, given: object) =>
+  Effect.scoped(Effect.gen(function*() {
+    const context = yield* Layer.build(make(given))
+    const { connectRate: _, healthCheck, name: __, startup: ___, ...config } = configIn(context)
+    const told: Told = { ...config, healthCheck: yield* firstDelay(healthCheck) }
+    return told
+  }))
+
+/** The time between two health checks, in milliseconds. */
+const firstDelay = (schedule: Schedule.Schedule<unknown>): Effect.Effect<number> =>
+  Effect.flatMap(
+    Schedule.toStep(schedule),
+    (step) => Effect.orDie(Effect.map(step(0, undefined), ([, delay]) => Duration.toMillis(delay)))
+  )
+
+const duration = (ms: number): string => {
+  const units = [["h", 3_600_000], ["min", 60_000], ["s", 1_000]] as const
+  const [unit, size] = units.find(([, size]) => ms >= size && ms % size === 0) ?? ["ms", 1]
+  return `${ms / size} ${unit}`
+}
+
+const shown = (value: unknown, type: string): string | undefined => {
+  if (typeof value === "number" && Number.isFinite(value)) {
+    return type.includes("Duration") ? duration(value) : String(value)
+  }
+  return typeof value === "boolean" || typeof value === "string" ? `\`${JSON.stringify(value)}\`` : undefined
+}
+
+const ofText = (text: string): string =>
+  text.replace(/^Default:? /, "").replace(/^(`"\w+"`) \(default\).*$/, "$1").replace(/\.$/, "")
+
+const defaultOf = ({ default: text, name, type }: OptionText, { defaults = {} }: Table): string => {
+  const value = name.split(".").reduce<unknown>((within, part) => (within as Record<string, unknown>)?.[part], defaults)
+  return shown(value, type) ?? ofText(text)
+}
+
+const unitOf = (rule: string, type: string): string => {
+  if (rule !== "") return rule
+  return type.includes("Duration") ? "a duration" : /^(number|boolean|string)$/.test(type) ? `a ${type}` : ""
+}
+
+/** Texts stand in a table: a line break or a bar would end it, and `<` would begin an element. */
+const cell = (text: string): string => text.replaceAll("|", "\\|").replaceAll("<", "&lt;").replaceAll("\n", " ")
+
+const row = (text: OptionText, table: Table): Effect.Effect<string> =>
+  Effect.map(ruleOf(table.make, text.name), (rule) => {
+    const name = `<span id="${text.name.toLowerCase()}">\`${text.name}\`</span>`
+    const cells = [defaultOf(text, table), unitOf(rule, text.type), text.what, text.tooSmall, text.tooLarge].map(cell)
+    return `| ${[name, ...cells].join(" | ")} |`
+  })
+
+const head =
+  "| option | default | must be | what it does | too small | too large |\n| --- | --- | --- | --- | --- | --- |"
+
+const tableOf = (table: Table): Effect.Effect<string> =>
+  Effect.map(
+    Effect.forEach(table.texts, (text) => row(text, table)),
+    (rows) => `## ${table.title}\n\n${head}\n${rows.join("\n")}\n`
+  )
+
+/** An amount without a limit that is told on both sides is one that nobody can choose. */
+export const incomplete = (texts: ReadonlyArray<OptionText>): ReadonlyArray<string> =>
+  texts
+    .filter(({ name, type }) => /Duration|^number/.test(type) && !/(^|\.)(port|db)$/.test(name))
+    .flatMap((text) => {
+      const missing = [
+        ...(text.default === "" ? ["Default ..."] : []),
+        ...(text.tooSmall === "" && text.tooLarge === "" ? ["Too small: ... Too large: ..."] : [])
+      ]
+      return missing.map((words) => `${text.name}: its comment lacks the words "${words}"`)
+    })
+
+const intro = (title: string, more: string): string =>
+  `---\noutline: 2\npageClass: wide\n---\n\n# ${title}\n\n` +
+  "A duration is an `Effect` duration such as `\"30 seconds\"`, or a number of milliseconds. An option that is unknown, " +
+  "contradicts another or would have no effect is refused with its name and the rule; a default gives way to an option " +
+  `that was given. ${more}\n\n`
+
+export interface OptionPage {
+  readonly name: string
+  readonly text: string
+}
+
+export const make = (root: string): Effect.Effect<ReadonlyArray<OptionPage>, unknown> =>
+  Effect.gen(function*() {
+    const { membersOf } = read(sources(root))
+    const every = membersOf("PoolOptions")
+    const names = new Set(every.map(({ name }) => name))
+    const own = (name: string): ReadonlyArray<OptionText> => membersOf(name).filter(({ name }) => !names.has(name))
+
+    const kinds = [
+      ["resource", "Any resource", "ResourceOptions", configOf(Resource), lazy],
+      ["postgres", "PostgreSQL", "PostgresOptions", configOf(Db), lazy],
+      ["redis", "Redis", "RedisOptions", configOf(Cache), lazy],
+      // Its minimum is another when a start-up is asked for.
+      ["http", "HTTP", "HttpOptions", configOf(Api), {}],
+      ["websocket", "WebSocket", "WebSocketOptions", configOf(Chat), lazy]
+    ] as const
+    const pages: Array<OptionPage> = []
+    const lacking: Array<string> = []
+    const add = Effect.fnUntraced(function*(name: string, title: string, more: string, tables: ReadonlyArray<Table>) {
+      lacking.push(...tables.flatMap(({ texts }) => incomplete(texts)))
+      const texts = yield* Effect.forEach(tables, tableOf)
+      pages.push({ name, text: intro(title, more) + texts.join("\n") })
+    })
+
+    for (const [name, title, options, configIn, given] of kinds) {
+      const make = makes[name]!
+      const defaults = yield* effective(make, configIn, given)
+      const ownTable = { title: `Options of ${title} pools`, texts: own(options), make }
+      const extra = name === "http"
+        ? [{ title: "Options of a pool for each origin (`HttpPools`)", texts: ownOfHttpPools(membersOf), make }]
+        : []
+      yield* add(name, `Options: ${title}`, kindText(title), [ownTable, ...extra, {
+        title: "Options of every pool, with the defaults of this kind",
+        texts: every,
+        make,
+        defaults
+      }])
+    }
+    yield* add("every-pool", "Options of every pool", "The defaults here are those of a pool of any resource.", [{
+      title: "Options",
+      texts: every,
+      make: makes["resource"]!,
+      defaults: yield* effective(makes["resource"]!, configOf(Resource), lazy)
+    }])
+    yield* add("manager", "Options: manager and monitoring", "", [
+      { title: "Options of `ConnectionManager`", texts: membersOf("ManagerOptions"), make: makes["manager"]! },
+      { title: "Options of `Monitoring`", texts: membersOf("ServerOptions"), make: makes["monitoring"]! }
+    ])
+    if (lacking.length > 0) return yield* Effect.die(new Error([...new Set(lacking)].join("\n")))
+    return pages
+  })
+
+const ownOfHttpPools = (membersOf: (name: string) => ReadonlyArray<OptionText>): ReadonlyArray<OptionText> => {
+  const others = new Set(membersOf("HttpOptions").map(({ name }) => name))
+  return membersOf("HttpPoolsOptions").filter(({ name }) => !others.has(name))
+}
+
+const kindText = (title: string): string =>
+  `The first table has what only ${title} pools know, the second what every pool knows, with the defaults of this kind.`
