@@ -35,7 +35,9 @@ export const check = (root: string): ReadonlyArray<string> => {
     throw new Error("the pages name no tests or texts, or they were not found")
   }
   return [
-    ...named.filter((name) => !tests.includes(`"${name}"`) && !tests.includes(`: ${name}"`)).map((name) => `guarantees.md: no test "${name}"`),
+    ...named.filter((name) => !tests.includes(`"${name}"`) && !tests.includes(`: ${name}"`)).map((name) =>
+      `guarantees.md: no test "${name}"`
+    ),
     ...texts.filter((text) => !sources.includes(text)).map((text) => `troubleshooting.md: nothing says "${text}"`)
   ]
 }

@@ -2,12 +2,12 @@
  * The pages of all options, one for each kind: what an option does, what it must be, its default, and what happens when it
  * is too small or too large. Texts come from the sources, defaults and rules from a pool that is asked for them.
  */
-import { type PoolConfig, type PoolError, ResourcePool } from "@effect-pools/core"
-import { HttpPool } from "@effect-pools/http"
+import { PoolConfig, type PoolError, PoolKind, ResourcePool } from "@effect-pools/core"
+import { HttpConfig, HttpPool } from "@effect-pools/http"
 import { ConnectionManager, Monitoring } from "@effect-pools/manager"
-import { PostgresPool } from "@effect-pools/postgres"
-import { RedisPool } from "@effect-pools/redis"
-import { WebSocketPool } from "@effect-pools/websocket"
+import { PostgresConfig, PostgresPool } from "@effect-pools/postgres"
+import { RedisConfig, RedisPool } from "@effect-pools/redis"
+import { WebSocketConfig, WebSocketPool } from "@effect-pools/websocket"
 import { Cause, Context, Duration, Effect, Exit, Layer, Schedule } from "effect"
 import { type OptionText, read } from "../../docs/api/optionTexts.ts"
 
@@ -16,9 +16,12 @@ type Making = Layer.Layer<never, unknown>
 /** Something that is made with options, and refuses those that break a rule. */
 type Made = (options: object) => Making
 
+/** An option's text, and its rule where the table of the options says it. */
+type Option = OptionText & { readonly rule?: string | undefined }
+
 interface Table {
   readonly title: string
-  readonly texts: ReadonlyArray<OptionText>
+  readonly texts: ReadonlyArray<Option>
   readonly make: Made
   /** Defaults that a pool tells, where the text only says that they depend. */
   readonly defaults?: Readonly<Record<string, unknown>>
@@ -147,8 +150,8 @@ const unitOf = (rule: string, type: string): string => {
 /** Texts stand in a table: a line break or a bar would end it, and `<` would begin an element. */
 const cell = (text: string): string => text.replaceAll("|", "\\|").replaceAll("<", "&lt;").replaceAll("\n", " ")
 
-const row = (text: OptionText, table: Table): Effect.Effect<string> =>
-  Effect.map(ruleOf(table.make, text.name), (rule) => {
+const row = (text: Option, table: Table): Effect.Effect<string> =>
+  Effect.map(text.rule === undefined ? ruleOf(table.make, text.name) : Effect.succeed(text.rule), (rule) => {
     const name = `<span id="${text.name.toLowerCase()}">\`${text.name}\`</span>`
     const cells = [defaultOf(text, table), unitOf(rule, text.type), text.what, text.tooSmall, text.tooLarge].map(cell)
     return `| ${[name, ...cells].join(" | ")} |`
@@ -162,6 +165,22 @@ const tableOf = (table: Table): Effect.Effect<string> =>
     Effect.forEach(table.texts, (text) => row(text, table)),
     (rows) => `## ${table.title}\n\n${head}\n${rows.join("\n")}\n`
   )
+
+/** The options of every pool, from the table that they are made of. */
+const everyOf = (kind: PoolKind.PoolKind, thresholds: ReadonlyArray<OptionText>): ReadonlyArray<Option> => [
+  ...PoolConfig.optionsOf(kind).map((info): Option => ({
+    name: info.name,
+    type: info.unit === "duration" ? "Duration.Input" : "",
+    rule: info.unit === undefined || info.unit === "duration" ? info.expects : `${info.expects} (${info.unit})`,
+    what: [info.does, info.note].filter((text) => text !== undefined).join(" "),
+    default: info.defaults ?? (info.default?.startsWith("\"") === true ? `\`${info.default}\`` : info.default ?? ""),
+    tooSmall: capital(info.tooSmall ?? ""),
+    tooLarge: capital(info.tooLarge ?? "")
+  })),
+  ...thresholds
+]
+
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
 
 /** An amount without a limit that is told on both sides is one that nobody can choose. */
 export const incomplete = (texts: ReadonlyArray<OptionText>): ReadonlyArray<string> =>
@@ -189,17 +208,18 @@ export interface OptionPage {
 export const make = (root: string): Effect.Effect<ReadonlyArray<OptionPage>, unknown> =>
   Effect.gen(function*() {
     const { membersOf } = read(sources(root))
-    const every = membersOf("PoolOptions")
-    const names = new Set(every.map(({ name }) => name))
+    const ofPool = membersOf("PoolOptions")
+    const thresholds = ofPool.filter(({ name }) => name.startsWith("thresholds."))
+    const names = new Set(ofPool.map(({ name }) => name))
     const own = (name: string): ReadonlyArray<OptionText> => membersOf(name).filter(({ name }) => !names.has(name))
 
     const kinds = [
-      ["resource", "Any resource", "ResourceOptions", configOf(Resource), lazy],
-      ["postgres", "PostgreSQL", "PostgresOptions", configOf(Db), lazy],
-      ["redis", "Redis", "RedisOptions", configOf(Cache), lazy],
+      ["resource", "Any resource", "ResourceOptions", PoolKind.service, configOf(Resource), lazy],
+      ["postgres", "PostgreSQL", "PostgresOptions", PostgresConfig.kind, configOf(Db), lazy],
+      ["redis", "Redis", "RedisOptions", RedisConfig.kind, configOf(Cache), lazy],
       // Its minimum is another when a start-up is asked for.
-      ["http", "HTTP", "HttpOptions", configOf(Api), {}],
-      ["websocket", "WebSocket", "WebSocketOptions", configOf(Chat), lazy]
+      ["http", "HTTP", "HttpOptions", HttpConfig.kind, configOf(Api), {}],
+      ["websocket", "WebSocket", "WebSocketOptions", WebSocketConfig.kind, configOf(Chat), lazy]
     ] as const
     const pages: Array<OptionPage> = []
     const lacking: Array<string> = []
@@ -209,7 +229,7 @@ export const make = (root: string): Effect.Effect<ReadonlyArray<OptionPage>, unk
       pages.push({ name, text: intro(title, more) + texts.join("\n") })
     })
 
-    for (const [name, title, options, configIn, given] of kinds) {
+    for (const [name, title, options, kind, configIn, given] of kinds) {
       const make = makes[name]!
       const defaults = yield* effective(make, configIn, given)
       const ownTable = { title: `Options of ${title} pools`, texts: own(options), make }
@@ -218,14 +238,14 @@ export const make = (root: string): Effect.Effect<ReadonlyArray<OptionPage>, unk
         : []
       yield* add(name, `Options: ${title}`, kindText(title), [ownTable, ...extra, {
         title: "Options of every pool, with the defaults of this kind",
-        texts: every,
+        texts: everyOf(kind, thresholds),
         make,
         defaults
       }])
     }
     yield* add("every-pool", "Options of every pool", "The defaults here are those of a pool of any resource.", [{
       title: "Options",
-      texts: every,
+      texts: everyOf(PoolKind.service, thresholds),
       make: makes["resource"]!,
       defaults: yield* effective(makes["resource"]!, configOf(Resource), lazy)
     }])
