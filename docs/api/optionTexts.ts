@@ -93,7 +93,7 @@ const typeOf = (member: ts.PropertySignature): string =>
     : (member.type?.getText() ?? "").replaceAll(/\s+/g, " ").replace(/ \| undefined$/, "").replace(/^\| /, "")
 
 const commentOf = (member: ts.PropertySignature): string => {
-  const [comment] = ts.getJSDocCommentsAndTags(member).filter(ts.isJSDoc)
+  const comment = ts.getJSDocCommentsAndTags(member).find(ts.isJSDoc)
   return (ts.getTextOfJSDocComment(comment?.comment) ?? "").replaceAll(/\s+/g, " ").trim()
 }
 

@@ -2,7 +2,7 @@
 import { BalancedPool, ConnectionPool, ResourcePool } from "@effect-pools/core"
 import { HttpPool } from "@effect-pools/http"
 import { ConnectionManager, Monitoring } from "@effect-pools/manager"
-import { PostgresPool, PostgresScript } from "@effect-pools/postgres"
+import { ClusterScript, PostgresCluster, PostgresPool, PostgresScript } from "@effect-pools/postgres"
 import { RedisPool } from "@effect-pools/redis"
 import { WebSocketPool } from "@effect-pools/websocket"
 import { Effect, Layer } from "effect"
@@ -18,6 +18,7 @@ export interface Family {
 class Service extends ResourcePool.Service<Service, object>()("docs/Service") {}
 class Balanced extends BalancedPool.Service<Balanced, object>()("docs/Balanced") {}
 class Db extends PostgresPool.Service<Db>()("docs/Db") {}
+class Replicated extends PostgresCluster.Service<Replicated>()("docs/Replicated") {}
 class Cache extends RedisPool.Service<Cache>()("docs/Cache") {}
 class Api extends HttpPool.Service<Api>()("docs/Api") {}
 class Chat extends WebSocketPool.Service<Chat>()("docs/Chat") {}
@@ -34,6 +35,7 @@ const Pools = Layer.mergeAll(
   Service.layer({ acquire: Effect.succeed({}), minConnections: 0 }),
   Balanced.layer(Effect.all([upstream])),
   Db.layerTest(PostgresScript.make(() => []), { minConnections: 0, metrics: true }),
+  Replicated.layerTest(ClusterScript.make(() => []), { metrics: true }),
   Cache.layerPoolOnly(nowhere),
   Api.layerPoolOnly({ origin: "http://127.0.0.1:9" }),
   Chat.layerPoolOnly({ url: "ws://127.0.0.1:9", minConnections: 0 })

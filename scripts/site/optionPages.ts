@@ -3,13 +3,13 @@
  * is too small or too large. Texts come from the sources, defaults and rules from a pool that is asked for them.
  */
 import { PoolConfig, type PoolError, PoolKind, ResourcePool } from "@effect-pools/core"
-import { HttpConfig, HttpPool } from "@effect-pools/http"
+import { HttpConfig, HttpPool, HttpPools } from "@effect-pools/http"
 import { ConnectionManager, Monitoring } from "@effect-pools/manager"
-import { PostgresConfig, PostgresPool } from "@effect-pools/postgres"
+import { PostgresCluster, PostgresConfig, PostgresPool } from "@effect-pools/postgres"
 import { RedisConfig, RedisPool } from "@effect-pools/redis"
 import { WebSocketConfig, WebSocketPool } from "@effect-pools/websocket"
 import { Cause, Context, Duration, Effect, Exit, Layer, Schedule } from "effect"
-import { type OptionText, read } from "../../docs/api/optionTexts.ts"
+import { type Declarations, type OptionText, read } from "../../docs/api/optionTexts.ts"
 
 type Making = Layer.Layer<never, unknown>
 
@@ -27,24 +27,24 @@ interface Table {
   readonly defaults?: Readonly<Record<string, unknown>>
 }
 
-const sources = (root: string): ReadonlyArray<string> =>
-  [
-    "core/src/internal/model/config",
-    "core/src/internal/model/traffic",
-    "core/src/internal/model/thresholds",
-    "core/src/internal/model/balanced",
-    "core/src/ResourcePool",
-    "postgres/src/PostgresConfig",
-    "redis/src/RedisConfig",
-    "http/src/HttpConfig",
-    "http/src/HttpPools",
-    "websocket/src/internal/configModel",
-    "manager/src/internal/managerModel",
-    "manager/src/internal/monitoringModel"
-  ].map((file) => `${root}/packages/${file}.ts`)
+const common = ["config", "traffic", "thresholds", "balanced"].map((file) => `core/src/internal/model/${file}`)
+
+/** Two packages may have different things of one name, so each is read by itself. */
+const sources: Readonly<Record<string, ReadonlyArray<string>>> = {
+  resource: ["core/src/ResourcePool"],
+  postgres: ["postgres/src/PostgresConfig", "postgres/src/internal/cluster/model"],
+  redis: ["redis/src/RedisConfig"],
+  http: ["http/src/HttpConfig", "http/src/HttpPools"],
+  websocket: ["websocket/src/internal/configModel"],
+  manager: ["manager/src/internal/managerModel", "manager/src/internal/monitoringModel"]
+}
+
+const declared = (root: string, of: string): Declarations =>
+  read([...common, ...(sources[of] ?? [])].map((file) => `${root}/packages/${file}.ts`))
 
 class Resource extends ResourcePool.Service<Resource, object>()("docs/Resource") {}
 class Db extends PostgresPool.Service<Db>()("docs/Db") {}
+class Replicated extends PostgresCluster.Service<Replicated>()("docs/Replicated") {}
 class Cache extends RedisPool.Service<Cache>()("docs/Cache") {}
 class Api extends HttpPool.Service<Api>()("docs/Api") {}
 class Chat extends WebSocketPool.Service<Chat>()("docs/Chat") {}
@@ -75,6 +75,22 @@ const makes: Readonly<Record<string, Made>> = {
 
 /** Opens nothing before it is ready. */
 const lazy = { startup: "lazy", minConnections: undefined }
+
+/** What a kind has beside its pools. */
+const extras: Readonly<
+  Record<string, ReadonlyArray<{ readonly title: string; readonly of: string; readonly makes: Made }>>
+> = {
+  postgres: [{
+    title: "Options of a primary and its replicas (`PostgresCluster`)",
+    of: "ClusterOptions",
+    makes: (options) => Replicated.layer(untyped({ primary: { ...nowhere, username: "docs" }, ...options }))
+  }],
+  http: [{
+    title: "Options of a pool for each origin (`HttpPools`)",
+    of: "HttpPoolsOptions",
+    makes: (options) => HttpPools.layer(untyped(options))
+  }]
+}
 
 /** No option takes a symbol. */
 const impossible = Symbol("impossible")
@@ -183,7 +199,7 @@ const everyOf = (kind: PoolKind.PoolKind, thresholds: ReadonlyArray<OptionText>)
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
 
 /** An amount without a limit that is told on both sides is one that nobody can choose. */
-export const incomplete = (texts: ReadonlyArray<OptionText>): ReadonlyArray<string> =>
+const incomplete = (texts: ReadonlyArray<OptionText>): ReadonlyArray<string> =>
   texts
     .filter(({ name, type }) => /Duration|^number/.test(type) && !/(^|\.)(port|db)$/.test(name))
     .flatMap((text) => {
@@ -207,11 +223,9 @@ export interface OptionPage {
 
 export const make = (root: string): Effect.Effect<ReadonlyArray<OptionPage>, unknown> =>
   Effect.gen(function*() {
-    const { membersOf } = read(sources(root))
-    const ofPool = membersOf("PoolOptions")
+    const ofPool = declared(root, "resource").membersOf("PoolOptions")
     const thresholds = ofPool.filter(({ name }) => name.startsWith("thresholds."))
     const names = new Set(ofPool.map(({ name }) => name))
-    const own = (name: string): ReadonlyArray<OptionText> => membersOf(name).filter(({ name }) => !names.has(name))
 
     const kinds = [
       ["resource", "Any resource", "ResourceOptions", PoolKind.service, configOf(Resource), lazy],
@@ -231,11 +245,16 @@ export const make = (root: string): Effect.Effect<ReadonlyArray<OptionPage>, unk
 
     for (const [name, title, options, kind, configIn, given] of kinds) {
       const make = makes[name]!
+      const { membersOf } = declared(root, name)
+      const own = membersOf(options).filter(({ name }) => !names.has(name))
       const defaults = yield* effective(make, configIn, given)
-      const ownTable = { title: `Options of ${title} pools`, texts: own(options), make }
-      const extra = name === "http"
-        ? [{ title: "Options of a pool for each origin (`HttpPools`)", texts: ownOfHttpPools(membersOf), make }]
-        : []
+      const ownTable = { title: `Options of ${title} pools`, texts: own, make }
+      const known = new Set([...names, ...own.map(({ name }) => name)])
+      const extra = (extras[name] ?? []).map(({ makes, of, title }): Table => ({
+        title,
+        texts: membersOf(of).filter(({ name }) => !known.has(name)),
+        make: makes
+      }))
       yield* add(name, `Options: ${title}`, kindText(title), [ownTable, ...extra, {
         title: "Options of every pool, with the defaults of this kind",
         texts: everyOf(kind, thresholds),
@@ -249,18 +268,14 @@ export const make = (root: string): Effect.Effect<ReadonlyArray<OptionPage>, unk
       make: makes["resource"]!,
       defaults: yield* effective(makes["resource"]!, configOf(Resource), lazy)
     }])
+    const managers = declared(root, "manager").membersOf
     yield* add("manager", "Options: manager and monitoring", "", [
-      { title: "Options of `ConnectionManager`", texts: membersOf("ManagerOptions"), make: makes["manager"]! },
-      { title: "Options of `Monitoring`", texts: membersOf("ServerOptions"), make: makes["monitoring"]! }
+      { title: "Options of `ConnectionManager`", texts: managers("ManagerOptions"), make: makes["manager"]! },
+      { title: "Options of `Monitoring`", texts: managers("ServerOptions"), make: makes["monitoring"]! }
     ])
     if (lacking.length > 0) return yield* Effect.die(new Error([...new Set(lacking)].join("\n")))
     return pages
   })
-
-const ownOfHttpPools = (membersOf: (name: string) => ReadonlyArray<OptionText>): ReadonlyArray<OptionText> => {
-  const others = new Set(membersOf("HttpOptions").map(({ name }) => name))
-  return membersOf("HttpPoolsOptions").filter(({ name }) => !others.has(name))
-}
 
 const kindText = (title: string): string =>
   `The first table has what only ${title} pools know, the second what every pool knows, with the defaults of this kind.`

@@ -1,6 +1,6 @@
-import pg from "pg"
+import { Pool } from "pg"
 
-const pool = new pg.Pool({
+const pool = new Pool({
   connectionString: process.env["DATABASE_URL"],
   max: 4,
   idleTimeoutMillis: 30_000,
