@@ -16,6 +16,7 @@ const rooms = [
   "trust",
   "dial",
   "pool",
+  "diagnosis",
   "lease",
   "proof",
   "open",

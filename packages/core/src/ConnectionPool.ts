@@ -50,7 +50,10 @@ import * as control from "./internal/control.ts"
 import { degrade, watchLevel } from "./internal/lease/degrade.ts"
 import { checkHealth } from "./internal/proof/healthCheck.ts"
 import { keepHouse } from "./internal/end/housekeeping.ts"
-import { connections, numbers, stats, vitals } from "./internal/pool/inspect.ts"
+import { diagnose } from "./internal/diagnosis/diagnose.ts"
+import { isServing } from "./internal/diagnosis/observation.ts"
+import { observe } from "./internal/diagnosis/observe.ts"
+import { connections, numbers, stats } from "./internal/pool/inspect.ts"
 import { DrainWithin as drainWithin } from "./internal/end/drainWithin.ts"
 import { makeDrain, makeState } from "./internal/make.ts"
 import type { PoolState } from "./internal/pool/state.ts"
@@ -216,7 +219,7 @@ const makePool = <Lent>(state: PoolState, drain: Effect.Effect<DrainReport>): Co
     retireAll: Effect.sync(() => control.retireAll(state)),
     stats: Effect.sync(() => stats(state)),
     connections: Effect.sync(() => connections(state)),
-    health: Effect.sync(() => PoolHealth.assess(vitals(state), state.config, state.connector.warnings)),
+    health: Effect.sync(() => healthOf(state)),
     events: state.events.stream(),
     eventsWith: (options) => state.events.stream(options),
     warmUp: (count) => warmUp(state, count ?? state.config.minConnections),
@@ -231,6 +234,15 @@ const makePool = <Lent>(state: PoolState, drain: Effect.Effect<DrainReport>): Co
     drain
   }
   return pool
+}
+
+const healthOf = (state: PoolState): PoolHealth.PoolHealth => {
+  const seen = observe(state)
+  return PoolHealth.assess(seen.stats, state.config, {
+    ofConnector: state.connector.warnings,
+    isServing: isServing(seen),
+    verdict: diagnose(seen)
+  })
 }
 
 const acquireScoped = <Lent>(

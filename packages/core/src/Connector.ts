@@ -61,6 +61,8 @@ export interface Inspection {
   readonly tags: Readonly<Record<string, string>>
   /** Its current work, such as the statement it runs. Cut to 100 characters by the pool. */
   readonly activity?: string | undefined
+  /** The work it did last, for the account of who takes most of the connections' time. Cut to 100 characters as well. */
+  readonly lately?: string | undefined
 }
 
 /**
@@ -76,7 +78,8 @@ export interface Connector<Connection, Lent = Connection> {
    * Opens one connection, ready for its first lease: address look-up, transport, TLS, login and set-up.
    *
    * The finalizers it adds to its scope close the connection. An error with a field `isRetryable` set to `false`
-   * (a wrong password, an unknown database) ends the round of attempts at once. Credentials that rotate belong in
+   * (a wrong password, an unknown database) ends the round of attempts at once. A field `refusal` says why a server turned
+   * the dial away: `"credentials"` or `"capacity"` (it has no room for more connections). Credentials that rotate belong in
    * here: the effect is evaluated anew for each dial.
    */
   readonly connect: (signals: Signals) => Effect.Effect<Connection, unknown, Scope.Scope>

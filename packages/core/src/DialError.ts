@@ -24,6 +24,8 @@ export class DialError extends Data.TaggedError("DialError")<{
   readonly code: string | undefined
   /** Whether the same dial may succeed later. If not, the pool ends its round of attempts at once. */
   readonly isRetryable: boolean
+  /** Why the server turned the dial away, where it says so: who we are, or that it has no room for one more. */
+  readonly refusal?: "credentials" | "capacity" | undefined
 }> {}
 
 /**

@@ -12,6 +12,7 @@
  */
 import * as Data from "effect/Data"
 import { describeCause, describeHolder } from "./Describe.ts"
+import type { Diagnosis } from "./internal/diagnosis/model.ts"
 import { isRetryable } from "./internal/base/retryable.ts"
 import type { Holder } from "./internal/model/connection.ts"
 import type { Level, Priority } from "./internal/model/traffic.ts"
@@ -57,6 +58,8 @@ export class AcquireTimeout extends Data.TaggedError("AcquireTimeout")<{
   readonly paced?: { readonly attempts: number; readonly connectRate: number } | undefined
   /** The holders of the connections, longest first, ten at most. */
   readonly holders: ReadonlyArray<Holder>
+  /** Why, where the pool can tell. */
+  readonly diagnosis?: Diagnosis | undefined
   /** The waiting fiber, or one that forked it, already holds connections of this pool and may be waiting for itself. */
   readonly holdsAlready: boolean
 }> {
@@ -317,8 +320,10 @@ const describeTimeout = (error: AcquireTimeout): string => {
   const isUnanswered = error.lastConnectFailure === undefined && stats.opening > (paced?.attempts ?? 0) &&
     stats.opening === stats.total
   const elsewhere = error.elsewhere > 0 ? `, ${Math.round(error.elsewhere)} ms of them at other upstreams,` : ""
+  const known = error.diagnosis?.text ?? ""
   const parts = [
     `no connection within ${Math.round(error.waited)} ms (${error.option})${elsewhere} while ${error.step}`,
+    ...(known === "" ? [] : [known]),
     `used ${stats.used}, idle ${stats.idle}, opening ${stats.opening}, closing ${stats.closing}, pending ${stats.pending}, limit ${stats.limit}`
   ]
   if (paced !== undefined) {
@@ -326,12 +331,12 @@ const describeTimeout = (error: AcquireTimeout): string => {
       `${paced.attempts} more attempts to connect wait for their turn: at most ${paced.connectRate} begin in a second (connectRate)`
     )
   }
-  if (isUnanswered) {
+  if (isUnanswered && error.diagnosis?.cause !== "backendDown") {
     parts.push(
       "no attempt to connect has had an answer yet: check host and port, and whether a firewall drops what is sent"
     )
   }
-  if (error.lastConnectFailure !== undefined) {
+  if (error.lastConnectFailure !== undefined && !known.includes(describeCause(error.lastConnectFailure.cause))) {
     const { ago, attempts, cause } = error.lastConnectFailure
     parts.push(`the last of ${attempts} failed attempts to connect, ${Math.round(ago)} ms ago: ${describeCause(cause)}`)
   }
@@ -343,5 +348,6 @@ const describeTimeout = (error: AcquireTimeout): string => {
       "this fiber holds a connection of the pool already and may wait for itself: borrow once and pass the connection on"
     )
   }
-  return parts.join("; ")
+  const text = parts.join("; ")
+  return error.diagnosis === undefined ? text : `${text}. ${error.diagnosis.remedy}`
 }

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import type { Cause, Diagnosis, Verdict } from "./internal/diagnosis/model.ts"
 import type { PoolConfig } from "./PoolConfig.ts"
 import * as PoolThresholds from "./PoolThresholds.ts"
 import type { Recent, Vitals } from "./PoolStats.ts"
@@ -27,6 +28,7 @@ export interface HealthWarning {
     | "closed"
     | "upstream"
     | "verification"
+    | Cause
   readonly level: "warning" | "critical"
   /** The number that is too high or too low. */
   readonly value: number
@@ -36,7 +38,8 @@ export interface HealthWarning {
 }
 
 /**
- * The health of a pool: `unhealthy` if a warning is critical, `degraded` if there is any.
+ * The health of a pool: `unhealthy` if a warning is critical, `degraded` if there is any. A diagnosis of what lasts is the
+ * first of the warnings, and those that only follow from its cause are left out.
  *
  * @category models
  * @since 0.1.0
@@ -44,6 +47,10 @@ export interface HealthWarning {
 export interface PoolHealth {
   readonly name: string
   readonly status: "healthy" | "degraded" | "unhealthy"
+  /** Whether callers can get a connection. A pool may be degraded, or even have callers that fail, and serve others. */
+  readonly isServing: boolean
+  /** The cause of what is not well; with `until` of what was not and is over. */
+  readonly diagnosis: Diagnosis | undefined
   /** 0 to 100. */
   readonly utilization: number
   /** Mean wait for a connection in the last one to two minutes, in milliseconds. */
@@ -62,6 +69,19 @@ export interface PoolHealth {
 }
 
 /**
+ * What else the pool knows of itself: what its connector warns of, whether it serves callers, and its diagnosis. Without it a
+ * pool that is open and not unhealthy is taken to serve.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Known {
+  readonly ofConnector?: ReadonlyArray<HealthWarning> | undefined
+  readonly isServing?: boolean | undefined
+  readonly verdict?: Verdict | undefined
+}
+
+/**
  * Judges a pool by its numbers. Nothing is asked of the backend: what the pool has met tells enough.
  *
  * Warnings: with the default `thresholds`, more than 90 % of the connections lent, more callers waiting than there may be
@@ -77,15 +97,17 @@ export interface PoolHealth {
 export const assess = (
   stats: Vitals,
   config: PoolConfig,
-  ofConnector: ReadonlyArray<HealthWarning> = []
+  known: Known = {}
 ): PoolHealth => {
   // Of a pool that is no more, nothing that it met before matters.
   const judges = stats.state === "closed" ? [admission] : rules
   const found = judges.map((rule) => rule(stats, config)).filter((warning) => warning !== undefined)
-  const warnings = stats.state === "closed" ? found : [...found, ...ofConnector]
+  const warnings = stats.state === "closed" ? found : explained([...found, ...known.ofConnector ?? []], known.verdict)
   const isCritical = warnings.some((warning) => warning.level === "critical")
   return {
     name: stats.name,
+    isServing: known.isServing ?? (stats.state === "open" && !isCritical),
+    diagnosis: known.verdict?.diagnosis,
     status: isCritical ? "unhealthy" : warnings.length > 0 ? "degraded" : "healthy",
     utilization: stats.utilization,
     avgWaitTime: stats.recent.wait.mean,
@@ -97,6 +119,26 @@ export const assess = (
     warnings
   }
 }
+
+/** The cause takes the place of what only follows from it. What is over is no warning any more. */
+const explained = (
+  warnings: ReadonlyArray<HealthWarning>,
+  verdict: Verdict | undefined
+): ReadonlyArray<HealthWarning> => {
+  if (verdict === undefined) return warnings
+  const { diagnosis, silences } = verdict
+  const rest = warnings.filter(({ about }) => !silences.includes(about))
+  return diagnosis.until === undefined ? [asWarning(diagnosis), ...rest] : rest
+}
+
+/** A cause has no number of its own: those that speak for it are in its text. */
+const asWarning = ({ cause, level, remedy, text }: Diagnosis): HealthWarning => ({
+  about: cause,
+  level,
+  value: 1,
+  message: text,
+  remedy
+})
 
 type Rule = (stats: Vitals, config: PoolConfig) => HealthWarning | undefined
 
@@ -192,7 +234,8 @@ const utilization: Rule = (stats, config) => {
     level: "warning",
     value: stats.utilization,
     message: `${stats.used} of ${stats.limit} connections are lent, which is above ${limit} %`,
-    remedy: "Raise maxConnections if the backend can bear it, or hold connections for a shorter time."
+    remedy: "Nobody suffers yet. See in connections who holds them; if all leases are short, raise maxConnections " +
+      "as far as the backend can bear it."
   }
 }
 

@@ -146,6 +146,43 @@ export interface Advice {
 }
 
 /**
+ * The smallest number of connections with which 95 % of the callers wait no longer than `targetWait` (10 ms unless given), by
+ * the formula of `advise`. `useTime` is how long a connection is held in the mean, `arrivalRate` is in callers per second.
+ *
+ * Throws a `RangeError` when a number is not finite or not greater than 0, and when no pool could be that busy.
+ *
+ * @category operations
+ * @since 0.1.0
+ */
+export const sizeFor = (load: {
+  readonly arrivalRate: number
+  readonly useTime: Duration.Input
+  readonly targetWait?: Duration.Input | undefined
+}): number => {
+  const useTime = positive("useTime", Duration.toMillis(load.useTime))
+  const target = positive("targetWait", Duration.toMillis(load.targetWait ?? "10 millis"))
+  return sizing(plausible(positive("arrivalRate", load.arrivalRate) * useTime / 1000), useTime, target).advised
+}
+
+/** The forecasts from the smallest size whose queue does not only grow to a little above the one that is advised. */
+const sizing = (
+  load: number,
+  useTime: number,
+  target: number
+): { readonly advised: number; readonly forecasts: ReadonlyArray<Forecast> } => {
+  const forecasts: Array<Forecast> = []
+  let advised = Infinity
+  let blocked = blockedOf(load, Math.floor(load))
+  for (let connections = Math.floor(load) + 1; connections <= advised + 2; connections++) {
+    blocked = blockedByOneMore(load, connections, blocked)
+    const forecast = forecastOf(load, useTime, connections, blocked)
+    forecasts.push(forecast)
+    if (forecast.wait95 <= target) advised = Math.min(advised, connections)
+  }
+  return { advised, forecasts }
+}
+
+/**
  * Advises on the size of a running pool: the waits to be expected for each size, by queueing theory (M/M/c, Erlang's C
  * formula) from the rate of callers and the time they hold a connection, beside the wait that was measured.
  *
@@ -167,15 +204,7 @@ export const advise = (measured: Measured): Advice => {
   const seen = seenOf(measured)
   const arrivalRate = seen.arrivals / seconds
   const load = plausible(arrivalRate * seen.useTime / 1000)
-  const forecasts: Array<Forecast> = []
-  let advised = Infinity
-  let blocked = blockedOf(load, Math.floor(load))
-  for (let connections = Math.floor(load) + 1; connections <= advised + 2; connections++) {
-    blocked = blockedByOneMore(load, connections, blocked)
-    const forecast = forecastOf(load, seen.useTime, connections, blocked)
-    forecasts.push(forecast)
-    if (forecast.wait95 <= target) advised = Math.min(advised, connections)
-  }
+  const { advised, forecasts } = sizing(load, seen.useTime, target)
   const { limit } = measured.stats
   const current = forecastOf(load, seen.useTime, limit, blockedOf(load, limit))
   return {

@@ -159,6 +159,15 @@ export const memberOf = (
 ): MemberStats => ({ name, ...about, used, idle, pending, total, limit })
 
 /**
+ * Callers that got no connection: they timed out, were refused, or failed in the queue.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const failedCallersOf = (counts: Pick<PoolCounts, "timedOut" | "refused" | "failed">): number =>
+  counts.timedOut + counts.refused + counts.failed
+
+/**
  * Acquisitions and dials that failed: callers that timed out, were refused, or failed in the queue, and dials.
  *
  * @category getters
@@ -166,7 +175,7 @@ export const memberOf = (
  */
 export const failuresOf = (
   counts: Pick<PoolCounts, "timedOut" | "refused" | "failed" | "failedToOpen">
-): number => counts.timedOut + counts.refused + counts.failed + counts.failedToOpen
+): number => failedCallersOf(counts) + counts.failedToOpen
 
 /**
  * Acquisitions and dials, those that failed included.

@@ -50,7 +50,7 @@ describe("ConnectionPool: connections that end as soon as they are open", () => 
           assert(logs.some(({ text }) => /could not connect, attempt \d+: the connection ended/.test(text)))
           const health = yield* pool.health
           assert.notStrictEqual(health.status, "healthy")
-          assert(health.warnings.some(({ about }) => about === "connect"))
+          assert(health.warnings.some(({ about }) => about === "backendDown"))
           yield* advance("30 seconds")
           assert.strictEqual((yield* pool.stats).breaker, "open")
           yield* reason(pool.withConnection(id), "BreakerOpen")

@@ -15,6 +15,8 @@ describe("a pool is healthy", () => {
     assert.deepStrictEqual(assess({ counts: { opened: 0 }, idle: 0, total: 0 }), {
       name: "app/Db",
       status: "healthy",
+      isServing: true,
+      diagnosis: undefined,
       utilization: 0,
       avgWaitTime: 0,
       avgQueryTime: 0,

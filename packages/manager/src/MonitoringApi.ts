@@ -9,7 +9,7 @@
  * | --- | --- | --- |
  * | `GET /` and below | the dashboard's files | 200, 404 |
  * | `GET /live` | `Live`: the process answers | 200 |
- * | `GET /ready` | `Ready`: every pool admits callers | 200, 503 |
+ * | `GET /ready` | `Ready`: every pool can give callers a connection | 200, 503 |
  * | `GET /health` | `Health`: all pools as one | 200 healthy, 503 degraded or unhealthy |
  * | `GET /metrics` | Prometheus text | 200 |
  * | `GET /pools` | `Pools`: the fleet and each pool | 200 |

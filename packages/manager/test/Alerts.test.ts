@@ -2,7 +2,7 @@ import { ConnectionPool, PoolThresholds } from "@effect-pools/core"
 import { ConnectionManager, type MonitoringApi } from "@effect-pools/manager"
 import { FakeConnector } from "@effect-pools/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Deferred, type Duration, Effect, Exit, Layer, Scope, Stream } from "effect"
+import { Clock, Data, Deferred, type Duration, Effect, Exit, Layer, Schedule, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { AlertBoard } from "../src/internal/alertBoard.ts"
 import type { Evidence } from "../src/internal/alertRules.ts"
@@ -72,7 +72,9 @@ describe("an alert", () => {
           value: 100,
           limit: 90,
           message: "2 of 2 connections are lent: 100 %, above 90 %",
-          recommendation: "Raise maxConnections if the backend can bear it, or hold connections for a shorter time.",
+          recommendation: "Nobody suffers yet. See in connections who holds them; if all leases are short, " +
+            "raise maxConnections as far as the backend can bear it.",
+          since: 2000,
           raisedAt: 6000,
           clearedAt: null
         }])
@@ -96,6 +98,10 @@ describe("an alert", () => {
         // 90 %: not above the limit, not well below it.
         yield* pass("1 minute")
         assert.deepStrictEqual(tags(changes), ["AlertRaised utilization"])
+        assert.strictEqual(
+          (yield* current)[0]?.message,
+          "was: 10 of 10 connections are lent: 100 %, above 90 %; 90 % now"
+        )
         yield* giveBack(9)
         yield* pass("8 seconds")
         const again = yield* holdMany(10)
@@ -218,19 +224,23 @@ describe("what is alerted", () => {
         }))
   )
 
-  it.effect("more callers waiting than there may be connections", () =>
+  it.effect("one cause where many numbers are bad: those who hold everything, before anybody fails", () =>
     watched({ db: { maxConnections: 2 } }, (changes) =>
       Effect.gen(function*() {
         const giveBack = yield* holdMany(5)
         yield* pass("8 seconds")
         assert.deepStrictEqual(
           changes.map(({ alert }) => [alert.rule, alert.value]),
-          [["utilization", 100], ["queue", 3]]
+          [["oneHolder", 1]]
         )
-        assert.match(changes[1]!.alert.message, /^3 callers wait for at most 2 connections, the first for \d+ ms$/)
+        assert.match(
+          (yield* current)[0]!.message,
+          /^leases without a label hold 2 of 2 connections, the longest for 8 s, since 00:00:00 UTC; 3 callers wait$/
+        )
+        assert.strictEqual((yield* current)[0]!.level, "warning")
         yield* giveBack(5)
         yield* pass("12 seconds")
-        assert.strictEqual(changes.filter(({ _tag }) => _tag === "AlertCleared").length, 2)
+        assert.deepStrictEqual(tags(changes), ["AlertRaised oneHolder", "AlertCleared oneHolder"])
       })))
 
   it.effect("a lease held longer than leakTimeout, until it is back", () =>
@@ -242,11 +252,14 @@ describe("what is alerted", () => {
         yield* pass("10 seconds")
         assert.deepStrictEqual(
           changes.map(({ alert }) => [alert.rule, alert.message]),
-          [["leak", "2 leases are held longer than leakTimeout"]]
+          [[
+            "leak",
+            "leases without a label hold 2 connections of 10 for 34 s, since 00:00:00 UTC, longer than leakTimeout (30 s) and run nothing on them"
+          ]]
         )
         yield* giveBack(1)
         yield* pass("20 seconds")
-        assert.deepStrictEqual((yield* current).map(({ value }) => value), [1])
+        assert.include((yield* current)[0]?.message, "leases without a label hold a connection of 10")
         yield* giveBack(1)
         yield* pass("12 seconds")
         assert.deepStrictEqual(tags(changes), ["AlertRaised leak", "AlertCleared leak"])
@@ -282,6 +295,110 @@ describe("an alert of operations", () => {
     ])
     assert.deepStrictEqual(judged(40, 0.05), [])
     assert.deepStrictEqual(judged(10, 1), [])
+  })
+})
+
+class Refused extends Data.TaggedError("Refused")<{}> {
+  override readonly message: string = "connect ECONNREFUSED"
+}
+
+describe("the alert of a diagnosis", () => {
+  const bad = { isBad: false }
+  const connector = () => {
+    const { connector } = FakeConnector.make()
+    const connect: typeof connector.connect = (signals) =>
+      Effect.suspend(() => bad.isBad ? Effect.fail(new Refused()) : connector.connect(signals))
+    return { ...connector, connect, isBroken: () => bad.isBad }
+  }
+
+  it.effect("is critical and raised at once when callers fail, and says what it was when it is over", () => {
+    class Api extends ConnectionPool.Service<Api, FakeConnector.FakeConnection>()("app/Api") {}
+    const layer = Api.layer(connector(), {
+      minConnections: 0,
+      maxConnections: 4,
+      acquireTimeout: "2 seconds",
+      retry: Schedule.spaced("500 millis")
+    })
+    return Effect.gen(function*() {
+      const changes: Array<Change> = []
+      yield* Effect.forkScoped(
+        Stream.runForEach(ConnectionManager.alertChanges, (change) => Effect.sync(() => changes.push(change)))
+      )
+      yield* settle
+      yield* Api.withConnection(() => Effect.void)
+      yield* pass("3 seconds")
+      bad.isBad = true
+      yield* Api.withConnection(() => Effect.void)
+      for (let caller = 0; caller < 3; caller++) {
+        yield* Effect.forkScoped(Effect.exit(Api.withConnection(() => Effect.void)))
+      }
+      yield* pass("3 seconds")
+      assert.deepStrictEqual(
+        changes.map(({ _tag, alert }) => [_tag, alert.rule, alert.level]),
+        [["AlertRaised", "backendDown", "critical"]]
+      )
+      const [standing] = yield* current
+      assert.strictEqual(standing?.message, (yield* Api.health).warnings[0]?.message)
+      assert.strictEqual(standing?.recommendation, (yield* Api.health).diagnosis?.remedy)
+      bad.isBad = false
+      yield* Effect.forkScoped(Effect.exit(Api.withConnection(() => Effect.void)))
+      yield* pass("4 seconds")
+      const [, over] = changes
+      assert.deepStrictEqual([over?._tag, over?.alert.rule], ["AlertCleared", "backendDown"])
+      assert.match(
+        over?.alert.message ?? "",
+        /^the backend was down for 3(\.5)? s, from 00:00:03 to 00:00:06 UTC: \d+ attempts to connect failed, the last with: connect ECONNREFUSED; 3 callers failed meanwhile$/
+      )
+      assert.deepStrictEqual(yield* current, [])
+      yield* pass("1 minute")
+      assert.strictEqual(changes.length, 2)
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(
+        Layer.provideMerge(ConnectionManager.layer({ pools: [Api] }), layer).pipe(Layer.provideMerge(isolated))
+      )
+    )
+  })
+
+  const evidence = (diagnosis: unknown) => {
+    const stats = { utilization: 100, pending: 0, limit: 1, overdue: 0 }
+    const recent = { attempts: 0, failureRate: 0, operations: 0, operationFailureRate: 0, waits: 0, wait: 0 }
+    const thresholds = PoolThresholds.presets.calm
+    return { thresholds, stats, health: { status: "degraded", warnings: [], diagnosis }, recent } as unknown as Evidence
+  }
+  const outage = {
+    cause: "backendWasDown",
+    level: "warning",
+    since: 1000,
+    until: 2000,
+    text: "the backend was down",
+    remedy: "It is over."
+  }
+
+  it("tells of an outage that was over before anybody was told: once, raised and cleared", () => {
+    const board = new AlertBoard(4000, 10_000)
+    const changes = board.evaluate("app/Db", evidence(outage), 4000)
+    assert.deepStrictEqual(changes.map(({ _tag, alert }) => [_tag, alert.rule, alert.message, alert.since]), [
+      ["AlertRaised", "backendWasDown", "the backend was down", 1000],
+      ["AlertCleared", "backendWasDown", "the backend was down", 1000]
+    ])
+    assert.deepStrictEqual(board.evaluate("app/Db", evidence({ ...outage, until: 2001 }), 6000), [])
+    assert.strictEqual(board.cleared.length, 1)
+  })
+
+  it("takes the place of the alerts that only follow from it, and of the cause before it", () => {
+    const board = new AlertBoard(0, 10_000)
+    const at = (now: number, cause?: string) =>
+      board.evaluate(
+        "app/Db",
+        evidence(cause && { ...outage, cause, until: undefined, text: cause }),
+        now
+      ).map(({ _tag, alert }) => `${_tag} ${alert.rule}`)
+    assert.deepStrictEqual(at(1000), ["AlertRaised utilization"])
+    assert.deepStrictEqual(at(2000, "oneHolder"), ["AlertRaised oneHolder", "AlertCleared utilization"])
+    assert.deepStrictEqual(at(3000, "backendSlow"), ["AlertCleared oneHolder", "AlertRaised backendSlow"])
+    assert.deepStrictEqual(at(12_000), [])
+    assert.deepStrictEqual(at(13_000), ["AlertCleared backendSlow", "AlertRaised utilization"])
   })
 })
 
@@ -334,7 +451,7 @@ describe("the thresholds of alerts", () => {
       )
       assert.deepStrictEqual(
         yield* raised({ db, manager: { thresholds: { utilization: 100, queue: 3 } } }, 24),
-        ["4 callers wait for at most 20 connections, above 3"]
+        ["leases without a label hold 20 of 20 connections, the longest for 6 s, since 00:00:24 UTC; 4 callers wait"]
       )
     }))
 
@@ -432,8 +549,8 @@ describe("many alerts at once", () => {
         }
       }
       yield* pass("10 seconds")
-      assert.strictEqual((yield* current).length, 300)
-      assert.strictEqual(changes.length, 300)
+      assert.strictEqual((yield* current).length, 150)
+      assert.strictEqual(changes.length, 150)
     }).pipe(
       Effect.scoped,
       Effect.provide(

@@ -211,7 +211,7 @@ describe("what the routes tell", () => {
       assert.deepStrictEqual(busy.warningTexts.length, busy.warnings.length)
       assert.match(
         busy.warningTexts[0]!,
-        /^app\/Db: 1 of 1 connections are lent, which is above 90 %\. Raise maxConnections/
+        /^app\/Db: 1 of 1 connections are lent, which is above 90 %\. Nobody suffers yet/
       )
       const { avgAcquireTimeMs, avgHoldTimeMs, ...plain } = busy.stats.pool
       assert.deepStrictEqual(plain, {
@@ -246,6 +246,31 @@ describe("what the routes tell", () => {
       yield* Db.drain
       assert.strictEqual((yield* ask("live")).status, 200)
     }).pipe(Effect.provide(layer))
+  })
+
+  it.live("/ready is 503 while a pool can serve nobody, and /health names the culprit first", () => {
+    const { layer } = world({
+      db: { maxConnections: 1, acquireTimeout: "200 millis", slowAcquireTimeout: "100 millis" }
+    })
+    return Effect.gen(function*() {
+      yield* Effect.forkScoped(Db.withConnection(() => Effect.never, { label: "the report" }), {
+        startImmediately: true
+      })
+      assert.strictEqual((yield* ask("ready")).status, 200)
+      yield* Effect.exit(Db.withConnection(() => Effect.void))
+      const answer = yield* ask("ready")
+      assert.strictEqual(answer.status, 503)
+      assert.deepStrictEqual(decode(MonitoringApi.Ready, answer), { ready: false, pools: 2, admitting: 1 })
+      const { diagnoses, status, summary } = decode(MonitoringApi.Health, yield* ask("health"))
+      assert.match(
+        summary,
+        /^app\/Db: the report holds 1 of 1 connections, the longest for .*Run fewer of them at once/
+      )
+      assert.deepStrictEqual(diagnoses.map(({ cause, level, pool }) => [pool, cause, level]), [
+        ["app/Db", "oneHolder", "critical"]
+      ])
+      assert.strictEqual(status, "unhealthy")
+    }).pipe(Effect.scoped, Effect.provide(layer))
   })
 
   it.live("HEAD asks the same without the answer", () => {

@@ -202,6 +202,12 @@ export class DialFailed extends Data.TaggedError("DialFailed")<{
   override get message(): string {
     return at(this.address, this.description)
   }
+  /** Why the server turned the dial away, where it says so: who we are, or that it has no room for one more. */
+  get refusal(): "credentials" | "capacity" | undefined {
+    if (this.code === "WRONGPASS" || this.code === "NOAUTH") return "credentials"
+    if (this.code === "ERR" && /AUTH|password/i.test(this.description)) return "credentials"
+    return this.description.includes("max number of clients") ? "capacity" : undefined
+  }
 }
 
 /**
@@ -241,5 +247,9 @@ export class RedisError extends Data.TaggedError("RedisError")<{
   /** Whether the same call may succeed later. */
   get isRetryable(): boolean {
     return this.reason.isRetryable
+  }
+  /** Of a dial, why the server turned it away, where it says so. */
+  get refusal(): "credentials" | "capacity" | undefined {
+    return this.reason._tag === "DialFailed" ? this.reason.refusal : undefined
   }
 }

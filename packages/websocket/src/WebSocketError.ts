@@ -207,4 +207,10 @@ export class WebSocketError extends Data.TaggedError("WebSocketError")<{
   get isRetryable(): boolean {
     return this.reason.isRetryable
   }
+  /** Of a dial, why the server turned it away, where its status says so: who we are, or that it has no room for one more. */
+  get refusal(): "credentials" | "capacity" | undefined {
+    const status = this.reason._tag === "OpenFailed" ? this.reason.status : undefined
+    if (status === 401 || status === 403) return "credentials"
+    return status === 429 || status === 503 ? "capacity" : undefined
+  }
 }

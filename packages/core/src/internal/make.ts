@@ -28,7 +28,7 @@ import { Places } from "./places/places.ts"
 import { Trust } from "./trust/trust.ts"
 import { PoolState } from "./pool/state.ts"
 import { PoolTime } from "./base/time.ts"
-import { holdsAlready } from "./lease/wait.ts"
+import { holdsAlready } from "./pool/nested.ts"
 import { Line, MakeOrder } from "./line/line.ts"
 
 /**

@@ -111,7 +111,13 @@ const opener = (settings: HttpSettings): Opener => {
   if (proxy === undefined) return { address, open: direct() }
   const refused = (error: Error): DialError.DialError => {
     const { code, message } = DialError.fromCause(error, address)
-    return new DialError.DialError({ address, code, message, isRetryable: Tunnel.isRetryable(error) })
+    return new DialError.DialError({
+      address,
+      code,
+      message,
+      isRetryable: Tunnel.isRetryable(error),
+      refusal: Tunnel.refusalOf(error)
+    })
   }
   const toProxy = Effect.mapError(Tunnel.toProxy(proxy), refused)
   if (url.protocol === "http:") return { address, open: toProxy }

@@ -13,10 +13,12 @@ import type { Proxy } from "./proxy.ts"
 class ProxyRefused extends Error {
   override readonly name = "ProxyRefused"
   readonly isRetryable: boolean
+  readonly refusal: "credentials" | undefined
   constructor(status: number) {
     super(`the proxy answered CONNECT with status ${status}`)
     // What a change of the options can mend alone: no or wrong credentials, or an origin that is not allowed.
     this.isRetryable = status !== 407 && status !== 403 && status !== 405
+    this.refusal = status === 407 ? "credentials" : undefined
   }
 }
 
@@ -72,6 +74,10 @@ export const throughProxy = (
     request.end()
     return Effect.sync(() => void socket.destroy())
   })
+
+/** Why the proxy turned the dial away, where it says so. */
+export const refusalOf = (error: unknown): "credentials" | undefined =>
+  error instanceof ProxyRefused ? error.refusal : undefined
 
 /** Whether another dial may succeed. */
 export const isRetryable = (error: unknown): boolean =>

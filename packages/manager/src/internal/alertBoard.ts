@@ -3,15 +3,14 @@
  * `raiseAfter`, and cleared when it has been well below for `clearAfter`.
  */
 import type { Alert } from "../MonitoringApi.ts"
+import type { AlertChange } from "./alertChange.ts"
+import { DiagnosisAlerts } from "./diagnosisAlerts.ts"
 import { type Evidence, type Rule, rules } from "./alertRules.ts"
-
-export interface AlertChange {
-  readonly _tag: "AlertRaised" | "AlertCleared"
-  readonly alert: Alert
-}
 
 interface Watch {
   alert: Alert | undefined
+  /** Its message when its number was above the limit last. */
+  above: string
   /** When it was raised, by the clock that nobody sets. */
   raised: number
   /** Since when the number is above its limit, or, while an alert stands, since when it is well below. */
@@ -25,6 +24,7 @@ export class AlertBoard {
   readonly clearAfter: number
   private nextId = 1
   private readonly watches = new Map<string, ReadonlyArray<readonly [Rule, Watch]>>()
+  private readonly diagnoses = new Map<string, DiagnosisAlerts>()
   private readonly past: Array<Alert> = []
 
   constructor(raiseAfter: number, clearAfter: number) {
@@ -37,6 +37,7 @@ export class AlertBoard {
     const standing = Array.from(this.watches.values()).flatMap((watches) =>
       watches.flatMap(([, { alert }]) => alert === undefined ? [] : [alert])
     )
+    for (const { current } of this.diagnoses.values()) if (current !== undefined) standing.push(current)
     return standing.toSorted((a, b) => rank(a) - rank(b) || a.id - b.id)
   }
 
@@ -47,7 +48,19 @@ export class AlertBoard {
 
   /** `now` is the time of a clock that nobody sets, `date` what an alert says. */
   evaluate(pool: string, evidence: Evidence, now: number, date: number = now): ReadonlyArray<AlertChange> {
+    const { diagnosis } = evidence.health
+    const causes = this.diagnosesOf(pool).evaluate(diagnosis, now, date)
+    return [...this.keep(causes), ...this.ofNumbers(pool, evidence, now, date)]
+  }
+
+  /** A number that is bad because of what is diagnosed is no alert of its own. */
+  private ofNumbers(pool: string, evidence: Evidence, now: number, date: number): ReadonlyArray<AlertChange> {
+    const isExplained = evidence.health.diagnosis !== undefined || this.diagnosesOf(pool).current !== undefined
     return this.watchesOf(pool).flatMap(([rule, watch]) => {
+      if (isExplained) {
+        watch.since = undefined
+        return watch.alert === undefined ? [] : [this.end(watch.alert, watch, now)]
+      }
       const change = watch.alert === undefined
         ? this.raise(pool, rule, watch, evidence, now, date)
         : this.clear(watch.alert, rule, watch, evidence, now)
@@ -60,14 +73,37 @@ export class AlertBoard {
     const changes = (this.watches.get(pool) ?? []).flatMap(([, watch]) =>
       watch.alert === undefined ? [] : [this.end(watch.alert, watch, now)]
     )
+    const causes = this.keep(this.diagnoses.get(pool)?.end(now) ?? [])
     this.watches.delete(pool)
+    this.diagnoses.delete(pool)
+    return [...causes, ...changes]
+  }
+
+  private diagnosesOf(pool: string): DiagnosisAlerts {
+    let alerts = this.diagnoses.get(pool)
+    if (alerts === undefined) {
+      const { clearAfter, raiseAfter } = this
+      alerts = new DiagnosisAlerts(pool, { raiseAfter, clearAfter, nextId: () => this.nextId++ })
+      this.diagnoses.set(pool, alerts)
+    }
+    return alerts
+  }
+
+  /** Keeps what was cleared. */
+  private keep(changes: ReadonlyArray<AlertChange>): ReadonlyArray<AlertChange> {
+    for (const { _tag, alert } of changes) if (_tag === "AlertCleared") this.remember(alert)
     return changes
+  }
+
+  private remember(alert: Alert): void {
+    this.past.unshift(alert)
+    if (this.past.length > mostCleared) this.past.pop()
   }
 
   private watchesOf(pool: string): ReadonlyArray<readonly [Rule, Watch]> {
     let watches = this.watches.get(pool)
     if (watches === undefined) {
-      watches = rules.map((rule) => [rule, { alert: undefined, raised: 0, since: undefined }])
+      watches = rules.map((rule) => [rule, { alert: undefined, above: "", raised: 0, since: undefined }])
       this.watches.set(pool, watches)
     }
     return watches
@@ -86,7 +122,8 @@ export class AlertBoard {
       return undefined
     }
     watch.since = sinceOf(watch, now)
-    if (now - watch.since < this.raiseAfter) return undefined
+    const stood = now - watch.since
+    if (stood < this.raiseAfter) return undefined
     watch.since = undefined
     watch.raised = now
     watch.alert = {
@@ -94,7 +131,8 @@ export class AlertBoard {
       pool,
       rule: rule.rule,
       level: rule.level,
-      ...told(rule, evidence),
+      ...told(rule, evidence, watch),
+      since: Math.round(date - stood),
       raisedAt: date,
       clearedAt: null
     }
@@ -109,14 +147,14 @@ export class AlertBoard {
     now: number
   ): AlertChange | undefined {
     const value = rule.value(evidence)
-    if (value > rule.limit(evidence)) watch.alert = { ...alert, ...told(rule, evidence) }
+    watch.alert = { ...alert, ...told(rule, evidence, watch) }
     if (value > rule.clear(evidence)) {
       watch.since = undefined
       return undefined
     }
     watch.since = sinceOf(watch, now)
     if (now - watch.since < this.clearAfter) return undefined
-    return this.end(alert, watch, now)
+    return this.end(watch.alert, watch, now)
   }
 
   private end(alert: Alert, watch: Watch, now: number): AlertChange {
@@ -124,8 +162,7 @@ export class AlertBoard {
     watch.alert = undefined
     // Told by how long it stood: the clock may have been set meanwhile, and nothing ends before it began.
     const cleared = { ...alert, clearedAt: alert.raisedAt + Math.max(0, Math.round(now - watch.raised)) }
-    this.past.unshift(cleared)
-    if (this.past.length > mostCleared) this.past.pop()
+    this.remember(cleared)
     return { _tag: "AlertCleared", alert: cleared }
   }
 }
@@ -135,12 +172,19 @@ const sinceOf = ({ since }: Watch, now: number): number => Math.min(since ?? now
 
 const rank = ({ level }: Alert): number => level === "critical" ? 0 : 1
 
-const told = (rule: Rule, evidence: Evidence): Pick<Alert, "value" | "limit" | "message" | "recommendation"> => {
+/** An alert that stands says its number as it is now: one that is below its limit says what it was, too. */
+const told = (
+  rule: Rule,
+  evidence: Evidence,
+  watch: Watch
+): Pick<Alert, "value" | "limit" | "message" | "recommendation"> => {
   const value = rule.value(evidence)
+  const limit = rule.limit(evidence)
+  if (value > limit) watch.above = rule.message(value, evidence)
   return {
     value,
-    limit: rule.limit(evidence),
-    message: rule.message(value, evidence),
+    limit,
+    message: value > limit ? watch.above : `was: ${watch.above}; ${rule.now(value)}`,
     recommendation: rule.recommendation(evidence)
   }
 }

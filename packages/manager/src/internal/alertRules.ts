@@ -35,6 +35,8 @@ export interface Rule {
   /** ... and cleared at or below this, so that a number around the limit does not make it flap. */
   readonly clear: (evidence: Evidence) => number
   readonly message: (value: number, evidence: Evidence) => string
+  /** The number in a few words, for an alert that stands while it is below its limit again. */
+  readonly now: (value: number) => string
   readonly recommendation: (evidence: Evidence) => string
 }
 
@@ -57,6 +59,7 @@ export const rules: ReadonlyArray<Rule> = [
     limit: fixed(0),
     clear: fixed(0),
     message: (_, { health }) => `the pool is unhealthy: ${critical(health)?.message ?? "its health check says so"}`,
+    now: () => "it is not any more",
     recommendation: ({ health }) => critical(health)?.remedy ?? "Check that the backend is up and reachable."
   },
   {
@@ -67,7 +70,10 @@ export const rules: ReadonlyArray<Rule> = [
     clear: ({ thresholds }) => Math.max(0, thresholds.utilization - restOfUtilization),
     message: (value, { stats, thresholds }) =>
       `${stats.used} of ${stats.limit} connections are lent: ${round(value)} %, above ${thresholds.utilization} %`,
-    recommendation: () => "Raise maxConnections if the backend can bear it, or hold connections for a shorter time."
+    now: (value) => `${round(value)} % now`,
+    recommendation: () =>
+      "Nobody suffers yet. See in connections who holds them; if all leases are short, raise maxConnections " +
+      "as far as the backend can bear it."
   },
   {
     rule: "failures",
@@ -79,10 +85,11 @@ export const rules: ReadonlyArray<Rule> = [
       `${round(value * 100)} % of the last ${recent.attempts} acquisitions and dials failed, above ${
         round(thresholds.errorRate * 100)
       } %`,
+    now: (value) => `${round(value * 100)} % now`,
     recommendation: ({ stats }) =>
       stats.counts.failedToOpen > 0
         ? "Check that the backend is up and reachable, and the last OpenFailed event."
-        : "Raise maxConnections or acquireTimeout, or hold connections for a shorter time."
+        : "See in the counts of the pool whether callers timed out, were refused or failed, and in their errors why."
   },
   {
     rule: "operations",
@@ -94,6 +101,7 @@ export const rules: ReadonlyArray<Rule> = [
       `${round(value * 100)} % of the last ${recent.operations} operations failed by the backend's doing, above ${
         round(thresholds.errorRate * 100)
       } %`,
+    now: (value) => `${round(value * 100)} % now`,
     recommendation: () => "Look at what the backend says: it loses connections, refuses work or takes too long."
   },
   {
@@ -106,6 +114,7 @@ export const rules: ReadonlyArray<Rule> = [
       `${recent.waitIs === "p95" ? "the 95th percentile of waits" : "the mean wait"} for a connection is ${
         round(value)
       } ms, above ${thresholds.wait} ms, over ${recent.waits} leases of the last ${Math.round(recent.span / 1000)} s`,
+    now: (value) => `${round(value)} ms now`,
     recommendation: () =>
       "Raise maxConnections, or minConnections if callers wait for dials, or hold connections for a shorter time."
   },
@@ -119,16 +128,8 @@ export const rules: ReadonlyArray<Rule> = [
       `${value} callers wait for at most ${stats.limit} connections${
         thresholds.queue === "limit" ? "" : `, above ${thresholds.queue}`
       }, the first for ${round(stats.oldestWaiter)} ms`,
+    now: (value) => `${value} now`,
     recommendation: () => "Raise maxConnections, or lower pendingLimit so that callers are refused early."
-  },
-  {
-    rule: "leak",
-    level: "warning",
-    value: ({ stats }) => stats.overdue,
-    limit: fixed(0),
-    clear: fixed(0),
-    message: (value) => `${value} ${value === 1 ? "lease is" : "leases are"} held longer than leakTimeout`,
-    recommendation: () => "See in connections who holds one longest, and give it back before doing anything slow."
   }
 ]
 

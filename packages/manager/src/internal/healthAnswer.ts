@@ -27,6 +27,7 @@ const answerOf = (
   pools: ReadonlyArray<ManagedPool>,
   connections: Api.Health["stats"]["connections"]
 ): Api.Health => ({
+  ...summaryOf(healths),
   status: fleet.status,
   healthy: fleet.status === "healthy",
   totalConnections: fleet.total,
@@ -53,6 +54,37 @@ const answerOf = (
   pools: healths.map((health) => ({ name: health.name, status: health.status, score: View.health(health).score })),
   timestamp: DateTime.formatIso(DateTime.makeUnsafe(at))
 })
+
+/** The worst first: what is critical, then what lasts, then what is over. */
+const summaryOf = (healths: ManagerHealth["pools"]): Pick<Api.Health, "summary" | "diagnoses"> => {
+  const diagnoses = healths
+    .flatMap((health) => {
+      const { diagnosis } = View.health(health)
+      return diagnosis === null ? [] : [{ pool: health.name, ...diagnosis }]
+    })
+    .toSorted((a, b) => rank(a) - rank(b) || a.since - b.since)
+  return { summary: sentenceOf(healths, diagnoses), diagnoses }
+}
+
+const rank = ({ level, until }: Api.Diagnosis): number => level === "critical" ? 0 : until === null ? 1 : 2
+
+const sentenceOf = (healths: ManagerHealth["pools"], diagnoses: Api.Health["diagnoses"]): string => {
+  const lasting = diagnoses.filter(({ until }) => until === null)
+  const [worst = diagnoses[0]] = lasting
+  if (lasting.length > 0 && worst !== undefined) {
+    const more = lasting.length === 1 ? "" : ` (and ${lasting.length - 1} more)`
+    return `${worst.pool}: ${worst.text}. ${worst.remedy}${more}`
+  }
+  const bad = healths.filter(({ status }) => status !== "healthy")
+  const [first] = bad
+  if (first === undefined) {
+    const well = `${healths.length} of ${healths.length} pools are healthy`
+    return worst === undefined ? well : `${well}; ${worst.pool}: ${worst.text}`
+  }
+  const [warning] = first.warnings
+  const told = warning === undefined ? `is ${first.status}` : `${warning.message}. ${warning.remedy}`
+  return `${first.name}: ${told}${bad.length === 1 ? "" : ` (and ${bad.length - 1} more)`}`
+}
 
 const plainStatsOf = (fleet: Api.Fleet, stats: ReadonlyArray<PoolStats>): Api.PlainStats => {
   const mean = (of: (stats: PoolStats) => PoolStats["wait"]): number =>

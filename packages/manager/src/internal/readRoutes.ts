@@ -26,7 +26,7 @@ export const probes = (manager: Manager, isEnding: () => boolean): ReadonlyArray
     "/ready",
     "open",
     Effect.map(readPools(manager), (pools) => {
-      const admitting = pools.filter(({ health, stats }) => stats.state === "open" && health.status !== "unhealthy")
+      const admitting = pools.filter(({ health, stats }) => stats.state === "open" && health.isServing)
       const body: Api.Ready = {
         ready: admitting.length === pools.length && !isEnding() && !stopping.isStopping,
         pools: pools.length,

@@ -13,8 +13,9 @@ import type * as Api from "../MonitoringApi.ts"
 import { scoreOf } from "./fleet.ts"
 import { oneLine } from "./text.ts"
 
-export const health = ({ name, warnings, ...health }: PoolHealth): Api.PoolHealth => ({
+export const health = ({ diagnosis, name, warnings, ...health }: PoolHealth): Api.PoolHealth => ({
   ...health,
+  diagnosis: diagnosis === undefined ? null : { ...diagnosis, until: diagnosis.until ?? null },
   score: scoreOf(health.status, warnings.length),
   warnings: warnings.map((warning) => ({ pool: name, ...warning }))
 })

@@ -68,16 +68,21 @@ export const lending = (kit: Kit, timer: QueryTimer | undefined): Lending => {
   }
 }
 
+const shown = (statement: string | undefined): string | undefined =>
+  statement === undefined ? undefined : SqlText.withoutLiterals(statement.slice(0, 1000), 100)
+
 /** The members that need nothing but the session. */
 export const care = {
   // The empty query is the cheapest that the server must answer.
   validate: (session) => session.own.query("", [], false),
   reset: (session) => session.reset(),
   isBroken: (session, exit) => session.isBroken(exit),
-  inspect: (session) => ({
-    tags: { processId: String(session.own.processId), address: session.options.address },
-    activity: session.running[0] === undefined
-      ? undefined
-      : SqlText.withoutLiterals(session.running[0].slice(0, 1000), 100)
-  })
+  inspect: (session) => {
+    const activity = shown(session.running[0])
+    return {
+      tags: { processId: String(session.own.processId), address: session.options.address },
+      activity,
+      lately: activity ?? shown(session.last)
+    }
+  }
 } satisfies Partial<Connector<Session, PostgresConnection>>

@@ -20,7 +20,19 @@ export const fromSqlError = (
     : !(SocketError.isPermanent(code) || deadEnd.test(said ?? "") || permanent.has(code?.slice(0, 2) ?? ""))
   const told = ServerText.clean(error.message)
   const message = said === undefined ? told : told === lead ? said : `${told}: ${said}`
-  return new DialError({ address: options.address, message: at(options.address, message), code, isRetryable })
+  return new DialError({
+    address: options.address,
+    message: at(options.address, message),
+    code,
+    isRetryable,
+    refusal: refusalOf(error, code, said ?? "")
+  })
+}
+
+/** A pooler in between has one code for all its errors, and says by its text that it has no room. */
+const refusalOf = (error: SqlError, code: string | undefined, said: string): DialError["refusal"] => {
+  if (error.reason._tag === "AuthenticationError" || code?.startsWith("28") === true) return "credentials"
+  return code === "53300" || /no more connections allowed/i.test(said) ? "capacity" : undefined
 }
 
 /** What the driver says of most failures: no more than whoever tells of a dial has said already. */

@@ -40,6 +40,8 @@ export class Session {
   readonly wire: WireState
   /** The statements that run or wait for their turn, and open streams. */
   readonly running: Array<string> = []
+  /** The statement that began last. */
+  last: string | undefined = undefined
   /** Whether a shared statement was left by its fiber and may still be on its way. */
   isAbandoned = false
   /** Called when it ended, or can't be trusted any more. */
@@ -102,6 +104,7 @@ export class Session {
 
   begin(text: string, { changesReading, dirt }: Verdict): void {
     this.running.push(text)
+    this.last = text
     this.wire.dirt |= dirt
     if (changesReading) this.wire.readsOtherwise = true
     const { changes } = this.options.schema

@@ -32,5 +32,5 @@ export const care = (pool: string): Omit<Connector<Session, RedisConnection>, "c
   revoke: (lent) => {
     leaseOf(lent).isActive = false
   },
-  inspect: (session) => ({ tags: session.options.tags, activity: session.activity })
+  inspect: (session) => ({ tags: session.options.tags, activity: session.activity, lately: session.lately })
 })

@@ -78,6 +78,9 @@ export class Session {
     this.onEnd = onEnd
   }
 
+  /** The command that began last. */
+  lately: string | undefined = undefined
+
   /** What it does just now. */
   get activity(): string | undefined {
     for (const request of this.outstanding) return request.name
@@ -108,6 +111,7 @@ export class Session {
 
   private begin(request: Request): void {
     this.outstanding.add(request)
+    this.lately = request.name
     this.mark(request)
     // One that blocks has the time that the server was given for it besides.
     const allowed = request.isBlocking ? Dirt.blockLimit(request.name, request.args) : 0

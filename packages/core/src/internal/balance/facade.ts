@@ -53,9 +53,13 @@ export const make = <Lent>(balancer: Balancer): BalancedPool<Lent> => {
       onEach(balancer, (pool) => pool.connections),
       (all) => merge.connections(all, balancer.upstreams)
     ),
-    health: Effect.map(
+    health: Effect.flatMap(
       balancer.look,
-      (all) => health.assess(balancer, merge.stats(name, all), all)
+      (all) =>
+        Effect.map(
+          onEach(balancer, (pool) => pool.health),
+          (each) => health.assess(balancer, merge.stats(name, all), each)
+        )
     ),
     events: events(balancer, undefined),
     eventsWith: (options) => events(balancer, options),

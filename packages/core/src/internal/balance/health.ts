@@ -9,7 +9,11 @@ import type { Upstream } from "./upstream.ts"
 type Warning = PoolHealth.HealthWarning
 
 /** Judges by numbers just read, which the balancer has seen. */
-export const assess = (balancer: Balancer, whole: PoolStats, each: ReadonlyArray<PoolStats>): PoolHealth.PoolHealth => {
+export const assess = (
+  balancer: Balancer,
+  whole: PoolStats,
+  each: ReadonlyArray<PoolHealth.PoolHealth>
+): PoolHealth.PoolHealth => {
   const { config, upstreams } = balancer
   const { available } = balancer
   const warnings = [
@@ -21,8 +25,23 @@ export const assess = (balancer: Balancer, whole: PoolStats, each: ReadonlyArray
     // Its utilization and rates, not its warnings: those of the upstreams tell more.
     ...PoolHealth.assess(whole, config),
     status: available === 0 ? "unhealthy" : warnings.length > 0 ? "degraded" : "healthy",
+    isServing: available > 0,
+    diagnosis: diagnosisOf(upstreams, each, available > 0),
     warnings
   }
+}
+
+/** That of the upstream that is worst off, with its name. */
+const diagnosisOf = (
+  upstreams: ReadonlyArray<Upstream>,
+  each: ReadonlyArray<PoolHealth.PoolHealth>,
+  isBearable: boolean
+): PoolHealth.PoolHealth["diagnosis"] => {
+  const all = each.flatMap(({ diagnosis }, index) =>
+    diagnosis === undefined ? [] : [{ ...diagnosis, text: `${upstreams[index]!.pool.name}: ${diagnosis.text}` }]
+  )
+  const worst = all.find(({ level }) => level === "critical") ?? all.find(({ until }) => until === undefined) ?? all[0]
+  return worst === undefined || !isBearable ? worst : { ...worst, level: "warning" }
 }
 
 const availability = (balancer: Balancer): ReadonlyArray<Warning> => {
@@ -57,8 +76,12 @@ const ordinal = (n: number): string => {
 }
 
 /** What is critical for one upstream is not for all while another is available. */
-const own = ({ pool }: Upstream, stats: PoolStats, isBearable: boolean): ReadonlyArray<Warning> =>
-  PoolHealth.assess(stats, pool.config).warnings.map(({ about, level, message, remedy, value }) => ({
+const own = (
+  { pool }: Upstream,
+  { warnings }: PoolHealth.PoolHealth,
+  isBearable: boolean
+): ReadonlyArray<Warning> =>
+  warnings.map(({ about, level, message, remedy, value }) => ({
     about,
     level: isBearable ? "warning" : level,
     value,

@@ -19,13 +19,22 @@ export const keepHouse = (state: PoolState): Effect.Effect<never> =>
   Effect.forever(Effect.suspend(() => {
     const now = state.time.now()
     state.time.settle()
-    let next = Math.min(now + shortestTimeout(state), state.recent.turn(now))
+    let next = Math.min(now + shortestTimeout(state), turn(state, now))
     for (const connection of Array.from(state.places.connections)) next = Math.min(next, visit(state, connection, now))
     retireDue(state)
     state.changed()
     state.places.restSurplus(now)
     return isAtRest(state) ? rest(state) : Effect.sleep(Math.max(1, next - state.time.now()))
   }))
+
+/** Writes the numbers down if it is time, and tells when it is time again. */
+const turn = ({ borrowers, load, recent }: PoolState, now: number): number => {
+  if (recent.isDue(now)) {
+    borrowers.turn()
+    load.turn(now)
+  }
+  return recent.turn(now)
+}
 
 /** Nothing is open or will be by itself, and nothing happened lately: there is nothing to keep until a dial begins. */
 const isAtRest = (state: PoolState): boolean =>

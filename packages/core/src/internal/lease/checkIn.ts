@@ -14,6 +14,7 @@ import { visitIdle } from "../pool/expire.ts"
 import { labelOf, type Lease, onward, type Pooled } from "../line/lease.ts"
 import { nameOf } from "../line/said.ts"
 import { limited } from "../base/limited.ts"
+import { lastActivityOf } from "../pool/inspect.ts"
 import { hasEnded, retire, whyRetire } from "../pool/retire.ts"
 import type { PoolState } from "../pool/state.ts"
 
@@ -36,6 +37,7 @@ export const checkIn = (
   state.counts.leaseEnded(end, held)
   if (lease.isShared && state.connector.joins === "adaptive") state.sharedUse.record(held)
   state.line.order.account?.ended(lease, held, end)
+  account(state, lease, connection, held, now)
   if (end === "failure" || end === "defect") connection.errors++
   if (state.events.leaseListeners > 0) {
     emit(state, { _tag: "Released", connection: connection.id, ...nameOf(lease), held, end })
@@ -55,6 +57,17 @@ export const checkIn = (
     return undefined
   }
   return takeBack(state, connection, lease, exit, end, now)
+}
+
+/** A lease this short is told by its label alone: to ask for its statement would cost more than it matters. ms */
+const tooShort = 5
+
+/** Notes who had a connection, and for how long the first in line waited meanwhile. */
+const account = (state: PoolState, lease: Lease, connection: Pooled, held: number, now: number): void => {
+  const first = state.line.size === 0 ? undefined : state.line.oldest
+  const waits = first === undefined ? 0 : Math.min(held, now - first.since)
+  const statement = held < tooShort ? undefined : lastActivityOf(state, connection)
+  state.borrowers.ended(labelOf(lease), statement, held, waits)
 }
 
 /** A sharer that is not the last leaves the connection to the others, and its place to the first in line. */

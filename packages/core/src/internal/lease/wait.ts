@@ -4,11 +4,13 @@
 import * as Effect from "effect/Effect"
 import { AcquireTimeout, type Holder, PoolClosed, type PoolErrorReason } from "../../PoolError.ts"
 import * as TimeLimit from "../../TimeLimit.ts"
+import { diagnose } from "../diagnosis/diagnose.ts"
+import { observe } from "../diagnosis/observe.ts"
 import { emit } from "../watch/events.ts"
 import { holders, stats } from "../pool/inspect.ts"
-import { ancestry, isRunning } from "../line/ancestry.ts"
 import { type Lease, onward } from "../line/lease.ts"
 import { nameOf } from "../line/said.ts"
+import { holdsAlready, isWithinLease } from "../pool/nested.ts"
 import type { PoolState } from "../pool/state.ts"
 
 /** Puts a caller in the queue and suspends it until its outcome is known. */
@@ -44,6 +46,7 @@ export const failWaiters = (
     failed++
   }
   state.counts.add("failed", failed)
+  if (failed > 0) state.callerFailedAt = now
   return failed
 }
 
@@ -64,6 +67,7 @@ export const sendOn = (state: PoolState, reason: (waited: number) => PoolErrorRe
     state.line.leave(lease)
     state.line.wake(lease, Effect.fail(state.error(reason(now - lease.since))))
     state.counts.add("failed")
+    state.callerFailedAt = now
   }
 }
 
@@ -100,6 +104,7 @@ const timeOut = (state: PoolState): void => {
 
 const giveUp = (state: PoolState, lease: Lease, waited: number, explain: Explain): void => {
   state.counts.timedOut(waited)
+  state.callerFailedAt = state.time.elapsed
   // A deadline that was over when the caller came is no fault of the pool.
   if (waited > 0) state.line.order.overload?.failed(lease)
   emit(state, { _tag: "AcquireTimedOut", ...nameOf(lease), waited })
@@ -112,6 +117,7 @@ type Explain = (lease: Lease, waited: number) => AcquireTimeout
 /** The numbers are read once for all whose time is up together: a thousand of them must not stall the loop. */
 const explainTimeout = (state: PoolState): Explain => {
   const numbers = stats(state)
+  const diagnosis = diagnose(observe(state))?.diagnosis
   const longest: ReadonlyArray<Holder> = holders(state)
   const { failures, lastFailure } = state.dialer
   const lastConnectFailure = lastFailure === undefined
@@ -135,6 +141,7 @@ const explainTimeout = (state: PoolState): Explain => {
       lastConnectFailure,
       paced,
       holders: longest,
+      diagnosis,
       holdsAlready: holdsAlready(state, lease)
     })
   }
@@ -144,27 +151,4 @@ const explainTimeout = (state: PoolState): Explain => {
 const isOwnDeadline = ({ config }: PoolState, lease: Lease): boolean => {
   const given = Math.min(config.acquireTimeout, lease.request.options?.[onward]?.left ?? Infinity)
   return lease.deadline < lease.since + given
-}
-
-/** Whether the caller's fiber holds a connection of the pool. */
-export const holdsAlready = (state: PoolState, lease: Lease): boolean => {
-  if (lease.isNested) return true
-  const fibers = ancestry(lease.fiber)
-  for (const connection of state.places.connections) {
-    for (const held of connection.holders) if (!held.isLongLived && fibers.has(held.fiber)) return true
-  }
-  return false
-}
-
-/** In a pool of more connections than this hardly anybody waits for itself, and looking for it would cost each waiter. */
-const fewConnections = 50
-
-/** Whether it is asked for within a step of a borrower, as under a limit that the borrower sets. */
-const isWithinLease = (state: PoolState, { fiber }: Lease): boolean => {
-  if (state.places.connections.size > fewConnections) return false
-  for (const { holders } of state.places.connections) {
-    const { head } = holders
-    if (head !== undefined && head.fiber !== fiber && !head.isLongLived && isRunning(head.fiber)) return true
-  }
-  return false
 }

@@ -9,6 +9,7 @@ import { failWaiters, sendOn } from "../lease/wait.ts"
 import type { Pooled } from "../line/lease.ts"
 import { mayServe } from "../pool/serving.ts"
 import type { PoolState } from "../pool/state.ts"
+import { failedCallersOf } from "../../PoolStats.ts"
 import { emit, warn } from "../watch/events.ts"
 import { isRetryable } from "../base/retryable.ts"
 import { failWarmUps } from "./warmUp.ts"
@@ -40,7 +41,17 @@ export const dialFailed = (
   const { dialer } = state
   const now = state.time.now()
   state.counts.add("failedToOpen")
-  if (dialer.failed(cause, now, successesBefore)) return Effect.sync(() => isolatedFailure(state, connection, cause))
+  const isIsolated = dialer.failed(cause, now, successesBefore)
+  if (!isIsolated) {
+    state.outage.failed({
+      began: connection.openedAt,
+      attempts: dialer.failures,
+      cause,
+      isTotal: state.places.live === 0,
+      failedCallers: failedCallersOf(state.counts.numbers)
+    })
+  }
+  if (isIsolated) return Effect.sync(() => isolatedFailure(state, connection, cause))
   // Dials that fail together are one step of the schedule: the first of them starts the delay.
   const isFirst = !dialer.isBlocked
   const block = isFirst ? dialer.block() : 0

@@ -20,6 +20,7 @@ import { discard } from "../pool/close.ts"
 import { retireDue } from "../pool/expire.ts"
 import { broken, ended } from "../pool/retire.ts"
 import type { PoolState } from "../pool/state.ts"
+import { failedCallersOf } from "../../PoolStats.ts"
 import { operated } from "../pool/operated.ts"
 import { settleWarmUps } from "./warmUp.ts"
 
@@ -105,6 +106,7 @@ const arrived = (state: PoolState, connection: Pooled, value: unknown): void => 
   const took = now - connection.openedAt
   const wasOpen = dialer.breakerUntil > 0
   dialer.succeeded(now)
+  state.outage.ended(now, failedCallersOf(counts.numbers))
   counts.opened(took)
   connection.value = value
   if (typeof value === "object" || typeof value === "function") state.opened.set(value as object, connection)

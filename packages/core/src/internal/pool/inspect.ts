@@ -110,6 +110,16 @@ const isDraining = ({ phase, trust }: PoolState, connection: Pooled): boolean =>
   connection.state === "used" &&
   (phase !== "open" || connection.retireBecause !== undefined || connection.isBroken || trust.isSuperseded(connection))
 
+/** The work that a connection does just now. */
+export const activityOf = (state: PoolState, connection: Pooled): string | undefined =>
+  inspectionOf(state, connection).activity?.slice(0, 100)
+
+/** The work that a connection did last, as far as the connector tells it. */
+export const lastActivityOf = (state: PoolState, connection: Pooled): string | undefined => {
+  const { activity, lately } = inspectionOf(state, connection)
+  return (lately ?? activity)?.slice(0, 100)
+}
+
 const isLeakSuspected = ({ holders }: Pooled): boolean => {
   for (const lease of holders) if (lease.isLeakSuspected) return true
   return false

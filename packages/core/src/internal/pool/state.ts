@@ -16,6 +16,7 @@ import type { Connector } from "../../Connector.ts"
 import type { PoolConfig } from "../model/config.ts"
 import type { Level } from "../model/traffic.ts"
 import { PoolError, type PoolErrorReason } from "../../PoolError.ts"
+import { Borrowers } from "../watch/borrowers.ts"
 import { Counts } from "../watch/counts.ts"
 import type { Dialer } from "../dial/dialer.ts"
 import type { EventHub } from "../watch/events.ts"
@@ -23,6 +24,8 @@ import type { Lease, Pooled } from "../line/lease.ts"
 import type { Line } from "../line/line.ts"
 import type { Places } from "../places/places.ts"
 import type { Trust } from "../trust/trust.ts"
+import { LoadWatch } from "../watch/load.ts"
+import { OutageWatch } from "../watch/outage.ts"
 import { RecentCounts } from "../watch/recent.ts"
 import { SharedUse } from "../watch/sharedUse.ts"
 import type { PoolTime } from "../base/time.ts"
@@ -47,6 +50,11 @@ export class PoolState {
 
   readonly counts = new Counts()
   readonly recent: RecentCounts
+  readonly load: LoadWatch
+  readonly borrowers = new Borrowers()
+  readonly outage = new OutageWatch()
+  /** When a caller got no connection last though the pool was to serve it. */
+  callerFailedAt = -Infinity
   /** Callers that wait. */
   readonly line: Line
   readonly sharedUse = new SharedUse()
@@ -102,6 +110,7 @@ export class PoolState {
     this.fork = options.fork
     this.forkDetached = options.forkDetached
     this.changed = options.changed
+    this.load = new LoadWatch(this.counts, options.time.now())
     this.recent = new RecentCounts(this.counts, options.time.now())
   }
 

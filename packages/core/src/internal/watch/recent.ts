@@ -33,9 +33,14 @@ export class RecentCounts {
     this.older = this.newer = markOf(counts, now)
   }
 
+  /** Whether it is time to write the numbers down. */
+  isDue(now: number): boolean {
+    return now - this.newer.at >= span
+  }
+
   /** Writes the numbers down if it is time, and tells when it is time again. */
   turn(now: number): number {
-    if (now - this.newer.at >= span) {
+    if (this.isDue(now)) {
       this.older = this.newer
       this.newer = markOf(this.counts, now)
     }

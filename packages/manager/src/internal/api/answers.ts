@@ -1,8 +1,9 @@
 /**
  * What the monitoring routes answer, and what the actions are asked with.
  */
+import { causes } from "@effect-pools/core/PoolDiagnosis"
 import * as Schema from "effect/Schema"
-import { Connection, DrainReport, Pool, Sample, Status, Warning } from "./models.ts"
+import { Connection, Diagnosis, DrainReport, Pool, Sample, Status, Warning } from "./models.ts"
 import { Limit } from "./parts.ts"
 
 /** All pools added up. @category models @since 0.1.0 */
@@ -61,7 +62,7 @@ export const Connections = Schema.Struct({
 /** @category answers @since 0.1.0 */
 export type Connections = typeof Connections.Type
 
-/** What an alert is about. @category models @since 0.1.0 */
+/** What an alert is about: a number above its limit, or the cause of a diagnosis. @category models @since 0.1.0 */
 export const AlertRule = Schema.Literals([
   "utilization",
   "unhealthy",
@@ -69,7 +70,7 @@ export const AlertRule = Schema.Literals([
   "operations",
   "slowAcquires",
   "queue",
-  "leak"
+  ...causes
 ])
 /** @category models @since 0.1.0 */
 export type AlertRule = typeof AlertRule.Type
@@ -81,11 +82,13 @@ export const Alert = Schema.Struct({
   pool: Schema.String,
   rule: AlertRule,
   level: Schema.Literals(["warning", "critical"]),
-  /** The number as it was last seen above its limit. */
+  /** The number as it is now; 1 for a cause. */
   value: Schema.Finite,
   limit: Schema.Finite,
   message: Schema.String,
   recommendation: Schema.String,
+  /** When what it is about began, as far as the pool can tell; it is raised later. */
+  since: Schema.Finite,
   raisedAt: Schema.Finite,
   /** `null` while it stands. */
   clearedAt: Limit
@@ -154,6 +157,10 @@ export type QueueStats = typeof QueueStats.Type
  * @since 0.1.0
  */
 export const Health = Schema.Struct({
+  /** What is wrong and what to do, in one or two sentences; of several pools the worst, and how many more. */
+  summary: Schema.String,
+  /** One for each pool that is not well, or was not a moment ago, the worst first. */
+  diagnoses: Schema.Array(Schema.Struct({ pool: Schema.String, ...Diagnosis.fields })),
   status: Status,
   /** Whether the status is `healthy`. */
   healthy: Schema.Boolean,
@@ -195,7 +202,7 @@ export type Health = typeof Health.Type
 export const Ready = Schema.Struct({
   ready: Schema.Boolean,
   pools: Schema.Finite,
-  /** Those that are open and not unhealthy. */
+  /** Those from which callers can get a connection. */
   admitting: Schema.Finite
 })
 /** @category answers @since 0.1.0 */

@@ -1,6 +1,7 @@
 /**
  * What the monitoring routes tell of one pool: its numbers, health, options and connections.
  */
+import { causes } from "@effect-pools/core/PoolDiagnosis"
 import * as PoolStats from "@effect-pools/core/PoolStats"
 import * as Schema from "effect/Schema"
 import { Limit, Text } from "./parts.ts"
@@ -197,7 +198,8 @@ export const Warning = Schema.Struct({
     "leak",
     "closed",
     "upstream",
-    "verification"
+    "verification",
+    ...causes
   ]),
   level: Schema.Literals(["warning", "critical"]),
   value: Schema.Finite,
@@ -207,11 +209,29 @@ export const Warning = Schema.Struct({
 /** @category models @since 0.1.0 */
 export type Warning = typeof Warning.Type
 
+/** Why a pool is not well, or was not a moment ago: one cause. @category models @since 0.1.0 */
+export const Diagnosis = Schema.Struct({
+  cause: Schema.Literals(causes),
+  /** `critical` when callers fail or nobody can be served. */
+  level: Schema.Literals(["warning", "critical"]),
+  since: Schema.Finite,
+  /** `null` while it lasts. */
+  until: Limit,
+  text: Schema.String,
+  remedy: Schema.String
+})
+/** @category models @since 0.1.0 */
+export type Diagnosis = typeof Diagnosis.Type
+
 /** The health of one pool. @category models @since 0.1.0 */
 export const PoolHealth = Schema.Struct({
   status: Status,
   /** 0 (unhealthy) to 100 (nothing to say). */
   score: Schema.Finite,
+  /** Whether callers can get a connection. */
+  isServing: Schema.Boolean,
+  /** `null` where nothing is wrong. */
+  diagnosis: Schema.NullOr(Diagnosis),
   utilization: Schema.Finite,
   /** Mean wait for a connection in the last one to two minutes, ms. */
   avgWaitTime: Schema.Finite,

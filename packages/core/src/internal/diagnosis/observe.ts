@@ -1,0 +1,118 @@
+/**
+ * Reads the facts that a diagnosis is made from. Nothing here changes anything, and nobody pays for it but who asks.
+ */
+import { describeCause } from "../../Describe.ts"
+import { refusalOf } from "../base/refusal.ts"
+import { holdsAlready } from "../pool/nested.ts"
+import { labelOf, type Lease, type Pooled, takenAt } from "../line/lease.ts"
+import { activityOf, vitals } from "../pool/inspect.ts"
+import type { PoolState } from "../pool/state.ts"
+import type { FailedDial, HolderGroup, Observation, PastOutage } from "./observation.ts"
+
+export const observe = (state: PoolState): Observation => {
+  const now = state.time.now()
+  const { config, dialer } = state
+  const { groups, newest } = holding(state, now)
+  return {
+    at: state.time.date(),
+    config,
+    stats: vitals(state),
+    load: state.load.read(now),
+    callerFailedAgo: now - state.callerFailedAt,
+    holders: groups,
+    newestHold: newest,
+    borrowers: state.borrowers.read(),
+    selfWaiting: selfWaiting(state),
+    lastDial: lastDialOf(state, now),
+    unansweredFor: unansweredFor(state, now),
+    breakerFor: Math.max(0, dialer.breakerUntil - now),
+    outage: outageOf(state, now)
+  }
+}
+
+interface Holding {
+  readonly connection: Pooled
+  readonly lease: Lease
+  connections: number
+  overdue: number
+}
+
+/** Leases that are meant to be held for long hold no more than they should, so they are not looked for. */
+const holding = (
+  state: PoolState,
+  now: number
+): { readonly groups: ReadonlyArray<HolderGroup>; readonly newest: number } => {
+  const byLabel = new Map<string | undefined, Holding>()
+  let newest = Infinity
+  for (const connection of state.places.connections) {
+    const lease = connection.holders.head
+    if (lease === undefined) continue
+    newest = Math.min(newest, now - lease.lentAt)
+    const label = labelOf(lease)
+    const before = byLabel.get(label)
+    const overdue = (before?.overdue ?? 0) + (lease.isLeakSuspected ? 1 : 0)
+    const connections = (before?.connections ?? 0) + 1
+    const isLonger = before === undefined || lease.lentAt < before.lease.lentAt
+    byLabel.set(label, { ...(isLonger ? { connection, lease } : before), connections, overdue })
+  }
+  const groups = Array.from(byLabel, ([label, { connection, connections, lease, overdue }]) => ({
+    label,
+    connections,
+    longest: now - lease.lentAt,
+    overdue,
+    takenAt: takenAt(lease),
+    activity: activityOf(state, connection)
+  }))
+  return {
+    groups: groups.toSorted((a, b) => b.connections - a.connections || b.longest - a.longest),
+    newest: groups.length === 0 ? 0 : newest
+  }
+}
+
+/** Who waits for itself is told by its fiber, which is dear to look at: of a long line the first do. */
+const mostWaiters = 100
+
+const selfWaiting = (state: PoolState): Observation["selfWaiting"] => {
+  if (state.line.size === 0 || state.places.used < state.places.limit) return { callers: 0, labels: [] }
+  const labels = new Set<string>()
+  let callers = 0
+  let looked = 0
+  for (const lease of state.line.order) {
+    if (looked++ === mostWaiters) break
+    if (!holdsAlready(state, lease)) continue
+    callers++
+    const label = labelOf(lease)
+    if (label !== undefined) labels.add(label)
+  }
+  return { callers, labels: Array.from(labels) }
+}
+
+const lastDialOf = ({ dialer }: PoolState, now: number): FailedDial | undefined => {
+  const { failures, lastFailure } = dialer
+  return lastFailure === undefined ? undefined : {
+    ago: now - lastFailure.at,
+    attempts: Math.max(1, failures),
+    said: describeCause(lastFailure.cause),
+    refusal: refusalOf(lastFailure.cause)
+  }
+}
+
+const unansweredFor = (state: PoolState, now: number): number => {
+  let longest = 0
+  // Those that wait for their turn have not begun.
+  if (state.dialer.underWay === 0) return longest
+  for (const { openedAt, state: is } of state.places.connections) {
+    if (is === "opening") longest = Math.max(longest, now - openedAt)
+  }
+  return longest
+}
+
+const outageOf = ({ outage: { last } }: PoolState, now: number): PastOutage | undefined =>
+  last === undefined ? undefined : {
+    beganAgo: now - last.from,
+    endedAgo: last.until === undefined ? undefined : now - last.until,
+    attempts: last.attempts,
+    said: describeCause(last.cause),
+    wasTotal: last.wasTotal,
+    callers: last.callers
+  }

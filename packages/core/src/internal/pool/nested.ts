@@ -1,0 +1,29 @@
+/**
+ * Whether a caller that waits for a connection holds one already, and so may wait for itself.
+ */
+import { ancestry, isRunning } from "../line/ancestry.ts"
+import type { Lease } from "../line/lease.ts"
+import type { PoolState } from "./state.ts"
+
+/** Whether the caller's fiber holds a connection of the pool. */
+export const holdsAlready = (state: PoolState, lease: Lease): boolean => {
+  if (lease.isNested) return true
+  const fibers = ancestry(lease.fiber)
+  for (const connection of state.places.connections) {
+    for (const held of connection.holders) if (!held.isLongLived && fibers.has(held.fiber)) return true
+  }
+  return false
+}
+
+/** In a pool of more connections than this hardly anybody waits for itself, and looking for it would cost each waiter. */
+const fewConnections = 50
+
+/** Whether it is asked for within a step of a borrower, as under a limit that the borrower sets. */
+export const isWithinLease = (state: PoolState, { fiber }: Lease): boolean => {
+  if (state.places.connections.size > fewConnections) return false
+  for (const { holders } of state.places.connections) {
+    const { head } = holders
+    if (head !== undefined && head.fiber !== fiber && !head.isLongLived && isRunning(head.fiber)) return true
+  }
+  return false
+}
