@@ -139,7 +139,9 @@ layer(
           database: server.database
         },
         Effect.gen(function*() {
-          yield* Effect.forkChild(Stream.runForEach(Db.events, (event) => Effect.sync(() => events.push(event))))
+          yield* Effect.forkChild(
+            Stream.runForEach(Db.eventsWith({ operations: true }), (event) => Effect.sync(() => events.push(event)))
+          )
           yield* Db.withConnection((sql) =>
             Effect.gen(function*() {
               shown.push(show(sql), show(sql.config), JSON.stringify(sql.config), String(sql))
@@ -224,8 +226,9 @@ layer(EmbeddedPostgres.layer(), { excludeTestServices: true, timeout: "2 minutes
     it.effect("the metric of statements, by their kind, unless metrics are off", () =>
       Effect.gen(function*() {
         const count = Effect.fnUntraced(function*(metrics: boolean) {
-          const { heard } = yield* overheard(
-            withDb({ metrics }, Effect.andThen(Db.query`SELECT 1`, Effect.exit(Db.query`DELETE FROM x`)))
+          const statements = Effect.andThen(Db.query`SELECT 1`, Effect.exit(Db.query`DELETE FROM x`))
+          const heard = yield* withDb({ metrics }, Effect.andThen(statements, PrometheusMetrics.format())).pipe(
+            Effect.provideService(Metric.MetricRegistry, new Map())
           )
           return heard.split("\n").filter((line) => line.startsWith("db_pool_query_duration_seconds_count"))
         })

@@ -14,7 +14,7 @@ import * as Result from "effect/Result"
 import * as Tracer from "effect/Tracer"
 import type { HttpConnection } from "./connectionModel.ts"
 import { Exchange } from "./exchange.ts"
-import { GivenUp, ReaderInterrupted } from "./faults.ts"
+import { CallerInterrupted, ReaderInterrupted } from "./faults.ts"
 import { type Failure, fault, type Job, mayRepeat, outcome, send, transportError } from "./job.ts"
 import { type Lease, leaseOf } from "./lent.ts"
 import { Prepare } from "./prepare.ts"
@@ -166,7 +166,7 @@ const held = (lease: Lease, job: Job, exchange: Exchange): Effect.Effect<void, u
       if (found === undefined) resume(Effect.void)
       else resume(found instanceof ReaderInterrupted ? Effect.interrupt : Effect.fail(found))
     })
-    return Effect.sync(() => exchange.abort(new GivenUp("the request was interrupted"), true))
+    return Effect.sync(() => exchange.abort(new CallerInterrupted("the request was interrupted"), true))
   })
 
 const direct = (lease: Lease, job: Job): Effect.Effect<HttpClientResponse, Failure> =>
@@ -179,6 +179,6 @@ const direct = (lease: Lease, job: Job): Effect.Effect<HttpClientResponse, Failu
     send(lease.connection, job, exchange, () => exchanges.delete(exchange))
     return Effect.sync(() => {
       exchange.onHead = undefined
-      exchange.abort(new GivenUp("the request was interrupted"), true)
+      exchange.abort(new CallerInterrupted("the request was interrupted"), true)
     })
   })

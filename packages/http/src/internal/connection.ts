@@ -6,6 +6,7 @@ import type { Exchange } from "./exchange.ts"
 import { isOurs } from "./faults.ts"
 import type { Job } from "./job.ts"
 import * as KeepAlive from "./keepAlive.ts"
+import { operationOf } from "./operation.ts"
 import type { Watch } from "./watch.ts"
 import type { Wire } from "./wire.ts"
 
@@ -52,6 +53,7 @@ export class Connection implements KeepAlive.Kept {
   send(job: Job, exchange: Exchange): void {
     this.exchanges.add(exchange)
     this.idleSince = undefined
+    exchange.outgoing = job.outgoing
     if (this.keeper.maxResponseSize >= 0) exchange.maxSize = this.keeper.maxResponseSize
     exchange.guard = this.keeper.watch
     exchange.sentAt = this.keeper.watch.now()
@@ -67,7 +69,11 @@ export class Connection implements KeepAlive.Kept {
 
   /** An exchange is over; called before anybody else is told. */
   settle(exchange: Exchange): void {
+    const { signals: { onOperation }, watch } = this.keeper
     this.exchanges.delete(exchange)
+    if (onOperation !== undefined && exchange.outgoing !== undefined && exchange.wasSent && !exchange.isOwn) {
+      onOperation(operationOf(exchange, exchange.outgoing, watch.now()))
+    }
     if (exchange.error !== undefined) {
       exchange.metClosing = this.keeper.watch.now() - exchange.sentAt <= this.roundTrip
     }

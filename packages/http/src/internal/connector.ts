@@ -104,6 +104,7 @@ const probe = (
         Effect.callback((resume) => {
           const exchange = new Exchange()
           exchange.isCollecting = true
+          exchange.isOwn = true
           send(connection, job, exchange, () => {
             if (exchange.error !== undefined) resume(Effect.fail(exchange.error))
             else resume(exchange.status < 500 ? Effect.void : Effect.fail(new BadStatus(exchange.status)))

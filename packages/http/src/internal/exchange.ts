@@ -6,6 +6,7 @@
  * which is how most answers of an API come, and whether the connection stays open.
  */
 import { GivenUp, Left, SocketGone } from "./faults.ts"
+import type { Outgoing } from "./outgoing.ts"
 
 /** So many bytes of a body that nobody reads are taken in; then the server is stopped until somebody does. */
 const bufferLimit = 64 * 1024
@@ -51,6 +52,10 @@ export class Exchange {
   error: unknown = undefined
   /** Where it was sent. */
   origin = ""
+  /** What was sent. */
+  outgoing: Pick<Outgoing, "method" | "path"> | undefined = undefined
+  /** Whether it is the pool's own, and none of the program's requests. */
+  isOwn = false
   /** Whether it has a connection. */
   wasHanded = false
   /** Whether anything of the request may have been written. */

@@ -10,6 +10,9 @@ export class GivenUp extends Error {
 /** Whoever had the response wanted no more of its body: nothing went wrong. */
 export class Left extends GivenUp {}
 
+/** Whoever made the request was interrupted. */
+export class CallerInterrupted extends GivenUp {}
+
 /** Whoever read the body was interrupted. */
 export class ReaderInterrupted extends GivenUp {}
 

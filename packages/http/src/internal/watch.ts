@@ -58,7 +58,7 @@ export class Watch {
   })
 
   now(): number {
-    return Number(this.clock.monotonicTimeNanosUnsafe() / 1_000_000n)
+    return Number(this.clock.monotonicTimeNanosUnsafe()) / 1_000_000
   }
 
   add(connection: Watched): void {

@@ -8,20 +8,19 @@ import { dial } from "./dial.ts"
 import type { Kit } from "./kit.ts"
 import { Lease, type Terms } from "./lease.ts"
 import * as Lent from "./lent.ts"
-import type { QueryTimer } from "./queryTimer.ts"
 import * as Role from "./role.ts"
 import { type Session, SessionEnded } from "./session.ts"
 import * as SqlText from "./sqlText.ts"
 
 /** Lends leases: a single statement needs no more. */
-export const make = (kit: Kit, timer: QueryTimer | undefined): Connector<Session, Lease> => ({
+export const make = (kit: Kit): Connector<Session, Lease> => ({
   connect: (signals) => dial(kit.settings, kit.schema, signals),
   sharers: kit.settings.sharing,
   warnings: kit.settings.warnings,
   // The server runs the statements of a connection one after the other: short ones save writes by leaving together, and
   // would keep each other waiting if they were slow.
   joins: "adaptive",
-  ...lending(kit, timer),
+  ...lending(kit),
   ...care,
   ...(kit.settings.role === "any" ? {} : { validate: (session) => validateRole(session, kit) })
 })
@@ -35,9 +34,9 @@ const validateRole = (session: Session, { settings }: Kit): Effect.Effect<void, 
 
 /** Lends clients, for a pool that is not made here. */
 export const makeLendingClients = (kit: Kit): Connector<Session, PostgresConnection> => {
-  const { lend, revoke } = lending(kit, undefined)
+  const { lend, revoke } = lending(kit)
   return {
-    ...make(kit, undefined),
+    ...make(kit),
     lend: (session, isShared) => lend(session, isShared).lent,
     revoke: (lent) => {
       const lease = Lent.leaseOf(lent)
@@ -52,10 +51,10 @@ interface Lending {
 }
 
 /** The members that lend. */
-export const lending = (kit: Kit, timer: QueryTimer | undefined): Lending => {
+export const lending = (kit: Kit): Lending => {
   const terms: Terms = {
     pool: kit.pool,
-    timer,
+    now: kit.now,
     clientOf: Lent.make(kit),
     isIn: (lease, context) => kit.currentLease(context) === lease,
     limits: kit.limits

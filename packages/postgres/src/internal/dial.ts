@@ -57,7 +57,8 @@ export const dial = Effect.fnUntraced(function*(
     schema,
     expectsPrimary: settings.role === "primary",
     prepares: settings.driver.prepare !== false,
-    alwaysResets: settings.sessionReset === "always"
+    alwaysResets: settings.sessionReset === "always",
+    onOperation: signals.onOperation
   })
   if (internals.cancel !== undefined) {
     internals.cancel.replace(Cancellation.make(Transport.open(settings), internals.cancel.frame, session))

@@ -6,6 +6,7 @@
  * a transaction begun on the first.
  */
 import * as PgClient from "@effect/sql-pg/PgClient"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
@@ -46,6 +47,8 @@ export interface Kit {
   /** Runs an effect as one that has been given a lease. */
   readonly holding: <A, E, R>(lease: Lease, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   readonly limits: Limits
+  /** The monotonic time in milliseconds. */
+  readonly now: () => number
   /** A context from which no transaction can be joined. */
   readonly outsideTransaction: <R>(context: Context.Context<R>) => Context.Context<R>
   /** Runs an effect in a new transaction on a connection of `source`, or in a savepoint of the one it is in. */
@@ -80,6 +83,7 @@ export const make = Effect.fnUntraced(function*(
   settings: ConnectionSettings,
   options: LimitOptions
 ): Effect.fn.Return<Kit, never, Reactivity.Reactivity> {
+  const clock = yield* Clock.Clock
   const transactionService = Context.Service<
     SqlClient.TransactionConnection,
     SqlClient.TransactionConnection.Service
@@ -120,6 +124,7 @@ export const make = Effect.fnUntraced(function*(
         Effect.provideService(effect, CurrentHeld, { kit, lease, outer: fiber.getRef(CurrentHeld) })
       ),
     limits: limitsOf(options),
+    now: () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000,
     clientOptions
   }
   return kit

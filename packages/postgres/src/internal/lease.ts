@@ -17,14 +17,15 @@ import type { Connection } from "effect/sql/SqlConnection"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import * as Stream from "effect/Stream"
 import type { PostgresConnection } from "./connectionModel.ts"
-import type { QueryTimer } from "./queryTimer.ts"
 import type { Limits } from "./limits.ts"
 import * as Loss from "./loss.ts"
 import { isStale } from "./schema.ts"
 import { serverError, type Session } from "./session.ts"
+import { operationOf } from "./statementEnd.ts"
 import { CurrentLevel, Level, type OpenStream, Turns } from "./turns.ts"
 import * as Verdict from "./verdict.ts"
 
+type AnyExit = Exit.Exit<unknown, unknown>
 type AnyFiber = Fiber.Fiber<unknown, unknown>
 type Execute<A> = (pg: PgConnection, prepare: boolean) => Effect.Effect<A, SqlError>
 type Params = ReadonlyArray<unknown>
@@ -40,7 +41,8 @@ interface Statement<A> {
 /** What all leases of a pool have in common. */
 export interface Terms {
   readonly pool: string
-  readonly timer: QueryTimer | undefined
+  /** The monotonic time in milliseconds. */
+  readonly now: () => number
   /** Makes the client that a borrower is given. */
   readonly clientOf: (lease: Lease) => PostgresConnection
   /** Whether it is the lease of the transaction that a fiber with this context is in. */
@@ -112,10 +114,21 @@ export class Lease implements Connection {
 
   /** What a statement is begun with: how things stood, and when. */
   private begin(text: string, verdict: Verdict.Verdict): Loss.Before & { readonly at: number } {
-    const { session, terms: { timer } } = this
+    const { session, terms } = this
     const { isDead, isInTransaction } = session
     session.begin(text, verdict)
-    return { verdict, wasDead: isDead, wasInTransaction: isInTransaction, at: timer === undefined ? 0 : timer.now() }
+    return { verdict, wasDead: isDead, wasInTransaction: isInTransaction, at: terms.now() }
+  }
+
+  /** Tells the pool of the end of a statement; without an exit nobody waits for it any more. */
+  private ended(
+    text: string,
+    { at, verdict }: { readonly at: number; readonly verdict: Verdict.Verdict },
+    exit?: AnyExit
+  ): void {
+    const { options: { expectsPrimary, onOperation }, isDead: isSessionDead } = this.session
+    if (onOperation === undefined) return
+    onOperation(operationOf({ text, verdict, took: this.terms.now() - at, isSessionDead, expectsPrimary }, exit))
   }
 
   private explained(error: SqlError, before: Loss.Before): SqlError {
@@ -124,7 +137,7 @@ export class Lease implements Connection {
 
   /** In company an interrupted statement just goes on. */
   private runShared<A>({ f, prepare, text, verdict }: Statement<A>): Effect.Effect<A, SqlError> {
-    const { session, terms: { timer } } = this
+    const { session } = this
     return Effect.suspend(() => {
       const before = this.begin(text, verdict)
       const answer = Effect.mapError(
@@ -134,7 +147,7 @@ export class Lease implements Connection {
       return Effect.onExitPrimitive(answer, (exit) => {
         session.finish(text)
         if (Exit.hasInterrupts(exit)) session.isAbandoned = true
-        timer?.record(verdict.kind, before.at)
+        this.ended(text, before, exit)
         return undefined
       })
     })
@@ -145,7 +158,7 @@ export class Lease implements Connection {
    * interrupted goes on at once. Looking whose turn it is and sending are one step.
    */
   private runAlone<A>(statement: Statement<A>, fiber: AnyFiber): Effect.Effect<A, SqlError> {
-    const { session, terms: { timer }, turns } = this
+    const { session, turns } = this
     const { f, prepare, text, verdict } = statement
     return Effect.callback((resume) => {
       if (turns.isUsed) {
@@ -166,12 +179,12 @@ export class Lease implements Connection {
         session.finish(text)
         if (Exit.hasInterrupts(exit)) session.abandon(text)
         if (isLeft) return
-        timer?.record(verdict.kind, before.at)
+        this.ended(text, before, exit)
         resume(exit)
       })
       return Effect.sync(() => {
         isLeft = true
-        timer?.record(verdict.kind, before.at)
+        this.ended(text, before)
         session.leave(running)
       })
     })
@@ -300,7 +313,11 @@ export class Lease implements Connection {
         { interruptible: true }
       )
       const before = this.begin(text, verdict)
-      yield* Scope.addFinalizer(scope, Effect.sync(() => session.finish(text)))
+      yield* Scope.addFinalizerExit(scope, (exit) =>
+        Effect.sync(() => {
+          session.finish(text)
+          this.ended(text, before, exit)
+        }))
       const pull = yield* Scope.provide(Stream.toPull(session.pg.stream(text, params)), scope)
       const next = Effect.mapError(pull, (error) => isSqlError(error) ? this.explained(error, before) : error)
       return Stream.fromPull(Effect.succeed(Effect.withFiber((reader) => {

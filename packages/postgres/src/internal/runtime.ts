@@ -29,7 +29,6 @@ import * as Kit from "./kit.ts"
 import type { Lease } from "./lease.ts"
 import { leaseOf } from "./lent.ts"
 import * as Options from "./options.ts"
-import { QueryTimer } from "./queryTimer.ts"
 
 export type Pool = ConnectionPool.ConnectionPool<PostgresConnection>
 type Bare = ConnectionPool.ConnectionPool<Lease>
@@ -61,11 +60,10 @@ export const makeWith = Effect.fnUntraced(function*<Session>(
   id: string,
   settings: Kit.Kit["settings"],
   options: PoolOptions,
-  connectorOf: (kit: Kit.Kit, timer: QueryTimer | undefined) => Connector<Session, Lease>
+  connectorOf: (kit: Kit.Kit) => Connector<Session, Lease>
 ): Effect.fn.Return<Pool, PoolError, Scope.Scope | Reactivity.Reactivity> {
   const kit = yield* Kit.make(options.name ?? id, settings, options)
-  const timer = options.metrics === false ? undefined : new QueryTimer(kit.pool, yield* Effect.context<never>())
-  const bare = yield* ConnectionPool.make(connectorOf(kit, timer), { ...options, kind })
+  const bare = yield* ConnectionPool.make(connectorOf(kit), { ...options, kind })
   return yield* over(kit, bare)
 })
 

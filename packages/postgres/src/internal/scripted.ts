@@ -11,14 +11,13 @@ import type * as Reactivity from "effect/reactivity/Reactivity"
 import type * as Scope from "effect/Scope"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import * as Stream from "effect/Stream"
-import type { Connector } from "@effect-pools/core/Connector"
+import type { Connector, Signals } from "@effect-pools/core/Connector"
 import type { PostgresOptions } from "../PostgresConfig.ts"
 import * as PostgresScript from "../PostgresScript.ts"
 import { care, lending } from "./connector.ts"
 import type { Kit } from "./kit.ts"
 import type { Lease } from "./lease.ts"
 import * as Options from "./options.ts"
-import type { QueryTimer } from "./queryTimer.ts"
 import * as Runtime from "./runtime.ts"
 import { Session } from "./session.ts"
 import * as Verdict from "./verdict.ts"
@@ -34,14 +33,14 @@ export const make = (
       const server = makeServer(
         typeof script === "object" && "statements" in script ? script : PostgresScript.make(script)
       )
-      return Runtime.makeWith(id, settings, pool, (kit, timer) => connectorOf(server, kit, timer))
+      return Runtime.makeWith(id, settings, pool, (kit) => connectorOf(server, kit))
     }
   )
 
 /** The connector of a pool whose server is a script. */
-export const connectorOf = (server: Server, kit: Kit, timer: QueryTimer | undefined): Connector<Session, Lease> => ({
-  connect: () => Effect.suspend(server.connect),
-  ...lending(kit, timer),
+export const connectorOf = (server: Server, kit: Kit): Connector<Session, Lease> => ({
+  connect: (signals) => Effect.suspend(() => server.connect(signals)),
+  ...lending(kit),
   ...care,
   validate: () => Effect.void
 })
@@ -49,14 +48,14 @@ export const connectorOf = (server: Server, kit: Kit, timer: QueryTimer | undefi
 type Listeners = Set<{ readonly channel: string; readonly queue: Queue.Queue<PgConnection.Notification, SqlError> }>
 
 export interface Server {
-  readonly connect: () => Effect.Effect<Session, unknown>
+  readonly connect: (signals: Signals) => Effect.Effect<Session, unknown>
 }
 
 export const makeServer = (script: PostgresScript.Script): Server => {
   const listeners: Listeners = new Set()
   let connections = 0
   return {
-    connect: () =>
+    connect: (signals) =>
       Effect.sync(() => {
         let observer: (message: BackendMessage<unknown>) => void = () => {}
         const connection = ++connections
@@ -77,7 +76,8 @@ export const makeServer = (script: PostgresScript.Script): Server => {
             prepares: true,
             alwaysResets: false,
             isShareable: false,
-            schema: { changes: 0 }
+            schema: { changes: 0 },
+            onOperation: signals.onOperation
           }
         )
         backend.ready("I")

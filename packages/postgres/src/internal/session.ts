@@ -1,6 +1,7 @@
 /**
  * One session with the server, as the pool holds it: the driver's connection and what is known of its state.
  */
+import type { Signals } from "@effect-pools/core/Connector"
 import * as ServerText from "@effect-pools/core/ServerText"
 import type { PgConnection } from "@effect/sql-pg/PgConnection"
 import type { ErrorFields } from "@effect/sql-pg/PgProtocol"
@@ -31,6 +32,8 @@ export interface SessionOptions {
   readonly isShareable: boolean
   /** The changes of the schema that the sessions of the pool have noticed. */
   readonly schema: Schema
+  /** Tells the pool of a statement that has ended. */
+  readonly onOperation?: Signals["onOperation"]
 }
 
 export class Session {

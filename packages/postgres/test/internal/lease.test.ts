@@ -1,11 +1,11 @@
 import { PgConnection } from "@effect/sql-pg"
+import type { Operation } from "@effect-pools/core/Connector"
 import { PoolError } from "@effect-pools/core"
 import { PostgresScript } from "@effect-pools/postgres"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Metric, Stream } from "effect"
+import { Cause, Clock, Effect, Exit, Fiber, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { Lease } from "../../src/internal/lease.ts"
-import { QueryTimer } from "../../src/internal/queryTimer.ts"
 import { Session } from "../../src/internal/session.ts"
 import * as Verdict from "../../src/internal/verdict.ts"
 
@@ -28,7 +28,7 @@ const slow: PgConnection.PgConnection = {
   interrupt: Effect.void
 }
 
-const session = () =>
+const session = (onOperation: (operation: Operation) => void) =>
   new Session(slow, {
     deadError: undefined,
     onRetire: undefined,
@@ -42,19 +42,28 @@ const session = () =>
     prepares: true,
     alwaysResets: false,
     isShareable: false,
-    schema: { changes: 0 }
+    schema: { changes: 0 },
+    onOperation
   })
 
-const leaseOf = Effect.map(Effect.context<never>(), (context) =>
-  new Lease(session(), {
+const leaseOf = Effect.map(Clock.Clock, (clock) => {
+  const told: Array<Operation> = []
+  const lease = new Lease(session((operation) => void told.push(operation)), {
     pool: "p",
-    timer: new QueryTimer("p", context),
+    now: () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6,
     isIn: () => false,
     limits: { wait: "1 second", silence: "1 hour", answer: "1 second" },
     clientOf: () => {
       throw new Error("a statement needs no client")
     }
-  }))
+  })
+  /** How many statements of a kind were told to the pool, and how long they took. */
+  const timed = (kind: string) => {
+    const all = told.filter((operation) => operation.kind === kind)
+    return [all.length, Math.round(all.reduce((sum, { took }) => sum + took, 0))]
+  }
+  return { lease, told, timed }
+})
 
 /** Runs it while 100 ms go by. */
 const meanwhile = <A, E>(effect: Effect.Effect<A, E>) =>
@@ -64,31 +73,27 @@ const meanwhile = <A, E>(effect: Effect.Effect<A, E>) =>
     return yield* Fiber.join(fiber)
   })
 
-/** How many statements of a kind were timed, and for how many seconds. */
-const timed = (kind: string) =>
-  Effect.map(Metric.snapshot, (series) => {
-    const found = series.find(({ attributes }) => attributes?.["query_type"] === kind)
-    return found?.type === "Histogram" ? [found.state.count, Math.round(found.state.sum * 1000)] : [0, 0]
-  })
-
-const withMetrics = <A, E>(test: Effect.Effect<A, E>) => Effect.provideService(test, Metric.MetricRegistry, new Map())
-
 describe("Lease", () => {
   it.effect("times statements by their kind, however they end", () =>
-    withMetrics(Effect.gen(function*() {
-      const lease = yield* leaseOf
+    Effect.gen(function*() {
+      const { lease, timed, told } = yield* leaseOf
       assert.isTrue(Exit.isSuccess(yield* meanwhile(lease.execute("SELECT 1", [], undefined))))
       assert.isTrue(Exit.isFailure(yield* meanwhile(lease.execute("SELECT fail", [], undefined))))
       const interrupted = yield* meanwhile(Effect.timeout(lease.executeRaw("UPDATE t SET a = 1", []), "10 millis"))
       assert.isTrue(Exit.isFailure(interrupted))
-      assert.deepStrictEqual(yield* timed("select"), [2, 60])
-      assert.deepStrictEqual(yield* timed("update"), [1, 10])
+      assert.deepStrictEqual(timed("select"), [2, 60])
+      assert.deepStrictEqual(timed("update"), [1, 10])
+      assert.deepStrictEqual(told.map(({ end, status, text }) => [end, text, status]), [
+        ["success", "SELECT 1", undefined],
+        ["rejected", "SELECT fail", "42601"],
+        ["interrupted", "UPDATE t SET a = 1", undefined]
+      ])
       assert.deepStrictEqual(lease.session.running, [])
-    })))
+    }))
 
   it.effect("times each of the statements that run at the same time, and forgets none that still runs", () =>
-    withMetrics(Effect.gen(function*() {
-      const lease = yield* leaseOf
+    Effect.gen(function*() {
+      const { lease, timed } = yield* leaseOf
       const first = yield* Effect.forkChild(lease.executeRaw("SELECT 1", []), { startImmediately: true })
       yield* TestClock.adjust("20 millis")
       const second = yield* Effect.forkChild(lease.executeRaw("SELECT 2", []), { startImmediately: true })
@@ -99,21 +104,21 @@ describe("Lease", () => {
       yield* TestClock.adjust("20 millis")
       yield* Fiber.join(second)
       assert.deepStrictEqual(lease.session.running, [])
-      assert.deepStrictEqual(yield* timed("select"), [2, 60])
-    })))
+      assert.deepStrictEqual(timed("select"), [2, 60])
+    }))
 
   it.effect("knows one statement that is run several times at once as several", () =>
-    withMetrics(Effect.gen(function*() {
-      const lease = yield* leaseOf
+    Effect.gen(function*() {
+      const { lease, timed } = yield* leaseOf
       const statement = lease.executeRaw("SELECT 1", [])
       yield* meanwhile(Effect.all([statement, Effect.delay(statement, "10 millis")], { concurrency: 2 }))
       assert.deepStrictEqual(lease.session.running, [])
-      assert.deepStrictEqual(yield* timed("select"), [2, 60])
-    })))
+      assert.deepStrictEqual(timed("select"), [2, 60])
+    }))
 
   it.effect("neither runs nor times what it refuses, also when the same effect ran before", () =>
-    withMetrics(Effect.gen(function*() {
-      const lease = yield* leaseOf
+    Effect.gen(function*() {
+      const { lease, timed } = yield* leaseOf
       const statement = lease.executeRaw("SELECT 1", [])
       yield* meanwhile(statement)
       lease.isActive = false
@@ -121,6 +126,6 @@ describe("Lease", () => {
       const refused = yield* meanwhile(statement)
       assert.isTrue(Exit.isFailure(refused) && Cause.squash(refused.cause) instanceof PoolError.PoolMisuse)
       assert.deepStrictEqual(lease.session.running, ["of another lease"])
-      assert.deepStrictEqual(yield* timed("select"), [1, 30])
-    })))
+      assert.deepStrictEqual(timed("select"), [1, 30])
+    }))
 })

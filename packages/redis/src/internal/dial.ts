@@ -294,7 +294,7 @@ const makeSession = Effect.fnUntraced(function*(
       tags
     },
     yield* Clock.Clock,
-    signals.onBroken
+    signals
   )
   yield* Effect.forkScoped(session.watch)
   return session

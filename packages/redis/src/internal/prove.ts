@@ -42,4 +42,4 @@ export const call = (
   session: Session,
   name: string,
   ...args: ReadonlyArray<string>
-): Effect.Effect<RawReply, RedisError> => Send.one(session, () => makeCommand(name, args, raw))
+): Effect.Effect<RawReply, RedisError> => Send.one(session, () => makeCommand(name, args, raw), undefined, true)

@@ -34,7 +34,11 @@ export class Request {
   onDone: OnDone | undefined
   /** When it is given up, by the session's clock; `Infinity` for one that blocks for ever. */
   deadline = Infinity
+  /** When it was begun, by the session's clock. */
+  sentAt = 0
   isBlocking = false
+  /** Whether it is none of the program's operations: the pool's own, or ended since its caller was interrupted. */
+  isUntold = false
   wasSent = false
   /** The socket it was sent on. */
   holder: Holder | undefined = undefined

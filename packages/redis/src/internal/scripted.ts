@@ -1,6 +1,7 @@
 /**
  * Connections whose server is a script.
  */
+import type { Signals } from "@effect-pools/core/Connector"
 import type { InvalidOption, PoolError } from "@effect-pools/core/PoolError"
 import { quiet } from "@effect-pools/core/PoolService"
 import * as Cause from "effect/Cause"
@@ -34,7 +35,7 @@ export const make = (
       let connections = 0
       return Runtime.makeWith({
         ...care(pool.name ?? id),
-        connect: (signals) => open(script, ++connections, signals.onBroken),
+        connect: (signals) => open(script, ++connections, signals),
         validate: () => Effect.void,
         sharers: sharing,
         joins: "busiest"
@@ -45,7 +46,7 @@ export const make = (
 const open = Effect.fnUntraced(function*(
   script: Script,
   connection: number,
-  onBroken: (cause: unknown) => void
+  signals: Signals
 ): Effect.fn.Return<Session, never, Scope.Scope> {
   const context = yield* Effect.context<Scope.Scope>()
   const server = new Server(script, connection, (effect) => {
@@ -61,7 +62,7 @@ const open = Effect.fnUntraced(function*(
     isSpread: false,
     tags: { address: "scripted", clientId: String(connection) }
   }
-  const session = new Session(server, options, yield* Clock.Clock, onBroken)
+  const session = new Session(server, options, yield* Clock.Clock, signals)
   yield* Effect.forkScoped(session.watch)
   return session
 })

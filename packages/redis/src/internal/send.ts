@@ -12,11 +12,15 @@ import * as Rounds from "./rounds.ts"
 import type { Session } from "./session.ts"
 import type { Address } from "./settings.ts"
 
-/** Runs one command, which is made in the fiber, so that what is wrong with it is a defect there. */
+/**
+ * Runs one command, which is made in the fiber, so that what is wrong with it is a defect there. One of the pool's own is no
+ * operation of the program's.
+ */
 export const one = <A>(
   session: Session,
   prepare: () => Command<A>,
-  primary?: Address
+  primary?: Address,
+  isOwn = false
 ): Effect.Effect<A, RedisError> =>
   Effect.callback((resume) => {
     const command = prepare()
@@ -28,6 +32,7 @@ export const one = <A>(
       session.finish(request, error)
       resume(answered(session, command, request, reply, error))
     })
+    request.isUntold = isOwn
     session.send(request, primary)
     return request.isBlocking ? Effect.sync(() => session.abandon(request)) : session.leave
   })

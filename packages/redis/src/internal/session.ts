@@ -1,6 +1,7 @@
 /**
  * One connection of the pool: it knows what is on its way, what its borrower left behind, and what ended it.
  */
+import type { Signals } from "@effect-pools/core/Connector"
 import * as TimeLimit from "@effect-pools/core/TimeLimit"
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -10,6 +11,7 @@ import * as Dirt from "./dirt.ts"
 import { answerOf } from "./fault.ts"
 import { isIdempotent } from "./idempotent.ts"
 import type { Node } from "./node.ts"
+import { operationOf } from "./operation.ts"
 import type { Request } from "./request.ts"
 import type { Address, Role } from "./settings.ts"
 
@@ -66,16 +68,23 @@ export class Session {
   private isStained = false
   private hasSelected = false
   private readonly onEnd: (cause: Error) => void
+  private readonly onOperation: Signals["onOperation"]
   private onQuiet: (() => void) | undefined
   private readonly busy = Latch.makeUnsafe(false)
   private isTimed = false
   private isOverrun = false
 
-  constructor(carrier: Carrier, options: SessionOptions, clock: Clock.Clock, onEnd: (cause: Error) => void) {
+  constructor(
+    carrier: Carrier,
+    options: SessionOptions,
+    clock: Clock.Clock,
+    { onBroken, onOperation }: Pick<Signals, "onBroken" | "onOperation">
+  ) {
     this.carrier = carrier
     this.options = options
     this.clock = clock
-    this.onEnd = onEnd
+    this.onEnd = onBroken
+    this.onOperation = onOperation
   }
 
   /** The command that began last. */
@@ -115,7 +124,8 @@ export class Session {
     this.mark(request)
     // One that blocks has the time that the server was given for it besides.
     const allowed = request.isBlocking ? Dirt.blockLimit(request.name, request.args) : 0
-    request.deadline = this.now() + allowed + this.options.commandTimeout
+    request.sentAt = this.now()
+    request.deadline = request.sentAt + allowed + this.options.commandTimeout
     if (!this.isTimed) {
       this.isTimed = true
       this.busy.openUnsafe()
@@ -125,8 +135,15 @@ export class Session {
   /** Called by each request when it is answered, before whoever waits for it is told. */
   finish(request: Request, error: unknown): void {
     this.outstanding.delete(request)
+    this.tell(request, error)
     if (error !== undefined) this.learn(error)
     if (this.outstanding.size === 0) this.onQuiet?.()
+  }
+
+  /** A command that waits for something is not slow: only its failure says something of the server. */
+  private tell(request: Request, error: unknown): void {
+    if (this.onOperation === undefined || request.isUntold || (request.isBlocking && error === undefined)) return
+    this.onOperation(operationOf(request, error, this.now()))
   }
 
   private learn(error: unknown): void {
@@ -202,6 +219,7 @@ export class Session {
 
   /** A borrower no longer waits for an answer that may never come. */
   abandon(request: Request): void {
+    request.isUntold = true
     this.kill(new Error(`${request.name} was interrupted`))
   }
 

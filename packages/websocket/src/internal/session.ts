@@ -22,6 +22,7 @@ import {
 } from "../WebSocketError.ts"
 import { Heartbeat } from "./heartbeat.ts"
 import type { Hub } from "./hub.ts"
+import { operationOf } from "./operation.ts"
 import { Requests } from "./requests.ts"
 import { Sender } from "./sender.ts"
 import type { Listener, Wire } from "./wire.ts"
@@ -249,7 +250,23 @@ export class Session<Message> implements Listener {
     const frame = this.frameOf(id === undefined ? message : correlation!.withId(message, id))
     if (Result.isFailure(frame)) return Effect.fail(frame.failure)
     const reply = this.reply(id, frame.success, timeout)
-    return this.sender.hasRoom(frame.success) ? reply : Effect.andThen(this.sender.room(frame.success), reply)
+    const asked = this.sender.hasRoom(frame.success) ? reply : Effect.andThen(this.sender.room(frame.success), reply)
+    return this.told("request", message, asked)
+  }
+
+  /** Tells the pool of the end of what was done with a message. */
+  private told<A>(
+    kind: "send" | "request",
+    message: Message,
+    effect: Effect.Effect<A, WebSocketError>
+  ): Effect.Effect<A, WebSocketError> {
+    const { hub, signals: { onOperation } } = this
+    if (onOperation === undefined) return effect
+    const begunAt = hub.now()
+    return Effect.onExitPrimitive(effect, (exit) => {
+      onOperation(operationOf(kind, message, hub.now() - begunAt, exit))
+      return undefined
+    })
   }
 
   private reply(id: string | undefined, frame: RawMessage, timeout: number): Effect.Effect<Message, WebSocketError> {
@@ -264,7 +281,9 @@ export class Session<Message> implements Listener {
 
   send(message: Message): Effect.Effect<void, WebSocketError> {
     const frame = this.frameOf(message)
-    return Result.isFailure(frame) ? Effect.fail(frame.failure) : this.sender.send(frame.success)
+    return Result.isFailure(frame)
+      ? Effect.fail(frame.failure)
+      : this.told("send", message, this.sender.send(frame.success))
   }
 
   frameOf(message: Message): Result.Result<RawMessage, WebSocketError> {

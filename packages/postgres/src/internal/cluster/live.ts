@@ -21,7 +21,7 @@ export const make = (
     Options.plan(options, id),
     (plan) =>
       ClusterRuntime.make(plan, termsOf(id, options), {
-        connector: (_, kit, timer) => PgConnector.make(kit, timer),
+        connector: (_, kit) => PgConnector.make(kit),
         source: ({ settings }) => Probe.server({ ...settings, applicationName: `${settings.applicationName} watch` })
       })
   )

@@ -16,7 +16,6 @@ import type * as Scope from "effect/Scope"
 import { kind } from "../../PostgresConfig.ts"
 import * as Kit from "../kit.ts"
 import type { Lease } from "../lease.ts"
-import { QueryTimer } from "../queryTimer.ts"
 import * as Runtime from "../runtime.ts"
 import { Cluster, type Place } from "./cluster.ts"
 import * as Metrics from "./metrics.ts"
@@ -37,7 +36,7 @@ export const clusters: Attachment<Parts> = PoolService.makeAttachment<Parts>("@e
 
 /** How a server is reached: for leases, and for probes. */
 export interface Reach {
-  readonly connector: (node: NodePlan, kit: Kit.Kit, timer: QueryTimer | undefined) => Connector<any, Lease>
+  readonly connector: (node: NodePlan, kit: Kit.Kit) => Connector<any, Lease>
   readonly source: (node: NodePlan) => Source
 }
 
@@ -57,8 +56,7 @@ export const make = Effect.fnUntraced(function*(
   const now = (): number => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
   const cluster = new Cluster(terms.name, plan.settings, now)
   const kit = yield* Kit.make(terms.name, plan.nodes[0].settings, plan.nodes[0].pool)
-  const timer = terms.metrics ? new QueryTimer(terms.name, yield* Effect.context<never>()) : undefined
-  cluster.places = yield* Effect.forEach(plan.nodes, (node) => placeOf(cluster, kit, timer, node, reach, now))
+  cluster.places = yield* Effect.forEach(plan.nodes, (node) => placeOf(cluster, kit, node, reach, now))
   const balanced = yield* BalancedPool.make<Lease>(
     cluster.nodes.map(({ bare }, index) => ({ pool: bare, weight: index === 0 ? 1 : 0 })),
     { name: terms.name, outlierEjection: false, slowStart: 0 }
@@ -78,14 +76,13 @@ export const make = Effect.fnUntraced(function*(
 const placeOf = Effect.fnUntraced(function*(
   cluster: Cluster,
   kit: Kit.Kit,
-  timer: QueryTimer | undefined,
   plan: NodePlan,
   reach: Reach,
   now: () => number
 ): Effect.fn.Return<Place, PoolError, Scope.Scope> {
   // One transaction service for all servers, so that whatever is run in a transaction finds it.
   const own: Kit.Kit = { ...kit, settings: plan.settings }
-  const bare = yield* ConnectionPool.make(reach.connector(plan, own, timer), { ...plan.pool, kind })
+  const bare = yield* ConnectionPool.make(reach.connector(plan, own), { ...plan.pool, kind })
   const node = new Node(plan.name, bare)
   const prober = new Prober(reach.source(plan), {
     now,

@@ -35,10 +35,13 @@ export const make = Effect.fnUntraced(function*(
   const numberOf = (name: string): number => plan.nodes.findIndex((node) => node.name === name)
   const servers = plan.nodes.map((_, index) => Scripted.makeServer(scriptOf(script, log, index)))
   return yield* ClusterRuntime.make(plan, termsOf(id, { ...given, startupTimeout: undefined }), {
-    connector: (node, kit, timer) => {
+    connector: (node, kit) => {
       const index = numberOf(node.name)
       const server = servers[index]!
-      return Scripted.connectorOf({ connect: () => whileUp(script, index, Effect.suspend(server.connect)) }, kit, timer)
+      return Scripted.connectorOf(
+        { connect: (signals) => whileUp(script, index, Effect.suspend(() => server.connect(signals))) },
+        kit
+      )
     },
     source: (node) => {
       const index = numberOf(node.name)

@@ -1,0 +1,43 @@
+/**
+ * What the pool is told of a message that was sent, or of a request that has its reply: how long it took, and whose doing it
+ * was if it failed.
+ */
+import type { Operation, OperationEnd } from "@effect-pools/core/Connector"
+import * as Cause from "effect/Cause"
+import * as Exit from "effect/Exit"
+import { WebSocketError } from "../WebSocketError.ts"
+
+export const operationOf = (
+  kind: "send" | "request",
+  message: unknown,
+  took: number,
+  exit: Exit.Exit<unknown, WebSocketError>
+): Operation => ({
+  kind,
+  end: Exit.isSuccess(exit) ? "success" : endOf(exit.cause),
+  took,
+  get text() {
+    return typeOf(message)
+  },
+  get status() {
+    return Exit.isSuccess(exit) ? undefined : reasonOf(exit.cause)?._tag
+  },
+  count: undefined
+})
+
+/** A message says by its `type` what it is. Nothing else of it is told. */
+const typeOf = (message: unknown): string | undefined =>
+  typeof message === "object" && message !== null && "type" in message && typeof message.type === "string"
+    ? message.type
+    : undefined
+
+const endOf = (cause: Cause.Cause<WebSocketError>): OperationEnd => {
+  if (Cause.hasInterrupts(cause)) return "interrupted"
+  const reason = reasonOf(cause)
+  return reason === undefined || reason._tag === "EncodeFailed" ? "rejected" : "failed"
+}
+
+const reasonOf = (cause: Cause.Cause<WebSocketError>): WebSocketError["reason"] | undefined => {
+  const error = Cause.squash(cause)
+  return error instanceof WebSocketError ? error.reason : undefined
+}
