@@ -71,13 +71,19 @@ export const make = (kind: PoolKind, name: string, options: PoolOptions): Effect
   })
 
 /** The defaults of a kind keep the rules of options. */
-const checkKind = ({ defaults = {}, name }: PoolKind): Result.Result<unknown, Refusal> =>
-  /^[a-z][a-z0-9_]*$/.test(name)
+const checkKind = (kind: PoolKind): Result.Result<unknown, Refusal> => {
+  // Programs without types have passed the name alone.
+  if (typeof kind !== "object" || kind === null) {
+    return Result.fail({ option: "kind", rule: "must be a PoolKind, such as { name: \"smtp\" } or that of a backend" })
+  }
+  const { defaults = {}, name } = kind
+  return typeof name === "string" && /^[a-z][a-z0-9_]*$/.test(name)
     ? Result.mapError(check(defaults), ({ option, rule }) => ({ option: `kind.defaults.${option}`, rule }))
     : Result.fail({
       option: "kind.name",
       rule: "must be small letters, digits and underscores, since the names of metrics begin with it"
     })
+}
 
 const configOf = ({ isDatabase, name }: PoolKind, options: Complete): PoolConfig =>
   Object.freeze({ kind: name, isDatabase: isDatabase === true, ...options })

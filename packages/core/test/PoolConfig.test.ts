@@ -483,6 +483,9 @@ describe("PoolConfig.defaults and presets", () => {
     [
       [{ name: "My Kind" }, "kind.name"],
       [{ name: "" }, "kind.name"],
+      [{} as PoolKind.PoolKind, "kind.name"],
+      ["db" as never, "kind"],
+      [null as never, "kind"],
       [{ name: "mail", defaults: { maxConnections: 0 } }, "kind.defaults.maxConnections"],
       [{ name: "mail", defaults: { maxConections: 1 } }, "kind.defaults.maxConections"]
     ] as ReadonlyArray<[PoolKind.PoolKind, string]>
