@@ -124,6 +124,8 @@ describe("where a request may go", () => {
         const failures = [
           Effect.flip(client.get("/bad?secret=canary")),
           Effect.flip(client.get("/bad", query)),
+          Effect.flip(client.get("/bad?canary")),
+          Effect.flip(client.get("/bad?a=b&canary&c=d#canary", query)),
           Effect.flip(Effect.flatMap(bare.get("/ok?secret=canary", query), (response) => response.json)),
           Effect.flip(Effect.flatMap(Api.get("/ok?secret=canary"), (response) => response.json)),
           Effect.flip(Effect.asVoid(Api.get("http://elsewhere.invalid/?secret=canary"))),
@@ -139,6 +141,32 @@ describe("where a request may go", () => {
       assert.deepStrictEqual(shown.filter((text) => text.includes("canary")), [])
       yield* withApi({ origin: server.origin, showQuery: true }, tried)
       assert.isTrue(shown.some((text) => text.startsWith("url.full") && text.includes("canary")))
+    }))
+
+  it.live("a query whose parts have no value is asked for as it is, in a trace too", () =>
+    Effect.gen(function*() {
+      const server = yield* Servers.plain(({ url }, response) => response.end(url))
+      yield* withApi(
+        { origin: server.origin, basePath: "/v1" },
+        Effect.gen(function*() {
+          const client = yield* HttpClient.HttpClient
+          const asked = ({ get }: Pick<typeof Api, "get">) =>
+            Effect.forEach(
+              ["/a?key", "/a?key&b=1&&c", "?key", "/a?b=1", "/a?key#part"],
+              (url) => Effect.flatMap(get(url, { urlParams: { d: "2" } }), ({ text }) => text)
+            )
+          const expected = ["/v1/a?key&d=2", "/v1/a?key&b=1&&c&d=2", "/v1?key&d=2", "/v1/a?b=1&d=2", "/v1/a?key&d=2"]
+          const own: Pick<typeof Api, "get"> = { get: (url, options) => Api.get(url, options) }
+          const bare = { get: (url: string | URL, options?: object) => client.get(url, options) }
+          for (const way of [own, bare]) {
+            const paths = yield* Effect.withSpan(asked(way as typeof own), "outer")
+            assert.deepStrictEqual(
+              paths.map((path) => path.replace("&&", "&")),
+              expected.map((e) => e.replace("&&", "&"))
+            )
+          }
+        })
+      )
     }))
 
   it.live("a redirect is the caller's to follow, and never leads to another origin", () =>

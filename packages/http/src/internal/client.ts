@@ -10,6 +10,7 @@ import * as HttpClient from "effect/http/HttpClient"
 import { type HttpClientRequest, setUrl } from "effect/http/HttpClientRequest"
 import type { HttpClientResponse } from "effect/http/HttpClientResponse"
 import * as UrlParams from "effect/http/UrlParams"
+import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Tracer from "effect/Tracer"
 import type { HttpConnection } from "./connectionModel.ts"
@@ -17,6 +18,7 @@ import { Exchange } from "./exchange.ts"
 import { CallerInterrupted, ReaderInterrupted } from "./faults.ts"
 import { type Failure, fault, type Job, mayRepeat, outcome, send, transportError } from "./job.ts"
 import { type Lease, leaseOf } from "./lent.ts"
+import * as HiddenQuery from "./hiddenQuery.ts"
 import { Prepare } from "./prepare.ts"
 
 /** Sends a request, which may fail with the pool's own error too. */
@@ -78,7 +80,7 @@ const tracing = <E extends Failure | PoolError>(
   send: Send<E>
 ): HttpClient.HttpClient.With<E | Failure> => {
   const client = HttpClient.make((request, url, signal, fiber) => {
-    const target = prepare.locate(request, url)
+    const target = prepare.locate(request, HiddenQuery.restored(fiber.getRef(HiddenQuery.Current), url))
     if (Result.isFailure(target)) return Effect.fail(target.failure)
     // The type of `make` has no place for errors of others; nothing in it depends on which errors there are.
     return Effect.flatMap(prepare.job(request, target.success, signal, fiber), send as unknown as Send<Failure>)
@@ -86,7 +88,18 @@ const tracing = <E extends Failure | PoolError>(
   const absolute = Effect.flatMap((request: HttpClientRequest) =>
     Result.match(prepare.absolute(request), {
       onFailure: (failure) => Effect.fail(failure),
-      onSuccess: ({ url }) => client.postprocess(Effect.succeed(inPlace(request, url)))
+      onSuccess: ({ url }) => {
+        // The fragment is no part of what is sent.
+        const [sent = url] = url.split("#", 1)
+        const hidden = prepare.showQuery ? undefined : HiddenQuery.find(sent)
+        const shown = hidden === undefined ? sent : hidden.shown
+        // Set for each request, so that one that is made for the body of another has its own.
+        return Effect.provideService(
+          client.postprocess(Effect.succeed(inPlace(request, shown))),
+          HiddenQuery.Current,
+          hidden
+        )
+      }
     })
   )
   const made = HttpClient.makeWith(absolute, (request: HttpClientRequest) => Effect.succeed(ownOf(request)))
@@ -103,7 +116,7 @@ const ownOf = (request: HttpClientRequest): HttpClientRequest =>
  * Effect can be told its base URL.
  */
 const inPlace = (request: HttpClientRequest, url: string): HttpClientRequest =>
-  request.url === url ? request : Object.assign(request, { url })
+  request.url === url && Option.isNone(request.hash) ? request : Object.assign(request, { url, hash: Option.none() })
 
 /**
  * A span is made where somebody sees it: in a trace, or with a tracer of one's own. Nobody sees a span that has no parent
