@@ -413,6 +413,21 @@ describe("BalancedPool: an upstream that can't connect", () => {
       }
     ))
 
+  it.effect("tells how many connections nobody can wait for, of all upstreams together", () =>
+    onFleet(inTurn({ weights: [1, 1, 1], each: { maxConnections: 2 } }), function*({ backends, pool }) {
+      for (const { pool: own } of backends) {
+        yield* Effect.forkScoped(own.withConnection(() => Effect.never, { isLongLived: true }))
+      }
+      yield* settle
+      assert.strictEqual((yield* pool.stats).outOfReach, 0)
+      for (const { gates, pool: own } of backends.slice(0, 2)) {
+        gates.set("connect", "fail")
+        yield* Effect.forkScoped(Effect.exit(own.withConnection(id)))
+      }
+      yield* settle
+      assert.strictEqual((yield* pool.stats).outOfReach, 2)
+    }))
+
   it.effect("costs a caller no more than its acquireTimeout when all dials hang", () =>
     onFleet(
       inTurn({

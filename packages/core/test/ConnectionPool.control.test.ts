@@ -140,11 +140,81 @@ describe("ConnectionPool: retireAll", () => {
         yield* advance("1 second")
         yield* pool.retireAll
         yield* settle
+        // One makes room for a dial. When that has succeeded, the others go as well.
         yield* advance(100)
         yield* advance(100)
-        assert.deepStrictEqual([(yield* pool.stats).idle, fake.peak], [3, 3])
+        yield* advance(100)
+        yield* advance(100)
+        const { counts, idle } = yield* pool.stats
+        assert.deepStrictEqual([idle, fake.peak, counts.retired.superseded], [3, 3, 3])
       }
     ))
+})
+
+describe("ConnectionPool: retireAll where nothing can be opened", () => {
+  const outage = { retry: Schedule.spaced("1 second"), acquireTimeout: "500 millis" } as const
+
+  it.effect("lends what the minimum needs on, and replaces it when something can be opened", () =>
+    onPool({ ...outage, minConnections: 3, maxConnections: 6 }, function*({ gates, pool }) {
+      gates.set("connect", "fail")
+      yield* pool.retireAll
+      yield* settle
+      assert.deepInclude(yield* pool.stats, { idle: 3, total: 3 })
+      for (let call = 0; call < 3; call++) assert.isAtMost(yield* pool.withConnection(id), 3)
+      assert.strictEqual((yield* pool.stats).counts.retired.superseded, 0)
+      gates.set("connect", "ok")
+      yield* advance("1 second")
+      const { counts, idle } = yield* pool.stats
+      assert.deepStrictEqual([idle, counts.retired.superseded], [3, 3])
+      assert.isAbove(yield* pool.withConnection(id), 3)
+    }))
+
+  it.effect("gives up one connection where there is no room to find out", () =>
+    onPool({ ...outage, minConnections: 3, maxConnections: 3 }, function*({ gates, pool }) {
+      gates.set("connect", "fail")
+      yield* pool.retireAll
+      yield* settle
+      assert.deepInclude(yield* pool.stats, { idle: 2, total: 2 })
+      yield* pool.withConnection(id)
+      gates.set("connect", "ok")
+      yield* advance("1 second")
+      assert.deepInclude(yield* pool.stats, { idle: 3, total: 3 })
+      assert((yield* pool.connections).every(({ id }) => id > 3))
+    }))
+
+  it.effect("takes connections that were lent meanwhile back, as far as the minimum needs them", () =>
+    onPool({ ...outage, minConnections: 2, maxConnections: 4 }, function*({ gates, pool }) {
+      const borrowers = yield* borrowMany(pool, 4)
+      gates.set("connect", "fail")
+      yield* pool.retireAll
+      yield* Effect.forEach(borrowers, ({ giveBack }) => giveBack)
+      yield* settle
+      assert.deepInclude(yield* pool.stats, { idle: 2, total: 2 })
+      yield* pool.withConnection(id)
+      gates.set("connect", "ok")
+      yield* advance("1 second")
+      assert((yield* pool.connections).every(({ id }) => id > 4))
+    }))
+
+  it.effect("lends none of the old ones to whoever waits while nothing has failed yet", () =>
+    onPool({ minConnections: 2, maxConnections: 4 }, function*({ gates, pool }) {
+      gates.set("connect", "slow")
+      yield* pool.retireAll
+      const caller = yield* call(pool)
+      assert.isUndefined(caller.exit())
+      gates.open("connect")
+      yield* settle
+      assert.isAbove(yield* Fiber.join(caller.fiber), 2)
+    }))
+
+  it.effect("keeps none without a minimum", () =>
+    onPool({ ...outage, maxConnections: 2 }, function*({ gates, pool }) {
+      yield* pool.withConnection(id)
+      gates.set("connect", "fail")
+      yield* pool.retireAll
+      yield* settle
+      assert.strictEqual((yield* pool.stats).total, 0)
+    }))
 })
 
 describe("ConnectionPool: setLimit", () => {

@@ -12,7 +12,7 @@ const backend = () => {
   const connector: typeof fake.connector = {
     ...fake.connector,
     connect: (signals) =>
-      Effect.suspend(() => state.isUp ? fake.connector.connect(signals) : Effect.fail(new Error("ECONNREFUSED")))
+      Effect.suspend(() => state.isUp ? fake.connector.connect(signals) : Effect.fail("ECONNREFUSED"))
   }
   const layer = (startup: "lazy" | "failFast") => {
     const options: PoolConfig.PoolOptions = {

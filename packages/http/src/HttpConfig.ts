@@ -13,7 +13,8 @@ import * as Redacted from "effect/Redacted"
 import type { ConnectionOptions } from "node:tls"
 
 /**
- * What HTTP pools are called in metrics, and their defaults.
+ * What HTTP pools are called in metrics, and their defaults. Of these `minConnections` holds where `startup` or
+ * `startupTimeout` is given, which ask for connections ahead; otherwise it is 0.
  *
  * @category kinds
  * @since 0.1.0

@@ -8,6 +8,7 @@ import type * as Fiber from "effect/Fiber"
 import { ancestry, isRunning } from "./line/ancestry.ts"
 import { emit } from "./watch/events.ts"
 import type { Pooled } from "./line/lease.ts"
+import { visitIdle } from "./pool/expire.ts"
 import { retire } from "./pool/retire.ts"
 import type { PoolState } from "./pool/state.ts"
 import { failWaiters, sendOn } from "./lease/wait.ts"
@@ -74,11 +75,15 @@ const retireOne = (state: PoolState, connection: Pooled): boolean => {
   }
 }
 
-/** Begins a new generation: what is idle goes now, what is lent or being opened when it comes back. */
+/**
+ * Begins a new generation: what is idle goes now, or once a replacement is open if the minimum needs it; what is lent or being
+ * opened when it comes back.
+ */
 export const retireAll = (state: PoolState): void => {
   const generation = state.trust.nextGeneration()
   emit(state, { _tag: "AllRetired", generation })
-  for (const connection of Array.from(state.places.idle)) retire(state, connection, "superseded")
+  const now = state.time.now()
+  for (const connection of Array.from(state.places.idle)) visitIdle(state, connection, now)
   state.changed()
 }
 

@@ -6,7 +6,7 @@ import { closest } from "./lease/affinity.ts"
 import { handOver } from "./lease/checkOut.ts"
 import type { Lease } from "./line/lease.ts"
 import { open } from "./open/open.ts"
-import { retire } from "./pool/retire.ts"
+import { isCurrent, isReady, retire } from "./pool/retire.ts"
 import { demand, fillsUp, joinable, wantedByWaiters } from "./lease/share.ts"
 import type { PoolState } from "./pool/state.ts"
 import { validateForWaiter } from "./proof/validate.ts"
@@ -45,11 +45,15 @@ const serveIdle = (state: PoolState, first: Lease, now: number): boolean => {
     ? undefined
     : state.config.traffic.affinity
     ? closest(state, first, now)
-    : idle.findLast((connection) => state.trust.isFresh(connection, now))
-  if (fresh !== undefined) handOver(state, state.places.takeIdle(fresh), first, now)
-  else if (idle.length === 0) return false
-  else if (state.connector.validate === undefined) retire(state, idle[idle.length - 1]!, "broken")
-  else if (state.trust.validating < proofsWanted(state, now)) validateForWaiter(state, idle[idle.length - 1]!)
+    : idle.findLast((connection) => isReady(state, connection, now))
+  if (fresh !== undefined) {
+    handOver(state, state.places.takeIdle(fresh), first, now)
+    return true
+  }
+  const warmest = idle.findLast((connection) => isCurrent(state, connection))
+  if (warmest === undefined) return false
+  if (state.connector.validate === undefined) retire(state, warmest, "broken")
+  else if (state.trust.validating < proofsWanted(state, now)) validateForWaiter(state, warmest)
   else return false
   return true
 }

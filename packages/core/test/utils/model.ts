@@ -93,7 +93,7 @@ const execute = (world: World, command: Command): Effect.Effect<unknown, unknown
           return pool.retire(id)
         }))
     case "RetireAll":
-      witness.fake.connections.forEach(({ id }) => witness.retired(id))
+      witness.replaceAll()
       return pool.retireAll
     case "Pause":
       world.isPaused = world.drain === undefined

@@ -135,8 +135,9 @@ const all: Record<string, Rule> = {
   },
 
   "an idle connection is checked for whoever waits": (moment) => {
-    const { checking, idle } = moment.stats
-    return isServing(moment) && idle > 0 && checking < wantedBy(moment) ? { checking } : undefined
+    const { connections, stats: { checking }, world: { witness } } = moment
+    const idle = connections.some(({ state, tags }) => state === "idle" && !witness.isReplaced(Number(tags["fake"])))
+    return isServing(moment) && idle && checking < wantedBy(moment) ? { checking } : undefined
   },
 
   "nobody waits while there is room to dial": (moment) => {

@@ -42,6 +42,10 @@ export class Witness {
   private readonly foundBroken = new Set<number>()
   private readonly provedSince = new Map<number, number>()
   private readonly tainted = new Set<number>()
+  /** Connections that are replaced, and how many doubts there were when they began to be. */
+  private readonly replaced = new Map<number, number>()
+  /** Whether the last dial has failed. */
+  private isFailing = false
   private readonly proofs = new Map<number, { readonly at: number; readonly doubt: number }>()
 
   constructor(options: Options) {
@@ -91,7 +95,7 @@ export class Witness {
   /** Whether the pool has no reason to check a connection before it lends it. */
   readonly isFresh = (id: number, now: number): boolean => {
     const proof = this.proofs.get(id)
-    if (proof === undefined || proof.doubt !== this.doubt) return false
+    if (proof === undefined || proof.doubt !== this.doubt || this.replaced.has(id)) return false
     return !this.options.validates || now - proof.at < this.options.freshnessWindow
   }
 
@@ -123,11 +127,22 @@ export class Witness {
     this.tainted.add(id)
   }
 
+  /** The pool is told to replace every connection. Until one is open it may lend the old ones if others can't be opened. */
+  readonly replaceAll = (): void => {
+    for (const { id } of this.fake.connections) this.replaced.set(id, this.doubt)
+  }
+
+  readonly isReplaced = (id: number): boolean => this.replaced.has(id)
+
   /** A connection is lent: it must not be one that the pool has reason to mistrust. */
   readonly lent = ({ id }: Connection): void => {
     this.uses.set(id, (this.uses.get(id) ?? 0) + 1)
     if (this.alarmed.has(id)) this.broken.push(`connection ${id} was lent after it told its end`)
     if (this.tainted.has(id)) this.broken.push(`connection ${id} was lent although it was to be retired`)
+    // One that ended as soon as it was open is a dial that failed too, and of one that is not to be stopped only the pool knows.
+    if (this.replaced.get(id) === this.doubt && !this.isFailing && this.options.stubborn !== true) {
+      this.broken.push(`connection ${id} was lent although others could be opened in its place`)
+    }
     if (this.provedSince.get(id) !== this.alarms) this.broken.push(`connection ${id} was lent without a proof`)
   }
 
@@ -139,7 +154,8 @@ export class Witness {
 
   /** Whether one more caller may join those who share a connection. */
   readonly mayBeJoined = (id: number): boolean =>
-    !this.alarmed.has(id) && !this.tainted.has(id) && this.proofs.get(id)?.doubt === this.doubt
+    !this.alarmed.has(id) && !this.tainted.has(id) && !this.replaced.has(id) &&
+    this.proofs.get(id)?.doubt === this.doubt
 
   private isLent({ id }: Connection): boolean {
     return (this.uses.get(id) ?? 0) > 0
@@ -156,6 +172,7 @@ export class Witness {
         // The first finalizer is the last to run: the socket is gone when all of its close is over.
         yield* Effect.addFinalizer(() => Effect.sync(() => void this.sockets--))
         const exit = yield* Effect.exit(this.options.stubborn === true ? dial : restore(dial))
+        this.isFailing = Exit.isFailure(exit)
         const at = yield* Clock.currentTimeMillis
         if (Exit.isSuccess(exit)) {
           this.proofs.set(exit.value.id, { at, doubt: this.doubt })

@@ -67,6 +67,7 @@ export const stats = (name: string, all: ReadonlyArray<PoolStats>): PoolStats =>
     utilization: limit === 0 ? 0 : Math.min(100, used / limit * 100),
     oldestWaiter: max(all, (stats) => stats.oldestWaiter),
     overdue: sum(all, (stats) => stats.overdue),
+    outOfReach: sum(all, (stats) => stats.outOfReach ?? 0),
     breaker: all.length > 0 && all.every(({ breaker }) => breaker === "open") ? "open" : "closed",
     recent: recent(all.map((stats) => stats.recent)),
     counts: combine(all.map((stats) => stats.counts), (each) => sum(each, (count) => count)),

@@ -4,6 +4,7 @@
  */
 import type { Lease, Pooled } from "../line/lease.ts"
 import { around } from "../line/said.ts"
+import { isReady } from "../pool/retire.ts"
 import type { PoolState } from "../pool/state.ts"
 
 export const affinityOf = (lease: Lease): string | undefined => (lease.said ?? lease.fiber.getRef(around)).affinity
@@ -15,7 +16,7 @@ export const closest = (state: PoolState, lease: Lease, now: number): Pooled | u
   let coldest: Pooled | undefined
   let warmest: Pooled | undefined
   for (const connection of state.places.idle) {
-    if (!state.trust.isFresh(connection, now)) continue
+    if (!isReady(state, connection, now)) continue
     if (affinity !== undefined && connection.affinity === affinity) return connection
     if (connection.affinity === undefined) unused ??= connection
     coldest ??= connection

@@ -15,7 +15,7 @@ import { labelOf, type Lease, onward, type Pooled } from "../line/lease.ts"
 import { nameOf } from "../line/said.ts"
 import { limited } from "../base/limited.ts"
 import { lastActivityOf } from "../pool/inspect.ts"
-import { hasEnded, retire, whyRetire } from "../pool/retire.ts"
+import { hasEnded, isCurrent, retire, whyRetire } from "../pool/retire.ts"
 import type { PoolState } from "../pool/state.ts"
 
 /**
@@ -205,14 +205,14 @@ export const giveBack = (state: PoolState, connection: Pooled, now: number, isPr
   const isReady = isProven
     ? connection.fence === state.trust.fence
     : first !== undefined && state.trust.isFresh(connection, now)
-  if (first !== undefined && state.isLending && isReady) {
+  if (first !== undefined && state.isLending && isReady && isCurrent(state, connection)) {
     handOver(state, connection, first, now)
     // The next in line may share it, or another that the first did not want.
     if (state.line.first()?.isShared === true) state.changed()
     return
   }
   state.places.toIdle(connection, now)
-  if (now >= connection.expiresAt) visitIdle(state, connection, now)
+  if (now >= connection.expiresAt || state.trust.isSuperseded(connection)) visitIdle(state, connection, now)
   if (first !== undefined || state.phase !== "open" || connection.isDue) state.changed()
 }
 

@@ -9,6 +9,7 @@ import { emit, warn } from "../watch/events.ts"
 import { labelOf, type Lease, type Pooled } from "../line/lease.ts"
 import { nameOf } from "../line/said.ts"
 import { fillable, fillsUp, isCrowded, joinable } from "./share.ts"
+import { isReady } from "../pool/retire.ts"
 import type { PoolState } from "../pool/state.ts"
 import { shed } from "./shed.ts"
 import { wait } from "./wait.ts"
@@ -52,7 +53,7 @@ const take = (state: PoolState, lease: Lease, now: number): Pooled | undefined =
   }
   const connection = state.places.idle[state.places.idle.length - 1]
   if (connection === undefined) return lease.isShared ? joinable(state, now) : undefined
-  return state.trust.isFresh(connection, now) ? state.places.takeIdle(connection) : undefined
+  return isReady(state, connection, now) ? state.places.takeIdle(connection) : undefined
 }
 
 /** Gives a connection that is ready, or that may be shared, to the first in line. */

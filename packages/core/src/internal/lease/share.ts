@@ -12,7 +12,7 @@
  * A connection that is to be retired is joined by nobody, so it ends with its last sharer, however busy the pool is.
  */
 import type { Pooled } from "../line/lease.ts"
-import { whyRetire } from "../pool/retire.ts"
+import { isCurrent, whyRetire } from "../pool/retire.ts"
 import type { PoolState } from "../pool/state.ts"
 import { short } from "../watch/sharedUse.ts"
 
@@ -54,7 +54,7 @@ const pick = (state: PoolState, now: number, most: number, sign: 1 | -1, since: 
 }
 
 const mayBeJoined = (state: PoolState, connection: Pooled, now: number): boolean =>
-  connection.state === "used" && state.trust.isUndoubted(connection) &&
+  connection.state === "used" && state.trust.isUndoubted(connection) && isCurrent(state, connection) &&
   whyRetire(state, connection, now) === undefined
 
 /** How many connections the queue waits for. */

@@ -54,7 +54,8 @@ export interface PoolMembers<in out Lent, out Env = never> {
   readonly retire: (id: number) => Effect.Effect<boolean, never, Env>
   /**
    * Replaces every connection opened so far: idle ones are retired now, lent ones when they come back, and
-   * replacements are opened at once. A pool that drains replaces none.
+   * replacements are opened at once. A pool that drains replaces none. Of what `minConnections` needs one shows first that
+   * others can be opened: as long as they can't, as in an outage or with a password that is wrong, the old ones are lent.
    */
   readonly retireAll: Effect.Effect<void, never, Env>
   readonly stats: Effect.Effect<PoolStats, never, Env>

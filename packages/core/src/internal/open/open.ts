@@ -17,7 +17,7 @@ import { emit } from "../watch/events.ts"
 import { limited, StepMisused } from "../base/limited.ts"
 import type { Pooled } from "../line/lease.ts"
 import { discard } from "../pool/close.ts"
-import { retireDue } from "../pool/expire.ts"
+import { retireDue, retireSuperseded } from "../pool/expire.ts"
 import { broken, ended } from "../pool/retire.ts"
 import type { PoolState } from "../pool/state.ts"
 import { failedCallersOf } from "../../PoolStats.ts"
@@ -116,6 +116,7 @@ const arrived = (state: PoolState, connection: Pooled, value: unknown): void => 
   state.places.arrive(connection)
   emit(state, { _tag: "Opened", connection: connection.id, took })
   if (wasOpen) emit(state, { _tag: "BreakerClosed" })
+  if (!state.trust.isSuperseded(connection)) retireSuperseded(state)
   retireDue(state)
   giveBack(state, connection, now, true)
   state.changed()

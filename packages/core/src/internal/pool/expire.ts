@@ -12,6 +12,10 @@ import type { PoolState } from "./state.ts"
 export const visitIdle = (state: PoolState, connection: Pooled, now: number): number => {
   if (connection.isDue) return Infinity
   const isNeeded = state.places.live <= state.places.floor
+  if (state.trust.isSuperseded(connection)) {
+    supersede(state, connection, isNeeded)
+    return Infinity
+  }
   // Only what the minimum does not need may idle too long.
   const dueAt = isNeeded ? connection.expiresAt : dueAtOf(state, connection)
   if (now < dueAt) return dueAt
@@ -23,6 +27,25 @@ export const visitIdle = (state: PoolState, connection: Pooled, now: number): nu
   } else if (now >= connection.expiresAt) retire(state, connection, "lifetime")
   else endIdle(state, connection)
   return Infinity
+}
+
+/**
+ * One that `retireAll` replaces goes at once, unless the minimum needs it: then it goes when a dial has shown that others can
+ * be opened. Where there is no room for that dial, one goes for it.
+ */
+const supersede = (state: PoolState, connection: Pooled, isNeeded: boolean): void => {
+  const { closing, connections, limit, opening } = state.places
+  const isAwaited = connections.size < limit || closing > 0 || opening > 0 || state.dialer.failures > 0
+  if (isNeeded && isAwaited) state.places.markDue(connection)
+  else retire(state, connection, "superseded")
+}
+
+/** A dial of now has succeeded: what the minimum needed of the connections that `retireAll` replaces goes too. */
+export const retireSuperseded = (state: PoolState): void => {
+  if (state.places.due === 0) return
+  for (const connection of Array.from(state.places.idle)) {
+    if (connection.isDue && state.trust.isSuperseded(connection)) retire(state, connection, "superseded")
+  }
 }
 
 export const dueAtOf = (state: PoolState, connection: Pooled): number =>

@@ -11,13 +11,24 @@ import type { PoolState } from "./state.ts"
 export const whyRetire = (state: PoolState, connection: Pooled, now: number): RetireReason | undefined => {
   if (connection.isBroken) return "broken"
   if (connection.retireBecause !== undefined) return connection.retireBecause
-  if (state.trust.isSuperseded(connection)) return "superseded"
+  if (state.trust.isSuperseded(connection) && state.places.live > state.places.floor) return "superseded"
   if (connection.uses >= state.config.maxUses) return "lifetime"
   if (now >= connection.expiresAt && !isIrreplaceable(state)) return "lifetime"
   if (state.places.live > state.places.limit) return "idle"
   if (state.phase !== "open" && (state.phase === "closed" || state.line.size === 0)) return "shutdown"
   return undefined
 }
+
+/**
+ * Whether a connection may be lent as far as `retireAll` is concerned: one that it replaces is lent only once a dial has shown
+ * that there is nothing else to be had.
+ */
+export const isCurrent = (state: PoolState, connection: Pooled): boolean =>
+  !state.trust.isSuperseded(connection) || state.dialer.failures > 0
+
+/** Whether a connection may be lent as it is. */
+export const isReady = (state: PoolState, connection: Pooled, now: number): boolean =>
+  state.trust.isFresh(connection, now) && isCurrent(state, connection)
 
 /** In an outage what the minimum needs serves on past its lifetime: an old connection is better than none. */
 const isIrreplaceable = (state: PoolState): boolean =>

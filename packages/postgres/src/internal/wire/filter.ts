@@ -158,6 +158,7 @@ class Filter {
 
   /** An array of several dimensions is one that the driver has a codec for, and refuses. */
   private secondChance(bytes: Uint8Array, column: FieldDescription | undefined, cause: unknown): unknown {
+    // Asked for each value of the arrays that the driver refuses, so without an object more, as above.
     // oxlint-disable-next-line effect-pools/no-try
     try {
       return Catalogue.arrayOf(bytes, this.seam.registry)
