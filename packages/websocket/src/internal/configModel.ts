@@ -197,8 +197,9 @@ export interface ConnectionOptionsOf<Message> {
   readonly correlation?: Correlation<Message> | undefined
   /**
    * How many callers may use one connection at once with `send` and `withShared`, and with `request` if there is
-   * a `correlation`, when no connection is idle. Default 128, at most 10 000. Too small: more connections are opened. Too
-   * large: one that is lost fails as many callers.
+   * a `correlation`, when no connection is idle; while they take less than 2 ms on average, those that come together fill
+   * a connection to the half before another is taken. Default 128, at most 10 000. Too small: more connections are opened.
+   * Too large: one that is lost fails as many callers.
    */
   readonly sharing?: number | undefined
   /**

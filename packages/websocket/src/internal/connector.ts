@@ -27,6 +27,8 @@ export const make = <Message>(
   lend: (session, isShared) => new Lent(session, isShared),
   revoke: (lent) => lentOf(lent).revoke(),
   sharers: hub.settings.sharing,
+  // Short requests that come together leave in one write.
+  joins: "adaptive",
   inspect: (session) => ({
     tags: { socket: String(session.id), address: session.address, protocol: session.wire?.protocol ?? "" },
     activity: activityOf(session)
