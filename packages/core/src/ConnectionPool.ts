@@ -46,6 +46,7 @@ import type { DrainReport, LeaseOptions } from "./internal/model/connection.ts"
 import type { ConnectionPool, PoolServiceClass } from "./internal/model/pool.ts"
 import { sharedMethod } from "./internal/service/shared.ts"
 import { checkIn } from "./internal/lease/checkIn.ts"
+import { Lease } from "./internal/line/lease.ts"
 import * as control from "./internal/control.ts"
 import { degrade, watchLevel } from "./internal/lease/degrade.ts"
 import { checkHealth } from "./internal/proof/healthCheck.ts"
@@ -58,7 +59,7 @@ import { DrainWithin as drainWithin } from "./internal/end/drainWithin.ts"
 import { makeDrain, makeState } from "./internal/make.ts"
 import type { PoolState } from "./internal/pool/state.ts"
 import { startUp, warmUp } from "./internal/open/warmUp.ts"
-import { PoolLease, WithLease } from "./internal/lease/withLease.ts"
+import { ScopedRequest, WithLease } from "./internal/lease/withLease.ts"
 import { warn } from "./internal/watch/events.ts"
 import * as OptionRules from "./OptionRules.ts"
 import * as PoolConfig from "./PoolConfig.ts"
@@ -252,7 +253,7 @@ const acquireScoped = <Lent>(
 ): Effect.Effect<Lent, PoolError, Scope.Scope> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.withFiber((fiber) => {
-      const lease = new PoolLease({ state, body: Effect.succeed, options, isShared }, fiber)
+      const lease = new Lease(new ScopedRequest(state, options, isShared), fiber)
       const scope = Context.getUnsafe(fiber.context, Scope.Scope)
       return Effect.onExitPrimitive(
         restore(lease),

@@ -18,10 +18,6 @@ class LastComeFirstServed implements Order {
     ended: ({ request }: Lease) => void this.told.push(`ended ${request.options?.label}`)
   }
 
-  get size(): number {
-    return this.stack.length
-  }
-
   get wanted(): number {
     return this.stack.filter(this.mayServe).length
   }
@@ -39,8 +35,9 @@ class LastComeFirstServed implements Order {
     return "normal"
   }
 
-  enter(lease: Lease): void {
+  enter(lease: Lease): number {
     this.stack.push(lease)
+    return Infinity
   }
 
   leave(lease: Lease): void {

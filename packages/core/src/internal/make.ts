@@ -29,6 +29,7 @@ import { Trust } from "./trust/trust.ts"
 import { PoolState } from "./pool/state.ts"
 import { PoolTime } from "./base/time.ts"
 import { holdsAlready } from "./pool/nested.ts"
+import type { OrderOptions } from "./line/byTraffic.ts"
 import { Line, MakeOrder } from "./line/line.ts"
 
 /**
@@ -59,7 +60,7 @@ export const makeState = Effect.fnUntraced(
     const runInBackground = yield* Effect.provideContext(FiberSet.runtime(fibers)<never>(), context)
     const dispatcher = scheduler.makeDispatcher()
     const makeOrder = Context.get(context, MakeOrder)
-    const order = makeOrder({
+    const orderOptions: OrderOptions = {
       traffic: config.traffic,
       acquireTimeout: config.acquireTimeout,
       clock: time.clock,
@@ -67,7 +68,7 @@ export const makeState = Effect.fnUntraced(
       limit: () => state.places.limit,
       sharers: connector.sharers ?? 1,
       holds: (lease) => holdsAlready(state, lease)
-    })
+    }
     const state: PoolState = new PoolState({
       config,
       connector,
@@ -78,7 +79,7 @@ export const makeState = Effect.fnUntraced(
       trust: new Trust(config.freshnessWindow, connector),
       dialer: yield* Scope.provide(Dialer.make(config, (cause) => storeFailed(state, cause)), background),
       degradation: yield* SubscriptionRef.make<Level>(0),
-      line: new Line(order, config.acquireTimeout, dispatcher),
+      line: new Line((arrivals) => makeOrder(orderOptions, arrivals), config.acquireTimeout, dispatcher),
       dispatcher,
       // Work begins on the scheduler's next turn and never inside the change that asked for it.
       fork: (effect) => runInBackground(Effect.andThen(Effect.yieldNow, effect)),

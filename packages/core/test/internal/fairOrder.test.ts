@@ -36,7 +36,7 @@ class Desk {
   }
 
   leave(lease: Lease): void {
-    this.order.leave(lease, this.standings.get(lease)!, this.now)
+    this.order.leave(this.standings.get(lease)!, this.now)
     this.standings.delete(lease)
   }
 
@@ -44,7 +44,7 @@ class Desk {
     const lease = this.order.first()
     if (lease === undefined) return undefined
     const standing = this.standings.get(lease)!
-    this.order.leave(lease, standing, this.now)
+    this.order.leave(standing, this.now)
     this.order.lend(standing, 1)
     this.lentAt.set(lease, this.now)
     return lease

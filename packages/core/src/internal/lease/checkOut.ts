@@ -23,10 +23,7 @@ export const borrow = (state: PoolState, lease: Lease): Effect.Effect<any, any, 
       state.counts.lentAtOnce()
       lend(state, connection, lease, now)
       if (state.events.leaseListeners > 0) acquired(state, lease, connection, 0)
-      // Whoever joins would rather have a connection for itself: the pool grows as long as it may.
-      if (isCrowded(state, connection, now) && state.places.connections.size < state.places.limit) {
-        state.changed()
-      }
+      if (connection.holders.size > 1) joined(state, connection, now)
       return start(state, lease, connection)
     }
   }
@@ -39,6 +36,11 @@ export const borrow = (state: PoolState, lease: Lease): Effect.Effect<any, any, 
     return Effect.fail(state.error(reason))
   }
   return wait(state, lease)
+}
+
+/** A sharer would rather have a connection for itself: the pool grows as long as it may. */
+const joined = (state: PoolState, connection: Pooled, now: number): void => {
+  if (isCrowded(state, connection, now) && state.places.connections.size < state.places.limit) state.changed()
 }
 
 /** The warmest idle connection if it needs no proof, or one that others share; which first, the connector says. */

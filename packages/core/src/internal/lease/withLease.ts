@@ -1,9 +1,7 @@
 /**
- * A lease as an effect.
+ * The requests for a lease.
  *
- * `WithLease` is `withConnection`: each time it is run it makes a lease, which ends with the effect. `PoolLease` is the
- * lease itself, which its caller's fiber runs: first to ask for a connection, and again when it has waited and was handed
- * one.
+ * `WithLease` is `withConnection` as an effect: each time it is run it makes a lease, which ends with the effect.
  */
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
@@ -15,7 +13,7 @@ import type { PoolState } from "../pool/state.ts"
 import { checkIn } from "./checkIn.ts"
 import { borrow, start } from "./checkOut.ts"
 
-export class WithLease<Lent, A, E, R> extends Effectable.Class<A, E | PoolError, R> implements PoolRequest {
+export class WithLease<Lent, A, E, R> extends Effectable.Class<A, E | PoolError, R> implements Request {
   readonly state: PoolState
   readonly body: (lent: Lent) => Effect.Effect<A, E, R>
   readonly options: LeaseOptions | undefined
@@ -39,20 +37,32 @@ export class WithLease<Lent, A, E, R> extends Effectable.Class<A, E | PoolError,
   asEffect(): Effect.Effect<A, E | PoolError, R> {
     const { state } = this
     // An effect is only ever run by a fiber.
-    const lease = new PoolLease(this, Fiber.getCurrent()!)
+    const lease = new Lease(this, Fiber.getCurrent()!)
     return Effect.onExitPrimitive(lease, (exit) => checkIn(state, lease, exit))
   }
-}
 
-/** A request to one pool. */
-export interface PoolRequest extends Request {
-  readonly state: PoolState
-}
-
-// Without a constructor and a field of its own: a lease is made often.
-export class PoolLease extends Lease<PoolRequest> {
-  asEffect(): Effect.Effect<any, any, any> {
-    const { connection, request: { state } } = this
-    return connection === undefined ? borrow(state, this) : start(state, this, connection)
+  advance(lease: Lease): Effect.Effect<any, any, any> {
+    return advance(this.state, lease)
   }
 }
+
+/** A lease until a scope closes. */
+export class ScopedRequest implements Request {
+  readonly state: PoolState
+  readonly body = Effect.succeed
+  readonly options: LeaseOptions | undefined
+  readonly isShared: boolean
+
+  constructor(state: PoolState, options: LeaseOptions | undefined, isShared: boolean) {
+    this.state = state
+    this.options = options
+    this.isShared = isShared
+  }
+
+  advance(lease: Lease): Effect.Effect<any, any, any> {
+    return advance(this.state, lease)
+  }
+}
+
+const advance = (state: PoolState, lease: Lease): Effect.Effect<any, any, any> =>
+  lease.connection === undefined ? borrow(state, lease) : start(state, lease, lease.connection)

@@ -8,7 +8,7 @@ import type { Level, Priority, Said, TrafficConfig, TrafficStats } from "../mode
 import { FairOrder, type Standing } from "./fairOrder.ts"
 import { FirstComeFirstServed } from "./firstCome.ts"
 import type { Lease, Pooled } from "./lease.ts"
-import type { Account, Order } from "./order.ts"
+import type { Account, Arrivals, Order } from "./order.ts"
 import { Refusing } from "./refusing.ts"
 import { nothing, saidOf } from "./said.ts"
 import { lotOf } from "./shedder.ts"
@@ -40,20 +40,19 @@ export class ByTraffic implements Order {
   account: Account | undefined = undefined
   overload: Refusing | undefined = undefined
   private readonly options: OrderOptions
-  private readonly plain = new FirstComeFirstServed()
+  private readonly arrivals: Arrivals
+  private readonly plain: FirstComeFirstServed
   private fair: FairOrder | undefined = undefined
 
-  constructor(options: OrderOptions) {
+  constructor(options: OrderOptions, arrivals: Arrivals) {
     this.options = options
+    this.arrivals = arrivals
+    this.plain = new FirstComeFirstServed(arrivals)
     const { degradation, maxShare, retryBudget, share, shedAfter, weights } = options.traffic
     const parts = [maxShare, share.high, share.normal, share.low]
     const refuses = shedAfter < Infinity || retryBudget < Infinity || degradation === "auto"
     if (refuses) this.refuse()
     if (refuses || parts.some((part) => part < 1) || Object.keys(weights).length > 0) this.weigh()
-  }
-
-  get size(): number {
-    return this.plain.size + (this.fair?.size ?? 0)
   }
 
   get wanted(): number {
@@ -64,22 +63,22 @@ export class ByTraffic implements Order {
     return this.fair === undefined ? this.plain.wantedShared : this.fair.wantedShared
   }
 
-  enter(lease: Lease): void {
+  enter(lease: Lease): number {
     const said = this.said(lease)
-    if (this.fair === undefined && said === nothing) return this.plain.enter(lease)
+    if (this.fair === undefined && said === nothing) return Infinity
     const fair = this.fair ?? this.weigh()
     this.overload?.entered(said)
     lease.standing = fair.enter(lease, said.priority, said.fairKey)
+    return this.left(said)
   }
 
   leave(lease: Lease): void {
     const standing = standingOf(lease)
-    if (standing === undefined) this.plain.leave(lease)
-    else this.fair?.leave(lease, standing, this.options.now())
+    if (standing !== undefined) this.fair?.leave(standing, this.options.now())
   }
 
-  left(lease: Lease): number {
-    const said = this.said(lease)
+  /** How long a caller that comes now may wait, in milliseconds. */
+  private left(said: Said): number {
     const most = (this.overload?.level ?? 0) >= 3 && said.priority !== "high"
       ? this.options.traffic.degradedWait
       : Infinity
@@ -164,10 +163,7 @@ export class ByTraffic implements Order {
       mostOfKey: () => most(traffic.maxShare, limit() * sharers),
       weightOf: (key) => Object.hasOwn(traffic.weights, key) ? traffic.weights[key]! : 1
     })
-    for (const lease of this.plain) {
-      this.plain.leave(lease)
-      lease.standing = fair.enter(lease, nothing.priority, nothing.fairKey)
-    }
+    for (const lease of this.arrivals) lease.standing = fair.enter(lease, nothing.priority, nothing.fairKey)
     this.account = {
       began: (lease) => this.began(fair, lease),
       ended: (lease, held, end) => {
@@ -182,7 +178,7 @@ export class ByTraffic implements Order {
   private began(fair: FairOrder, lease: Lease): void {
     const { now, sharers } = this.options
     const { fairKey, priority } = this.said(lease)
-    const standing = standingOf(lease) ?? fair.stand(priority, fairKey, now())
+    const standing = standingOf(lease) ?? fair.stand(lease, priority, fairKey, now())
     lease.standing = standing
     // One that has a connection to itself has the room of all who could share it.
     fair.lend(standing, lease.isShared ? 1 : sharers)

@@ -2,14 +2,11 @@
  * When each waiter's time is up, whatever the order in which they are served.
  *
  * Most wait equally long, so of them whoever came first is the first whose time is up. Waiters with less time than the pool
- * gives are kept by their deadlines as well, in a heap. So one timer serves all.
+ * gives are kept by their deadlines in a heap. So one timer serves all.
  */
 import type { Lease } from "./lease.ts"
 
 export class Deadlines {
-  /** The lease that has waited longest. */
-  oldest: Lease | undefined = undefined
-  private youngest: Lease | undefined = undefined
   private readonly acquireTimeout: number
   /** Those with a deadline of their own: a binary heap, the earliest at the front. */
   private readonly own: Array<Lease> = []
@@ -20,28 +17,18 @@ export class Deadlines {
 
   /** Adds one that begins to wait now. `left` is how long it may wait, if that is less than the pool gives. */
   add(lease: Lease, left: number): void {
-    lease.earlier = this.youngest
-    if (this.youngest === undefined) this.oldest = lease
-    else this.youngest.later = lease
-    this.youngest = lease
     const isOwn = left < this.acquireTimeout
     lease.deadline = lease.since + (isOwn ? left : this.acquireTimeout)
     if (isOwn) this.raise(lease, this.own.length)
   }
 
   remove(lease: Lease): void {
-    if (lease.earlier === undefined) this.oldest = lease.later
-    else lease.earlier.later = lease.later
-    if (lease.later === undefined) this.youngest = lease.earlier
-    else lease.later.earlier = lease.earlier
-    lease.earlier = undefined
-    lease.later = undefined
     if (lease.place >= 0) this.removeOwn(lease)
   }
 
-  /** The lease whose time is up first. */
-  get next(): Lease | undefined {
-    const { oldest, own: [own] } = this
+  /** The lease whose time is up first, given the one that has waited longest. */
+  next(oldest: Lease | undefined): Lease | undefined {
+    const [own] = this.own
     return own !== undefined && own.deadline < oldest!.deadline ? own : oldest
   }
 

@@ -30,7 +30,7 @@ export interface FairRules {
 export class Flow {
   readonly account: Account
   readonly priority: Priority
-  readonly waiting = new LeaseList<Lease>()
+  readonly waiting = new LeaseList<Standing>()
   /** Whether it stands in the heaps of its priority. */
   isByAge = false
   isByTime = false
@@ -42,12 +42,25 @@ export class Flow {
 }
 
 /** The place of a lease in the order, from its entry to its end. */
-export interface Standing {
+export class Standing {
+  readonly lease: Lease
   readonly flow: Flow
   /** The virtual time it was charged at the hand-over. */
-  charged: number
+  charged = 0
   /** How much of the pool it holds. */
-  units: number
+  units = 0
+  // Its neighbours while it waits.
+  previous: Standing | undefined = undefined
+  next: Standing | undefined = undefined
+
+  constructor(lease: Lease, flow: Flow) {
+    this.lease = lease
+    this.flow = flow
+  }
+
+  get isShared(): boolean {
+    return this.lease.isShared
+  }
 }
 
 /** The flows of one priority. */
@@ -65,7 +78,7 @@ class Rank {
   constructor(priority: Priority, isEligible: (flow: Flow) => boolean) {
     this.priority = priority
     this.isEligible = isEligible
-    this.byAge = new LazyHeap((flow) => isEligible(flow) ? flow.waiting.head!.since : undefined)
+    this.byAge = new LazyHeap((flow) => isEligible(flow) ? flow.waiting.head!.lease.since : undefined)
     this.byTime = new LazyHeap((flow) => isEligible(flow) ? flow.account.time : undefined)
   }
 
@@ -92,7 +105,7 @@ class Rank {
 
   /** Since when the oldest waits that may be served now. */
   get oldest(): number | undefined {
-    return this.byAge.first(leaveByAge)?.waiting.head?.since
+    return this.byAge.first(leaveByAge)?.waiting.head?.lease.since
   }
 
   get next(): Flow | undefined {
@@ -130,8 +143,8 @@ export class FairOrder {
   }
 
   /** Where a caller stands that has not waited. */
-  stand(priority: Priority, key: string | undefined, now: number): Standing {
-    return { flow: this.ranks[priority].flowOf(this.accounts.of(key, now)), charged: 0, units: 0 }
+  stand(lease: Lease, priority: Priority, key: string | undefined, now: number): Standing {
+    return new Standing(lease, this.ranks[priority].flowOf(this.accounts.of(key, now)))
   }
 
   /** Whether a caller may have a connection before all who wait: nobody else may be served, and it has room. */
@@ -151,17 +164,17 @@ export class FairOrder {
   all(): Array<Lease> {
     const all = priorities.flatMap((priority) =>
       Array.from(this.ranks[priority].flows.values(), ({ waiting }) => Array.from(waiting))
-        .flat().map((lease) => ({ lease, at: lease.since + this.rules.slack[priority] }))
+        .flat().map(({ lease }) => ({ lease, at: lease.since + this.rules.slack[priority] }))
     )
     return all.toSorted((a, b) => a.at - b.at).map(({ lease }) => lease)
   }
 
   /** A caller that waits. Its `since` is set, and no earlier than that of those who came before. */
   enter(lease: Lease, priority: Priority, key: string | undefined): Standing {
-    const standing = this.stand(priority, key, lease.since)
+    const standing = this.stand(lease, priority, key, lease.since)
     const { flow } = standing
     const rank = this.ranks[priority]
-    flow.waiting.push(lease)
+    flow.waiting.push(standing)
     flow.account.waiting++
     rank.waiting++
     if (lease.isShared) rank.sharers++
@@ -171,11 +184,12 @@ export class FairOrder {
   }
 
   /** A caller that waits no more, whatever its outcome. */
-  leave(lease: Lease, { flow }: Standing, now: number): void {
+  leave(standing: Standing, now: number): void {
+    const { flow, lease } = standing
     if (this.overtaking?.lease === lease) this.overtaking.passed.passed++
     this.overtaking = undefined
     const rank = this.ranks[flow.priority]
-    flow.waiting.remove(lease)
+    flow.waiting.remove(standing)
     flow.account.waiting--
     rank.waiting--
     if (lease.isShared) rank.sharers--
@@ -187,7 +201,7 @@ export class FairOrder {
   first(affinity?: string): Lease | undefined {
     const rank = this.nextRank()
     const flow = rank?.next
-    const head = flow?.waiting.head
+    const head = flow?.waiting.head?.lease
     if (affinity === undefined || rank === undefined || flow === undefined || head === undefined) return head
     const closer = head.passed >= mostPassed || head.said?.affinity === affinity
       ? undefined
@@ -199,12 +213,12 @@ export class FairOrder {
   /** Another of the priority, of a key that has had hardly more or from the front of the same flow, with the affinity. */
   private closer(rank: Rank, flow: Flow, affinity: string): Lease | undefined {
     const account = this.accounts.known(affinity)
-    const other = account === undefined ? undefined : rank.flows.get(account)?.waiting.head
+    const other = account === undefined ? undefined : rank.flows.get(account)?.waiting.head?.lease
     if (other?.said?.affinity === affinity && this.hasRoom(account!) && account!.time <= flow.account.time + credit) {
       return other
     }
     let seen = 0
-    for (const lease of flow.waiting) {
+    for (const { lease } of flow.waiting) {
       if (lease.said?.affinity === affinity) return lease
       if (++seen === mostPassed) return undefined
     }

@@ -1,41 +1,38 @@
 /**
- * First come, first served.
+ * First come, first served: the line's own order, to which it adds nothing.
  */
 import { QueueFull } from "../../PoolError.ts"
 import type { Priority, TrafficStats } from "../model/traffic.ts"
 import type { Lease } from "./lease.ts"
-import { LeaseList } from "./leaseList.ts"
-import type { Order } from "./order.ts"
+import type { Arrivals, Order } from "./order.ts"
 
 export class FirstComeFirstServed implements Order {
-  private readonly list = new LeaseList<Lease>()
+  private readonly arrivals: Arrivals
 
-  get size(): number {
-    return this.list.size
+  constructor(arrivals: Arrivals) {
+    this.arrivals = arrivals
   }
 
   get wanted(): number {
-    return this.list.size
+    return this.arrivals.size
   }
 
   get wantedShared(): number {
-    return this.list.sharers
+    return this.arrivals.sharers
   }
 
-  enter(lease: Lease): void {
-    this.list.push(lease)
+  enter(): number {
+    return Infinity
   }
 
-  leave(lease: Lease): void {
-    this.list.remove(lease)
-  }
+  leave(): void {}
 
   first(): Lease | undefined {
-    return this.list.head
+    return this.arrivals.head
   }
 
   isNext(): boolean {
-    return this.list.size === 0
+    return this.arrivals.size === 0
   }
 
   refusal(_: Lease, pending: number, pendingLimit: number): QueueFull | undefined {
@@ -43,9 +40,10 @@ export class FirstComeFirstServed implements Order {
   }
 
   get traffic(): TrafficStats {
+    const { size } = this.arrivals
     const none = { high: 0, normal: 0, low: 0 }
-    const keys = this.list.size === 0 ? [] : [{ key: undefined, pending: this.list.size, used: 0 }]
-    return { level: 0, pending: { ...none, normal: this.list.size }, refused: none, keys }
+    const keys = size === 0 ? [] : [{ key: undefined, pending: size, used: 0 }]
+    return { level: 0, pending: { ...none, normal: size }, refused: none, keys }
   }
 
   priorityOf(): Priority {
@@ -53,6 +51,6 @@ export class FirstComeFirstServed implements Order {
   }
 
   [Symbol.iterator](): Iterator<Lease> {
-    return Array.from(this.list)[Symbol.iterator]()
+    return Array.from(this.arrivals)[Symbol.iterator]()
   }
 }

@@ -5,7 +5,7 @@
  *
  * The same record waits in the queue, holds the connection, is known to the leak watch, and is the effect that the
  * caller's fiber runs: first to ask, and again when it has waited and is handed a connection. So a lease costs few
- * allocations of ours whatever happens to it. The effect it is stands with the steps that it goes through (`PoolLease`).
+ * allocations of ours whatever happens to it.
  */
 import type * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
@@ -44,10 +44,12 @@ export interface Request {
   readonly options: RequestOptions | undefined
   /** Whether it may use a connection together with others. */
   readonly isShared: boolean
+  /** The effect that its lease is: it asks for a connection, or runs the body with the one that it was handed. */
+  advance(lease: Lease): AnyEffect
 }
 
-export abstract class Lease<out R extends Request = Request> extends Effectable.Class<any, any, any> {
-  readonly request: R
+export class Lease extends Effectable.Class<any, any, any> {
+  readonly request: Request
   readonly fiber: Fiber<unknown, unknown>
   /** Set from the hand-over to the check-in. */
   connection: Pooled | undefined = undefined
@@ -78,9 +80,7 @@ export abstract class Lease<out R extends Request = Request> extends Effectable.
   // Its place in the queue, and then among those that hold its connection.
   previous: Lease | undefined = undefined
   next: Lease | undefined = undefined
-  // Its neighbours by arrival, and its place among those with a deadline of their own. Written by the deadlines alone.
-  earlier: Lease | undefined = undefined
-  later: Lease | undefined = undefined
+  /** Its place among those with a deadline of their own. Written by the deadlines alone. */
   declare place: number
 
   // Few leases ever need a value of these, and each field of its own makes every lease dearer.
@@ -92,10 +92,14 @@ export abstract class Lease<out R extends Request = Request> extends Effectable.
     this.prototype.place = -1
   }
 
-  constructor(request: R, fiber: Fiber<unknown, unknown>) {
+  constructor(request: Request, fiber: Fiber<unknown, unknown>) {
     super()
     this.request = request
     this.fiber = fiber
+  }
+
+  asEffect(): AnyEffect {
+    return this.request.advance(this)
   }
 
   get isShared(): boolean {
@@ -144,6 +148,8 @@ export class Pooled {
   isHeld = false
   /** The scope that the engine has it from Effect's Pool in; `undefined` while it rests there. Written by the hold alone. */
   loan: Scope.Closeable | undefined = undefined
+  /** Where it stands in the list of all. Written by the places alone. */
+  place = 0
   /** Why it leaves; without a reason its time to live has ended it. */
   leavesBecause: RetireReason | undefined = undefined
   constructor(id: number, generation: number, now: number) {

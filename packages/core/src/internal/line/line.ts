@@ -8,17 +8,22 @@ import type * as Scheduler from "effect/Scheduler"
 import { ByTraffic, type OrderOptions } from "./byTraffic.ts"
 import { Deadlines } from "./deadlines.ts"
 import type { Lease, Pooled } from "./lease.ts"
-import type { Order } from "./order.ts"
+import { LeaseList } from "./leaseList.ts"
+import type { Arrivals, Order } from "./order.ts"
 
 /** Which order a pool is made with. */
-export const MakeOrder = Context.Reference<(options: OrderOptions) => Order>("@effect-pools/core/MakeOrder", {
-  defaultValue: () => (options) => new ByTraffic(options)
-})
+export const MakeOrder = Context.Reference<(options: OrderOptions, arrivals: Arrivals) => Order>(
+  "@effect-pools/core/MakeOrder",
+  {
+    defaultValue: () => (options, arrivals) => new ByTraffic(options, arrivals)
+  }
+)
 
 export class Line {
   readonly order: Order
   private readonly deadlines: Deadlines
-  private waiting = 0
+  /** Everybody who waits, whoever came first at the front. */
+  private readonly arrivals = new LeaseList<Lease>()
   /** Wakes waiting fibers, on the scheduler the pool was made with. */
   private readonly dispatcher: Scheduler.SchedulerDispatcher
   /** Waiting fibers whose outcome is decided and that run on the scheduler's next turn. */
@@ -26,25 +31,29 @@ export class Line {
   /** The parts of callers that are refused, as they were told last. Written by `shed` alone. */
   toldShedding: { readonly low: number; readonly normal: number } = { low: 0, normal: 0 }
 
-  constructor(order: Order, acquireTimeout: number, dispatcher: Scheduler.SchedulerDispatcher) {
-    this.order = order
+  constructor(
+    makeOrder: (arrivals: Arrivals) => Order,
+    acquireTimeout: number,
+    dispatcher: Scheduler.SchedulerDispatcher
+  ) {
+    this.order = makeOrder(this.arrivals)
     this.deadlines = new Deadlines(acquireTimeout)
     this.dispatcher = dispatcher
   }
 
   /** How many wait. */
   get size(): number {
-    return this.waiting
+    return this.arrivals.size
   }
 
   /** The lease that has waited longest. */
   get oldest(): Lease | undefined {
-    return this.deadlines.oldest
+    return this.arrivals.head
   }
 
   /** The lease whose time is up first. */
   get nextToExpire(): Lease | undefined {
-    return this.deadlines.next
+    return this.deadlines.next(this.arrivals.head)
   }
 
   /** Whether fibers are to be resumed on the scheduler's next turn. */
@@ -54,27 +63,27 @@ export class Line {
 
   /** The lease that is served next, if any may be served now. */
   first(connection?: Pooled): Lease | undefined {
-    return this.waiting === 0 ? undefined : this.order.first(connection)
+    return this.arrivals.size === 0 ? undefined : this.order.first(connection)
   }
 
   /** Whether a newcomer may be served at once. An order that keeps no account has nothing against it when nobody waits. */
   isNext(lease: Lease): boolean {
     const { order } = this
-    return this.waiting === 0 && order.account === undefined ? true : order.isNext(lease)
+    return this.arrivals.size === 0 && order.account === undefined ? true : order.isNext(lease)
   }
 
   enter(lease: Lease, now: number, left: number | undefined): void {
     lease.since = now
     lease.isQueued = true
-    this.waiting++
-    this.deadlines.add(lease, Math.min(left ?? Infinity, this.order.left?.(lease) ?? Infinity))
-    this.order.enter(lease)
+    const own = this.order.enter(lease)
+    this.deadlines.add(lease, left === undefined ? own : Math.min(left, own))
+    this.arrivals.push(lease)
   }
 
   leave(lease: Lease): void {
     lease.isQueued = false
-    this.waiting--
     this.order.leave(lease)
+    this.arrivals.remove(lease)
     this.deadlines.remove(lease)
   }
 

@@ -6,19 +6,24 @@ import type { PoolErrorReason } from "../../PoolError.ts"
 import type { LeaseEnd } from "../../PoolEvent.ts"
 import type { Level, Priority, TrafficStats } from "../model/traffic.ts"
 import type { Lease, Pooled } from "./lease.ts"
+import type { LeaseList } from "./leaseList.ts"
+
+/** Everybody who waits, by when they came. The line alone changes it: an order reads it. */
+export type Arrivals = Pick<LeaseList<Lease>, "size" | "sharers" | typeof Symbol.iterator> & {
+  readonly head: Lease | undefined
+}
 
 export interface Order {
-  /** How many wait. */
-  readonly size: number
-  /** How many of them may be served now, so that a connection is worth opening for each. Never more than `size`. */
+  /** How many of those who wait may be served now, so that a connection is worth opening for each. */
   readonly wanted: number
   /** How many of the wanted may use a connection together with others. */
   readonly wantedShared: number
-  /** How many milliseconds a caller that comes now may wait, by what it said of itself. */
-  left?(lease: Lease): number
-  /** Adds a caller. */
-  enter(lease: Lease): void
-  /** Removes one that waits: it is served, has given up, or its time is up. */
+  /**
+   * A caller begins to wait; it is added to the arrivals afterwards. Gives how many milliseconds it may wait by what it said
+   * of itself, `Infinity` if it said nothing.
+   */
+  enter(lease: Lease): number
+  /** One waits no more: it is served, has given up, or its time is up. It is still among the arrivals. */
   leave(lease: Lease): void
   /**
    * The lease that is served next, of those who may be served now. Given the connection at hand, an order may match the two. Asked

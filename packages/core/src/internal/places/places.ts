@@ -20,6 +20,8 @@ export interface WarmUp {
 export class Places {
   /** Every connection that counts against the limit. */
   readonly connections: ReadonlySet<Pooled>
+  /** The same in no order: a lease goes through it faster. */
+  readonly list: ReadonlyArray<Pooled>
   /** Idle connections by the time they became idle: the last one is the warmest and is lent first. Some rest in the hold. */
   readonly idle: ReadonlyArray<Pooled>
   /** Connections lent by shared leases. */
@@ -29,6 +31,7 @@ export class Places {
   private readonly config: PoolConfig
   private readonly hold: Hold
   private readonly all = new Set<Pooled>()
+  private readonly listed: Array<Pooled> = []
   private readonly idling: Array<Pooled> = []
   private readonly shared: Array<Pooled> = []
   private readonly raised = new Set<WarmUp>()
@@ -46,6 +49,7 @@ export class Places {
     this.hold = hold
     this.limited = config.maxConnections
     this.connections = this.all
+    this.list = this.listed
     this.idle = this.idling
     this.sharing = this.shared
     this.warmUps = this.raised
@@ -99,6 +103,7 @@ export class Places {
   add(generation: number, now: number): Pooled {
     const connection = new Pooled(++this.lastId, generation, now)
     this.all.add(connection)
+    connection.place = this.listed.push(connection) - 1
     this.openingNumber++
     return connection
   }
@@ -167,7 +172,12 @@ export class Places {
 
   /** A close has ended, and the place is free. */
   remove(connection: Pooled): void {
-    if (this.all.delete(connection)) this.closingNumber--
+    if (!this.all.delete(connection)) return
+    this.closingNumber--
+    const last = this.listed.pop()!
+    if (last === connection) return
+    this.listed[connection.place] = last
+    last.place = connection.place
   }
 
   setLimit(limit: number): void {

@@ -20,9 +20,10 @@ const fewConnections = 50
 
 /** Whether it is asked for within a step of a borrower, as under a limit that the borrower sets. */
 export const isWithinLease = (state: PoolState, { fiber }: Lease): boolean => {
-  if (state.places.connections.size > fewConnections) return false
-  for (const { holders } of state.places.connections) {
-    const { head } = holders
+  const { list } = state.places
+  if (list.length > fewConnections) return false
+  for (let i = 0; i < list.length; i++) {
+    const { head } = list[i]!.holders
     if (head !== undefined && head.fiber !== fiber && !head.isLongLived && isRunning(head.fiber)) return true
   }
   return false
