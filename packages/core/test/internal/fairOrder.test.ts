@@ -12,7 +12,7 @@ const rules: FairRules = {
 }
 
 class Caller extends Lease {
-  asEffect(): Effect.Effect<void> {
+  override asEffect(): Effect.Effect<void> {
     return Effect.void
   }
 }
