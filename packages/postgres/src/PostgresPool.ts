@@ -34,7 +34,7 @@ import type { PostgresOptions } from "./PostgresConfig.ts"
 import type { PostgresConnection } from "./PostgresConnector.ts"
 import type { Script, ScriptInput } from "./PostgresScript.ts"
 
-export type { Isolation, PostgresMembers, PostgresPool, TransactionOptions } from "./internal/model.ts"
+export type { Isolation, PostgresMembers, PostgresPool, QueryOptions, TransactionOptions } from "./internal/model.ts"
 
 /**
  * A service class for a PostgreSQL pool: the members of every pool, those of PostgreSQL, and the layers.

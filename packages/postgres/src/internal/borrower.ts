@@ -1,7 +1,7 @@
 /**
  * How a single statement gets its connection.
  */
-import type { ConnectionPool } from "@effect-pools/core/ConnectionPool"
+import type { ConnectionPool, LeaseOptions } from "@effect-pools/core/ConnectionPool"
 import type { PoolError } from "@effect-pools/core/PoolError"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -17,9 +17,9 @@ export type Borrower = <A, E, R>(
   f: (connection: Connection) => Effect.Effect<A, E, R>
 ) => Effect.Effect<A, E | PoolError, R>
 
-export const make = (pool: Pool, sharing: number): Borrower => {
-  if (sharing === 1) return pool.withConnection
-  const connection = sharingConnection(pool)
+export const make = (pool: Pool, sharing: number, options?: LeaseOptions): Borrower => {
+  if (sharing === 1) return options === undefined ? pool.withConnection : (f) => pool.withConnection(f, options)
+  const connection = sharingConnection(pool, options)
   return (f) => f(connection)
 }
 
@@ -28,15 +28,15 @@ export const make = (pool: Pool, sharing: number): Borrower => {
  * the statement is run, so that is when the connection is asked for. A stream holds a connection in its own scope, through
  * the acquirer.
  */
-const sharingConnection = (pool: Pool): Connection => {
+const sharingConnection = (pool: Pool, options: LeaseOptions | undefined): Connection => {
   // The type of a connection has no place for the pool's error; that of the borrower has, and it comes out there.
   const on =
     (how: Single) => (...args: readonly [text: string, ...rest: ReadonlyArray<any>]): Effect.Effect<any, any> => {
       const run = (lease: Lease): Effect.Effect<unknown, SqlError> =>
         (lease[how] as (...args: ReadonlyArray<any>) => Effect.Effect<unknown, SqlError>)(...args)
-      return Verdict.of(args[0]).isShareable ? pool.withShared(run) : pool.withConnection(run)
+      return Verdict.of(args[0]).isShareable ? pool.withShared(run, options) : pool.withConnection(run, options)
     }
-  const held: Effect.Effect<Lease, any, Scope.Scope> = pool.acquire
+  const held: Effect.Effect<Lease, any, Scope.Scope> = pool.acquireWith(options)
   return {
     execute: on("execute"),
     executeUnprepared: on("executeUnprepared"),

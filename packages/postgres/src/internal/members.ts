@@ -13,7 +13,8 @@ import type { SqlError } from "effect/sql/SqlError"
 import type * as Statement from "effect/sql/Statement"
 import * as Stream from "effect/Stream"
 import type { PostgresConnection } from "./connectionModel.ts"
-import type { PostgresPool, TransactionOptions } from "./model.ts"
+import type { PostgresPool, QueryOptions, TransactionOptions } from "./model.ts"
+import * as Query from "./query.ts"
 import * as Runtime from "./runtime.ts"
 import * as Transaction from "./transaction.ts"
 
@@ -21,11 +22,10 @@ type AnyEffect = Effect.Effect<unknown, unknown, unknown>
 type AnyStream = Stream.Stream<unknown, unknown, unknown>
 type Ask = (sql: Statement.Constructor) => AnyEffect
 
-const query = (pool: PostgresPool, first: TemplateStringsArray | Ask, ...args: Array<unknown>): AnyEffect => {
-  const ask: Ask = typeof first === "function" ? first : (sql) => sql(first, ...args)
-  const runtime = Runtime.runtimes.ofPristine(pool)
-  return runtime === undefined ? pool.withConnection(ask) : ask(runtime.sql)
-}
+const query = (pool: PostgresPool, first: TemplateStringsArray | Ask, ...args: Array<unknown>): AnyEffect =>
+  typeof first === "function"
+    ? Query.run(pool, first, args[0] as QueryOptions | undefined)
+    : Query.run(pool, (sql) => sql(first, ...args), undefined)
 
 const transaction = (
   pool: PostgresPool,

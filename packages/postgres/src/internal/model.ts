@@ -4,6 +4,7 @@
 import type { Notification } from "@effect/sql-pg/PgConnection"
 import type { ConnectionPool, LeaseOptions } from "@effect-pools/core/ConnectionPool"
 import type { PoolError } from "@effect-pools/core/PoolError"
+import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
 import type { Row } from "effect/sql/SqlConnection"
@@ -44,6 +45,28 @@ export interface TransactionOptions extends Pick<LeaseOptions, "label"> {
 }
 
 /**
+ * What is to be said about one statement: see `PostgresMembers.query`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface QueryOptions extends Pick<LeaseOptions, "label" | "priority"> {
+  /**
+   * How long each try may take, its wait for a connection included. Then the statement is stopped on the server and the
+   * caller has a `SqlError` with the reason `StatementTimeoutError`. Default: as long as `acquireTimeout` and the session's
+   * `statementTimeout` allow. Too short: a busy server is given up while it answers. Too long: callers hang.
+   */
+  readonly timeout?: Duration.Input | undefined
+  /**
+   * How often it is tried again, at most 100, after an error that says `isRetryable`: it was not carried out. After `timeout`
+   * only what changes nothing is tried again. The waits grow from 100 ms, and count against `traffic.retryBudget` and the
+   * caller's deadline. Default 0. In a transaction nothing is: the whole transaction has failed (`TransactionOptions.retry`).
+   * Too many: callers wait in vain.
+   */
+  readonly retries?: number | undefined
+}
+
+/**
  * The members of a PostgreSQL pool beyond lending. `Env` is what a member asks for: nothing on a pool, the class on a class.
  *
  * @category models
@@ -54,6 +77,8 @@ export interface PostgresMembers<out Env = never> {
    * Runs one statement: as a template, ``db.query`SELECT 1` ``, or with the helpers of the client,
    * ``db.query((sql) => sql`INSERT INTO users ${sql.insert(user)}`)``.
    *
+   * The second argument of the latter says more: ``db.query((sql) => sql`...`, { timeout: "2 seconds", retries: 2 })``.
+   *
    * Inside a transaction of the pool it is part of it. Statements that belong together go into `withConnection` or
    * `transaction`, since two calls may run on two connections.
    */
@@ -63,6 +88,10 @@ export interface PostgresMembers<out Env = never> {
       ...args: ReadonlyArray<unknown>
     ): Effect.Effect<ReadonlyArray<A>, SqlError | PoolError, Env>
     <A, E, R>(f: (sql: Statement.Constructor) => Effect.Effect<A, E, R>): Effect.Effect<A, E | PoolError, R | Env>
+    <A, E, R>(
+      f: (sql: Statement.Constructor) => Effect.Effect<A, E, R>,
+      options: QueryOptions
+    ): Effect.Effect<A, E | SqlError | PoolError, R | Env>
   }
   /**
    * Streams from a connection that is held until the stream ends:

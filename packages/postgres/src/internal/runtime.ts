@@ -40,6 +40,8 @@ export interface Runtime {
   readonly client: PgClient
   /** Makes single statements, which get a connection each, or that of the open transaction. */
   readonly sql: Statement.Constructor
+  /** `sql` with something to say about the leases. */
+  readonly sqlWith: (options: ConnectionPool.LeaseOptions) => Statement.Constructor
   readonly listen: (channel: string) => Stream.Stream<Notification, SqlError | PoolError>
 }
 
@@ -94,6 +96,7 @@ export const over = Effect.fnUntraced(function*(
     kit,
     client: yield* Client.make(kit, bare),
     sql: singleStatements(kit, bare),
+    sqlWith: (options) => singleStatements(kit, bare, options),
     listen: (channel) =>
       Stream.suspend(() =>
         Deferred.isDoneUnsafe(isDraining)
@@ -119,21 +122,29 @@ const joining = <A, E, R>(
   })
 
 /** A connection until the scope closes: that of the open transaction, or one of its own. */
-const held = (kit: Kit.Kit, pool: Bare): Effect.Effect<Lease, PoolError, Scope.Scope> =>
+const held = (
+  kit: Kit.Kit,
+  pool: Bare,
+  options: ConnectionPool.LeaseOptions | undefined
+): Effect.Effect<Lease, PoolError, Scope.Scope> =>
   Effect.withFiber((fiber) => {
     const current = kit.currentLease(fiber.context)
-    return current === undefined ? pool.acquire : Effect.succeed(current)
+    return current === undefined ? pool.acquireWith(options) : Effect.succeed(current)
   })
 
-const singleStatements = (kit: Kit.Kit, pool: Bare): Statement.Constructor => {
-  const borrow = makeBorrower(pool, kit.settings.sharing)
+const singleStatements = (
+  kit: Kit.Kit,
+  pool: Bare,
+  options?: ConnectionPool.LeaseOptions
+): Statement.Constructor => {
+  const borrow = makeBorrower(pool, kit.settings.sharing, options)
   const joined: Borrower = (f) =>
     Effect.withFiber((fiber) => {
       const current = kit.currentLease(fiber.context)
       return current === undefined ? borrow(f) : f(current)
     })
   // The type of a statement has no place for the pool's error; that of `query`, which runs it, has.
-  const acquirer: Effect.Effect<Lease, any, Scope.Scope> = held(kit, pool)
+  const acquirer: Effect.Effect<Lease, any, Scope.Scope> = held(kit, pool, options)
   const borrower = joined as SqlBorrower
   const { compiler, transformRows } = kit.transformed
   return Statement.make(acquirer, compiler, kit.spanAttributes, transformRows, borrower)
