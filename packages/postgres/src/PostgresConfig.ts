@@ -12,6 +12,10 @@ import type * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type { ConnectionOptions } from "node:tls"
+import type { PoolerOptions } from "./internal/pooler/model.ts"
+import * as PoolerEnv from "./internal/pooler/env.ts"
+
+export type { PoolerMode, PoolerOptions } from "./internal/pooler/model.ts"
 
 /**
  * What PostgreSQL pools are called in metrics, and their defaults.
@@ -137,6 +141,15 @@ export interface PostgresOptions extends PoolConfig.PoolOptions {
    */
   readonly sharing?: number | undefined
   /**
+   * Says that a PgBouncer is in between, and how it lends server connections. In the mode `"transaction"` no reset is sent,
+   * statements are not prepared unless `prepare` says so, and what would stay in a session is refused: start-up settings when
+   * the pool is made, statements (`SET`, `LISTEN`, `pg_advisory_lock`, temporary tables, ...) as `PoolMisuse` before they are
+   * sent, each with the form that works. Default: nothing is in between. Not given where there is one: what a lease leaves
+   * behind is met by others, and resets hit whichever server connection comes. Given where there is none: statements are
+   * refused for nothing.
+   */
+  readonly pooler?: PoolerOptions | undefined
+  /**
    * Idle time before TCP probes are sent, at least 1 second. Default 30 s. Too short: the network has more to do. Too long:
    * a connection that is dead without a word is noticed late, and firewalls forget it.
    */
@@ -189,19 +202,25 @@ const Positive = Schema.Finite.check(Schema.isGreaterThan(0))
  * `DATABASE_PASSWORD`, `DATABASE_NAME` and `DATABASE_SSL`; `APP_NAME`, which is `applicationName`; `POOL_STATEMENT_TIMEOUT_MS`; and what `PoolConfig.fromEnv`
  * reads.
  *
+ * Behind a PgBouncer `PGBOUNCER_HOST` and `PGBOUNCER_PORT` (6432) take the place of the server's, in `DATABASE_URL` too, and
+ * `PGBOUNCER_POOL_MODE` is `pooler.mode`, `transaction` unless it is given.
+ *
  * What is absent is left out. Variables that contradict each other are refused when the pool is made.
  *
  * @category configuration
  * @since 0.1.0
  */
-export const fromEnv: Config.Config<PostgresOptions> = PoolConfig.fromEnvWith<PostgresOptions>({
-  url: Config.Redacted("DATABASE_URL"),
-  host: Config.String("DATABASE_HOST"),
-  port: Config.Port("DATABASE_PORT"),
-  username: Config.String("DATABASE_USER"),
-  password: Config.Redacted("DATABASE_PASSWORD"),
-  database: Config.String("DATABASE_NAME"),
-  ssl: Config.Boolean("DATABASE_SSL"),
-  applicationName: Config.String("APP_NAME"),
-  statementTimeout: Config.schema(Positive, "POOL_STATEMENT_TIMEOUT_MS")
-})
+export const fromEnv: Config.Config<PostgresOptions> = Config.all({
+  own: PoolConfig.fromEnvWith<PostgresOptions>({
+    url: Config.Redacted("DATABASE_URL"),
+    host: Config.String("DATABASE_HOST"),
+    port: Config.Port("DATABASE_PORT"),
+    username: Config.String("DATABASE_USER"),
+    password: Config.Redacted("DATABASE_PASSWORD"),
+    database: Config.String("DATABASE_NAME"),
+    ssl: Config.Boolean("DATABASE_SSL"),
+    applicationName: Config.String("APP_NAME"),
+    statementTimeout: Config.schema(Positive, "POOL_STATEMENT_TIMEOUT_MS")
+  }),
+  pooler: PoolerEnv.pooler
+}).pipe(Config.map(({ own, pooler }) => PoolerEnv.behind(own, pooler)))

@@ -3,8 +3,9 @@ import type { PoolError } from "@effect-pools/core/PoolError"
 import * as EmbeddedPostgres from "@effect-pools/testing/EmbeddedPostgres"
 import { type PostgresConfig, PostgresPool } from "@effect-pools/postgres"
 import { assert } from "@effect/vitest"
-import { Context, Duration, Effect, Exit, Layer, Scope } from "effect"
+import { Context, Duration, Effect, Exit, Layer, Redacted, Scope } from "effect"
 import type { SqlClient } from "effect/sql"
+import * as PgBouncer from "./fixtures/pgBouncer.ts"
 
 export { eventually } from "@effect-pools/testing/Eventually"
 
@@ -21,14 +22,29 @@ export const withDb = <A, E, R>(
   Effect.gen(function*() {
     const server = yield* EmbeddedPostgres.EmbeddedPostgres
     const scope = yield* Scope.make()
-    const url = options.url === undefined && options.host === undefined ? { url: server.url } : {}
+    const url = options.url === undefined && options.host === undefined ? yield* wayTo(server) : {}
     const context = yield* Layer.buildWithScope(Db.layer({ drainTimeout: "1 second", ...url, ...options }), scope)
     const exit = yield* Effect.exit(Effect.provideContext(test, context))
     yield* Scope.close(scope, Exit.void)
     const { counts } = yield* Context.get(context, Db).stats
     if (Exit.isSuccess(exit)) assert.strictEqual(counts.opened - counts.closed, 0, "opened - closed")
     return yield* exit
-  }) as Effect.Effect<A, E | PoolError, Exclude<R, Services> | EmbeddedPostgres.EmbeddedPostgres>
+  }).pipe(Effect.scoped) as Effect.Effect<A, E | PoolError, Exclude<R, Services> | EmbeddedPostgres.EmbeddedPostgres>
+
+/** The suite runs through a PgBouncer with `THROUGH_PGBOUNCER=transaction` or `session`: the README lists what differs. */
+const wayTo = (
+  server: EmbeddedPostgres.Instance
+): Effect.Effect<PostgresConfig.PostgresOptions, never, Scope.Scope> => {
+  const mode = process.env["THROUGH_PGBOUNCER"]
+  if (mode !== "transaction" && mode !== "session") return Effect.succeed({ url: server.url })
+  return Effect.map(
+    PgBouncer.make(server, { pool_mode: mode, default_pool_size: 50, max_client_conn: 500 }),
+    ({ port }) => {
+      const url = Redacted.value(server.url).replace(`:${server.port}/`, `:${port}/`)
+      return { url: Redacted.make(url), pooler: { mode } }
+    }
+  )
+}
 
 /** How long an effect took, in milliseconds, beside its result. */
 export const timed = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<readonly [number, A], E, R> =>

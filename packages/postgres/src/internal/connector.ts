@@ -10,6 +10,7 @@ import { Lease, type Terms } from "./lease.ts"
 import * as Lent from "./lent.ts"
 import * as Role from "./role.ts"
 import { type Session, SessionEnded } from "./session.ts"
+import * as Misuse from "./pooler/misuse.ts"
 import * as SqlText from "./sqlText.ts"
 
 /** Lends leases: a single statement needs no more. */
@@ -57,7 +58,8 @@ export const lending = (kit: Kit): Lending => {
     now: kit.now,
     clientOf: Lent.make(kit),
     isIn: (lease, context) => kit.currentLease(context) === lease,
-    limits: kit.limits
+    limits: kit.limits,
+    ruleOf: kit.settings.pooler?.mode === "transaction" ? Misuse.ruleOf : undefined
   }
   return {
     lend: (session, isShared) => new Lease(session, terms, isShared),

@@ -58,7 +58,8 @@ export const dial = Effect.fnUntraced(function*(
     expectsPrimary: settings.role === "primary",
     prepares: settings.driver.prepare !== false,
     alwaysResets: settings.sessionReset === "always",
-    onOperation: signals.onOperation
+    onOperation: signals.onOperation,
+    isPooled: settings.pooler?.mode === "transaction"
   })
   if (internals.cancel !== undefined) {
     internals.cancel.replace(Cancellation.make(Transport.open(settings), internals.cancel.frame, session))

@@ -48,6 +48,8 @@ export interface Terms {
   /** Whether it is the lease of the transaction that a fiber with this context is in. */
   readonly isIn: (lease: Lease, context: Context.Context<never>) => boolean
   readonly limits: Limits
+  /** The rule that a text breaks where sessions are nobody's own. */
+  readonly ruleOf?: ((text: string) => string | undefined) | undefined
 }
 
 const outlived =
@@ -106,7 +108,7 @@ export class Lease implements Connection {
 
   private runOnce<A>(statement: Statement<A>): Effect.Effect<A, SqlError> {
     return Effect.withFiber((fiber) => {
-      const rule = this.refusal(fiber, statement.verdict)
+      const rule = this.refusal(fiber, statement.verdict) ?? this.terms.ruleOf?.(statement.text)
       if (rule !== undefined) return this.misused(rule)
       return this.isShared ? this.runShared(statement) : this.runAlone(statement, fiber)
     })
@@ -286,7 +288,7 @@ export class Lease implements Connection {
   executeStream(text: string, params: Params, transformRows: TransformRows): Stream.Stream<any, SqlError> {
     const rows = Stream.unwrap(Effect.withFiber((fiber) => {
       const verdict = Verdict.of(text)
-      const rule = this.refusal(fiber, this.isShared ? undefined : verdict)
+      const rule = this.refusal(fiber, this.isShared ? undefined : verdict) ?? this.terms.ruleOf?.(text)
       return rule === undefined ? this.openStream(text, params, verdict, fiber) : this.misused(rule)
     }))
     return transformRows === undefined
@@ -331,7 +333,7 @@ export class Lease implements Connection {
   listen(channel: string): Effect.Effect<Queue.Dequeue<Notification, SqlError>, SqlError, Scope.Scope> {
     const { session } = this
     const begin = Effect.withFiber((fiber) => {
-      const rule = this.refusal(fiber, undefined)
+      const rule = this.refusal(fiber, undefined) ?? this.terms.ruleOf?.("LISTEN")
       return rule === undefined ? Effect.sync(() => void session.listeners++) : this.misused(rule)
     })
     const count = Effect.acquireRelease(begin, () => Effect.sync(() => session.listeners--))

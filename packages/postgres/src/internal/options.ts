@@ -16,6 +16,7 @@ import type { ConnectionOptions } from "node:tls"
 import type { PostgresOptions } from "../PostgresConfig.ts"
 import { authMethods, isAuthMethod } from "./auth.ts"
 import * as ConnectionUrl from "./connectionUrl.ts"
+import * as Pooler from "./pooler/options.ts"
 import type { ConnectionSettings } from "./settings.ts"
 
 /** The options that are not the pool's. */
@@ -31,6 +32,7 @@ export const check = (options: PostgresOptions, name: string): Result.Result<Che
       ? {}
       : yield* OptionRules.read("url", ConnectionUrl.parse(Redacted.value(own.url)))
     yield* noContradiction(options, url)
+    yield* Pooler.check(options, url.startupOptions)
     const startupParameters = yield* startupParametersOf(own)
     const ssl = yield* tlsOf(own, url)
     return {
@@ -81,10 +83,12 @@ const settingsOf = (
   role: own.role ?? url.role ?? "any",
   sessionReset: own.sessionReset ?? "whenNeeded",
   sharing: own.sharing ?? 1,
+  pooler: own.pooler,
   driver: {
     keepAlive: own.keepAlive ?? url.keepAlive ?? "30 seconds",
     types: own.types,
-    prepare: own.prepare,
+    // Behind a PgBouncer before 1.21 a statement may meet a server that did not prepare it.
+    prepare: own.prepare ?? (own.pooler?.mode === "transaction" ? false : undefined),
     preparedStatementCacheSize: own.preparedStatementCacheSize,
     maxMessageSize: own.maxMessageSize
   },
@@ -152,6 +156,7 @@ const rules: OptionRules.Rules<Own> = {
   role: OptionRules.oneOf("any", "primary", "standby"),
   sessionReset: OptionRules.oneOf("whenNeeded", "always"),
   sharing: OptionRules.count(1, 128),
+  pooler: Pooler.rule,
   keepAlive: OptionRules.duration("1 second"),
   prepare: OptionRules.flag,
   preparedStatementCacheSize: OptionRules.count(1, 1_000_000),

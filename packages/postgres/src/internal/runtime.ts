@@ -29,6 +29,7 @@ import * as Kit from "./kit.ts"
 import type { Lease } from "./lease.ts"
 import { leaseOf } from "./lent.ts"
 import * as Options from "./options.ts"
+import * as Pooler from "./pooler/agree.ts"
 
 export type Pool = ConnectionPool.ConnectionPool<PostgresConnection>
 type Bare = ConnectionPool.ConnectionPool<Lease>
@@ -54,7 +55,7 @@ export const make = (
 ): Effect.Effect<Pool, PoolError | InvalidOption, Scope.Scope | Reactivity.Reactivity> =>
   Effect.flatMap(
     Options.checkWithUser(options, id),
-    ({ pool, settings }) => makeWith(id, settings, pool, PgConnector.make)
+    ({ pool, settings }) => Effect.andThen(Pooler.agree(settings, pool), makeWith(id, settings, pool, PgConnector.make))
   )
 
 /** Makes the pool over another connector, such as a scripted one. */

@@ -75,6 +75,7 @@ export const makeServer = (script: PostgresScript.Script): Server => {
             expectsPrimary: false,
             prepares: true,
             alwaysResets: false,
+            isPooled: false,
             isShareable: false,
             schema: { changes: 0 },
             onOperation: signals.onOperation

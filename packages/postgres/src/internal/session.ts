@@ -28,6 +28,8 @@ export interface SessionOptions {
   /** Whether the driver keeps prepared statements in it. */
   readonly prepares: boolean
   readonly alwaysResets: boolean
+  /** Whether a PgBouncer lends the server's end of it for each transaction anew, so that nothing here can be reset. */
+  readonly isPooled?: boolean | undefined
   /** Whether several single statements may be on it at once. */
   readonly isShareable: boolean
   /** The changes of the schema that the sessions of the pool have noticed. */
@@ -308,7 +310,8 @@ export class Session {
     if (this.running.length > 0) return unclean("a statement or stream still runs after its lease")
     if (this.listeners > 0) return unclean("a listener is still open after its lease")
     this.unpin()
-    if (!this.isObserved || this.options.alwaysResets) this.wire.dirt |= Dirt.anything
+    if (this.options.isPooled) this.wire.dirt = Dirt.none
+    else if (!this.isObserved || this.options.alwaysResets) this.wire.dirt |= Dirt.anything
     const isClean = !this.isInTransaction && this.wire.dirt === Dirt.none
     // What was set for the transaction alone has ended with it, and the rest is dirt.
     if (isClean) this.wire.readsOtherwise = false

@@ -1,0 +1,47 @@
+/**
+ * What the options of a pool must not be behind a PgBouncer.
+ */
+import * as OptionRules from "@effect-pools/core/OptionRules"
+import type { InvalidOption } from "@effect-pools/core/PoolError"
+import * as Result from "effect/Result"
+import type { PostgresOptions } from "../../PostgresConfig.ts"
+
+const modes: ReadonlySet<unknown> = new Set(["transaction", "session"])
+
+export const rule: OptionRules.Rule = {
+  expects: `an object with the mode "transaction" or "session"`,
+  is: (value) =>
+    typeof value === "object" && value !== null && modes.has((value as { readonly mode?: unknown }).mode) &&
+    Object.entries(value).every(([key, part]) =>
+      key === "mode" || (key === "admin" && (part === undefined || OptionRules.object.is(part)))
+    )
+}
+
+/** The server would keep each of these for a session, which is nobody's own in this mode. */
+const ofSessions = ["statementTimeout", "idleInTransactionTimeout", "searchPath", "settings"] as const
+
+const local: Readonly<Record<typeof ofSessions[number], string>> = {
+  statementTimeout: "set it on the role (ALTER ROLE ... SET statement_timeout), or SET LOCAL in a transaction",
+  idleInTransactionTimeout: "set it on the role (ALTER ROLE ... SET idle_in_transaction_session_timeout)",
+  searchPath: "set it on the role (ALTER ROLE ... SET search_path), or name the schemas",
+  settings: "set them on the role (ALTER ROLE ... SET ...), or SET LOCAL in a transaction"
+}
+
+export const check = (
+  options: PostgresOptions,
+  startupOptions: string | undefined
+): Result.Result<void, InvalidOption> => {
+  if (options.pooler?.mode !== "transaction") return Result.succeed(undefined)
+  for (const option of ofSessions) {
+    if (options[option] !== undefined) {
+      return OptionRules.refuse(option, `can't hold when pooler.mode is "transaction": ${local[option]}`)
+    }
+  }
+  if (startupOptions !== undefined) {
+    return OptionRules.refuse("url", `has options, which can't hold when pooler.mode is "transaction"`)
+  }
+  if (options.sessionReset !== undefined) {
+    return OptionRules.refuse("sessionReset", `has no effect when pooler.mode is "transaction": no reset is sent`)
+  }
+  return Result.succeed(undefined)
+}
