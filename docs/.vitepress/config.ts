@@ -23,7 +23,17 @@ export default defineConfig({
   markdown: { config: rewriteLinks(root) },
   themeConfig: {
     // An index of our own pages: it needs no service, so it works without a network.
-    search: { provider: "local", options: { detailedView: true } },
+    search: {
+      provider: "local",
+      options: {
+        // Each option of a table is found by itself, as a heading would be.
+        _render: (text, env, md) =>
+          md.render(text, env).replaceAll(
+            /<span id="([^"]+)"><code>([^<]+)<\/code><\/span>/g,
+            "<h3>$2<a href=\"#$1\">#</a></h3>"
+          )
+      }
+    },
     nav: [
       { text: "Begin", link: "/guide/getting-started" },
       { text: "Options", link: "/options/every-pool" },

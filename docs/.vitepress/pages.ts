@@ -4,6 +4,9 @@
  * A page may be written anywhere in the repository, as the README of a package is, so that nothing is told twice.
  */
 
+import { globSync, readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+
 export interface Page {
   /** The file, from the root of the repository. */
   readonly source: string
@@ -32,6 +35,15 @@ const page = (source: string, title: string, path = source.replace(/^docs\//, ""
   path,
   title
 })
+
+const root = fileURLToPath(new URL("../../", import.meta.url))
+
+/** Every page of a folder, under its own heading. */
+const pagesOf = (folder: string): ReadonlyArray<Page> =>
+  globSync(`${folder}/*.md`, { cwd: root }).toSorted().map((source) => {
+    const [, title = source] = /^# (?:\d+[.:]? )?(.*)$/m.exec(readFileSync(`${root}${source}`, "utf8")) ?? []
+    return page(source, title.replaceAll("`", ""))
+  })
 
 export const sections: ReadonlyArray<Section> = [
   {
@@ -85,7 +97,8 @@ export const sections: ReadonlyArray<Section> = [
       page("docs/moving/generic-pool.md", "generic-pool"),
       page("docs/moving/ioredis.md", "ioredis"),
       page("docs/moving/undici.md", "undici"),
-      page("docs/moving/ws.md", "ws")
+      page("docs/moving/ws.md", "ws"),
+      ...pagesOf("docs/coming-from")
     ]
   },
   {
@@ -93,7 +106,8 @@ export const sections: ReadonlyArray<Section> = [
     pages: [
       page("ARCHITECTURE.md", "Architecture", "project/architecture"),
       page("packages/benchmarks/README.md", "Benchmarks", "project/benchmarks"),
-      page("CONTRIBUTING.md", "Contributing", "project/contributing")
+      page("CONTRIBUTING.md", "Contributing", "project/contributing"),
+      ...pagesOf("docs/decisions")
     ]
   },
   {

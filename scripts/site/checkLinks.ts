@@ -1,6 +1,7 @@
 /**
  * Follows every link of the built site: to a page, to a heading on it, to a file of the repository. What leads to other
- * sites is left alone: CI has no network that could be relied on.
+ * sites is left alone: CI has no network that could be relied on. For the same reason the site loads nothing from elsewhere,
+ * its search included.
  */
 import { existsSync, globSync, readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
@@ -40,7 +41,28 @@ export const check = (root: string, site: string): Checked => {
       if (why !== undefined) broken.push(`${file}: ${href} ${why}`)
     }
   }
-  return { pages: files.length, links, broken }
+  return { pages: files.length, links, broken: [...broken, ...loadedFromElsewhere(html), ...notFound(site)] }
+}
+
+/** Scripts, styles and pictures of other sites. */
+const loadedFromElsewhere = (html: ReadonlyMap<string, string>): ReadonlyArray<string> =>
+  [...html].flatMap(([file, text]) =>
+    [...text.matchAll(/<(?:img|link|script|source)\b[^>]*?\s(?:href|src)="((?:https?:)?\/\/[^"]*)"/g)].map(([, from]) =>
+      `${file}: loads ${from}`
+    )
+  )
+
+/** What the search must find, by the place that it leads to. */
+const places = [
+  "/options/postgres.html#acquiretimeout",
+  "/guide/troubleshooting.html#callers-time-out",
+  "/moving/ws.html#"
+]
+
+const notFound = (site: string): ReadonlyArray<string> => {
+  const index = globSync("assets/**/*localSearchIndex*.js", { cwd: site })
+    .map((file) => readFileSync(join(site, file), "utf8")).join("")
+  return places.filter((place) => !index.includes(place)).map((place) => `search: does not find ${place}`)
 }
 
 const inRepository = /^https:\/\/github\.com\/effect-pools\/effect-pools\/(?:blob|tree)\/main\/([^#]*)/

@@ -211,7 +211,7 @@ const incomplete = (texts: ReadonlyArray<OptionText>): ReadonlyArray<string> =>
     })
 
 const intro = (title: string, more: string): string =>
-  `---\noutline: 2\npageClass: wide\n---\n\n# ${title}\n\n` +
+  `---\naside: false\npageClass: wide\n---\n\n# ${title}\n\n` +
   "A duration is an `Effect` duration such as `\"30 seconds\"`, or a number of milliseconds. An option that is unknown, " +
   "contradicts another or would have no effect is refused with its name and the rule; a default gives way to an option " +
   `that was given. ${more}\n\n`
