@@ -6,11 +6,13 @@
  *
  * @since 0.1.0
  */
+import type { Borrower } from "./internal/model/borrower.ts"
 import type { PoolCounts } from "./internal/model/counts.ts"
 import type { OperationStats } from "./internal/model/operation.ts"
 import type { Timing } from "./internal/model/timing.ts"
 import type { TrafficStats } from "./internal/model/traffic.ts"
 
+export type { Borrower } from "./internal/model/borrower.ts"
 export { noCounts, type PoolCounts } from "./internal/model/counts.ts"
 export type { OperationEnd, OperationStats, SlowOperation } from "./internal/model/operation.ts"
 export type { Timing } from "./internal/model/timing.ts"
@@ -126,6 +128,8 @@ export interface PoolStats extends Vitals {
   readonly operations: OperationStats
   /** The mean of `operations.time`, beside that of `wait`. */
   readonly avgQueryTime: number
+  /** Who takes the connections' time, ten at most, those with the largest share first. */
+  readonly borrowers: ReadonlyArray<Borrower>
   /** Who waits and who is served, by what callers say with `Traffic`. */
   readonly traffic: TrafficStats
   /** The pools that it is made of, if it is: the upstreams of a balanced pool, the servers of a cluster. */

@@ -90,7 +90,7 @@ export interface ManagerHealth {
   readonly status: Status
   /**
    * 0 to 100: the mean over the pools, of which a healthy one counts 100, a degraded one 10 less for each warning but
-   * at least 50, and an unhealthy one 0. Never above 50 while one is unhealthy.
+   * at least 50, and an unhealthy one 0. Never above 50 while one is unhealthy, nor above 90 while one is degraded.
    */
   readonly score: number
   readonly fleet: Fleet
@@ -157,6 +157,8 @@ export interface Manager {
   readonly history: Effect.Effect<
     ReadonlyArray<{ readonly name: string; readonly samples: ReadonlyArray<Sample> }>
   >
+  /** `history`, and before it one reading of each 20 s, as far back as `longHistory` says. */
+  readonly longHistory: Manager["history"]
   /** Milliseconds between two readings. */
   readonly sampleInterval: number
   /** Opens the `minConnections` of these pools, by default of all, and tells how many are open of each. */

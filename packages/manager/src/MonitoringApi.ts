@@ -15,7 +15,7 @@
  * | `GET /pools` | `Pools`: the fleet and each pool | 200 |
  * | `GET /pools/:name` | `Pool` | 200, 404 |
  * | `GET /pools/:name/connections` | `Connections` | 200, 404 |
- * | `GET /history` | `History`: the samples of the last minutes, for charts | 200 |
+ * | `GET /history` | `History`: the samples of the last minutes, for charts; `?range=long` adds one of each 20 s of the last hour | 200, 400 |
  * | `GET /alerts` | `Alerts`: raised now, and cleared lately | 200 |
  * | `GET /events` | a stream of `Message`s, see below | 200, 400, 503 too many streams |
  * | `POST /pools/:name/warm-up` | `WarmedUp`; takes `WarmUp` as JSON or no body | 200, 400, 404, 409 |

@@ -136,7 +136,7 @@ describe("looking", () => {
     Effect.gen(function*() {
       yield* ConnectionManager.pause([Cache])
       const degraded = yield* ConnectionManager.health
-      assert.deepStrictEqual([degraded.status, degraded.score], ["degraded", 95])
+      assert.deepStrictEqual([degraded.status, degraded.score], ["degraded", 90])
       assert.deepStrictEqual(degraded.warnings.map(({ about, pool }) => [pool, about]), [["app/Cache", "closed"]])
       yield* ConnectionManager.drain([Db])
       const unhealthy = yield* ConnectionManager.health

@@ -141,7 +141,7 @@ describe("what the page shows", () => {
           yield* Cache.acquire
           const alert = page.locator(".alerts li.warn").first()
           yield* $(() => alert.getByText("2 of 2 connections are lent").waitFor())
-          yield* $(() => alert.getByText("Raise maxConnections if the backend can bear it").waitFor())
+          yield* $(() => alert.getByText("Nobody suffers yet").waitFor())
           yield* eventually($(() => page.title()), "▲ 1 · Connection pools")
         }))
         yield* $(() => page.locator(".alerts .past li").first().waitFor())

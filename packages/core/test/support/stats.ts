@@ -38,6 +38,7 @@ export const statsOf = (given: Given = {}): PoolStats.PoolStats => ({
   lifetime: timing,
   operations: noOperations,
   avgQueryTime: 0,
+  borrowers: [],
   traffic: { level: 0, pending: { high: 0, normal: 0, low: 0 }, refused: { high: 0, normal: 0, low: 0 }, keys: [] },
   ...given,
   counts: {

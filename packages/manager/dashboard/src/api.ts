@@ -16,7 +16,8 @@ export const authorization = (value: string | undefined = token.value): Record<s
 
 export const readPools = (): Promise<Api.Pools> => get("pools")
 export const readAlerts = (): Promise<Api.Alerts> => get("alerts")
-export const readHistory = (): Promise<Api.History> => get("history")
+/** With one sample of each 20 s of the last hour as well, if it is to be long. */
+export const readHistory = (isLong: boolean): Promise<Api.History> => get(isLong ? "history?range=long" : "history")
 export const readConnections = (pool: string): Promise<Api.Connections> => get(`${pathOf(pool)}/connections`)
 
 export const warmUp = (pool: string, count: number): Promise<Api.WarmedUp> =>

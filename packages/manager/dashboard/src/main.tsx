@@ -6,6 +6,7 @@ import "./styles/base.css"
 import "./styles/layout.css"
 import "./styles/parts.css"
 import "./styles/tables.css"
+import { listenToKeys } from "./keys.ts"
 import { link } from "./link.ts"
 import { currentAlerts } from "./store.ts"
 import { start } from "./sync.ts"
@@ -22,3 +23,4 @@ effect(() => {
 })
 
 start()
+listenToKeys()

@@ -1,6 +1,8 @@
 /** The samples of the last minutes in columns, as charts want them. */
 import type * as Api from "../../src/MonitoringApi.ts"
 
+import { Happenings } from "./happenings.ts"
+
 type Column = Array<number | null>
 
 /** ms; more is kept where the server keeps more, up to an hour. */
@@ -25,6 +27,7 @@ export class Series {
   readonly p50: Column = []
   readonly p95: Column = []
   readonly p99: Column = []
+  readonly happenings = new Happenings()
   /** ms */
   span = shortest
 
@@ -50,10 +53,12 @@ export class Series {
     this.p50.push(sample.wait?.p50 ?? null)
     this.p95.push(sample.wait?.p95 ?? null)
     this.p99.push(sample.wait?.p99 ?? null)
+    this.happenings.add(sample)
     this.#forget(at - this.span / 1000)
   }
 
   #clear(): void {
+    this.happenings.clear()
     for (const column of this.#columns) column.length = 0
   }
 

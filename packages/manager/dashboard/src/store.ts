@@ -1,6 +1,7 @@
 /** What the page knows: filled by the stream and by reading, shown by the views. */
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals"
 import type * as Api from "../../src/MonitoringApi.ts"
+import type { Happening } from "./happenings.ts"
 import { isOvertaken, Series } from "./series.ts"
 
 /** What of a pool changes all the time, from whichever came last. */
@@ -138,6 +139,12 @@ const ratesOf = (samples: ReadonlyArray<Api.Sample>, before: Api.Fleet | undefin
   return { acquired, failureRate: attempts > 0 ? failures / attempts : 0 }
 }
 
+/** What happened to all pools, with their names, the oldest first. */
+export const fleetHappenings = (): ReadonlyArray<Happening> =>
+  pools.peek()
+    .flatMap(({ name, series }) => series.happenings.all.map((each) => ({ ...each, text: `${name}: ${each.text}` })))
+    .toSorted((a, b) => a.from - b.from)
+
 const addUp = (histories: ReadonlyArray<ReadonlyArray<Api.Sample>>): ReadonlyArray<Api.Sample> => {
   const rounds = new Map<number, Array<Api.Sample>>()
   for (const sample of histories.flat()) {
@@ -156,6 +163,7 @@ const sum = (samples: ReadonlyArray<Api.Sample>, at: number): Api.Sample => {
     state: "open",
     status: "healthy",
     breaker: "closed",
+    cause: null,
     used: of("used"),
     idle: of("idle"),
     pending: of("pending"),

@@ -3,10 +3,12 @@ import { batch, effect } from "@preact/signals"
 import type * as Api from "../../src/MonitoringApi.ts"
 import { readAlerts, readHistory, readPools } from "./api.ts"
 import { perFrame } from "./frames.ts"
+import { isLong } from "./range.ts"
 import { follow, heardAt, link } from "./link.ts"
 import { log, record } from "./log.ts"
 import {
   actions,
+  currentAlerts,
   instance,
   keepAlert,
   keepAlerts,
@@ -75,7 +77,7 @@ let meanwhile: Array<Api.Alert> = []
 /** A failure needs no word: the stream tells when the server is gone. */
 const readAll = async (of: string): Promise<void> => {
   meanwhile = []
-  const answers = await Promise.all([readPools(), readHistory(), readAlerts()]).catch(() => undefined)
+  const answers = await Promise.all([readPools(), readHistory(isLong()), readAlerts()]).catch(() => undefined)
   if (instance.peek() !== of || link.peek().is !== "live") return
   if (answers === undefined) {
     setTimeout(() => void readAll(of), 1000)
@@ -90,6 +92,15 @@ const readAll = async (of: string): Promise<void> => {
   })
 }
 
+/** Reads the samples of as far back as the charts are to go. */
+export const readLonger = (): void => {
+  if (!isLong()) return
+  const of = instance.peek()
+  void readHistory(true).then((history) => {
+    if (instance.peek() === of) keepHistory(history)
+  }, () => undefined)
+}
+
 /** ms between two readings of `/pools` */
 const shortest = 1000
 let rest = shortest
@@ -102,6 +113,8 @@ export const refresh = (): void => {
   timer = setTimeout(async () => {
     readAt = performance.now()
     const answer = await readPools().catch(() => undefined)
+    // An alert that stands says its number as it is now.
+    if (currentAlerts.peek().length > 0) await readAlerts().then(keepAlerts, () => undefined)
     rest = Math.max(shortest, 4 * (performance.now() - readAt))
     timer = undefined
     if (answer !== undefined && answer.instance === instance.peek()) keepPools(answer)

@@ -59,10 +59,11 @@ export const fleetOf = (readings: ReadonlyArray<Reading>): Fleet => {
   }
 }
 
-/** Among many pools that are well, one that is not must still show. */
+/** Among many pools that are well, one that is not must still show: 98 of 100 beside "degraded" would contradict it. */
 const overall = (scores: ReadonlyArray<number>, hasUnhealthy: boolean): number => {
   const mean = scores.length === 0 ? 100 : scores.reduce((sum, score) => sum + score, 0) / scores.length
-  return Math.round(hasUnhealthy ? Math.min(50, mean) : mean)
+  const most = hasUnhealthy ? 50 : scores.every((score) => score === 100) ? 100 : 90
+  return Math.round(Math.min(most, mean))
 }
 
 export const share = (part: number, whole: number): number => whole > 0 ? part / whole : 0

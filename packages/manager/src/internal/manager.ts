@@ -110,13 +110,15 @@ const watchOver = Effect.fnUntraced(function*(
   members: Members,
   options: CheckedOptions
 ): Effect.fn.Return<
-  Pick<Manager, "alerts" | "alertChanges" | "healthChanges" | "samples" | "history" | "sampleInterval">,
+  Pick<Manager, "alerts" | "alertChanges" | "healthChanges" | "samples" | "history" | "longHistory" | "sampleInterval">,
   never,
   Scope.Scope
 > {
   const board = new AlertBoard(options.alertAfter, options.clearAfter)
   const sampler = yield* Sampler.make(members, board, {
     history: options.history,
+    coarse: options.coarse,
+    past: options.past,
     window: options.alertWindow,
     thresholds: options.thresholds
   })
@@ -143,6 +145,7 @@ const watchOver = Effect.fnUntraced(function*(
     healthChanges: Stream.flattenIterable(Stream.fromPubSub(changes)),
     samples: Stream.fromPubSub(rounds),
     history: Effect.sync(() => sampler.history),
+    longHistory: Effect.sync(() => sampler.longHistory),
     sampleInterval: options.sampleInterval
   }
 })

@@ -37,6 +37,12 @@ export interface ManagerOptions<Pools extends ReadonlyArray<PoolKey> = ReadonlyA
    */
   readonly history?: Duration.Input | undefined
   /**
+   * How far back one sample of each 20 s is kept, the one in which most was wrong, for the page's longer ranges. Default 1
+   * hour. Too short: what was at the beginning of an incident is gone when somebody looks. Too long: memory, about 300 bytes a
+   * pool and sample: 54 kB a pool for an hour.
+   */
+  readonly longHistory?: Duration.Input | undefined
+  /**
    * The time over which failures and waits are judged. Default 1 min. Too short: few leases decide. Too long: alerts
    * come and go late.
    */

@@ -20,6 +20,9 @@ export interface CheckedOptions {
   readonly sampleInterval: number
   /** How many samples. */
   readonly history: number
+  /** How many readings become one of those of long ago, and how many of these are kept. */
+  readonly coarse: number
+  readonly past: number
   /** How many samples. */
   readonly alertWindow: number
   readonly alertAfter: number
@@ -51,6 +54,7 @@ const rules: OptionRules.Rules<ManagerOptions<ReadonlyArray<PoolKey>>> = {
   drainTimeout: OptionRules.duration(1, longest),
   sampleInterval: OptionRules.duration(100, "1 hour"),
   history: OptionRules.duration("1 second", longest),
+  longHistory: OptionRules.duration("1 second", longest),
   alertWindow: OptionRules.duration("1 second", longest),
   alertAfter: OptionRules.duration(0, longest),
   clearAfter: OptionRules.duration(0, longest),
@@ -86,11 +90,15 @@ export const checkOptions = (
         return yield* refuse(owner, option, `must not exceed ${mostSamples} times sampleInterval`)
       }
     }
+    const coarse = Math.max(1, Math.round(coarseInterval / sampleInterval))
+    const longHistory = OptionRules.millisOf(options.longHistory) ?? 3_600_000
     return {
       pools: options.pools,
       drainOrder: options.drainOrder ?? [options.pools],
       drainTimeout: OptionRules.millisOf(options.drainTimeout) ?? 20_000,
       sampleInterval,
+      coarse,
+      past: Math.max(1, Math.ceil(longHistory / (coarse * sampleInterval))),
       history: samples(options.history ?? "5 minutes"),
       alertWindow: samples(options.alertWindow ?? "1 minute"),
       alertAfter: OptionRules.millisOf(options.alertAfter) ?? times.alertAfter,
@@ -100,6 +108,9 @@ export const checkOptions = (
       healthSchedule: scheduleOf(options.healthSchedule ?? "60 seconds")
     }
   })
+
+/** ms: what is long ago needs no finer readings on a chart that is some hundred pixels wide. */
+const coarseInterval = 20_000
 
 const scheduleOf = (given: NonNullable<ManagerOptions["metricsSchedule"]>): Schedule.Schedule<unknown> =>
   Schedule.isSchedule(given) ? given : Schedule.spaced(given)

@@ -72,7 +72,12 @@ export const readRoutes = (manager: Manager, feed: Feed, actions: boolean): Read
     "/history",
     "read",
     Effect.gen(function*() {
-      const pools = yield* manager.history
+      const { range = "short", ...others } = yield* HttpServerRequest.ParsedSearchParams
+      if (range !== "short" && range !== "long") return failure("bad-request", "range must be short or long")
+      for (const name of Object.keys(others)) {
+        return failure("bad-request", `${JSON.stringify(name)} is no parameter of /history, which has range`)
+      }
+      const pools = yield* range === "long" ? manager.longHistory : manager.history
       const at = yield* Clock.currentTimeMillis
       const { sampleInterval } = manager
       const head: Omit<Api.History, "pools"> = { at, instance: feed.instance, sampleInterval }

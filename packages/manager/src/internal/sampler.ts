@@ -12,6 +12,7 @@ import type { Evidence } from "./alertRules.ts"
 import { fleetOf, type Reading, readingOf } from "./fleet.ts"
 import type { ManagedPool } from "./managedPool.ts"
 import type { Members } from "./members.ts"
+import { Past } from "./past.ts"
 import {
   acquireRate,
   failureRate,
@@ -48,6 +49,7 @@ interface Subject {
   readonly pool: ManagedPool
   readonly marks: Array<Mark>
   readonly samples: Array<Sample>
+  readonly past: Past
   status: Status
 }
 
@@ -62,6 +64,8 @@ export class Sampler {
   private readonly board: AlertBoard
   private readonly historySize: number
   private readonly windowSize: number
+  private readonly coarse: number
+  private readonly pastSize: number
   /** Of pools that have none of their own. */
   private readonly thresholds: PoolThresholds
 
@@ -70,6 +74,8 @@ export class Sampler {
     this.members = members
     this.board = board
     this.historySize = settings.history
+    this.coarse = settings.coarse
+    this.pastSize = settings.past
     this.windowSize = Math.max(settings.window, waitMarks)
   }
 
@@ -87,6 +93,7 @@ export class Sampler {
         pool,
         marks: [markOf(yield* monotonic, stats)],
         samples: [],
+        past: new Past(this.coarse, this.pastSize),
         status: health.status
       }
       this.subjects.set(pool, subject)
@@ -105,10 +112,18 @@ export class Sampler {
 
   /** The oldest first. */
   get history(): ReadonlyArray<{ readonly name: string; readonly samples: ReadonlyArray<Sample> }> {
-    return Array.from(
-      this.subjects.values(),
-      ({ pool, samples }) => ({ name: pool.name, samples: Array.from(samples) })
-    )
+    return this.readAll(({ samples }) => Array.from(samples))
+  }
+
+  /** With one reading of many for what is longer ago. */
+  get longHistory(): Sampler["history"] {
+    return this.readAll(({ past, samples }) => past.before(samples))
+  }
+
+  private readAll(
+    of: (subject: Subject) => ReadonlyArray<Sample>
+  ): Sampler["history"] {
+    return Array.from(this.subjects.values(), (subject) => ({ name: subject.pool.name, samples: of(subject) }))
   }
 
   readonly round: Effect.Effect<Outcome> = Effect.gen({ self: this }, function*() {
@@ -138,20 +153,24 @@ export class Sampler {
 
   private readonly read = Effect.fnUntraced({ self: this }, function*(pool: ManagedPool, at: number, now: number) {
     const subject = yield* this.subjectOf(pool)
-    const { marks, samples } = subject
+    const { marks, past, samples } = subject
     const { health, stats } = yield* readingOf(pool)
     const mark = markOf(now, stats)
-    const sample = sampleOf(marks, mark, at, stats, health.status)
+    const sample = sampleOf(marks, mark, at, { health, stats })
     const oldest = marks[0] ?? mark
     const thresholds = pool.config.thresholds ?? this.thresholds
     const evidence = { thresholds, stats, health, recent: recentOf(oldest, mark) }
     push(marks, mark, this.windowSize + 1)
     push(samples, sample, this.historySize)
+    past.add(sample)
     return { subject, stats, health, sample, alerts: this.board.evaluate(pool.name, evidence, now, at) }
   })
 }
 
 interface Settings {
+  /** How many readings become one of those of long ago, and how many of these are kept. */
+  readonly coarse: number
+  readonly past: number
   readonly thresholds: PoolThresholds
   readonly history: number
   readonly window: number
@@ -169,8 +188,7 @@ const sampleOf = (
   marks: ReadonlyArray<Mark>,
   mark: Mark,
   at: number,
-  stats: Reading["stats"],
-  status: Status
+  { health: { diagnosis, status }, stats }: Reading
 ): Sample => {
   const before = marks.at(-1) ?? mark
   const earlier = marks.at(-waitMarks) ?? marks[0] ?? mark
@@ -180,6 +198,7 @@ const sampleOf = (
     state: stats.state,
     status,
     breaker: stats.breaker,
+    cause: diagnosis === undefined || diagnosis.until !== undefined ? null : diagnosis.cause,
     used: stats.used,
     idle: stats.idle,
     pending: stats.pending,

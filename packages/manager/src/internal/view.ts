@@ -30,6 +30,11 @@ export const stats = ({ members, ...stats }: PoolStats): Api.Stats => ({
   ...(members === undefined ? {} : {
     members: members.map((member) => ({ ...member, role: member.role ?? null, lag: member.lag ?? null }))
   }),
+  borrowers: stats.borrowers.map((borrower) => ({
+    ...borrower,
+    label: labelled(borrower.label),
+    statement: labelled(borrower.statement)
+  })),
   traffic: { ...stats.traffic, keys: stats.traffic.keys.map((each) => ({ ...each, key: labelled(each.key) })) }
 })
 

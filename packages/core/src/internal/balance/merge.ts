@@ -6,6 +6,7 @@ import type { PoolConfig } from "../model/config.ts"
 import { combine } from "../model/counts.ts"
 import { boundaries } from "../../PoolMetrics.ts"
 import type { OperationStats } from "../model/operation.ts"
+import { addUp } from "../pool/borrowing.ts"
 import type { KeyStats, Level, Priority, TrafficStats } from "../model/traffic.ts"
 import type { PoolStats, Recent, Timing } from "../../PoolStats.ts"
 
@@ -79,6 +80,7 @@ export const stats = (name: string, all: ReadonlyArray<PoolStats>): PoolStats =>
     lifetime: timing(all.map((stats) => stats.lifetime)),
     operations: ofOperations,
     avgQueryTime: ofOperations.time.mean,
+    borrowers: addUp(all.flatMap(({ borrowers }) => borrowers)),
     traffic: traffic(all.map((stats) => stats.traffic))
   }
 }

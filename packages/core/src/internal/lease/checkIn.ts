@@ -14,7 +14,7 @@ import { visitIdle } from "../pool/expire.ts"
 import { labelOf, type Lease, onward, type Pooled } from "../line/lease.ts"
 import { nameOf } from "../line/said.ts"
 import { limited } from "../base/limited.ts"
-import { lastActivityOf } from "../pool/inspect.ts"
+import { lastActivityOf } from "../pool/activity.ts"
 import { hasEnded, isCurrent, retire, whyRetire } from "../pool/retire.ts"
 import type { PoolState } from "../pool/state.ts"
 

@@ -1,14 +1,14 @@
 /**
  * Looking at the pool: its numbers, its connections and who holds them. Nothing here changes anything.
  */
-import * as Result from "effect/Result"
 import type { ConnectionInfo } from "../model/connection.ts"
-import type { Inspection } from "../../Connector.ts"
 import type { Holder } from "../../PoolError.ts"
 import { boundaries } from "../../PoolMetrics.ts"
 import type { PoolNumbers, PoolStats, Vitals } from "../../PoolStats.ts"
 import { labelOf, type Pooled } from "../line/lease.ts"
 import { nameOf, tagsOf } from "../line/said.ts"
+import { inspectionOf } from "./activity.ts"
+import { borrowersOf } from "./borrowing.ts"
 import { outOfReach } from "./serving.ts"
 import type { PoolState } from "./state.ts"
 
@@ -28,6 +28,7 @@ export const stats = (state: PoolState): PoolStats => {
     lifetime: counts.lifetime.timing(),
     operations,
     avgQueryTime: operations.time.mean,
+    borrowers: borrowersOf(state),
     traffic: state.line.order.traffic
   }
 }
@@ -110,26 +111,7 @@ const isDraining = ({ phase, trust }: PoolState, connection: Pooled): boolean =>
   connection.state === "used" &&
   (phase !== "open" || connection.retireBecause !== undefined || connection.isBroken || trust.isSuperseded(connection))
 
-/** The work that a connection does just now. */
-export const activityOf = (state: PoolState, connection: Pooled): string | undefined =>
-  inspectionOf(state, connection).activity?.slice(0, 100)
-
-/** The work that a connection did last, as far as the connector tells it. */
-export const lastActivityOf = (state: PoolState, connection: Pooled): string | undefined => {
-  const { activity, lately } = inspectionOf(state, connection)
-  return (lately ?? activity)?.slice(0, 100)
-}
-
 const isLeakSuspected = ({ holders }: Pooled): boolean => {
   for (const lease of holders) if (lease.isLeakSuspected) return true
   return false
-}
-
-const nothing: Inspection = { tags: {} }
-
-/** A connector that fails to describe a connection must not take the whole view down. */
-const inspectionOf = (state: PoolState, connection: Pooled): Inspection => {
-  const { connector } = state
-  if (connector.inspect === undefined || connection.value === undefined) return nothing
-  return Result.getOrElse(Result.try(() => connector.inspect!(connection.value)), () => nothing)
 }

@@ -2,13 +2,15 @@
 import { type Signal, useSignal, useSignalEffect } from "@preact/signals"
 import type { RefObject, VNode } from "preact"
 import { useEffect, useRef } from "preact/hooks"
+import type { Happening } from "../happenings.ts"
+import { range } from "../range.ts"
 import type { Series } from "../series.ts"
 import { drawn } from "../store.ts"
 import { isDark } from "../theme.ts"
 import { Plot } from "./plot.ts"
 import { useVisible } from "./useVisible.ts"
 
-type ColumnName = Exclude<keyof Series, "at" | "span" | "replace" | "push">
+type ColumnName = Exclude<keyof Series, "at" | "span" | "replace" | "push" | "happenings">
 
 export interface Line {
   readonly column: ColumnName
@@ -27,6 +29,8 @@ export interface ChartProps {
   readonly height: number
   /** Whether its values are counts, of which there are no halves. */
   readonly isWhole?: boolean
+  /** What is marked on it; by default what happened to the pool of the series. */
+  readonly happenings?: () => ReadonlyArray<Happening>
   /** Whether values stand beside the names only while one points at the chart, since they are told elsewhere. */
   readonly isQuiet?: boolean
 }
@@ -87,6 +91,7 @@ const usePlot = (box: RefObject<HTMLDivElement | null>, props: ChartProps): Sign
   }, [isVisible.value, isDark.value, props.series, props.height])
   useSignalEffect(() => {
     void drawn.value
+    void range.value
     plot.current?.draw(redraw)
   })
   return cursor

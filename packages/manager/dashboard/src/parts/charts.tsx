@@ -1,12 +1,14 @@
 /** The charts of a pool. */
 import type { VNode } from "preact"
 import { compact, millis, percent, rate } from "../format.ts"
+import type { Happening } from "../happenings.ts"
 import type { Series } from "../series.ts"
 import { Chart, type Line } from "./Chart.tsx"
 
 interface Props {
   readonly series: Series
   readonly height: number
+  readonly happenings?: () => ReadonlyArray<Happening>
 }
 
 const connections: ReadonlyArray<Line> = [

@@ -1,5 +1,7 @@
 /** One uPlot: its options, colours and size. */
 import uPlot from "uplot"
+import type { Happening } from "../happenings.ts"
+import { range } from "../range.ts"
 import type { Series } from "../series.ts"
 import type { ChartProps, Line } from "./Chart.tsx"
 
@@ -52,7 +54,7 @@ const dataOf = ({ lines, series }: ChartProps): uPlot.AlignedData => [
 
 const optionsOf = (
   element: HTMLElement,
-  { format, height, isWhole, lines, series }: ChartProps,
+  { format, happenings = () => series.happenings.all, height, isWhole, lines, series }: ChartProps,
   onCursor: (index: number | null) => void
 ): uPlot.Options => {
   const styles = getComputedStyle(element)
@@ -88,9 +90,47 @@ const optionsOf = (
       }
     ],
     series: [{}, ...lines.map((line) => seriesOf(line, colour))],
-    hooks: { setCursor: [({ cursor }) => onCursor(cursor.idx ?? null)] }
+    hooks: {
+      setCursor: [({ cursor }) => onCursor(cursor.idx ?? null)],
+      draw: [(plot) => mark(plot, happenings())]
+    }
   }
 }
+
+/** So many at most: on a chart of some hundred pixels more would hide it. */
+const mostMarks = 40
+
+/** Bands and lines over the chart, as elements: they have a text for who points at them or listens. */
+const mark = (plot: uPlot, all: ReadonlyArray<Happening>): void => {
+  const { max = 0, min = 0 } = plot.scales["x"] ?? {}
+  const [from, to] = [min ?? 0, max ?? 0]
+  const shown = all.filter((each) => (each.to ?? to) >= from && each.from <= to).slice(-mostMarks)
+  const marks = shown.map((each) => {
+    const left = plot.valToPos(Math.max(each.from, from), "x")
+    const right = plot.valToPos(Math.min(each.to ?? to, to), "x")
+    const element = document.createElement("i")
+    element.className = `happening ${each.tone}`
+    element.dataset["happening"] = each.text
+    element.title = `${toSeconds.format(each.from * 1000)} ${each.text}`
+    element.style.left = `${left}px`
+    element.style.width = `${Math.max(1, right - left)}px`
+    return element
+  })
+  let layer = plot.over.querySelector(".happenings")
+  if (layer === null) {
+    layer = document.createElement("div")
+    layer.className = "happenings"
+    plot.over.prepend(layer)
+  }
+  layer.replaceChildren(...marks)
+}
+
+const toSeconds = new Intl.DateTimeFormat("en", {
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hourCycle: "h23"
+})
 
 const minutes = [15, 30, 60, 120, 300, 600, 1200]
 const wholeSteps = [1, 10, 100, 1000, 10_000].flatMap((n) => [n, 2 * n, 5 * n])
@@ -110,7 +150,8 @@ const seriesOf = ({ colour: name, label, look }: Line, colour: (name: string) =>
 /** A server that has just started has little to show: the window grows with it, from a minute to all that is kept. */
 const windowOf = ({ at, span }: Series): [number, number] => {
   const end = at.at(-1) ?? Date.now() / 1000
-  return [Math.max(end - span / 1000, Math.min(at[0] ?? end, end - 60)), end]
+  const shown = Math.max(range.peek(), range.peek() > 5 * 60_000 ? 0 : span) / 1000
+  return [Math.max(end - shown, Math.min(at[0] ?? end, end - 60)), end]
 }
 
 /** Room above the highest value, and something to see where all is 0. */

@@ -2,6 +2,7 @@
 import type { VNode } from "preact"
 import type * as Api from "../../../src/MonitoringApi.ts"
 import { age, time } from "../format.ts"
+import { PoolName } from "../parts/PoolName.tsx"
 import { Mark, toneOfLevel } from "../parts/StatusMark.tsx"
 import { linkTo } from "../route.ts"
 import { clearedAlerts, currentAlerts, serverNow } from "../store.ts"
@@ -39,7 +40,11 @@ export const Alerts = ({ cleared, pool }: Props): VNode => {
   )
 }
 
-const PoolLink = ({ name }: { readonly name: string }): VNode => <a href={linkTo({ view: "pool", name })}>{name}</a>
+const PoolLink = ({ name }: { readonly name: string }): VNode => (
+  <a href={linkTo({ view: "pool", name })}>
+    <PoolName name={name} />
+  </a>
+)
 
 const Current = ({ alert }: { readonly alert: Api.Alert }): VNode => (
   <li class={alert.level === "critical" ? "bad" : "warn"} data-alert={alert.id}>
@@ -47,8 +52,8 @@ const Current = ({ alert }: { readonly alert: Api.Alert }): VNode => (
     <div>
       <p class="where">
         <b>{alert.level}</b> <PoolLink name={alert.pool} />
-        <time dateTime={new Date(alert.raisedAt).toISOString()} title={time(alert.raisedAt)}>
-          for {age(serverNow.value - alert.raisedAt)}
+        <time dateTime={new Date(alert.since).toISOString()} title={`Raised ${time(alert.raisedAt)}`}>
+          since {time(alert.since)}, for {age(serverNow.value - alert.since)}
         </time>
       </p>
       <strong>{alert.message}</strong>

@@ -6,6 +6,7 @@ import { pools } from "../store.ts"
 import { Alerts } from "./Alerts.tsx"
 import { Announcer } from "./Announcer.tsx"
 import { Connections } from "./Connections.tsx"
+import { Diagnoses } from "./Diagnoses.tsx"
 import { EventLog } from "./EventLog.tsx"
 import { Fleet } from "./Fleet.tsx"
 import { LinkBanner } from "./LinkBanner.tsx"
@@ -58,6 +59,7 @@ const Overview = (): VNode => (
   <>
     <h1 class="unseen">All pools</h1>
     <Fleet />
+    <Diagnoses />
     <div class="overview">
       <PoolGrid />
       <div class="beside">

@@ -6,6 +6,7 @@ import type { Row, Sort, SortKey } from "../connections.ts"
 import { canAct, retire } from "../deeds.ts"
 import { age, count, millis } from "../format.ts"
 import { Gap } from "../parts/Gap.tsx"
+import { PoolName } from "../parts/PoolName.tsx"
 import { useRows } from "../parts/useRows.ts"
 import { linkTo } from "../route.ts"
 
@@ -21,17 +22,19 @@ interface Column {
   readonly title: string
   readonly isNumber?: boolean
   readonly look?: string
+  /** Whether it is left out on a phone, where what matters is who holds what for how long. */
+  readonly isMinor?: boolean
 }
 
 const columns: ReadonlyArray<Column> = [
   { key: "pool", title: "Pool", look: "pool" },
-  { key: "id", title: "Id", isNumber: true },
-  { key: "tagged", title: "Backend", look: "backend" },
+  { key: "id", title: "Id", isNumber: true, isMinor: true },
+  { key: "tagged", title: "Backend", look: "backend", isMinor: true },
   { key: "state", title: "State", look: "state-column" },
-  { key: "age", title: "Age", isNumber: true },
+  { key: "age", title: "Age", isNumber: true, isMinor: true },
   { key: "since", title: "For", isNumber: true },
-  { key: "uses", title: "Uses", isNumber: true },
-  { key: "errors", title: "Errors", isNumber: true },
+  { key: "uses", title: "Uses", isNumber: true, isMinor: true },
+  { key: "errors", title: "Errors", isNumber: true, isMinor: true },
   { key: "label", title: "Label", look: "label" },
   { key: "activity", title: "Statement" }
 ]
@@ -74,13 +77,13 @@ interface HeadProps {
   readonly sort: Signal<Sort>
 }
 
-const Head = ({ column: { isNumber, key, look, title }, sort }: HeadProps): VNode => {
+const Head = ({ column: { isMinor, isNumber, key, look, title }, sort }: HeadProps): VNode => {
   const { by, isDescending } = sort.value
   const isBy = by === key
   return (
     <th
       scope="col"
-      class={isNumber === true ? "number" : look}
+      class={`${isNumber === true ? "number" : look ?? ""}${isMinor === true ? " minor" : ""}`}
       aria-sort={isBy ? (isDescending ? "descending" : "ascending") : "none"}
     >
       <button
@@ -105,20 +108,22 @@ const Line = ({ index, row, withPool }: LineProps): VNode => (
   <tr aria-rowindex={index} data-connection={row.id}>
     {withPool && (
       <td class="pool">
-        <a href={linkTo({ view: "pool", name: row.pool })}>{row.pool}</a>
+        <a href={linkTo({ view: "pool", name: row.pool })}>
+          <PoolName name={row.pool} />
+        </a>
       </td>
     )}
-    <td class="number">{row.id}</td>
-    <td class="code" title={row.tagged}>{row.tagged}</td>
+    <td class="number minor">{row.id}</td>
+    <td class="code minor" title={row.tagged}>{row.tagged}</td>
     <td>
       <span class={`state ${row.state}`}>{row.state}</span>
     </td>
-    <td class="number">{age(row.age)}</td>
+    <td class="number minor">{age(row.age)}</td>
     <td class="number">
       {row.state === "used" || row.state === "draining" || row.state === "idle" ? millis(row.since) : ""}
     </td>
-    <td class="number">{count(row.uses)}</td>
-    <td class={row.errors > 0 ? "number warn" : "number"}>{count(row.errors)}</td>
+    <td class="number minor">{count(row.uses)}</td>
+    <td class={row.errors > 0 ? "number minor warn" : "number minor"}>{count(row.errors)}</td>
     <td class="label" title={row.label ?? undefined}>{row.label}</td>
     <td class="code wide" title={row.activity ?? undefined}>{row.activity}</td>
     {canAct.value && (

@@ -6,7 +6,7 @@ import { LimitBar } from "../parts/LimitBar.tsx"
 import { Mark, StatusMark, toneOf } from "../parts/StatusMark.tsx"
 import { ConnectionsChart } from "../parts/charts.tsx"
 import { compact, count, millis, percent, rate } from "../format.ts"
-import { fleet, fleetRates, fleetSeries } from "../store.ts"
+import { fleet, fleetHappenings, fleetRates, fleetSeries } from "../store.ts"
 
 export const Fleet = (): VNode | null => {
   const now = fleet.value
@@ -16,7 +16,7 @@ export const Fleet = (): VNode | null => {
       <h2 id="fleet-title" class="unseen">Fleet</h2>
       <Verdict now={now} />
       <Sums now={now} />
-      <ConnectionsChart series={fleetSeries} height={108} />
+      <ConnectionsChart series={fleetSeries} height={108} happenings={fleetHappenings} />
     </section>
   )
 }

@@ -2,6 +2,8 @@
 import { computed, signal } from "@preact/signals"
 import type { VNode } from "preact"
 import { plural } from "../format.ts"
+import { RangePicker } from "../parts/RangePicker.tsx"
+import { linkTo } from "../route.ts"
 import { type PoolModel, pools } from "../store.ts"
 import { PoolCard } from "./PoolCard.tsx"
 
@@ -34,10 +36,15 @@ export const PoolGrid = (): VNode => (
     <div class="toolbar">
       <h2 id="pools-title">{plural(pools.value.length, "pool", "pools")}</h2>
       <span class="space" />
+      <RangePicker />
       <input
         type="search"
         aria-label="Find pools by name, kind or status"
-        placeholder="Name, kind or status"
+        placeholder="Name, kind or status  ( / )"
+        onKeyDown={({ key }) => {
+          const [first] = shown.peek()
+          if (key === "Enter" && first !== undefined) location.hash = linkTo({ view: "pool", name: first.name })
+        }}
         value={text.value}
         onInput={({ currentTarget }) => {
           text.value = currentTarget.value

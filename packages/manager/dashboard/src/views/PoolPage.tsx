@@ -4,6 +4,7 @@ import { Actions } from "../parts/Actions.tsx"
 import { ConnectionsChart, FailureChart, RateChart, WaitChart } from "../parts/charts.tsx"
 import { Fact } from "../parts/Fact.tsx"
 import { LimitBar } from "../parts/LimitBar.tsx"
+import { RangePicker } from "../parts/RangePicker.tsx"
 import { StateMark, StatusMark } from "../parts/StatusMark.tsx"
 import { Warnings } from "../parts/Warnings.tsx"
 import { count, millis, rate } from "../format.ts"
@@ -11,6 +12,8 @@ import { linkTo } from "../route.ts"
 import { instance, type PoolModel, poolNamed, pools } from "../store.ts"
 import { Alerts } from "./Alerts.tsx"
 import { Connections } from "./Connections.tsx"
+import { BorrowersTable } from "./Borrowers.tsx"
+import { Diagnoses } from "./Diagnoses.tsx"
 import { EventLog } from "./EventLog.tsx"
 import { MembersTable } from "./MembersTable.tsx"
 import { KeysTable, PrioritiesTable } from "./PoolTraffic.tsx"
@@ -47,11 +50,14 @@ const Page = ({ pool }: Props): VNode => {
         <StateMark state={state} />
         <StatusMark status={status} />
         <span class="space" />
+        <RangePicker />
         <Actions pool={pool} />
       </header>
       <Now pool={pool} />
+      <Diagnoses pool={name} />
       <MembersTable stats={stats} />
       <Charts pool={pool} />
+      <BorrowersTable borrowers={stats.borrowers} />
       <Connections pool={name} />
       <div class="tables">
         <PrioritiesTable stats={stats} />
@@ -92,7 +98,7 @@ const Now = ({ pool }: Props): VNode => {
         {stats.traffic.level > 0 && <Fact name="degradation" tone="warn">{stats.traffic.level}</Fact>}
         <Fact name="score">{health.score}</Fact>
       </dl>
-      <Warnings warnings={health.warnings} />
+      <Warnings warnings={health.warnings.filter(({ about }) => about !== health.diagnosis?.cause)} />
     </section>
   )
 }

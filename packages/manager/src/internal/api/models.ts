@@ -137,6 +137,24 @@ export const Member = Schema.Struct({
 /** @category models @since 0.1.0 */
 export type Member = typeof Member.Type
 
+/** The leases of one label that run the same statement, now and in the last one to two minutes. @category models @since 0.1.0 */
+export const Borrower = Schema.Struct({
+  label: Text,
+  statement: Text,
+  /** Connections that they hold now. */
+  used: Schema.Finite,
+  leases: Schema.Finite,
+  /** For how long a lease holds its connection, ms. */
+  mean: Schema.Finite,
+  longest: Schema.Finite,
+  /** Their part of all the time for which connections were lent, 0 to 1. */
+  share: Schema.Finite,
+  /** For how long the first in line waited while they held a connection, ms. */
+  waits: Schema.Finite
+})
+/** @category models @since 0.1.0 */
+export type Borrower = typeof Borrower.Type
+
 /** The numbers of a pool at one moment. @category models @since 0.1.0 */
 export const Stats = Schema.Struct({
   name: Schema.String,
@@ -176,6 +194,8 @@ export const Stats = Schema.Struct({
   /** The mean of `operations.time`, ms. */
   avgQueryTime: Schema.Finite,
   /** Who waits and who is served, by what callers say. */
+  /** Who takes the connections' time, the largest share first. */
+  borrowers: Schema.Array(Borrower),
   traffic: Traffic,
   /** The pools that it is made of, if it is. */
   members: Schema.optionalKey(Schema.Array(Member))
@@ -283,6 +303,8 @@ export const Sample = Schema.Struct({
   state: PoolState,
   status: Status,
   breaker: Schema.Literals(["closed", "open"]),
+  /** The cause of what is not well, while it lasts. */
+  cause: Schema.NullOr(Schema.Literals(causes)),
   used: Schema.Finite,
   idle: Schema.Finite,
   pending: Schema.Finite,
