@@ -14,7 +14,8 @@ type Track = (contender: string, scenario: never) => Promise<Race>
 // Loaded when asked for: a process has only the code of its own contender's kind in it.
 const tracks: Record<TrackName, () => Promise<Track>> = {
   lease: async (): Promise<Track> => (await import("./lease/track.ts")).track,
-  throughput: async (): Promise<Track> => (await import("./throughput/track.ts")).track
+  throughput: async (): Promise<Track> => (await import("./throughput/track.ts")).track,
+  traffic: async (): Promise<Track> => (await import("./traffic/race/track.ts")).track
 }
 
 const [trackName, contender] = process.argv.slice(2)

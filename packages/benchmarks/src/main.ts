@@ -7,8 +7,9 @@ import { leaseSuite } from "./lease/suite.ts"
 import { describeMachine, readVersions } from "./machine.ts"
 import type { Outcome } from "./suite.ts"
 import { throughputSuite } from "./throughput/suite.ts"
+import { trafficSuite } from "./traffic/suite.ts"
 
-const suites = [leaseSuite, throughputSuite]
+const suites = [leaseSuite, throughputSuite, trafficSuite]
 
 const readArgs = () => {
   const { values } = parseArgs({

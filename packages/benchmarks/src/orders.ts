@@ -1,7 +1,7 @@
 /** The orders to a lane, and its answers. */
 import type { Lap } from "./race.ts"
 
-export type TrackName = "lease" | "throughput"
+export type TrackName = "lease" | "throughput" | "traffic"
 
 export type Order =
   | { readonly _tag: "SetUp"; readonly scenario: unknown }

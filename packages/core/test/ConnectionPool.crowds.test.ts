@@ -86,4 +86,28 @@ describe("a crowd", () => {
       }),
     60_000
   )
+
+  it.live("whose time is up at once does not stall the event loop: it leaves in turns", () =>
+    Effect.gen(function*() {
+      const pool = yield* ConnectionPool.make({ connect: () => Effect.succeed({}) }, {
+        ...options,
+        maxConnections: 1,
+        acquireTimeout: 300,
+        slowAcquireTimeout: 200
+      })
+      yield* Effect.forkScoped(pool.withConnection(() => Effect.never))
+      const left: Array<number> = []
+      let turn = 0
+      const count = (): void => {
+        turn++
+        if (left.length < 3_000) setImmediate(count)
+      }
+      setImmediate(count)
+      const caller = Effect.ensuring(pool.withConnection(() => Effect.void), Effect.sync(() => left.push(turn)))
+      yield* Effect.replicateEffect(Effect.exit(caller), 3_000, { concurrency: "unbounded" })
+      const turns = new Map<number, number>()
+      for (const each of left) turns.set(each, (turns.get(each) ?? 0) + 1)
+      // Those that the timer fails and those that run on in one turn, at most.
+      assert.isAtMost(Math.max(...turns.values()), 500)
+    }).pipe(Effect.scoped, Effect.provideService(References.MinimumLogLevel, "None")))
 })

@@ -126,16 +126,25 @@ describe("degradation", () => {
       assert.isTrue(Exit.isSuccess(yield* Fiber.join(high)))
     }))
 
-  it.effect("refuses nobody who holds a connection already, whatever the level", () =>
+  it.effect("refuses nobody who holds a connection already, whatever the level, in a limit of its own either", () =>
     onPool({ maxConnections: 2 }, function*({ pool }) {
       yield* pool.degrade(1)
-      const nested = Effect.forEach(Array.from({ length: 50 }), () => run(pool))
+      const inLimit = Effect.forEach(
+        Array.from({ length: 50 }),
+        (_, key) => Effect.timeout(run(pool, { priority: "low", fairKey: `nested ${key}` }), "1 second")
+      )
+      const nested = Effect.andThen(
+        Effect.forEach(Array.from({ length: 50 }), (_, key) => run(pool, { priority: "low", fairKey: `${key}` })),
+        inLimit
+      )
       const low = Array.from(
         { length: 50 },
         (_, key) => Traffic.with(Effect.exit(pool.withConnection(() => nested)), { priority: "low", fairKey: `${key}` })
       )
       const exits = yield* Effect.all(low)
       assert.isAbove(exits.filter(Exit.isSuccess).length, 0)
+      const own = yield* Effect.exit(Traffic.high(pool.withConnection(() => nested)))
+      assert.isTrue(Exit.isSuccess(own))
     }))
 
   it.effect("rises by itself while normal callers fail, no further than 3, and falls when they are served", () =>

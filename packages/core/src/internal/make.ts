@@ -28,7 +28,7 @@ import { Places } from "./places/places.ts"
 import { Trust } from "./trust/trust.ts"
 import { PoolState } from "./pool/state.ts"
 import { PoolTime } from "./base/time.ts"
-import { holdsAlready } from "./pool/nested.ts"
+import { holdsAlready, isWithinLease } from "./pool/nested.ts"
 import type { OrderOptions } from "./line/byTraffic.ts"
 import { Line, MakeOrder } from "./line/line.ts"
 
@@ -67,7 +67,7 @@ export const makeState = Effect.fnUntraced(
       now: () => time.now(),
       limit: () => state.places.limit,
       sharers: connector.sharers ?? 1,
-      holds: (lease) => holdsAlready(state, lease)
+      holds: (lease) => holdsAlready(state, lease) || isWithinLease(state, lease)
     }
     const state: PoolState = new PoolState({
       config,

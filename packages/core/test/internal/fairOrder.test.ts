@@ -6,8 +6,9 @@ import type { Priority } from "../../src/internal/model/traffic.ts"
 
 const rules: FairRules = {
   slack: { high: 0, normal: 1000, low: 5000 },
-  mostOf: () => Infinity,
-  mostOfKey: () => Infinity,
+  mostOf: undefined,
+  mostOfKey: undefined,
+  limit: () => 10,
   weightOf: () => 1
 }
 

@@ -82,7 +82,7 @@ const partFrom = (
     // Closed under its borrowers: that their leases failed says nothing of the other connections.
     if (connection.state !== "closing") judge(state, connection, lease, exit)
   }
-  if (state.line.first()?.isShared === true) state.changed()
+  if (state.line.isSharerFirst) state.changed()
   return undefined
 }
 
@@ -208,7 +208,7 @@ export const giveBack = (state: PoolState, connection: Pooled, now: number, isPr
   if (first !== undefined && state.isLending && isReady && isCurrent(state, connection)) {
     handOver(state, connection, first, now)
     // The next in line may share it, or another that the first did not want.
-    if (state.line.first()?.isShared === true) state.changed()
+    if (state.line.isSharerFirst) state.changed()
     return
   }
   state.places.toIdle(connection, now)

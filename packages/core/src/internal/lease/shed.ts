@@ -2,6 +2,7 @@
  * Beside the path: when callers wait too long, a part of those who wait already is refused as newcomers are.
  */
 import * as Effect from "effect/Effect"
+import { withoutStack } from "../base/withoutStack.ts"
 import type { Overload } from "../line/order.ts"
 import type { PoolState } from "../pool/state.ts"
 import { emit, warn } from "../watch/events.ts"
@@ -22,7 +23,7 @@ export const refuseWaiting = (state: PoolState, overload: Overload): void => {
     const reason = overload.refusal(lease)
     if (reason === undefined) continue
     line.leave(lease)
-    line.wake(lease, Effect.fail(state.error(reason)))
+    line.wake(lease, Effect.fail(withoutStack(() => state.error(reason))))
     state.counts.add("refused")
   }
 }

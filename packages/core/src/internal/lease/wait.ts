@@ -9,8 +9,9 @@ import { observe } from "../diagnosis/observe.ts"
 import { emit } from "../watch/events.ts"
 import { holders, stats } from "../pool/inspect.ts"
 import { type Lease, onward } from "../line/lease.ts"
+import { withoutStack } from "../base/withoutStack.ts"
 import { nameOf } from "../line/said.ts"
-import { holdsAlready, isWithinLease } from "../pool/nested.ts"
+import { borrowersOf, isAmong, isWithinLease } from "../pool/nested.ts"
 import type { PoolState } from "../pool/state.ts"
 
 /** Puts a caller in the queue and suspends it until its outcome is known. */
@@ -42,7 +43,7 @@ export const failWaiters = (
   for (const lease of state.line.order) {
     if (!isMeant(lease)) continue
     state.line.leave(lease)
-    state.line.wake(lease, Effect.fail(state.error(reason(now - lease.since))))
+    state.line.wake(lease, Effect.fail(withoutStack(() => state.error(reason(now - lease.since)))))
     failed++
   }
   state.counts.add("failed", failed)
@@ -65,7 +66,7 @@ export const sendOn = (state: PoolState, reason: (waited: number) => PoolErrorRe
   for (const lease of state.line.order) {
     if (lease.request.options?.[onward]?.mayLeave() !== true) continue
     state.line.leave(lease)
-    state.line.wake(lease, Effect.fail(state.error(reason(now - lease.since))))
+    state.line.wake(lease, Effect.fail(withoutStack(() => state.error(reason(now - lease.since)))))
     state.counts.add("failed")
     state.callerFailedAt = now
   }
@@ -88,19 +89,24 @@ const deadlines = (state: PoolState): Effect.Effect<void> =>
     state.watchedUntil = next.deadline
     const left = next.deadline - state.time.now()
     if (left > 0) return Effect.andThen(TimeLimit.sleep(left), deadlines(state))
-    timeOut(state)
-    return deadlines(state)
+    return Effect.andThen(timeOut(state, state.time.now(), explainTimeout(state)), deadlines(state))
   })
 
-const timeOut = (state: PoolState): void => {
-  const now = state.time.now()
-  const explain = explainTimeout(state)
-  for (let lease = state.line.nextToExpire; lease !== undefined; lease = state.line.nextToExpire) {
-    if (now < lease.deadline) break
-    giveUp(state, lease, now - lease.since, explain)
-  }
-  state.changed()
-}
+/** How many time out in one turn of the event loop. */
+const mostAtOnce = 250
+
+const timeOut = (state: PoolState, now: number, explain: Explain): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    let count = 0
+    for (; count < mostAtOnce; count++) {
+      const lease = state.line.nextToExpire
+      if (lease === undefined || now < lease.deadline) break
+      giveUp(state, lease, now - lease.since, explain)
+    }
+    state.changed()
+    // A crowd whose time is up at once must not stall the loop.
+    return count < mostAtOnce ? Effect.void : Effect.andThen(Effect.yieldNow, timeOut(state, now, explain))
+  })
 
 const giveUp = (state: PoolState, lease: Lease, waited: number, explain: Explain): void => {
   state.counts.timedOut(waited)
@@ -109,7 +115,7 @@ const giveUp = (state: PoolState, lease: Lease, waited: number, explain: Explain
   if (waited > 0) state.line.order.overload?.failed(lease)
   emit(state, { _tag: "AcquireTimedOut", ...nameOf(lease), waited })
   state.line.leave(lease)
-  state.line.wake(lease, Effect.fail(state.error(explain(lease, waited))))
+  state.line.wake(lease, Effect.fail(withoutStack(() => state.error(explain(lease, waited)))))
 }
 
 type Explain = (lease: Lease, waited: number) => AcquireTimeout
@@ -130,6 +136,7 @@ const explainTimeout = (state: PoolState): Explain => {
     : state.trust.validating > 0
     ? "validating"
     : "waiting"
+  const borrowers = borrowersOf(state)
   return (lease, waited) => {
     const elsewhere = lease.request.options?.[onward]?.elsewhere ?? 0
     return new AcquireTimeout({
@@ -142,7 +149,7 @@ const explainTimeout = (state: PoolState): Explain => {
       paced,
       holders: longest,
       diagnosis,
-      holdsAlready: holdsAlready(state, lease)
+      holdsAlready: isAmong(borrowers, lease)
     })
   }
 }

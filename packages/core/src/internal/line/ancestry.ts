@@ -7,7 +7,6 @@
  * these two fields a fiber is told by itself alone. This can go when Effect tells a fiber's origin.
  */
 import type { Fiber } from "effect/Fiber"
-import * as Predicate from "effect/Predicate"
 
 /** A fiber and those whose child it is, the nearest first. */
 export const ancestry = (fiber: Fiber<unknown, unknown>): ReadonlySet<unknown> => {
@@ -16,9 +15,16 @@ export const ancestry = (fiber: Fiber<unknown, unknown>): ReadonlySet<unknown> =
   return fibers
 }
 
+/** Whether a fiber is another, or its child or that of a child. */
+export const descends = (fiber: Fiber<unknown, unknown>, from: Fiber<unknown, unknown>): boolean => {
+  for (let each: unknown = fiber; each !== undefined; each = parentOf(each)) if (each === from) return true
+  return false
+}
+
 /** Whether a fiber is in the middle of a step, within which what runs now was begun. */
 export const isRunning = (fiber: Fiber<unknown, unknown>): boolean =>
   // Read and not asked for by `in`: each caller that waits asks this of every borrower. The type has no such field.
   (fiber as { readonly _running?: unknown })._running === true
 
-const parentOf = (fiber: unknown): unknown => Predicate.hasProperty(fiber, "_parent") ? fiber._parent : undefined
+// Read and not asked for by `in`, as above.
+const parentOf = (fiber: unknown): unknown => (fiber as { readonly _parent?: unknown })._parent

@@ -159,8 +159,11 @@ export class ByTraffic implements Order {
     const { limit, now, sharers, traffic } = this.options
     const fair = this.fair = new FairOrder({
       slack: traffic.slack,
-      mostOf: (priority) => most(traffic.share[priority], limit() * sharers),
-      mostOfKey: () => most(traffic.maxShare, limit() * sharers),
+      mostOf: traffic.share.high * traffic.share.normal * traffic.share.low >= 1
+        ? undefined
+        : (priority) => most(traffic.share[priority], limit() * sharers),
+      mostOfKey: traffic.maxShare >= 1 ? undefined : () => most(traffic.maxShare, limit() * sharers),
+      limit,
       weightOf: (key) => Object.hasOwn(traffic.weights, key) ? traffic.weights[key]! : 1
     })
     for (const lease of this.arrivals) lease.standing = fair.enter(lease, nothing.priority, nothing.fairKey)

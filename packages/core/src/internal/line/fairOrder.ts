@@ -19,11 +19,13 @@ const mostPassed = 8
 export interface FairRules {
   /** For each priority, how many milliseconds its callers wait as if they had come later. */
   readonly slack: Readonly<Record<Priority, number>>
-  /** How much the callers of a priority may hold together, in units of `lend`. */
-  readonly mostOf: (priority: Priority) => number
-  /** How much the callers of one key may hold together. */
-  readonly mostOfKey: () => number
+  /** How much the callers of a priority may hold together, in units of `lend`, where that is not all. */
+  readonly mostOf: ((priority: Priority) => number) | undefined
+  /** How much the callers of one key may hold together, where that is not all. */
+  readonly mostOfKey: (() => number) | undefined
   readonly weightOf: (key: string) => number
+  /** The number of connections there may be, by which the shares are told. */
+  readonly limit: () => number
 }
 
 /** The callers of one key and one priority that wait. */
@@ -126,6 +128,10 @@ export class FairOrder {
   private readonly rules: FairRules
   private readonly ranks: Readonly<Record<Priority, Rank>>
   size = 0
+  /** The priority that is next, as long as nothing has changed. */
+  private isKnown = false
+  private knownAt = 0
+  private known: Rank | undefined = undefined
   /** The lease that may go first because of its affinity, and the one it goes before. */
   private overtaking: { readonly lease: Lease; readonly passed: Lease } | undefined = undefined
 
@@ -151,7 +157,7 @@ export class FairOrder {
   isNext(priority: Priority, key: string | undefined): boolean {
     const account = this.accounts.known(key)
     const hasRoom = account === undefined || this.hasRoom(account)
-    return hasRoom && this.mayServe(this.ranks[priority]) && this.first() === undefined
+    return hasRoom && this.mayServe(this.ranks[priority]) && (this.size === 0 || this.nextRank() === undefined)
   }
 
   /** How long the oldest of a priority has waited. */
@@ -179,6 +185,7 @@ export class FairOrder {
     rank.waiting++
     if (lease.isShared) rank.sharers++
     this.size++
+    this.isKnown = false
     rank.list(flow)
     return standing
   }
@@ -194,6 +201,7 @@ export class FairOrder {
     rank.waiting--
     if (lease.isShared) rank.sharers--
     this.size--
+    this.isKnown = false
     this.settle(flow, now)
   }
 
@@ -225,7 +233,16 @@ export class FairOrder {
     return undefined
   }
 
+  /** Asked several times for each lease: it is looked for once after a change. */
   private nextRank(): Rank | undefined {
+    const limit = this.rules.limit()
+    if (this.isKnown && this.knownAt === limit) return this.known
+    this.isKnown = true
+    this.knownAt = limit
+    return this.known = this.findRank()
+  }
+
+  private findRank(): Rank | undefined {
     let best: Rank | undefined
     let bestAt = Infinity
     for (const priority of priorities) {
@@ -246,6 +263,7 @@ export class FairOrder {
   lend(standing: Standing, units: number): void {
     const { account, priority } = standing.flow
     this.ranks[priority].lent += units
+    this.isKnown = false
     standing.units = units
     standing.charged = this.accounts.lend(account, units)
   }
@@ -255,11 +273,9 @@ export class FairOrder {
     const { account, priority } = flow
     this.ranks[priority].lent -= units
     this.accounts.end(account, { held, charged, units, now })
-    // One connection less is held by its key: its callers of every priority may be next.
-    for (const each of priorities) {
-      const other = this.ranks[each].flows.get(account)
-      if (other !== undefined) this.ranks[each].list(other)
-    }
+    this.isKnown = false
+    // One connection less is held by its key: where that was too many, its callers of every priority may be next.
+    if (account.waiting > 0 && this.rules.mostOfKey !== undefined) this.listAll(account)
     this.settle(flow, now)
   }
 
@@ -277,12 +293,19 @@ export class FairOrder {
     return sharers
   }
 
+  private listAll(account: Account): void {
+    for (const each of priorities) {
+      const flow = this.ranks[each].flows.get(account)
+      if (flow !== undefined) this.ranks[each].list(flow)
+    }
+  }
+
   private mayServe({ lent, priority }: Rank): boolean {
-    return lent === 0 || lent < this.rules.mostOf(priority)
+    return this.rules.mostOf === undefined || lent === 0 || lent < this.rules.mostOf(priority)
   }
 
   private hasRoom({ lent }: Account): boolean {
-    return lent === 0 || lent < this.rules.mostOfKey()
+    return this.rules.mostOfKey === undefined || lent === 0 || lent < this.rules.mostOfKey()
   }
 
   /** Forgets the flows of a key of which nobody waits and nobody holds a connection. */

@@ -11,6 +11,9 @@ import type { Lease, Pooled } from "./lease.ts"
 import { LeaseList } from "./leaseList.ts"
 import type { Arrivals, Order } from "./order.ts"
 
+/** How many fibers run on in one turn: a crowd whose outcome is decided at once must not stall the loop. */
+const mostAtOnce = 250
+
 /** Which order a pool is made with. */
 export const MakeOrder = Context.Reference<(options: OrderOptions, arrivals: Arrivals) => Order>(
   "@effect-pools/core/MakeOrder",
@@ -44,6 +47,11 @@ export class Line {
   /** How many wait. */
   get size(): number {
     return this.arrivals.size
+  }
+
+  /** Whether anybody waits who may use a connection together with others, and comes first. */
+  get isSharerFirst(): boolean {
+    return this.arrivals.sharers > 0 && this.order.first()?.isShared === true
   }
 
   /** The lease that has waited longest. */
@@ -95,8 +103,9 @@ export class Line {
 
   // One function for the life of the pool.
   private readonly resumeWoken = (): void => {
-    const { woken } = this
-    this.woken = []
+    const woken = this.woken.length > mostAtOnce ? this.woken.splice(0, mostAtOnce) : this.woken
+    if (woken === this.woken) this.woken = []
+    else this.dispatcher.scheduleTask(this.resumeWoken, 0)
     for (const lease of woken) lease.resume!(lease.outcome!)
   }
 }

@@ -1,17 +1,35 @@
 /**
  * Whether a caller that waits for a connection holds one already, and so may wait for itself.
  */
-import { ancestry, isRunning } from "../line/ancestry.ts"
+import { ancestry, descends, isRunning } from "../line/ancestry.ts"
 import type { Lease } from "../line/lease.ts"
 import type { PoolState } from "./state.ts"
 
 /** Whether the caller's fiber holds a connection of the pool. */
 export const holdsAlready = (state: PoolState, lease: Lease): boolean => {
   if (lease.isNested) return true
-  const fibers = ancestry(lease.fiber)
-  for (const connection of state.places.connections) {
-    for (const held of connection.holders) if (!held.isLongLived && fibers.has(held.fiber)) return true
+  const { list } = state.places
+  for (let i = 0; i < list.length; i++) {
+    for (let held = list[i]!.holders.head; held !== undefined; held = held.next) {
+      if (!held.isLongLived && descends(lease.fiber, held.fiber)) return true
+    }
   }
+  return false
+}
+
+/** Those that hold connections: read once for a crowd. */
+export const borrowersOf = (state: PoolState): ReadonlySet<unknown> => {
+  const fibers = new Set<unknown>()
+  for (const { holders } of state.places.list) {
+    for (const held of holders) if (!held.isLongLived) fibers.add(held.fiber)
+  }
+  return fibers
+}
+
+/** `holdsAlready` for one of a crowd. */
+export const isAmong = (borrowers: ReadonlySet<unknown>, lease: Lease): boolean => {
+  if (lease.isNested) return true
+  for (const fiber of ancestry(lease.fiber)) if (borrowers.has(fiber)) return true
   return false
 }
 

@@ -1,0 +1,25 @@
+/** Numbers that the scenes tell. */
+
+/** What the share of the sorted values does not exceed. */
+export const percentile = (values: ReadonlyArray<number>, share: number): number => {
+  const sorted = values.toSorted((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0
+}
+
+/** Jain's index: 1 when all have the same, and the inverse of their number when one has it all. */
+export const jain = (shares: ReadonlyArray<number>): number => {
+  const sum = shares.reduce((a, b) => a + b, 0)
+  const squares = shares.reduce((a, b) => a + b * b, 0)
+  return squares === 0 ? 1 : sum * sum / (shares.length * squares)
+}
+
+/** Numbers from 0 to 1 that are the same in each run (mulberry32). */
+export const seeded = (seed: number): () => number => {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}

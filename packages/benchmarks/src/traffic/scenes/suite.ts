@@ -1,0 +1,134 @@
+/** The scenes in their processes, and what came out of them as tables. */
+import { ask, end, start } from "../../children.ts"
+import type { Choice } from "../../suite.ts"
+import { round, table } from "../../table.ts"
+import type { Outcome as CrowdOutcome } from "./crowd.ts"
+import { contenders as exodusContenders, type Outcome as ExodusOutcome } from "./exodus.ts"
+import { contenders as fairnessContenders, type Outcome as FairnessOutcome } from "./fairness.ts"
+import { contenders as overloadContenders, type Outcome as OverloadOutcome } from "./overload.ts"
+import type { Reply, Scene } from "./worker.ts"
+
+const play = async <Outcome>(name: string, scene: Scene): Promise<Outcome> => {
+  const child = start(new URL("worker.ts", import.meta.url), ["scene"])
+  const reply = await ask<Reply>(child, name, scene)
+  await end(child)
+  if (reply._tag === "Failed") throw new Error(`${name}: ${reply.problem}`)
+  return reply.outcome as Outcome // what the scene of this tag gives
+}
+
+export interface Told {
+  readonly record: object
+  readonly text: string
+}
+
+type Tell = (line: string) => void
+
+/** All contenders at a time: each waits most of it, and the machine is the same for all. */
+const together = async <Outcome>(
+  names: ReadonlyArray<string>,
+  sceneOf: (name: string) => Scene
+): Promise<Record<string, Outcome>> =>
+  Object.fromEntries(
+    await Promise.all(names.map(async (name) => [name, await play<Outcome>(name, sceneOf(name))] as const))
+  )
+
+const oneByOne = async <Outcome>(
+  names: ReadonlyArray<string>,
+  sceneOf: (name: string) => Scene
+): Promise<Record<string, Outcome>> => {
+  const outcomes: Record<string, Outcome> = {}
+  for (const name of names) outcomes[name] = await play<Outcome>(name, sceneOf(name))
+  return outcomes
+}
+
+const percent = (part: number): string => `${(100 * part).toFixed(1)} %`
+
+const overload = async (load: number, seconds: number): Promise<Told> => {
+  const outcomes = await together<OverloadOutcome>(overloadContenders, (contender) => ({
+    _tag: "overload",
+    contender,
+    load,
+    seconds
+  }))
+  const text = table(
+    [`${load} x the capacity, ${seconds} s`, "useful work", "high served in time", "high wait p99, ms"],
+    Object.entries(outcomes).map(([name, { high, useful }]) => [
+      name,
+      percent(useful),
+      `${high.inTime}/${high.asked}`,
+      high.waitP99.toFixed(1)
+    ])
+  )
+  return { record: outcomes, text }
+}
+
+const fairness = async (seconds: number): Promise<Told> => {
+  const outcomes = await oneByOne<FairnessOutcome>(
+    fairnessContenders,
+    (contender) => ({ _tag: "fairness", contender, seconds })
+  )
+  const text = table(
+    ["one flooder, nine keys, leases of 10 ms", "Jain, all saturate", "quiet p50, ms", "quiet p99, ms"],
+    Object.entries(outcomes).map(([name, { jain, quiet }]) => [
+      name,
+      jain.toFixed(3),
+      quiet.p50.toFixed(1),
+      quiet.p99.toFixed(1)
+    ])
+  )
+  return { record: outcomes, text }
+}
+
+const crowd = async (isQuick: boolean): Promise<Told> => {
+  const many = isQuick ? 20_000 : 100_000
+  const few = await play<CrowdOutcome>("crowd", { _tag: "crowd", waiters: 100, keys: 10, times: many / 100 })
+  const all = await play<CrowdOutcome>("crowd", { _tag: "crowd", waiters: many, keys: many / 10, times: 1 })
+  const row = (name: string, { bytes, enter, leave, serve }: CrowdOutcome) => [
+    name,
+    enter.toFixed(2),
+    serve.toFixed(2),
+    leave.toFixed(2),
+    bytes.toFixed(0)
+  ]
+  const text = table(
+    ["waiters", "enter, us", "serve, us", "leave, us", "bytes beside the fiber"],
+    [row("100", few), row(String(many), all)]
+  )
+  return { record: { few, many: all, waiters: many }, text }
+}
+
+const exodus = async (): Promise<Told> => {
+  const outcomes = await oneByOne<ExodusOutcome>(
+    exodusContenders,
+    (contender) => ({ _tag: "exodus", contender, waiters: 10_000 })
+  )
+  const text = table(
+    ["10,000 waiters leave at once", "took, ms", "longest stall, ms"],
+    Object.entries(outcomes).map(([name, { stall, took }]) => [name, took.toFixed(1), stall.toFixed(1)])
+  )
+  return { record: outcomes, text }
+}
+
+const rounded = (record: object): object =>
+  JSON.parse(JSON.stringify(record, (_, value: unknown) => typeof value === "number" ? round(value) : value))
+
+/** Plays the scenes that were asked for. */
+export const playScenes = async ({ filter, quick }: Choice, tell: Tell): Promise<Readonly<Record<string, Told>>> => {
+  const seconds = quick ? 8 : 60
+  const scenes: Readonly<Record<string, () => Promise<Told>>> = {
+    "traffic/crowd": () => crowd(quick),
+    "traffic/exodus": exodus,
+    "traffic/fairness": () => fairness(quick ? 5 : 20),
+    "traffic/overload/2": () => overload(2, seconds),
+    "traffic/overload/4": () => overload(4, seconds)
+  }
+  const told: Record<string, Told> = {}
+  for (const [name, scene] of Object.entries(scenes)) {
+    if (!name.includes(filter)) continue
+    tell(`${name} ...`)
+    const { record, text } = await scene()
+    told[name] = { record: rounded(record), text }
+    tell(text)
+  }
+  return told
+}
