@@ -36,6 +36,7 @@ const programs: ReadonlyArray<readonly [folder: string, says: ReadonlyArray<RegE
     /^\/sold-out: 409 out of stock$/m,
     /^orders: 2, connections lent: 0$/m
   ]],
+  ["row-level-security", [/^red sees: apples, roses$/m, /^blue sees: violets$/m, /^without a tenant: 0 rows$/m]],
   ["pool-per-tenant", [/^red: hello$/m, /^blue: hello$/m, /^red: again$/m, /^connections of red: 1$/m]],
   ["without-effect", [
     /^while the server is away: 503$/m,

@@ -13,9 +13,11 @@ import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type { ConnectionOptions } from "node:tls"
 import type { PoolerOptions } from "./internal/pooler/model.ts"
+import type { SessionOf } from "./internal/tenant/model.ts"
 import * as PoolerEnv from "./internal/pooler/env.ts"
 
 export type { PoolerMode, PoolerOptions } from "./internal/pooler/model.ts"
+export type { SessionOf, SessionState } from "./internal/tenant/model.ts"
 
 /**
  * What PostgreSQL pools are called in metrics, and their defaults.
@@ -140,6 +142,14 @@ export interface PostgresOptions extends PoolConfig.PoolOptions {
    * server only once nobody else uses its connection.
    */
   readonly sharing?: number | undefined
+  /**
+   * How a session is for the callers of a key, which is the `affinity` that `Traffic.with` says around them, such as a tenant:
+   * its role and settings. Before a connection is lent, a new one or one that others had, it is made so, in one or two round
+   * trips and without any if it is so already; for callers without a key it is as it was opened. One that can't be made
+   * so is replaced, and the caller fails with `ConnectFailed`. With `traffic: { affinity: true }` callers prefer connections that
+   * are theirs. Default: sessions are all the same. Not beside `sharing`, nor behind a PgBouncer in transaction mode.
+   */
+  readonly session?: SessionOf | undefined
   /**
    * Says that a PgBouncer is in between, and how it lends server connections. In the mode `"transaction"` no reset is sent,
    * statements are not prepared unless `prepare` says so, and what would stay in a session is refused: start-up settings when

@@ -84,6 +84,7 @@ const settingsOf = (
   sessionReset: own.sessionReset ?? "whenNeeded",
   sharing: own.sharing ?? 1,
   pooler: own.pooler,
+  session: own.session,
   driver: {
     keepAlive: own.keepAlive ?? url.keepAlive ?? "30 seconds",
     types: own.types,
@@ -157,6 +158,7 @@ const rules: OptionRules.Rules<Own> = {
   sessionReset: OptionRules.oneOf("whenNeeded", "always"),
   sharing: OptionRules.count(1, 128),
   pooler: Pooler.rule,
+  session: OptionRules.callable,
   keepAlive: OptionRules.duration("1 second"),
   prepare: OptionRules.flag,
   preparedStatementCacheSize: OptionRules.count(1, 1_000_000),
@@ -188,6 +190,12 @@ const noContradiction = (options: PostgresOptions, url: ConnectionUrl.UrlParts):
   }
   if (options.prepare === false && options.preparedStatementCacheSize !== undefined) {
     return OptionRules.refuse("preparedStatementCacheSize", "has no effect when prepare is false")
+  }
+  if (options.session !== undefined && (options.sharing ?? 1) > 1) {
+    return OptionRules.refuse(
+      "session",
+      "can't be given beside sharing: callers of several keys would be on one connection"
+    )
   }
   const renames = options.transformQueryNames !== undefined || options.transformResultNames !== undefined
   if (options.transformJson !== undefined && !renames) {

@@ -29,6 +29,7 @@ import * as Kit from "./kit.ts"
 import type { Lease } from "./lease.ts"
 import { leaseOf } from "./lent.ts"
 import * as Options from "./options.ts"
+import * as TenantPool from "./tenant/pool.ts"
 import * as Pooler from "./pooler/agree.ts"
 
 export type Pool = ConnectionPool.ConnectionPool<PostgresConnection>
@@ -67,7 +68,7 @@ export const makeWith = Effect.fnUntraced(function*<Session>(
 ): Effect.fn.Return<Pool, PoolError, Scope.Scope | Reactivity.Reactivity> {
   const kit = yield* Kit.make(options.name ?? id, settings, options)
   const bare = yield* ConnectionPool.make(connectorOf(kit), { ...options, kind })
-  return yield* over(kit, bare)
+  return yield* over(kit, TenantPool.make(bare, settings.session))
 })
 
 /** The pool that lends clients, and all that comes with it, over one that lends leases. */

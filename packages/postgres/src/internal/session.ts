@@ -18,6 +18,8 @@ import type { PgInternals, Statements } from "./pgInternals.ts"
 import type { Limits } from "./limits.ts"
 import type { Schema } from "./schema.ts"
 import type { Verdict } from "./verdict.ts"
+import * as Tenant from "./tenant/apply.ts"
+import type { Pin, SessionTenant } from "./tenant/state.ts"
 import { WireState } from "./wireState.ts"
 
 export interface SessionOptions {
@@ -53,6 +55,8 @@ export class Session {
   readonly onEnd = new Set<() => void>()
   /** What goes on by itself, since whoever began it was interrupted. */
   private readonly left = new Set<Fiber.Fiber<unknown, unknown>>()
+  /** What it is set to for the callers of a key; at first nothing. */
+  readonly tenant: SessionTenant = { text: Tenant.textOf(Tenant.nobody), names: [], hasRole: false }
   /** Open `listen`s. */
   listeners = 0
   /** Whether the borrower declared that it only reads: a refused write is then its own doing. */
@@ -106,6 +110,19 @@ export class Session {
     Effect.runSync(Scope.close(this.pinned.scope, Exit.void))
     this.pinned = undefined
   }
+
+  /** Runs a statement by which the pool sets the session for a key: what it leaves is meant to stay. */
+  readonly pin: Pin = (text, params) =>
+    Effect.suspend(() => {
+      const { dirt, readsOtherwise } = this.wire
+      return Effect.tap(this.pg.query(text, params, false), () =>
+        Effect.sync(() => {
+          this.wire.dirt = dirt
+          // Literals of prepared statements were read by other settings.
+          if (this.wire.readsOtherwise && !readsOtherwise) this.statements?.forgetAll()
+          this.wire.readsOtherwise = readsOtherwise
+        }))
+    })
 
   begin(text: string, { changesReading, dirt }: Verdict): void {
     this.running.push(text)
@@ -358,6 +375,8 @@ export class Session {
         Effect.annotateLogs({ processId: this.own.processId })
       )
       : Effect.void
+    // What takes the dirt away takes more with it.
+    if (this.wire.dirt !== Dirt.none) this.tenant.text = undefined
     const run = (statement: string) => this.own.query(statement, [], false)
     return Effect.andThen(warn, Effect.forEach(wasOpen ? ["ROLLBACK", ...statements] : statements, run)).pipe(
       Effect.andThen(Effect.suspend(() => {

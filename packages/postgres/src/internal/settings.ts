@@ -6,6 +6,7 @@ import type { HealthWarning } from "@effect-pools/core/PoolHealth"
 import type * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
 import type { ConnectionOptions } from "node:tls"
+import type { SessionOf } from "./tenant/model.ts"
 import type { PoolerOptions } from "./pooler/model.ts"
 import type { AuthMethod, SessionReset, SessionRole } from "../PostgresConfig.ts"
 
@@ -30,6 +31,7 @@ export interface ConnectionSettings {
   readonly sharing: number
   /** The PgBouncer in between, if there is one. */
   readonly pooler: PoolerOptions | undefined
+  readonly session: SessionOf | undefined
   /** What is passed on to the driver as it is. */
   readonly driver: Pick<
     PgConnection.Config,

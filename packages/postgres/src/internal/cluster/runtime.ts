@@ -17,6 +17,7 @@ import { kind } from "../../PostgresConfig.ts"
 import * as Kit from "../kit.ts"
 import type { Lease } from "../lease.ts"
 import * as Runtime from "../runtime.ts"
+import * as TenantPool from "../tenant/pool.ts"
 import { Cluster, type Place } from "./cluster.ts"
 import * as Metrics from "./metrics.ts"
 import { Node } from "./node.ts"
@@ -82,7 +83,8 @@ const placeOf = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Place, PoolError, Scope.Scope> {
   // One transaction service for all servers, so that whatever is run in a transaction finds it.
   const own: Kit.Kit = { ...kit, settings: plan.settings }
-  const bare = yield* ConnectionPool.make(reach.connector(plan, own), { ...plan.pool, kind })
+  const lending = yield* ConnectionPool.make(reach.connector(plan, own), { ...plan.pool, kind })
+  const bare = TenantPool.make(lending, plan.settings.session)
   const node = new Node(plan.name, bare)
   const prober = new Prober(reach.source(plan), {
     now,

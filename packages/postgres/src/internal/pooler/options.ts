@@ -40,6 +40,12 @@ export const check = (
   if (startupOptions !== undefined) {
     return OptionRules.refuse("url", `has options, which can't hold when pooler.mode is "transaction"`)
   }
+  if (options.session !== undefined) {
+    return OptionRules.refuse(
+      "session",
+      `can't hold when pooler.mode is "transaction": begin each transaction with set_config(name, value, true)`
+    )
+  }
   if (options.sessionReset !== undefined) {
     return OptionRules.refuse("sessionReset", `has no effect when pooler.mode is "transaction": no reset is sent`)
   }
