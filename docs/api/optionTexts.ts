@@ -107,15 +107,15 @@ const sortedText = (comment: string): Omit<OptionText, "name" | "type"> => {
   return {
     what: rest.join(" "),
     default: begins(byDefault),
-    tooSmall: capital(begins(small).replaceAll(/(^| )(Too (small|short|narrow)|None): /g, "$1")),
-    tooLarge: capital(begins(large).replaceAll(/(^| )Too (large|long|wide): /g, "$1"))
+    tooSmall: capital(begins(small).replaceAll(/(^| )(Too (small|short|narrow|few)|None): /g, "$1")),
+    tooLarge: capital(begins(large).replaceAll(/(^| )Too (large|long|wide|many): /g, "$1"))
   }
 }
 
 const byDefault = /^(Default|By default|Off by default|`"\w+"` \(default\))/
 /** What one of several values does, which is the default. */
 const choice = /^`"\w+"` \(default\)/
-const small = /^Too (small|short|narrow): /
-const large = /^(Too (large|long|wide)|None): /
+const small = /^Too (small|short|narrow|few): /
+const large = /^(Too (large|long|wide|many)|None): /
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)

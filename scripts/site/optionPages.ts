@@ -2,7 +2,7 @@
  * The pages of all options, one for each kind: what an option does, what it must be, its default, and what happens when it
  * is too small or too large. Texts come from the sources, defaults and rules from a pool that is asked for them.
  */
-import { PoolConfig, type PoolError, PoolKind, ResourcePool } from "@effect-pools/core"
+import { BalancedPool, PoolConfig, type PoolError, PoolKind, ResourcePool } from "@effect-pools/core"
 import { HttpConfig, HttpPool, HttpPools } from "@effect-pools/http"
 import { ConnectionManager, Monitoring } from "@effect-pools/manager"
 import { PostgresCluster, PostgresConfig, PostgresPool } from "@effect-pools/postgres"
@@ -22,17 +22,20 @@ type Option = OptionText & { readonly rule?: string | undefined }
 interface Table {
   readonly title: string
   readonly texts: ReadonlyArray<Option>
-  readonly make: Made
+  /** What refuses a wrong one; without it the texts alone tell the rules. */
+  readonly make?: Made | undefined
   /** Defaults that a pool tells, where the text only says that they depend. */
   readonly defaults?: Readonly<Record<string, unknown>>
 }
 
-const common = ["config", "traffic", "thresholds", "balanced"].map((file) => `core/src/internal/model/${file}`)
+const common = ["config", "traffic", "thresholds", "balanced", "connection"].map((file) =>
+  `core/src/internal/model/${file}`
+)
 
 /** Two packages may have different things of one name, so each is read by itself. */
 const sources: Readonly<Record<string, ReadonlyArray<string>>> = {
   resource: ["core/src/ResourcePool"],
-  postgres: ["postgres/src/PostgresConfig", "postgres/src/internal/cluster/model"],
+  postgres: ["postgres/src/PostgresConfig", "postgres/src/internal/cluster/model", "postgres/src/internal/model"],
   redis: ["redis/src/RedisConfig"],
   http: ["http/src/HttpConfig", "http/src/HttpPools"],
   websocket: ["websocket/src/internal/configModel"],
@@ -43,6 +46,7 @@ const declared = (root: string, of: string): Declarations =>
   read([...common, ...(sources[of] ?? [])].map((file) => `${root}/packages/${file}.ts`))
 
 class Resource extends ResourcePool.Service<Resource, object>()("docs/Resource") {}
+class Balanced extends BalancedPool.Service<Balanced, object>()("docs/Balanced") {}
 class Db extends PostgresPool.Service<Db>()("docs/Db") {}
 class Replicated extends PostgresCluster.Service<Replicated>()("docs/Replicated") {}
 class Cache extends RedisPool.Service<Cache>()("docs/Cache") {}
@@ -77,13 +81,27 @@ const makes: Readonly<Record<string, Made>> = {
 const lazy = { startup: "lazy", minConnections: undefined }
 
 /** What a kind has beside its pools. */
-const extras: Readonly<
-  Record<string, ReadonlyArray<{ readonly title: string; readonly of: string; readonly makes: Made }>>
-> = {
+interface Extra {
+  readonly title: string
+  readonly of: string
+  readonly makes?: Made
+  /** Of one call: what has the name of a pool's option is another. */
+  readonly isCall?: boolean
+}
+
+const extras: Readonly<Record<string, ReadonlyArray<Extra>>> = {
   postgres: [{
     title: "Options of a primary and its replicas (`PostgresCluster`)",
     of: "ClusterOptions",
     makes: (options) => Replicated.layer(untyped({ primary: { ...nowhere, username: "docs" }, ...options }))
+  }, {
+    title: "Options of one `transaction`",
+    of: "TransactionOptions",
+    isCall: true
+  }, {
+    title: "Options of one `query`",
+    of: "QueryOptions",
+    isCall: true
   }],
   http: [{
     title: "Options of a pool for each origin (`HttpPools`)",
@@ -166,8 +184,11 @@ const unitOf = (rule: string, type: string): string => {
 /** Texts stand in a table: a line break or a bar would end it, and `<` would begin an element. */
 const cell = (text: string): string => text.replaceAll("|", "\\|").replaceAll("<", "&lt;").replaceAll("\n", " ")
 
+const ruleIn = ({ make }: Table, { name, rule }: Option): Effect.Effect<string> =>
+  rule !== undefined || make === undefined ? Effect.succeed(rule ?? "") : ruleOf(make, name)
+
 const row = (text: Option, table: Table): Effect.Effect<string> =>
-  Effect.map(text.rule === undefined ? ruleOf(table.make, text.name) : Effect.succeed(text.rule), (rule) => {
+  Effect.map(ruleIn(table, text), (rule) => {
     const name = `<span id="${text.name.toLowerCase()}">\`${text.name}\`</span>`
     const cells = [defaultOf(text, table), unitOf(rule, text.type), text.what, text.tooSmall, text.tooLarge].map(cell)
     return `| ${[name, ...cells].join(" | ")} |`
@@ -210,6 +231,16 @@ const incomplete = (texts: ReadonlyArray<OptionText>): ReadonlyArray<string> =>
       return missing.map((words) => `${text.name}: its comment lacks the words "${words}"`)
     })
 
+/** Two tables of a page may have options of one name: a link leads to the first. */
+const distinct = (text: string): string => {
+  const ids = new Set<string>()
+  return text.replaceAll(/<span id="([^"]+)">/g, (_, id: string) => {
+    const free = ids.has(id) ? `${id}-${ids.size}` : id
+    ids.add(free)
+    return `<span id="${free}">`
+  })
+}
+
 const intro = (title: string, more: string): string =>
   `---\naside: false\npageClass: wide\n---\n\n# ${title}\n\n` +
   "A duration is an `Effect` duration such as `\"30 seconds\"`, or a number of milliseconds. An option that is unknown, " +
@@ -240,7 +271,7 @@ export const make = (root: string): Effect.Effect<ReadonlyArray<OptionPage>, unk
     const add = Effect.fnUntraced(function*(name: string, title: string, more: string, tables: ReadonlyArray<Table>) {
       lacking.push(...tables.flatMap(({ texts }) => incomplete(texts)))
       const texts = yield* Effect.forEach(tables, tableOf)
-      pages.push({ name, text: intro(title, more) + texts.join("\n") })
+      pages.push({ name, text: intro(title, more) + distinct(texts.join("\n")) })
     })
 
     for (const [name, title, options, kind, configIn, given] of kinds) {
@@ -250,9 +281,9 @@ export const make = (root: string): Effect.Effect<ReadonlyArray<OptionPage>, unk
       const defaults = yield* effective(make, configIn, given)
       const ownTable = { title: `Options of ${title} pools`, texts: own, make }
       const known = new Set([...names, ...own.map(({ name }) => name)])
-      const extra = (extras[name] ?? []).map(({ makes, of, title }): Table => ({
+      const extra = (extras[name] ?? []).map(({ isCall = false, makes, of, title }): Table => ({
         title,
-        texts: membersOf(of).filter(({ name }) => !known.has(name)),
+        texts: membersOf(of).filter(({ name }) => isCall || !known.has(name)),
         make: makes
       }))
       yield* add(name, `Options: ${title}`, kindText(title), [ownTable, ...extra, {
@@ -267,6 +298,13 @@ export const make = (root: string): Effect.Effect<ReadonlyArray<OptionPage>, unk
       texts: everyOf(PoolKind.service, thresholds),
       make: makes["resource"]!,
       defaults: yield* effective(makes["resource"]!, configOf(Resource), lazy)
+    }, {
+      title: "Options of several pools as one (`BalancedPool`)",
+      texts: declared(root, "resource").membersOf("Options"),
+      make: (options) => Balanced.layer(Effect.succeed([]), untyped(options))
+    }, {
+      title: "Options of one lease",
+      texts: declared(root, "resource").membersOf("LeaseOptions")
     }])
     const managers = declared(root, "manager").membersOf
     yield* add("manager", "Options: manager and monitoring", "", [

@@ -134,7 +134,8 @@ export interface Options {
    * When less than this share of the upstreams is available, from 0 to 1, ejection is ignored: failing leases everywhere
    * say more about the program or the network than about one upstream, and the few that are left would be overrun.
    * Default 0.5. Together with the default of `maxEjectedShare` that happens only if upstreams are out for other reasons
-   * as well. At 0 ejected upstreams are used only when no other is left.
+   * as well. At 0 ejected upstreams are used only when no other is left. Too small: the last that are well are overrun. Too
+   * large: upstreams that fail are asked although others would do.
    */
   readonly panicThreshold?: number | undefined
   /**

@@ -43,7 +43,11 @@ export interface LeaseOptions {
   readonly priority?: Priority | undefined
   /** With whom it shares fairly. By default what `Traffic.with` says around it. */
   readonly fairKey?: string | undefined
-  /** How long from now its caller can use an answer. By default, and at most, what `Traffic.with` says around it. */
+  /**
+   * How long from now its caller can use an answer. By default, and at most, what `Traffic.with` says around it. Too short:
+   * the caller is refused although it could have been served. Too long: it is lent a connection for work that nobody waits
+   * for any more.
+   */
   readonly deadline?: Duration.Input | undefined
 }
 
