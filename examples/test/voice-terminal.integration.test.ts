@@ -17,7 +17,18 @@ const Summary = Schema.fromJsonString(Schema.Struct({
   turns: Schema.Int,
   retried: Schema.Int,
   drainMillis: Schema.Finite,
-  pools: Schema.Record(Schema.String, Schema.Struct({ ...Counted, acquireP95: Schema.Finite, utilization: Schema.Int }))
+  pools: Schema.Record(
+    Schema.String,
+    Schema.Struct({
+      ...Counted,
+      acquireP95: Schema.Finite,
+      validateP95: Schema.Finite,
+      utilization: Schema.Int,
+      lifetimeSeconds: Schema.Int,
+      failedDials: Schema.Finite,
+      avgQueryTime: Schema.Finite
+    })
+  )
 }))
 
 const limits: Readonly<Record<string, number>> = {
@@ -60,6 +71,14 @@ describe("the voice terminal", () => {
         assert.strictEqual(pool.opened, pool.closed, name)
         assert.isAtMost(pool.peakConnections, limits[name] ?? 0, name)
         assert.isAbove(pool.leases, 0, name)
+      }
+      // The five objectives, one column each.
+      assert.match(output, /acquire p95 +validate p95 +utilization +lifetime +failed dials/)
+      for (const [name, { failedDials, lifetimeSeconds, utilization }] of pools) {
+        assert.isAtLeast(utilization, 50, name)
+        assert.isAtMost(utilization, 90, name)
+        assert.isAtLeast(lifetimeSeconds, 4, `${name} ends before its time`)
+        assert.strictEqual(failedDials, 0, name)
       }
       assert.strictEqual(summary.leases, pools.reduce((sum, [, pool]) => sum + pool.leases, 0))
     }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))

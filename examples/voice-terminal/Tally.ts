@@ -13,22 +13,34 @@ export class Observed {
   private samples = 0
   readonly pool: ManagedPool
 
-  constructor(pool: ManagedPool) {
+  private readonly isSteady: () => boolean
+
+  /** Its utilization is measured while `isSteady` says so. */
+  constructor(pool: ManagedPool, isSteady: () => boolean) {
     this.pool = pool
+    this.isSteady = isSteady
   }
 
-  /** The mean of `used` as a share of the limit, 0 to 100. */
+  /** The mean of the connections lent as a share of those there are, 0 to 100. */
   get utilization(): number {
     return this.samples === 0 ? 0 : this.sum / this.samples
   }
 
+  /** The mean age of the connections, those that are closed included, in milliseconds. */
+  get lifetime(): Effect.Effect<number> {
+    return Effect.map(Effect.all([this.pool.connections, this.pool.stats]), ([open, { lifetime }]) => {
+      const sum = open.reduce((sum, { age }) => sum + age, 0) + lifetime.mean * lifetime.count
+      return sum / Math.max(1, open.length + lifetime.count)
+    })
+  }
+
   /** Looks again and again until it is interrupted. */
   get watch(): Effect.Effect<void> {
-    const sample = Effect.flatMap(this.pool.stats, ({ utilization }) =>
-      Effect.sync(() => {
-        this.sum += utilization
-        this.samples++
-      }))
+    const sample = Effect.map(this.pool.stats, ({ total, used }) => {
+      if (total === 0 || !this.isSteady()) return
+      this.sum += used / total * 100
+      this.samples++
+    })
     return Effect.all([
       Stream.runForEach(this.pool.events, (event) => Effect.sync(() => this.note(event))),
       Effect.forever(Effect.andThen(sample, Effect.sleep("100 millis")))
@@ -50,6 +62,8 @@ export class Tally {
   served = 0
   lost = 0
   drainMillis = 0
+  /** Whether the load is what it is to be: neither beginning nor ending. */
+  isSteady = false
   observed: ReadonlyMap<string, Observed> = new Map()
 
   /** A try failed on this pool. */

@@ -1,6 +1,12 @@
-/** People at their terminals: they think, they speak, and now and then all of them speak at once. */
-import { Clock, Effect, Random } from "effect"
+/**
+ * The load: people at their terminals, who think and speak, and now and then all of them speak at once; and regulars, who
+ * keep each pool as busy as it was sized for.
+ */
+import { ConnectionManager } from "@effect-pools/manager"
+import type { PoolStats } from "@effect-pools/core"
+import { Clock, Effect, Exit, Random } from "effect"
 import { turn } from "./conversation.ts"
+import { Cache, Database, Realtime, VoiceApi } from "./Pools.ts"
 import type { Tally } from "./Tally.ts"
 
 /** How often there is a burst, and how long it is, in milliseconds. */
@@ -29,3 +35,55 @@ const person = (tally: Tally, isOpen: () => boolean) =>
 /** Runs so many people until `isOpen` says no and each has ended the turn it was in. */
 export const crowd = (people: number, tally: Tally, isOpen: () => boolean) =>
   Effect.all(Array.from({ length: people }, () => person(tally, isOpen)), { concurrency: "unbounded", discard: true })
+
+/** How busy a pool is that was sized well: the middle of what the application was designed for. */
+const target = 0.7
+
+/** How long a regular keeps a connection, and how soon it looks again where there was no room, in milliseconds. */
+const stay = 250
+const pause = 20
+
+type Services = Cache | Database | Realtime | VoiceApi
+
+/** What a regular does with a pool, and how many connections there are for it. */
+interface Visit {
+  readonly places: number
+  readonly stats: Effect.Effect<PoolStats.PoolStats, never, Services>
+  readonly visit: Effect.Effect<unknown, unknown, Services>
+}
+
+const stayWith = () => Effect.sleep(stay)
+
+const visits: ReadonlyArray<Visit> = [
+  { places: 25, stats: Database.stats, visit: Database.withConnection(stayWith) },
+  { places: 10, stats: Database.stats, visit: Database.read((sql) => sql`SELECT pg_sleep(${stay / 1000})`) },
+  { places: 15, stats: Cache.stats, visit: Cache.withConnection(stayWith) },
+  { places: 8, stats: VoiceApi.stats, visit: VoiceApi.withConnection(stayWith) },
+  { places: 5, stats: Realtime.stats, visit: Realtime.withConnection(stayWith) }
+]
+
+/** It comes while there is room below the target, and stays away while others need the pool. */
+const regular = ({ stats, visit }: Visit, isOpen: () => boolean) =>
+  Effect.gen(function*() {
+    while (isOpen()) {
+      const { limit, used } = yield* stats
+      const hasStayed = used + 1 <= target * limit && Exit.isSuccess(yield* Effect.exit(visit))
+      if (!hasStayed) yield* Effect.sleep(pause * (yield* Random.nextBetween(0.5, 1.5)))
+    }
+  })
+
+/** Opens all connections ahead of need, so that nobody waits for a dial. */
+export const warmUp = Effect.gen(function*() {
+  const pools = yield* ConnectionManager.pools
+  yield* Effect.forEach(pools, (pool) => Effect.ignore(pool.warmUp(pool.config.maxConnections)), {
+    concurrency: "unbounded",
+    discard: true
+  })
+})
+
+/** Keeps the pools at the target until `isOpen` says no. */
+export const regulars = (isOpen: () => boolean) =>
+  Effect.all(
+    visits.flatMap((kind) => Array.from({ length: Math.ceil(target * kind.places) }, () => regular(kind, isOpen))),
+    { concurrency: "unbounded", discard: true }
+  )

@@ -12,7 +12,7 @@ import { Command, Flag } from "effect/cli"
 import * as Backends from "./backends/all.ts"
 import * as Chaos from "./chaos.ts"
 import * as Conversation from "./conversation.ts"
-import { crowd } from "./load.ts"
+import { crowd, regulars, warmUp } from "./load.ts"
 import * as Pools from "./Pools.ts"
 import { progress, summary, targets } from "./report.ts"
 import { Observed, Tally } from "./Tally.ts"
@@ -25,7 +25,9 @@ interface Settings {
 }
 
 const observe = Effect.fnUntraced(function*(tally: Tally) {
-  tally.observed = new Map((yield* ConnectionManager.pools).map((pool) => [pool.name, new Observed(pool)]))
+  tally.observed = new Map(
+    (yield* ConnectionManager.pools).map((pool) => [pool.name, new Observed(pool, () => tally.isSteady)])
+  )
   for (const observed of tally.observed.values()) {
     observed.begin((yield* observed.pool.stats).total)
     yield* Effect.forkScoped(observed.watch, { startImmediately: true })
@@ -43,14 +45,19 @@ const job = Effect.fnUntraced(function*(tally: Tally, { duration, isChaotic, peo
   yield* observe(tally)
   yield* Console.log(`-- the dashboard is at ${(yield* Monitoring.Address).url}`)
   yield* Conversation.setUp
+  yield* warmUp
   const ticker = yield* Effect.forkScoped(everySecond(tally))
   let isOpen = true
+  const staying = yield* Effect.forkScoped(regulars(() => isOpen))
   const busy = yield* Effect.forkScoped(crowd(people, tally, () => isOpen))
+  tally.isSteady = true
   const chaos = yield* Effect.forkScoped(isChaotic ? Chaos.round : Effect.void)
   yield* Effect.sleep(duration)
   yield* Fiber.join(chaos)
   isOpen = false
+  tally.isSteady = false
   yield* Fiber.join(busy)
+  yield* Fiber.join(staying)
   yield* Fiber.interrupt(ticker)
   yield* Conversation.audit(tally)
   yield* Console.log("-- every turn that was served is stored, once")

@@ -56,6 +56,7 @@ export interface Source {
     readonly wait: Durations
     readonly use: Durations
     readonly open: Durations
+    readonly lifetime: Durations
   }
   /** Callers that wait and are served, by priority and key. */
   readonly traffic?: (() => TrafficStats) | undefined
@@ -102,6 +103,9 @@ export const boundaries: ReadonlyArray<number> = Object.freeze([
   20.48,
   40.96
 ])
+
+/** Those of lifetimes: seconds to a day. Edges of the recorded buckets too. */
+const lifetimes = [1.024, 10.24, 61.44, 327.68, 655.36, 1835.008, 3670.016, 7340.032, 14_680.064, 83_886.08]
 
 /**
  * Publishes the metrics of a pool until the scope closes.
@@ -258,6 +262,12 @@ const poolMetrics = (source: Source, own: Labels): ReadonlyArray<Readable> => {
       series("open_duration_seconds", "How long dials took that succeeded", inSeconds),
       histograms.open,
       noZeros
+    ),
+    histogramOf(
+      series("connection_lifetime_seconds", "How long connections had lived that are closed", inSeconds),
+      histograms.lifetime,
+      noZeros,
+      lifetimes
     )
   ]
 }
@@ -416,20 +426,25 @@ const counterOf = ({ name, ...options }: Series, read: () => number): Readable =
     incremental: true
   }))
 
-const histogramOf = ({ name, ...options }: Series, durations: Durations, zeros: () => number): Readable =>
-  readable(Metric.histogram(name, { ...options, boundaries }), options, () => {
+const histogramOf = (
+  { name, ...options }: Series,
+  durations: Durations,
+  zeros: () => number,
+  edges: ReadonlyArray<number> = boundaries
+): Readable => {
+  const milliseconds = edges.map((edge) => edge * 1000)
+  return readable(Metric.histogram(name, { ...options, boundaries: edges }), options, () => {
     const atOnce = natural(zeros())
     const counts = durations.cumulative(milliseconds, atOnce)
     return {
-      buckets: boundaries.map((boundary, index): [number, number] => [boundary, counts[index] ?? 0]),
+      buckets: edges.map((boundary, index): [number, number] => [boundary, counts[index] ?? 0]),
       count: durations.count + atOnce,
       sum: natural(durations.sum) / 1000,
       min: atOnce > 0 ? 0 : natural(durations.min) / 1000,
       max: natural(durations.max) / 1000
     }
   })
-
-const milliseconds = boundaries.map((boundary) => boundary * 1000)
+}
 
 // A scrape must not show a number that breaks the arithmetic of whoever reads it.
 const natural = (n: number): number => Number.isFinite(n) && n > 0 ? n : 0

@@ -12,7 +12,7 @@ const source = (kind: PoolKind.PoolKind, name: string) =>
     let stats = statsOf()
     return {
       config,
-      histograms: { wait: new Histogram(), use: new Histogram(), open: new Histogram() },
+      histograms: { wait: new Histogram(), use: new Histogram(), open: new Histogram(), lifetime: new Histogram() },
       numbers: () => stats,
       set: (given: Given) => {
         stats = statsOf(given)
@@ -126,6 +126,7 @@ describe("PoolMetrics", () => {
       pool.set({ counts: { acquiredAtOnce: 10 } })
       for (const ms of [10, 11, 100_000]) pool.histograms.wait.record(ms)
       pool.histograms.use.record(500)
+      for (const minutes of [1, 31, 90]) pool.histograms.lifetime.record(minutes * 60_000)
       yield* PoolMetrics.register(pool)
       const series = yield* scrape
       const wait = (suffix: string) => series.get(`http_pool_acquire_duration_seconds${suffix}`)
@@ -138,6 +139,9 @@ describe("PoolMetrics", () => {
       assert.strictEqual(wait("_sum{pool=\"app/Api\"}"), 100.021)
       assert.strictEqual(series.get("http_pool_use_duration_seconds_sum{pool=\"app/Api\"}"), 0.5)
       assert.strictEqual(series.get("http_pool_open_duration_seconds_count{pool=\"app/Api\"}"), 0)
+      const lived = (le: string) =>
+        series.get(`http_pool_connection_lifetime_seconds_bucket{pool="app/Api",le="${le}"}`)
+      assert.deepStrictEqual(["61.44", "1835.008", "3670.016", "7340.032"].map(lived), [1, 1, 2, 3])
     }).pipe(isolated))
 
   it.effect("publishes OpenTelemetry's names for databases and for Redis, and for no other kind", () =>
