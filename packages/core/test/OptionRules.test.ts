@@ -65,13 +65,15 @@ describe("OptionRules", () => {
       ["prot", "port"],
       ["maxConections", "maxConnections"],
       ["maxconnections", "maxConnections"],
-      ["acquireTimeouts", "acquireTimeout"]
+      ["acquireTimeouts", "acquireTimeout"],
+      ["max", "maxConnections"],
+      ["connectionTimeoutMillis", "acquireTimeout"]
     ] as const
     for (const [option, meant] of cases) {
       const message = refusal(OptionRules.split(rules, { [option]: 1 }, "db"))
       assert.strictEqual(message, `option ${option}: is not an option of a pool (did you mean "${meant}"?)`)
     }
-    const unlike: object = { hostname: 1, pt: 1, max: 1, timeout: 1 }
+    const unlike: object = { hostname: 1, pt: 1, timeout: 1 }
     assert.isTrue(Result.isSuccess(OptionRules.split(rules, unlike as Options, "db")))
     assert.strictEqual(
       refusal(OptionRules.check(rules, { Host: 1 } as OptionRules.Own<Options>)),

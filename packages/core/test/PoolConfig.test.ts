@@ -139,7 +139,8 @@ const bad: ReadonlyArray<readonly [option: string, options: unknown, rule: strin
   ["name", { name: "" }, "must be a text of 1 to 200 characters without control characters, got \"\""],
   ["name", { name: "a\nb" }, "must be a text of 1 to 200 characters without control characters, got \"a\\nb\""],
   ["name", { name: 5 }, "must be a text of 1 to 200 characters without control characters, got 5"],
-  ["max", { max: 5 }, "is not an option of a pool"],
+  ["max", { max: 5 }, "is not an option of a pool (did you mean \"maxConnections\"?)"],
+  ["maxWaitingClients", { maxWaitingClients: 5 }, "is not an option of a pool (did you mean \"pendingLimit\"?)"],
   ["maxConnection", { maxConnection: 5 }, "is not an option of a pool (did you mean \"maxConnections\"?)"],
   [
     "breaker.failurerate",

@@ -1,6 +1,36 @@
 /**
- * The hint for an unknown option: the one that was probably meant.
+ * The hint for an unknown option: the one that another pool calls so, or that was probably meant.
  */
+
+/** Names that other pools have for options of ours, in small letters. */
+export const elsewhere: Readonly<Record<string, string>> = {
+  min: "minConnections",
+  minimumidle: "minConnections",
+  minsize: "minConnections",
+  max: "maxConnections",
+  connections: "maxConnections",
+  connectionlimit: "maxConnections",
+  maximumpoolsize: "maxConnections",
+  maxsize: "maxConnections",
+  poolsize: "maxConnections",
+  size: "maxConnections",
+  acquiretimeoutmillis: "acquireTimeout",
+  connectiontimeout: "acquireTimeout",
+  connectiontimeoutmillis: "acquireTimeout",
+  createtimeoutmillis: "connectTimeout",
+  idletimeoutmillis: "idleTimeout",
+  softidletimeoutmillis: "idleTimeout",
+  timetolive: "idleTimeout",
+  maxlifetimeseconds: "maxLifetime",
+  maxpending: "pendingLimit",
+  maxqueue: "pendingLimit",
+  maxwaitingclients: "pendingLimit",
+  queuelimit: "pendingLimit",
+  leakdetectionthreshold: "leakTimeout",
+  testonborrow: "freshnessWindow",
+  validationinterval: "freshnessWindow",
+  validationtimeout: "validateTimeout"
+}
 
 /** The known option that differs in two letters at most, whatever the case of the others; the first of the nearest. */
 const meant = (option: string, known: ReadonlyArray<string>): string | undefined => {
@@ -20,7 +50,8 @@ const meant = (option: string, known: ReadonlyArray<string>): string | undefined
 
 /** To be said after the rule that it is no option. */
 export const hint = (option: string, known: ReadonlyArray<string>): string => {
-  const name = meant(option, known)
+  const other = elsewhere[option.toLowerCase()]
+  const name = other !== undefined && known.includes(other) ? other : meant(option, known)
   return name === undefined ? "" : ` (did you mean "${name}"?)`
 }
 
