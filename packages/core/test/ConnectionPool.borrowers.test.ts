@@ -51,6 +51,20 @@ describe("PoolStats.borrowers", () => {
       assert.deepInclude(first, { label: "report", waits: 300 })
     }))
 
+  it.effect("tells for how long those who still hold a connection hold up others, those that gave up included", () =>
+    onPool({ maxConnections: 2, acquireTimeout: "2 seconds" }, function*({ pool }) {
+      for (let i = 0; i < 2; i++) {
+        yield* Effect.forkScoped(pool.withConnection(() => Effect.never, { label: "report" }))
+      }
+      yield* settle
+      yield* call(pool)
+      yield* advance("2 seconds")
+      yield* call(pool)
+      yield* advance("500 millis")
+      assert.deepInclude((yield* pool.stats).borrowers[0], { label: "report", used: 2, leases: 2, waits: 2500 })
+      yield* advance("2 seconds")
+    }))
+
   it.effect("forgets what is two minutes old, and has one row for the labels beyond 64", () =>
     onPool({ maxConnections: 1 }, function*({ pool }) {
       for (let i = 0; i < 100; i++) yield* lease(pool, `label ${i}`, 1)

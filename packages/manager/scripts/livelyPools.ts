@@ -17,6 +17,8 @@ export interface Lively {
   readonly callers: number
   /** The mean time of a lease, ms. */
   readonly hold: number
+  /** What holds so many connections from some time on and gives none back: a label, a statement, their number, and ms. */
+  readonly holder?: readonly [label: string, statement: string, connections: number, after: number]
   /** Whether the backend is there. */
   readonly isUp?: () => boolean
 }
@@ -54,11 +56,25 @@ const caller = (pool: ConnectionPool.ConnectionPool<Fake>, { callers, hold, jobs
     yield* Effect.sleep(yield* Random.nextBetween(2, hold))
   }).pipe(Effect.catch(() => Effect.sleep("200 millis")), Effect.forever)
 
+const hold = (pool: ConnectionPool.ConnectionPool<Fake>, holder: NonNullable<Lively["holder"]>) => {
+  const [label, statement, connections, after] = holder
+  const one = pool.withConnection((fake) => {
+    fake.doing = statement
+    return Effect.never
+  }, { label })
+  return Effect.sleep(after).pipe(
+    Effect.andThen(Effect.all(Array.from({ length: connections }, () => Effect.retry(one, { times: 100 })), {
+      concurrency: "unbounded"
+    }))
+  )
+}
+
 /** A pool as a service class made on the spot, with its load. */
 const poolOf = (lively: Lively) => {
   class Pool extends ConnectionPool.Service<Pool, Fake>()(`lively/${lively.name}`) {}
   const load = Effect.gen(function*() {
     const pool = yield* Pool
+    if (lively.holder !== undefined) yield* Effect.forkScoped(hold(pool, lively.holder))
     for (let index = 0; index < lively.callers; index++) yield* Effect.forkScoped(caller(pool, lively, index))
   })
   const layer = Pool.layer(connectorOf(lively), { name: lively.name, ...lively.options })

@@ -1,9 +1,9 @@
 /**
  * Takes the pictures of the dashboard for the READMEs, in a real browser:
  *
- *     npm run pictures [-- address]
+ *     npm run pictures [-- address | incident]
  *
- * Without an address it starts pools with a lively load and watches them for a while. It needs Chromium, by default at
+ * Without an address it starts pools with a lively load and watches them for a while, and then others in an incident. It needs Chromium, by default at
  * `/usr/bin/chromium`, else as `CHROMIUM_PATH` says, and a dashboard that is built.
  */
 import { NodeRuntime } from "@effect/platform-node"
@@ -38,6 +38,52 @@ const pictures: ReadonlyArray<Picture> = [
   { name: "pool-dark", hash: "#/pool/primary-db", colorScheme: "dark", ...wide },
   { name: "phone-light", hash: "#/", colorScheme: "light", ...phone },
   { name: "phone-dark", hash: "#/", colorScheme: "dark", ...phone }
+]
+
+/** Of a shop whose nightly report has taken all connections of one pool. */
+const incidentPictures: ReadonlyArray<Picture> = [
+  { name: "incident-light", hash: "#/", colorScheme: "light", ...wide },
+  { name: "incident-dark", hash: "#/", colorScheme: "dark", ...wide },
+  { name: "incident-phone-light", hash: "#/", colorScheme: "light", ...phone },
+  { name: "incident-phone-dark", hash: "#/", colorScheme: "dark", ...phone }
+]
+
+/** ms */
+const incidentWatched = 45_000
+
+const shop: ReadonlyArray<Lively> = [
+  {
+    name: "shop/orders-primary",
+    options: { kind: { name: "db" }, maxConnections: 5, acquireTimeout: "2 seconds", slowAcquireTimeout: "500 millis" },
+    callers: 8,
+    hold: 20,
+    jobs: [
+      ["POST /checkout", "INSERT INTO orders (cart_id, total) VALUES ($1, $2) RETURNING id"],
+      ["GET /orders/:id", "SELECT * FROM orders WHERE id = $1"]
+    ],
+    holder: ["nightly-report", "SELECT region, sum(total) FROM orders GROUP BY region /* nightly report */", 5, 32_000]
+  },
+  {
+    name: "shop/orders-replica",
+    options: { kind: { name: "db" }, maxConnections: 8 },
+    callers: 8,
+    hold: 30,
+    jobs: [["GET /orders", "SELECT * FROM orders WHERE customer_id = $1 ORDER BY placed_at DESC LIMIT 20"]]
+  },
+  {
+    name: "shop/cache",
+    options: { kind: { name: "redis" }, maxConnections: 10 },
+    callers: 12,
+    hold: 8,
+    jobs: [["GET /cart", "GET"], ["POST /checkout", "SETEX"]]
+  },
+  {
+    name: "shop/payments",
+    options: { kind: { name: "http" }, maxConnections: 8 },
+    callers: 8,
+    hold: 180,
+    jobs: [["POST /checkout", "POST /v1/charges"]]
+  }
 ]
 
 let isUp = true
@@ -127,14 +173,14 @@ const outage = Effect.gen(function*() {
   isUp = true
 })
 
-const takeAll = (url: string, watch: number) =>
+const takeAll = (url: string, watch: number, all: ReadonlyArray<Picture> = pictures) =>
   Effect.gen(function*() {
     mkdirSync(folder, { recursive: true })
     const browser = yield* launch
     const pages = { wide: yield* open(browser, url, 1), phone: yield* open(browser, url, 2) }
     yield* Console.log(`watching the pools for ${watch / 1000} s`)
     yield* Effect.sleep(watch)
-    yield* Effect.forEach(pictures, (picture) => Effect.flatMap(take(pages[picture.screen], picture), Console.log))
+    yield* Effect.forEach(all, (picture) => Effect.flatMap(take(pages[picture.screen], picture), Console.log))
   }).pipe(Effect.scoped)
 
 const own = Effect.gen(function*() {
@@ -143,6 +189,18 @@ const own = Effect.gen(function*() {
   yield* takeAll(url, watched)
 }).pipe(Effect.scoped, Effect.provide(world(pools)))
 
+const incident = Effect.gen(function*() {
+  const { url } = yield* Monitoring.Address
+  yield* takeAll(url, incidentWatched, incidentPictures)
+}).pipe(Effect.scoped, Effect.provide(world(shop)))
+
 const [, , address] = process.argv
 
-NodeRuntime.runMain(address === undefined ? own : takeAll(new URL(address).href, 10_000))
+/** `incident` takes those of the incident alone. */
+const asked = address === undefined
+  ? Effect.andThen(own, incident)
+  : address === "incident"
+  ? incident
+  : takeAll(new URL(address).href, 10_000)
+
+NodeRuntime.runMain(asked)

@@ -11,6 +11,7 @@ import { holders, stats } from "../pool/inspect.ts"
 import { type Lease, onward } from "../line/lease.ts"
 import { withoutStack } from "../base/withoutStack.ts"
 import { nameOf } from "../line/said.ts"
+import { noteWaitInVain } from "../pool/borrowing.ts"
 import { borrowersOf, isAmong, isWithinLease } from "../pool/nested.ts"
 import type { PoolState } from "../pool/state.ts"
 
@@ -89,6 +90,7 @@ const deadlines = (state: PoolState): Effect.Effect<void> =>
     state.watchedUntil = next.deadline
     const left = next.deadline - state.time.now()
     if (left > 0) return Effect.andThen(TimeLimit.sleep(left), deadlines(state))
+    noteWaitInVain(state, state.time.now() - (state.line.oldest?.since ?? state.time.now()))
     return Effect.andThen(timeOut(state, state.time.now(), explainTimeout(state)), deadlines(state))
   })
 

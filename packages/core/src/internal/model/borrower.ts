@@ -26,6 +26,6 @@ export interface Borrower {
   readonly longest: number
   /** Their part of all the time for which connections were lent, 0 to 1. */
   readonly share: number
-  /** For how long the first in line waited while leases of these that have ended held a connection. */
+  /** For how long the first in line waited while these held a connection, those included who gave up. */
   readonly waits: number
 }

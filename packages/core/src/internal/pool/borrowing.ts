@@ -11,6 +11,8 @@ const most = 10
 
 export const borrowersOf = (state: PoolState): ReadonlyArray<Borrower> => {
   const now = state.time.now()
+  const { oldest } = state.line
+  const waits = oldest === undefined ? 0 : now - oldest.since
   const ended = state.borrowers.read().map(({ held, label, leases, longest, statement, waits }) => ({
     label,
     statement,
@@ -21,28 +23,53 @@ export const borrowersOf = (state: PoolState): ReadonlyArray<Borrower> => {
     share: 0,
     waits
   }))
-  return addUp([...ended, ...holding(state, now)])
+  return addUp([...ended, ...holding(state, now, waits)])
 }
 
-const holding = (state: PoolState, now: number): ReadonlyArray<Borrower> => {
+const keyOf = (label: string | undefined, statement: string | undefined): string => JSON.stringify([label, statement])
+
+/** `waiting`: for how long the first in line waits already. */
+const holding = (state: PoolState, now: number, waiting: number): ReadonlyArray<Borrower> => {
   const found: Array<Borrower> = []
+  // However many connections they hold, the one who waits waits once.
+  const told = new Set<string>()
   for (const connection of state.places.connections) {
     for (const lease of connection.holders) {
       const held = now - lease.lentAt
       const statement = activityOf(state, connection)
+      const label = labelOf(lease)
+      const key = keyOf(label, statement)
+      const waits = told.has(key) ? 0 : Math.min(held, waiting)
+      told.add(key)
       found.push({
-        label: labelOf(lease),
+        label,
         statement,
         used: 1,
         leases: 1,
         mean: held,
         longest: held,
         share: 0,
-        waits: 0
+        waits
       })
     }
   }
   return found
+}
+
+/** Notes of those who hold a connection that somebody has waited in vain meanwhile. */
+export const noteWaitInVain = (state: PoolState, waited: number): void => {
+  const now = state.time.now()
+  const told = new Set<string>()
+  for (const connection of state.places.connections) {
+    const lease = connection.holders.head
+    if (lease === undefined) continue
+    const label = labelOf(lease)
+    const statement = activityOf(state, connection)
+    const key = keyOf(label, statement)
+    if (told.has(key)) continue
+    told.add(key)
+    state.borrowers.heldUp(label, statement, Math.min(waited, now - lease.lentAt))
+  }
 }
 
 /** Puts those of the same label and statement together, of several pools too, and reckons their shares anew. */
@@ -51,7 +78,7 @@ export const addUp = (all: ReadonlyArray<Borrower>): ReadonlyArray<Borrower> => 
   let total = 0
   for (const given of all) {
     const each = { ...given, share: given.mean * given.leases }
-    const key = JSON.stringify([each.label, each.statement])
+    const key = keyOf(each.label, each.statement)
     const before = rows.get(key)
     total += each.share
     rows.set(key, before === undefined ? each : together(before, each))

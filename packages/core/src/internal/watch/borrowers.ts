@@ -55,6 +55,11 @@ export class Borrowers {
     add(this.newer.rowOf(label, statement), { leases: 1, held, longest: held, waits })
   }
 
+  /** Somebody has waited in vain while such a lease held a connection, and its connection was not the only one. */
+  heldUp(label: string | undefined, statement: string | undefined, waited: number): void {
+    this.newer.rowOf(label, statement).waits += waited
+  }
+
   /** Forgets what was before the last turn. */
   turn(): void {
     this.older = this.newer
