@@ -75,7 +75,8 @@ export type {
   ConnectionState,
   DrainReport,
   EventOptions,
-  LeaseOptions
+  LeaseOptions,
+  Onward
 } from "./internal/model/connection.ts"
 
 export type { ConnectionPool, PoolClass, PoolMembers, PoolServiceClass } from "./internal/model/pool.ts"

@@ -34,7 +34,7 @@ import * as KeyValueStore from "effect/persistence/KeyValueStore"
 import * as Redis from "effect/persistence/Redis"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
-import { Lease } from "./internal/lent.ts"
+import { LentConnection } from "./internal/lent.ts"
 import * as PersistedQueues from "./internal/persistedQueue.ts"
 import { refusal } from "./internal/send.ts"
 import type { Inbox } from "./internal/inbox.ts"
@@ -126,7 +126,7 @@ const toRedisError = (cause: RedisError | PoolError): Redis.RedisError => new Re
 type Commander = Pick<RedisPool, "command" | "script"> | Pick<RedisConnection, "command" | "script">
 
 /** Whether it leads to a cluster. A test's double does not. */
-const isSpread = (lent: RedisConnection): boolean => lent instanceof Lease && lent.session.options.isSpread
+const isSpread = (lent: RedisConnection): boolean => lent instanceof LentConnection && lent.session.options.isSpread
 
 const connection = (redis: Commander, isCluster: Effect.Effect<boolean, PoolError>): Redis.Connection => ({
   // What the caller says of the answer is taken on trust, as the service has it.

@@ -17,7 +17,7 @@ import type { HttpConnection } from "./connectionModel.ts"
 import { Exchange } from "./exchange.ts"
 import { CallerInterrupted, ReaderInterrupted } from "./faults.ts"
 import { type Failure, fault, type Job, mayRepeat, outcome, send, transportError } from "./job.ts"
-import { type Lease, leaseOf } from "./lent.ts"
+import { leaseOf, type LentConnection } from "./lent.ts"
 import * as HiddenQuery from "./hiddenQuery.ts"
 import { Prepare } from "./prepare.ts"
 
@@ -58,7 +58,7 @@ export const plainOverPool = (prepare: Prepare, borrow: Borrow): HttpClient.Http
   )
 
 /** A client bound to one lease. */
-export const overLease = (prepare: Prepare, pool: string) => (lease: Lease): HttpClient.HttpClient =>
+export const overLease = (prepare: Prepare, pool: string) => (lease: LentConnection): HttpClient.HttpClient =>
   lazilyTraced(
     prepare,
     tracing(prepare, (job) =>
@@ -171,7 +171,7 @@ const borrowing = (
   )
 
 /** Holds a lease until an exchange is over. */
-const held = (lease: Lease, job: Job, exchange: Exchange): Effect.Effect<void, unknown> =>
+const held = (lease: LentConnection, job: Job, exchange: Exchange): Effect.Effect<void, unknown> =>
   Effect.callback((resume) => {
     exchange.wasHanded = true
     send(lease.connection, job, exchange, () => {
@@ -182,7 +182,7 @@ const held = (lease: Lease, job: Job, exchange: Exchange): Effect.Effect<void, u
     return Effect.sync(() => exchange.abort(new CallerInterrupted("the request was interrupted"), true))
   })
 
-const direct = (lease: Lease, job: Job): Effect.Effect<HttpClientResponse, Failure> =>
+const direct = (lease: LentConnection, job: Job): Effect.Effect<HttpClientResponse, Failure> =>
   Effect.callback((resume) => {
     const exchange = new Exchange()
     exchange.lease = lease

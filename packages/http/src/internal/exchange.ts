@@ -28,7 +28,7 @@ export interface Flow {
 }
 
 /** The lease of a borrower that sends requests of its own. */
-interface Lease {
+interface Borrower {
   readonly isActive: boolean
 }
 
@@ -74,7 +74,7 @@ export class Exchange {
   maxSize = Infinity
   guard: Guard | undefined = undefined
   /** The lease whose end is the end of its body too; `undefined` if it holds one itself until it is over. */
-  lease: Lease | undefined = undefined
+  lease: Borrower | undefined = undefined
   /** When it was sent. */
   sentAt = 0
   /** Whether it failed so soon that its connection must have been closing when it was sent. */

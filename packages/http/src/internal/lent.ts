@@ -13,7 +13,7 @@ import { GivenUp } from "./faults.ts"
 
 const leaseKey = Symbol("@effect-pools/http/lease")
 
-export class Lease {
+export class LentConnection {
   readonly connection: Connection
   isActive = true
   /** The requests of the borrower's client that are under way. */
@@ -38,16 +38,17 @@ export class Lease {
   }
 }
 
-export const leaseOf = (lent: HttpConnection): Lease => (lent as unknown as { readonly [leaseKey]: Lease })[leaseKey]
+export const leaseOf = (lent: HttpConnection): LentConnection =>
+  (lent as unknown as { readonly [leaseKey]: LentConnection })[leaseKey]
 
 /** Makes the view of a connection that one borrower gets. */
 export const make = (
-  clientOf: (lease: Lease) => HttpClient.HttpClient
+  clientOf: (lease: LentConnection) => HttpClient.HttpClient
 ): (connection: Connection) => HttpConnection => {
   const prototype = prototypeOf(clientOf)
   return (connection) => {
     const lent = Object.create(prototype)
-    lent[leaseKey] = new Lease(connection)
+    lent[leaseKey] = new LentConnection(connection)
     return lent
   }
 }
@@ -55,7 +56,7 @@ export const make = (
 /** The prototype of Effect's clients, whose methods are all made of `execute`. */
 const clients: object = Object.getPrototypeOf(HttpClient.make(() => Effect.never))
 
-const prototypeOf = (clientOf: (lease: Lease) => HttpClient.HttpClient): object => {
+const prototypeOf = (clientOf: (lease: LentConnection) => HttpClient.HttpClient): object => {
   const made = new WeakMap<HttpConnection, HttpClient.HttpClient>()
   const client = (lent: HttpConnection): HttpClient.HttpClient => {
     let own = made.get(lent)

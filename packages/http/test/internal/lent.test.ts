@@ -1,7 +1,7 @@
 import { assert, it } from "@effect/vitest"
 import type { Connection } from "../../src/internal/connection.ts"
 import { Exchange } from "../../src/internal/exchange.ts"
-import { Lease } from "../../src/internal/lent.ts"
+import { LentConnection } from "../../src/internal/lent.ts"
 
 it("the rest of a body is read away after its lease, though the server was stopped for its reader", () => {
   let isPaused = false
@@ -18,7 +18,7 @@ it("the rest of a body is read away after its lease, though the server was stopp
   exchange.onResponseStart(undefined, 200, { "content-length": String(96 * 1024) })
   exchange.onResponseData(controller, new Uint8Array(80 * 1024))
   assert.isTrue(isPaused)
-  const lease = new Lease({ isMultiplexed: false } as Connection)
+  const lease = new LentConnection({ isMultiplexed: false } as Connection)
   lease.exchanges = new Set([exchange])
   lease.end()
   assert.isFalse(isPaused)

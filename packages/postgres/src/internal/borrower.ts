@@ -8,10 +8,10 @@ import type * as Scope from "effect/Scope"
 import type { Connection } from "effect/sql/SqlConnection"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Stream from "effect/Stream"
-import type { Lease } from "./lease.ts"
+import type { LentConnection } from "./lease.ts"
 import * as Verdict from "./verdict.ts"
 
-type Pool = ConnectionPool<Lease>
+type Pool = ConnectionPool<LentConnection>
 
 export type Borrower = <A, E, R>(
   f: (connection: Connection) => Effect.Effect<A, E, R>
@@ -32,11 +32,11 @@ const sharingConnection = (pool: Pool, options: LeaseOptions | undefined): Conne
   // The type of a connection has no place for the pool's error; that of the borrower has, and it comes out there.
   const on =
     (how: Single) => (...args: readonly [text: string, ...rest: ReadonlyArray<any>]): Effect.Effect<any, any> => {
-      const run = (lease: Lease): Effect.Effect<unknown, SqlError> =>
+      const run = (lease: LentConnection): Effect.Effect<unknown, SqlError> =>
         (lease[how] as (...args: ReadonlyArray<any>) => Effect.Effect<unknown, SqlError>)(...args)
       return Verdict.of(args[0]).isShareable ? pool.withShared(run, options) : pool.withConnection(run, options)
     }
-  const held: Effect.Effect<Lease, any, Scope.Scope> = pool.acquireWith(options)
+  const held: Effect.Effect<LentConnection, any, Scope.Scope> = pool.acquireWith(options)
   return {
     execute: on("execute"),
     executeUnprepared: on("executeUnprepared"),

@@ -14,12 +14,12 @@ import type { Acquirer, Borrower } from "effect/sql/SqlConnection"
 import { AuthenticationError, ConnectionError, SqlError, UnknownError } from "effect/sql/SqlError"
 import { make as makeBorrower } from "./borrower.ts"
 import type { Kit } from "./kit.ts"
-import type { Lease } from "./lease.ts"
+import type { LentConnection } from "./lease.ts"
 import { extras } from "./lent.ts"
 
 export const make = Effect.fnUntraced(function*(
   kit: Kit,
-  pool: ConnectionPool<Lease>
+  pool: ConnectionPool<LentConnection>
 ): Effect.fn.Return<PgClient.PgClient, never, Reactivity.Reactivity> {
   const acquirer: Acquirer = Effect.mapError(pool.acquire, toSqlError)
   const borrow = makeBorrower(pool, kit.settings.sharing)

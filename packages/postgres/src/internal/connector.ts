@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import type { PostgresConnection } from "./connectionModel.ts"
 import { dial } from "./dial.ts"
 import type { Kit } from "./kit.ts"
-import { Lease, type Terms } from "./lease.ts"
+import { LentConnection, type Terms } from "./lease.ts"
 import * as Lent from "./lent.ts"
 import * as Role from "./role.ts"
 import { type Session, SessionEnded } from "./session.ts"
@@ -14,7 +14,7 @@ import * as Misuse from "./pooler/misuse.ts"
 import * as SqlText from "./sqlText.ts"
 
 /** Lends leases: a single statement needs no more. */
-export const make = (kit: Kit): Connector<Session, Lease> => ({
+export const make = (kit: Kit): Connector<Session, LentConnection> => ({
   connect: (signals) => dial(kit.settings, kit.schema, signals),
   sharers: kit.settings.sharing,
   warnings: kit.settings.warnings,
@@ -47,8 +47,8 @@ export const makeLendingClients = (kit: Kit): Connector<Session, PostgresConnect
 }
 
 interface Lending {
-  readonly lend: (session: Session, isShared?: boolean) => Lease
-  readonly revoke: (lease: Lease) => void
+  readonly lend: (session: Session, isShared?: boolean) => LentConnection
+  readonly revoke: (lease: LentConnection) => void
 }
 
 /** The members that lend. */
@@ -62,7 +62,7 @@ export const lending = (kit: Kit): Lending => {
     ruleOf: kit.settings.pooler?.mode === "transaction" ? Misuse.ruleOf : undefined
   }
   return {
-    lend: (session, isShared) => new Lease(session, terms, isShared),
+    lend: (session, isShared) => new LentConnection(session, terms, isShared),
     revoke: (lease) => {
       lease.isActive = false
     }

@@ -17,7 +17,7 @@ import type { Acquirer, Connection } from "effect/sql/SqlConnection"
 import { DeadlockError, SerializationError, SqlError, type SqlErrorReason, UnknownError } from "effect/sql/SqlError"
 import * as Statement from "effect/sql/Statement"
 import * as Compiler from "./compiler.ts"
-import { Lease } from "./lease.ts"
+import { LentConnection } from "./lease.ts"
 import { type LimitOptions, type Limits, limitsOf } from "./limits.ts"
 import { CurrentLevel, Level } from "./turns.ts"
 import type { Schema } from "./schema.ts"
@@ -41,11 +41,11 @@ export interface Kit {
   /** The members that do not depend on a connection, and the transaction machinery. */
   readonly client: SqlClient.SqlClient
   /** The lease of the open transaction that the fiber is in. */
-  readonly currentLease: (context: Context.Context<never>) => Lease | undefined
+  readonly currentLease: (context: Context.Context<never>) => LentConnection | undefined
   /** The lease that `withConnection` gave to the fiber, as long as it lasts. */
-  readonly heldLease: (fiber: AnyFiber) => Lease | undefined
+  readonly heldLease: (fiber: AnyFiber) => LentConnection | undefined
   /** Runs an effect as one that has been given a lease. */
-  readonly holding: <A, E, R>(lease: Lease, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  readonly holding: <A, E, R>(lease: LentConnection, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   readonly limits: Limits
   /** The monotonic time in milliseconds. */
   readonly now: () => number
@@ -66,7 +66,7 @@ const TransactionSource = Context.Reference<Effect.Effect<Connection, SqlError, 
 /** The leases that a fiber was given, of whatever pool. */
 interface Held {
   readonly kit: object
-  readonly lease: Lease
+  readonly lease: LentConnection
   readonly outer: Held | undefined
 }
 
@@ -96,7 +96,7 @@ export const make = Effect.fnUntraced(function*(
     spanAttributes: spanAttributesOf(settings),
     prepareTransactionControls: true,
     releaseSavepoint: (name) => `RELEASE SAVEPOINT ${name}`,
-    isTransaction: (connection) => connection instanceof Lease && connection.session.isInTransaction,
+    isTransaction: (connection) => connection instanceof LentConnection && connection.session.isInTransaction,
     commit,
     ...(transformed.transformRows === undefined ? {} : { transformRows: transformed.transformRows })
   }
@@ -142,7 +142,7 @@ const transact = <A, E, R>(
     const outer = kit.currentLease(fiber.context)
     if (outer === undefined) {
       // Left with the scope of the connection, before what is to be done after the commit.
-      const entered = Effect.tap(source, (connection) => (connection as Lease).enter(level))
+      const entered = Effect.tap(source, (connection) => (connection as LentConnection).enter(level))
       return Effect.provideService(inside, TransactionSource, entered)
     }
     return Effect.uninterruptibleMask((restore) =>
@@ -154,8 +154,8 @@ const transact = <A, E, R>(
     )
   })
 
-const leaseOf = (transaction: SqlClient.TransactionConnection.Service | undefined): Lease | undefined =>
-  transaction !== undefined && transaction[0] instanceof Lease ? transaction[0] : undefined
+const leaseOf = (transaction: SqlClient.TransactionConnection.Service | undefined): LentConnection | undefined =>
+  transaction !== undefined && transaction[0] instanceof LentConnection ? transaction[0] : undefined
 
 const dialectOf = (settings: ConnectionSettings): Dialect => ({
   compiler: Compiler.make(PgClient.makeCompiler(settings.transformQueryNames, settings.transformJson)),
@@ -175,7 +175,7 @@ const spanAttributesOf = (settings: ConnectionSettings): ReadonlyArray<readonly 
 // The server answers ROLLBACK to the COMMIT of a transaction that an error has aborted before.
 const commit = (connection: Connection): Effect.Effect<void, SqlError> =>
   Effect.suspend(() => {
-    const session = connection instanceof Lease ? connection.session : undefined
+    const session = connection instanceof LentConnection ? connection.session : undefined
     const abortedBy = session?.wire.abortedBy
     const committed = connection.executeRaw("COMMIT", [])
     return Effect.flatMap(session === undefined ? committed : session.commit(committed), (result) =>

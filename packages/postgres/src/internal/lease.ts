@@ -44,9 +44,9 @@ export interface Terms {
   /** The monotonic time in milliseconds. */
   readonly now: () => number
   /** Makes the client that a borrower is given. */
-  readonly clientOf: (lease: Lease) => PostgresConnection
+  readonly clientOf: (lease: LentConnection) => PostgresConnection
   /** Whether it is the lease of the transaction that a fiber with this context is in. */
-  readonly isIn: (lease: Lease, context: Context.Context<never>) => boolean
+  readonly isIn: (lease: LentConnection, context: Context.Context<never>) => boolean
   readonly limits: Limits
   /** The rule that a text breaks where sessions are nobody's own. */
   readonly ruleOf?: ((text: string) => string | undefined) | undefined
@@ -63,7 +63,7 @@ export interface Begun {
   readonly isDeferrable: boolean
 }
 
-export class Lease implements Connection {
+export class LentConnection implements Connection {
   readonly session: Session
   isActive = true
   /** Whether others may have a lease of the same session. Then it is for one statement that leaves nothing behind. */

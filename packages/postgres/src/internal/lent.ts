@@ -12,25 +12,26 @@ import type { SqlError } from "effect/sql/SqlError"
 import * as Statement from "effect/sql/Statement"
 import type { PostgresConnection } from "./connectionModel.ts"
 import type { Dialect, Kit } from "./kit.ts"
-import type { Lease } from "./lease.ts"
+import type { LentConnection } from "./lease.ts"
 
 const bindingKey = Symbol("@effect-pools/postgres/binding")
 
 /** The one lease a client is bound to, and how its statements reach it. */
 interface Binding {
-  readonly lease: Lease
+  readonly lease: LentConnection
   readonly acquirer: Acquirer
   readonly borrower: Borrower
 }
 
 /** The lease of a client, or of whatever somebody takes for one. */
-export const leaseOf = (lent: PostgresConnection): Lease | undefined => (bindingOf(lent) as Binding | undefined)?.lease
+export const leaseOf = (lent: PostgresConnection): LentConnection | undefined =>
+  (bindingOf(lent) as Binding | undefined)?.lease
 
 const bindingOf = (lent: PostgresConnection): Binding =>
   (lent as unknown as { readonly [bindingKey]: Binding })[bindingKey]
 
 /** Makes the clients of a pool's leases. */
-export const make = (kit: Kit): (lease: Lease) => PostgresConnection => {
+export const make = (kit: Kit): (lease: LentConnection) => PostgresConnection => {
   const view = (binding: Binding, dialect: Dialect, prototype: object): PostgresConnection => {
     const sql = (strings: unknown, ...args: Array<unknown>): unknown =>
       typeof strings === "string"

@@ -26,14 +26,14 @@ import { type Borrower, make as makeBorrower } from "./borrower.ts"
 import * as Client from "./client.ts"
 import * as PgConnector from "./connector.ts"
 import * as Kit from "./kit.ts"
-import type { Lease } from "./lease.ts"
+import type { LentConnection } from "./lease.ts"
 import { leaseOf } from "./lent.ts"
 import * as Options from "./options.ts"
 import * as TenantPool from "./tenant/pool.ts"
 import * as Pooler from "./pooler/agree.ts"
 
 export type Pool = ConnectionPool.ConnectionPool<PostgresConnection>
-type Bare = ConnectionPool.ConnectionPool<Lease>
+type Bare = ConnectionPool.ConnectionPool<LentConnection>
 
 export interface Runtime {
   /** The pool itself, which lends leases. */
@@ -64,7 +64,7 @@ export const makeWith = Effect.fnUntraced(function*<Session>(
   id: string,
   settings: Kit.Kit["settings"],
   options: PoolOptions,
-  connectorOf: (kit: Kit.Kit) => Connector<Session, Lease>
+  connectorOf: (kit: Kit.Kit) => Connector<Session, LentConnection>
 ): Effect.fn.Return<Pool, PoolError, Scope.Scope | Reactivity.Reactivity> {
   const kit = yield* Kit.make(options.name ?? id, settings, options)
   const bare = yield* ConnectionPool.make(connectorOf(kit), { ...options, kind })
@@ -81,7 +81,7 @@ export const over = Effect.fnUntraced(function*(
   const listener = yield* RcRef.make({ acquire: forListeners })
   // Before the reference is closed, which would interrupt whoever asks it.
   yield* Effect.addFinalizer(() => Deferred.succeed(isDraining, undefined))
-  const pool = PoolService.derive<Lease, PostgresConnection>(bare, {
+  const pool = PoolService.derive<LentConnection, PostgresConnection>(bare, {
     withConnection: (f, options) =>
       joining(
         kit,
@@ -128,7 +128,7 @@ const held = (
   kit: Kit.Kit,
   pool: Bare,
   options: ConnectionPool.LeaseOptions | undefined
-): Effect.Effect<Lease, PoolError, Scope.Scope> =>
+): Effect.Effect<LentConnection, PoolError, Scope.Scope> =>
   Effect.withFiber((fiber) => {
     const current = kit.currentLease(fiber.context)
     return current === undefined ? pool.acquireWith(options) : Effect.succeed(current)
@@ -146,7 +146,7 @@ const singleStatements = (
       return current === undefined ? borrow(f) : f(current)
     })
   // The type of a statement has no place for the pool's error; that of `query`, which runs it, has.
-  const acquirer: Effect.Effect<Lease, any, Scope.Scope> = held(kit, pool, options)
+  const acquirer: Effect.Effect<LentConnection, any, Scope.Scope> = held(kit, pool, options)
   const borrower = joined as SqlBorrower
   const { compiler, transformRows } = kit.transformed
   return Statement.make(acquirer, compiler, kit.spanAttributes, transformRows, borrower)
@@ -154,7 +154,7 @@ const singleStatements = (
 
 /** All listeners of a pool share one connection, lent as long as there is any. */
 const listen = (
-  listener: RcRef.RcRef<Lease, PoolError>,
+  listener: RcRef.RcRef<LentConnection, PoolError>,
   channel: string
 ): Stream.Stream<Notification, SqlError | PoolError> =>
   Stream.unwrap(Effect.gen(function*() {
@@ -163,7 +163,7 @@ const listen = (
   }))
 
 /** The listeners' connection. One that died is left to the listeners that have not ended yet, and given back by them. */
-const listening = Effect.fnUntraced(function*(listener: RcRef.RcRef<Lease, PoolError>) {
+const listening = Effect.fnUntraced(function*(listener: RcRef.RcRef<LentConnection, PoolError>) {
   const scope = yield* Scope.fork(yield* Effect.scope)
   const lease = yield* Scope.provide(RcRef.get(listener), scope)
   if (!lease.session.isDead) return lease

@@ -16,7 +16,7 @@ import type { PostgresOptions } from "../PostgresConfig.ts"
 import * as PostgresScript from "../PostgresScript.ts"
 import { care, lending } from "./connector.ts"
 import type { Kit } from "./kit.ts"
-import type { Lease } from "./lease.ts"
+import type { LentConnection } from "./lease.ts"
 import * as Options from "./options.ts"
 import * as Runtime from "./runtime.ts"
 import { Session } from "./session.ts"
@@ -38,7 +38,7 @@ export const make = (
   )
 
 /** The connector of a pool whose server is a script. */
-export const connectorOf = (server: Server, kit: Kit): Connector<Session, Lease> => ({
+export const connectorOf = (server: Server, kit: Kit): Connector<Session, LentConnection> => ({
   connect: (signals) => Effect.suspend(() => server.connect(signals)),
   ...lending(kit),
   ...care,

@@ -11,7 +11,7 @@ import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import type { PostgresConnection } from "./connectionModel.ts"
 import { toSqlError } from "./client.ts"
 import type { Kit } from "./kit.ts"
-import type { Lease } from "./lease.ts"
+import type { LentConnection } from "./lease.ts"
 import { leaseOf } from "./lent.ts"
 import type { Isolation, PostgresPool, TransactionOptions } from "./model.ts"
 import * as Runtime from "./runtime.ts"
@@ -82,7 +82,7 @@ const inheriting = <A, E, R>(
  */
 export const begun = <A, E, R>(
   kit: Kit,
-  lease: Effect.Effect<Lease, PoolError, Scope.Scope>,
+  lease: Effect.Effect<LentConnection, PoolError, Scope.Scope>,
   f: (sql: PostgresConnection) => Effect.Effect<A, E, R>,
   options: TransactionOptions,
   inherited: string | undefined
@@ -90,7 +90,7 @@ export const begun = <A, E, R>(
   Effect.suspend(() => {
     // The pool's error passes through the transaction as a `SqlError` and is itself again outside.
     let refusal: { readonly by: PoolError; readonly as: SqlError } | undefined
-    let borrowed: Lease
+    let borrowed: LentConnection
     const source = Effect.mapBoth(lease, {
       onFailure: (by) => (refusal = { by, as: toSqlError(by) }).as,
       onSuccess: (lease) => borrowed = lease
@@ -105,7 +105,7 @@ export const begun = <A, E, R>(
   })
 
 /** Only the fibers of the transaction ask for it, and only while it is open. */
-const declare = (lease: Lease, options: TransactionOptions): void => {
+const declare = (lease: LentConnection, options: TransactionOptions): void => {
   lease.transaction = {
     isolation: options.isolation ?? "read committed",
     isReadOnly: options.readOnly === true,
@@ -115,7 +115,7 @@ const declare = (lease: Lease, options: TransactionOptions): void => {
 }
 
 /** The rule that the options break, if any. */
-const brokenRule = (options: TransactionOptions, outer: Lease | undefined): string | undefined => {
+const brokenRule = (options: TransactionOptions, outer: LentConnection | undefined): string | undefined => {
   if (options.deferrable === true && !(options.isolation === "serializable" && options.readOnly === true)) {
     return "deferrable has no effect unless the transaction is serializable and readOnly"
   }

@@ -5,7 +5,7 @@ import { PostgresScript } from "@effect-pools/postgres"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Clock, Effect, Exit, Fiber, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { Lease } from "../../src/internal/lease.ts"
+import { LentConnection } from "../../src/internal/lease.ts"
 import { Session } from "../../src/internal/session.ts"
 import * as Verdict from "../../src/internal/verdict.ts"
 
@@ -48,7 +48,7 @@ const session = (onOperation: (operation: Operation) => void) =>
 
 const leaseOf = Effect.map(Clock.Clock, (clock) => {
   const told: Array<Operation> = []
-  const lease = new Lease(session((operation) => void told.push(operation)), {
+  const lease = new LentConnection(session((operation) => void told.push(operation)), {
     pool: "p",
     now: () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6,
     isIn: () => false,
@@ -73,7 +73,7 @@ const meanwhile = <A, E>(effect: Effect.Effect<A, E>) =>
     return yield* Fiber.join(fiber)
   })
 
-describe("Lease", () => {
+describe("LentConnection", () => {
   it.effect("times statements by their kind, however they end", () =>
     Effect.gen(function*() {
       const { lease, timed, told } = yield* leaseOf

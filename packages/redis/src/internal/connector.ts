@@ -4,7 +4,7 @@
 import type { Connector } from "@effect-pools/core/Connector"
 import type { RedisConnection } from "./connectionModel.ts"
 import { dial } from "./dial.ts"
-import { Lease, leaseOf } from "./lent.ts"
+import { leaseOf, LentConnection } from "./lent.ts"
 import { call, prove } from "./prove.ts"
 import { SentinelWatch } from "./sentinelWatch.ts"
 import type { Session } from "./session.ts"
@@ -25,7 +25,7 @@ export const make = (pool: string, settings: ConnectionSettings): Connector<Sess
 
 /** The members that need nothing but the session. */
 export const care = (pool: string): Omit<Connector<Session, RedisConnection>, "connect"> => ({
-  lend: (session, isShared) => new Lease(session, pool, isShared) as unknown as RedisConnection,
+  lend: (session, isShared) => new LentConnection(session, pool, isShared) as unknown as RedisConnection,
   validate: prove,
   reset: (session) => session.reset((name, ...args) => call(session, name, ...args)),
   isBroken: (session) => session.isBroken,

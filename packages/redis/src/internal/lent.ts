@@ -22,7 +22,7 @@ import * as Transaction from "./transaction.ts"
 
 type AnyCommand = Command<unknown>
 
-export class Lease {
+export class LentConnection {
   readonly session: Session
   isActive = true
   /** Whether others may have a lease of the same session. Then it is for commands that leave nothing behind. */
@@ -133,10 +133,10 @@ const checked = (command: AnyCommand): AnyCommand => {
 }
 
 for (const [name, make] of Object.entries(commands) as ReadonlyArray<[string, (...args: any) => AnyCommand]>) {
-  const value = function(this: Lease, ...args: ReadonlyArray<unknown>) {
+  const value = function(this: LentConnection, ...args: ReadonlyArray<unknown>) {
     return Send.one(this.session, () => this.accept(make(...args)))
   }
-  Object.defineProperty(Lease.prototype, name, { value })
+  Object.defineProperty(LentConnection.prototype, name, { value })
 }
 
-export const leaseOf = (lent: RedisConnection): Lease => lent as unknown as Lease
+export const leaseOf = (lent: RedisConnection): LentConnection => lent as unknown as LentConnection

@@ -12,7 +12,7 @@ import type { CommandList, RedisConnection, ScanOptions, ScriptArgs } from "./co
 import type { RedisError } from "../RedisError.ts"
 import type { SubscribeOptions } from "../RedisSubscription.ts"
 import * as Dirt from "./dirt.ts"
-import { Lease, leaseOf, listOf } from "./lent.ts"
+import { leaseOf, LentConnection, listOf } from "./lent.ts"
 import { named } from "./name.ts"
 import type { Pool } from "./pool.ts"
 import * as Scan from "./scan.ts"
@@ -51,7 +51,7 @@ const alone = <A>(
 const typed = (name: string, make: (...args: any) => AnyCommand) => (pool: Pool, ...args: ReadonlyArray<unknown>) => {
   const command = make(...args)
   return alone(pool, command, (redis) =>
-    redis instanceof Lease
+    redis instanceof LentConnection
       ? redis.run(command)
       : (redis as unknown as Record<string, (...args: ReadonlyArray<unknown>) => Effect.Effect<unknown, RedisError>>)[
         name

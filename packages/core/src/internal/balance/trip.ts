@@ -2,8 +2,7 @@
  * One caller's way through the upstreams of a balanced pool.
  */
 import * as Effect from "effect/Effect"
-import type { LeaseOptions } from "../model/connection.ts"
-import { type Onward, onward, type RequestOptions } from "../line/lease.ts"
+import type { LeaseOptions, Onward } from "../model/connection.ts"
 import type { Balancer } from "./balancer.ts"
 import { choose } from "./choose.ts"
 import type { Upstream, Waiting } from "./upstream.ts"
@@ -31,7 +30,7 @@ export class Trip implements Onward, Waiting {
   /** Whether it was taken out of the queue where it waited. */
   isMoving = false
   /** The words to an upstream's pool about the lease. */
-  readonly options: RequestOptions
+  readonly options: LeaseOptions
   private readonly balancer: Balancer
   /** The way through another balanced pool, of which this one is an upstream. */
   private readonly outer: Onward | undefined
@@ -39,10 +38,10 @@ export class Trip implements Onward, Waiting {
   private next: Upstream | undefined = undefined
   private recall: Recall | undefined = undefined
 
-  constructor(balancer: Balancer, options: RequestOptions | undefined) {
+  constructor(balancer: Balancer, options: LeaseOptions | undefined) {
     this.balancer = balancer
-    this.outer = options?.[onward]
-    this.options = { ...options as LeaseOptions, [onward]: this }
+    this.outer = options?.onward
+    this.options = { ...options, onward: this }
   }
 
   /** How long the caller may be on its way: another balanced pool may give it less. */

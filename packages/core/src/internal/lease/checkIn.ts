@@ -11,7 +11,7 @@ import { handOver } from "./checkOut.ts"
 import { describeCause } from "../../Describe.ts"
 import { emit, warn } from "../watch/events.ts"
 import { visitIdle } from "../pool/expire.ts"
-import { labelOf, type Lease, onward, type Pooled } from "../line/lease.ts"
+import { labelOf, type Lease, type Pooled } from "../line/lease.ts"
 import { nameOf } from "../line/said.ts"
 import { limited } from "../base/limited.ts"
 import { lastActivityOf } from "../pool/activity.ts"
@@ -125,7 +125,7 @@ const takeBack = (
 /** Finds out whether the connection is broken, and tells a balanced pool. */
 const judge = (state: PoolState, connection: Pooled, lease: Lease, exit: Exit.Exit<unknown, unknown>): void => {
   askConnector(state, connection, lease, exit)
-  if (connection.isBroken) lease.request.options?.[onward]?.broke()
+  if (connection.isBroken) lease.request.options?.onward?.broke()
 }
 
 /** Asks the connector what the end of a lease says about the connection. */

@@ -8,7 +8,7 @@ import { diagnose } from "../diagnosis/diagnose.ts"
 import { observe } from "../diagnosis/observe.ts"
 import { emit } from "../watch/events.ts"
 import { holders, stats } from "../pool/inspect.ts"
-import { type Lease, onward } from "../line/lease.ts"
+import { type Lease } from "../line/lease.ts"
 import { withoutStack } from "../base/withoutStack.ts"
 import { nameOf } from "../line/said.ts"
 import { noteWaitInVain } from "../pool/borrowing.ts"
@@ -22,7 +22,7 @@ export const wait = (state: PoolState, lease: Lease): Effect.Effect<any, any, an
     if (state.phase === "closed") return resume(Effect.fail(state.error(new PoolClosed({ state: state.phase }))))
     lease.resume = resume
     if (state.places.used >= state.places.limit && isWithinLease(state, lease)) lease.isNested = true
-    const onwards = lease.request.options?.[onward]
+    const onwards = lease.request.options?.onward
     state.line.enter(lease, state.time.now(), onwards?.left)
     onwards?.waits((outcome) => recall(state, lease, outcome))
     // Nobody would wait for the answer any more.
@@ -65,7 +65,7 @@ const recall = (state: PoolState, lease: Lease, outcome: Effect.Effect<any, any,
 export const sendOn = (state: PoolState, reason: (waited: number) => PoolErrorReason): void => {
   const now = state.time.now()
   for (const lease of state.line.order) {
-    if (lease.request.options?.[onward]?.mayLeave() !== true) continue
+    if (lease.request.options?.onward?.mayLeave() !== true) continue
     state.line.leave(lease)
     state.line.wake(lease, Effect.fail(withoutStack(() => state.error(reason(now - lease.since)))))
     state.counts.add("failed")
@@ -140,7 +140,7 @@ const explainTimeout = (state: PoolState): Explain => {
     : "waiting"
   const borrowers = borrowersOf(state)
   return (lease, waited) => {
-    const elsewhere = lease.request.options?.[onward]?.elsewhere ?? 0
+    const elsewhere = lease.request.options?.onward?.elsewhere ?? 0
     return new AcquireTimeout({
       option: isOwnDeadline(state, lease) ? state.line.order.limitOf?.(lease) ?? "deadline" : "acquireTimeout",
       step,
@@ -158,6 +158,6 @@ const explainTimeout = (state: PoolState): Explain => {
 
 /** Whether what the caller said of itself left it less time than the pool gives, or than was left from other upstreams. */
 const isOwnDeadline = ({ config }: PoolState, lease: Lease): boolean => {
-  const given = Math.min(config.acquireTimeout, lease.request.options?.[onward]?.left ?? Infinity)
+  const given = Math.min(config.acquireTimeout, lease.request.options?.onward?.left ?? Infinity)
   return lease.deadline < lease.since + given
 }

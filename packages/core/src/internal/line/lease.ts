@@ -19,29 +19,10 @@ import { LeaseList } from "./leaseList.ts"
 // A lease is typed by what it does to the queue, not by what it lends: `any` stays inside this folder.
 type AnyEffect = Effect.Effect<any, any, any>
 
-/** Under this key a balanced pool tells an upstream of a caller of its own. Nobody else sets it. */
-export const onward: unique symbol = Symbol("onward")
-
-/** A caller that has other upstreams to go to. Times are in milliseconds. */
-export interface Onward {
-  /** How long it was at other upstreams. */
-  readonly elsewhere: number
-  /** How long it may still wait, if the pool's own `acquireTimeout` is not shorter. */
-  readonly left: number
-  /** Told when it begins to wait, and by what it can be taken out of the queue; later that does nothing. */
-  readonly waits: (recall: (outcome: AnyEffect) => void) => void
-  /** Whether another upstream might serve it. */
-  readonly mayLeave: () => boolean
-  /** Told when its lease ends and the connection is broken. */
-  readonly broke: () => void
-}
-
-export type RequestOptions = LeaseOptions & { readonly [onward]?: Onward }
-
 /** A caller's request. */
 export interface Request {
   readonly body: (lent: any) => AnyEffect
-  readonly options: RequestOptions | undefined
+  readonly options: LeaseOptions | undefined
   /** Whether it may use a connection together with others. */
   readonly isShared: boolean
   /** The effect that its lease is: it asks for a connection, or runs the body with the one that it was handed. */

@@ -3,6 +3,7 @@
  * events and numbers share stands here, below all of them.
  */
 import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
 import type { Priority } from "./traffic.ts"
 
 /**
@@ -49,6 +50,31 @@ export interface LeaseOptions {
    * for any more.
    */
   readonly deadline?: Duration.Input | undefined
+  /**
+   * Set by a pool over pools, such as a `BalancedPool`, on the leases that it asks its upstreams for. A pool that wraps
+   * another hands it on as it is.
+   */
+  readonly onward?: Onward | undefined
+}
+
+/**
+ * A caller that has other pools to go to, as a pool over pools tells it to the one where it asks. Times are in
+ * milliseconds.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Onward {
+  /** How long it was at other upstreams. */
+  readonly elsewhere: number
+  /** How long it may still wait, if the pool's own `acquireTimeout` is not shorter. */
+  readonly left: number
+  /** Told when it begins to wait, and by what it can be taken out of the queue; later that does nothing. */
+  readonly waits: (recall: (outcome: Effect.Effect<unknown, unknown>) => void) => void
+  /** Whether another upstream might serve it. */
+  readonly mayLeave: () => boolean
+  /** Told when its lease ends and the connection is broken. */
+  readonly broke: () => void
 }
 
 /**

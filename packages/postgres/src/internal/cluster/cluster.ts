@@ -8,7 +8,7 @@ import type { PoolError } from "@effect-pools/core/PoolError"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
-import type { Lease } from "../lease.ts"
+import type { LentConnection } from "../lease.ts"
 import type { Node, Sample } from "./node.ts"
 import type { Position } from "./position.ts"
 import type { Prober } from "./probe.ts"
@@ -21,7 +21,7 @@ export interface Place {
 }
 
 export type WithPrimary = <A, E, R>(
-  f: (lease: Lease) => Effect.Effect<A, E, R>
+  f: (lease: LentConnection) => Effect.Effect<A, E, R>
 ) => Effect.Effect<A, E | PoolError, R>
 
 export class Cluster {

@@ -2,7 +2,7 @@
  * One server of a cluster, as it was when it was last asked.
  */
 import type { ConnectionPool } from "@effect-pools/core/ConnectionPool"
-import type { Lease } from "../lease.ts"
+import type { LentConnection } from "../lease.ts"
 import type { Position } from "./position.ts"
 
 /** The answer of a server to a probe. */
@@ -20,7 +20,7 @@ const failuresToGo = 3
 
 export class Node {
   readonly name: string
-  readonly bare: ConnectionPool<Lease>
+  readonly bare: ConnectionPool<LentConnection>
   sample: Sample | undefined = undefined
   /** Probes that have failed since the last that did not. */
   failures = 0
@@ -38,7 +38,7 @@ export class Node {
   /** Where it stood when another server took over; `undefined` when it is known to follow that one. */
   base: number | undefined = undefined
 
-  constructor(name: string, bare: ConnectionPool<Lease>) {
+  constructor(name: string, bare: ConnectionPool<LentConnection>) {
     this.name = name
     this.bare = bare
   }

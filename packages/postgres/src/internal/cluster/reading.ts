@@ -12,7 +12,7 @@ import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import * as Statement from "effect/sql/Statement"
 import type { ClusterError } from "../../ClusterError.ts"
 import type { Kit } from "../kit.ts"
-import type { Lease } from "../lease.ts"
+import type { LentConnection } from "../lease.ts"
 import { serverError } from "../session.ts"
 import * as Transaction from "../transaction.ts"
 import type { Cluster } from "./cluster.ts"
@@ -36,7 +36,7 @@ export interface Reading {
 }
 
 export const make = (cluster: Cluster, kit: Kit): Reading => {
-  const borrower = ((f: (lease: Lease) => AnyEffect) =>
+  const borrower = ((f: (lease: LentConnection) => AnyEffect) =>
     Effect.withFiber((fiber) => {
       const current = kit.currentLease(fiber.context)
       if (current !== undefined) return f(current)
@@ -82,7 +82,7 @@ const routed = <A, E, R>(
     return Reads.read(cluster, viewOf(cluster, fiber), wish, run, isLost)
   })
 
-const readOnly = (kit: Kit, lease: Lease, effect: AnyEffect, { isolation }: ReadOptions): AnyEffect =>
+const readOnly = (kit: Kit, lease: LentConnection, effect: AnyEffect, { isolation }: ReadOptions): AnyEffect =>
   Effect.withFiber((fiber) =>
     Transaction.begun(
       kit,

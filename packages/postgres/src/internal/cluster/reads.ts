@@ -4,7 +4,7 @@
 import { PoolError } from "@effect-pools/core/PoolError"
 import * as Effect from "effect/Effect"
 import { ClusterError, InvalidToken, NoFreshReplica } from "../../ClusterError.ts"
-import type { Lease } from "../lease.ts"
+import type { LentConnection } from "../lease.ts"
 import type { Cluster } from "./cluster.ts"
 import type { Consistency } from "./model.ts"
 import type { Node } from "./node.ts"
@@ -17,7 +17,7 @@ export interface Wish {
 }
 
 /** How a read is run on a server. */
-export type Run<A, E, R> = (lease: Lease, isOnPrimary: boolean) => Effect.Effect<A, E, R>
+export type Run<A, E, R> = (lease: LentConnection, isOnPrimary: boolean) => Effect.Effect<A, E, R>
 
 /** Between looks of a read that waits for a replica, in milliseconds. */
 const pause = 5

@@ -9,21 +9,21 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
-import type { Lease } from "../lease.ts"
+import type { LentConnection } from "../lease.ts"
 import type { Cluster } from "./cluster.ts"
 import { CurrentSession, type View } from "./session.ts"
 
 type AnyFiber = Fiber.Fiber<unknown, unknown>
 
 /** The pool of the primary, over the pools of all servers. Its leases count as writes of their session. */
-export const make = (cluster: Cluster, balanced: BalancedPool<Lease>): ConnectionPool<Lease> => {
+export const make = (cluster: Cluster, balanced: BalancedPool<LentConnection>): ConnectionPool<LentConnection> => {
   const withConnection = <A, E, R>(
-    f: (lease: Lease) => Effect.Effect<A, E, R>,
+    f: (lease: LentConnection) => Effect.Effect<A, E, R>,
     options?: LeaseOptions
   ): Effect.Effect<A, E | PoolError, R> =>
     Effect.withFiber((fiber) => {
       const view = viewOf(cluster, fiber)
-      let lease: Lease | undefined
+      let lease: LentConnection | undefined
       const borrow = balanced.withConnection((lent) => {
         lease = lent
         begin(view)
@@ -38,7 +38,7 @@ export const make = (cluster: Cluster, balanced: BalancedPool<Lease>): Connectio
         }
       )
     })
-  const acquireWith = (options?: LeaseOptions): Effect.Effect<Lease, PoolError, Scope.Scope> =>
+  const acquireWith = (options?: LeaseOptions): Effect.Effect<LentConnection, PoolError, Scope.Scope> =>
     Effect.withFiber((fiber) => {
       const view = viewOf(cluster, fiber)
       const borrow = Effect.acquireRelease(balanced.acquireWith(options), () => Effect.sync(() => end(view)), {
@@ -47,10 +47,10 @@ export const make = (cluster: Cluster, balanced: BalancedPool<Lease>): Connectio
       const begun = Effect.tap(borrow, () => Effect.sync(() => begin(view)))
       return cluster.primary === undefined ? whenThereIsOne(cluster, begun) : begun
     })
-  const each = <A, E>(f: (pool: ConnectionPool<Lease>) => Effect.Effect<A, E>) =>
+  const each = <A, E>(f: (pool: ConnectionPool<LentConnection>) => Effect.Effect<A, E>) =>
     Effect.suspend(() => Effect.forEach(cluster.nodes, ({ bare }) => f(bare), { concurrency: "unbounded" }))
   return {
-    ...PoolService.derive<Lease, Lease>(balanced, {
+    ...PoolService.derive<LentConnection, LentConnection>(balanced, {
       withConnection,
       acquireWith,
       invalidate: balanced.invalidate,
@@ -67,7 +67,7 @@ export const make = (cluster: Cluster, balanced: BalancedPool<Lease>): Connectio
 }
 
 /** The primary for reads: they are no writes of anybody. */
-export const forReads = (cluster: Cluster, balanced: BalancedPool<Lease>): Cluster["withPrimary"] => (f) =>
+export const forReads = (cluster: Cluster, balanced: BalancedPool<LentConnection>): Cluster["withPrimary"] => (f) =>
   Effect.suspend(() => {
     const borrow = balanced.withConnection(f)
     return cluster.primary === undefined ? whenThereIsOne(cluster, borrow) : borrow
@@ -87,7 +87,7 @@ const end = (view: View): void => {
 }
 
 /** A lease that failed may be the first to know that the primary is gone, or is none any more. */
-const suspect = (cluster: Cluster, lease: Lease | undefined): void => {
+const suspect = (cluster: Cluster, lease: LentConnection | undefined): void => {
   const { primary } = cluster
   if (primary === undefined) return
   if (lease === undefined || lease.session.isDead || lease.session.wire.hasRefusedWrite) {

@@ -15,7 +15,7 @@ import type * as Reactivity from "effect/reactivity/Reactivity"
 import type * as Scope from "effect/Scope"
 import { kind } from "../../PostgresConfig.ts"
 import * as Kit from "../kit.ts"
-import type { Lease } from "../lease.ts"
+import type { LentConnection } from "../lease.ts"
 import * as Runtime from "../runtime.ts"
 import * as TenantPool from "../tenant/pool.ts"
 import { Cluster, type Place } from "./cluster.ts"
@@ -37,7 +37,7 @@ export const clusters: Attachment<Parts> = PoolService.makeAttachment<Parts>("@e
 
 /** How a server is reached: for leases, and for probes. */
 export interface Reach {
-  readonly connector: (node: NodePlan, kit: Kit.Kit) => Connector<any, Lease>
+  readonly connector: (node: NodePlan, kit: Kit.Kit) => Connector<any, LentConnection>
   readonly source: (node: NodePlan) => Source
 }
 
@@ -58,7 +58,7 @@ export const make = Effect.fnUntraced(function*(
   const cluster = new Cluster(terms.name, plan.settings, now)
   const kit = yield* Kit.make(terms.name, plan.nodes[0].settings, plan.nodes[0].pool)
   cluster.places = yield* Effect.forEach(plan.nodes, (node) => placeOf(cluster, kit, node, reach, now))
-  const balanced = yield* BalancedPool.make<Lease>(
+  const balanced = yield* BalancedPool.make<LentConnection>(
     cluster.nodes.map(({ bare }, index) => ({ pool: bare, weight: index === 0 ? 1 : 0 })),
     { name: terms.name, outlierEjection: false, slowStart: 0 }
   )
@@ -98,7 +98,7 @@ const placeOf = Effect.fnUntraced(function*(
 /** Sends callers to the server that takes the writes now; those that wait at the one before go on by themselves. */
 const follow = Effect.fnUntraced(function*(
   cluster: Cluster,
-  balanced: BalancedPool.BalancedPool<Lease>,
+  balanced: BalancedPool.BalancedPool<LentConnection>,
   from: Node | undefined,
   to: Node | undefined
 ): Effect.fn.Return<void> {

@@ -6,13 +6,16 @@ import { ConnectFailed, PoolError, PoolMisuse } from "@effect-pools/core/PoolErr
 import * as PoolService from "@effect-pools/core/PoolService"
 import * as Traffic from "@effect-pools/core/Traffic"
 import * as Effect from "effect/Effect"
-import type { Lease } from "../lease.ts"
+import type { LentConnection } from "../lease.ts"
 import { apply, nobody } from "./apply.ts"
 import type { SessionOf, SessionState } from "./model.ts"
 
-export const make = (pool: ConnectionPool<Lease>, sessionOf: SessionOf | undefined): ConnectionPool<Lease> => {
+export const make = (
+  pool: ConnectionPool<LentConnection>,
+  sessionOf: SessionOf | undefined
+): ConnectionPool<LentConnection> => {
   if (sessionOf === undefined) return pool
-  const ready = (lease: Lease): Effect.Effect<void, PoolError> =>
+  const ready = (lease: LentConnection): Effect.Effect<void, PoolError> =>
     Effect.withFiber((fiber) => {
       const { affinity } = fiber.getRef(Traffic.Traffic)
       const wanted = affinity === undefined ? nobody : checked(pool.name, affinity, sessionOf)
@@ -30,7 +33,7 @@ export const make = (pool: ConnectionPool<Lease>, sessionOf: SessionOf | undefin
           )
         ))
     })
-  return PoolService.derive<Lease, Lease>(pool, {
+  return PoolService.derive<LentConnection, LentConnection>(pool, {
     withConnection: (f, options) => pool.withConnection((lease) => Effect.andThen(ready(lease), f(lease)), options),
     acquireWith: (options) => Effect.tap(pool.acquireWith(options), ready),
     invalidate: pool.invalidate,
