@@ -44,8 +44,8 @@ export interface Signals {
    */
   readonly onEnded: () => void
   /**
-   * Tells the pool of a statement, command, request or message on the connection that has ended, for its numbers, metrics
-   * and health. It costs some tens of nanoseconds.
+   * Tells the pool of a statement, command, request or message on the connection that has ended, for its numbers,
+   * metrics and health. It costs some tens of nanoseconds.
    */
   readonly onOperation?: ((operation: Operation) => void) | undefined
 }
@@ -61,7 +61,9 @@ export interface Inspection {
   readonly tags: Readonly<Record<string, string>>
   /** Its current work, such as the statement it runs. Cut to 100 characters by the pool. */
   readonly activity?: string | undefined
-  /** The work it did last, for the account of who takes most of the connections' time. Cut to 100 characters as well. */
+  /**
+   * The work it did last, for the account of who takes most of the connections' time. Cut to 100 characters as well.
+   */
   readonly lately?: string | undefined
 }
 
@@ -78,9 +80,9 @@ export interface Connector<Connection, Lent = Connection> {
    * Opens one connection, ready for its first lease: address look-up, transport, TLS, login and set-up.
    *
    * The finalizers it adds to its scope close the connection. An error with a field `isRetryable` set to `false`
-   * (a wrong password, an unknown database) ends the round of attempts at once. A field `refusal` says why a server turned
-   * the dial away: `"credentials"` or `"capacity"` (it has no room for more connections). Credentials that rotate belong in
-   * here: the effect is evaluated anew for each dial.
+   * (a wrong password, an unknown database) ends the round of attempts at once. A field `refusal` says why a server
+   * turned the dial away: `"credentials"` or `"capacity"` (it has no room for more connections). Credentials that
+   * rotate belong in here: the effect is evaluated anew for each dial.
    */
   readonly connect: (signals: Signals) => Effect.Effect<Connection, unknown, Scope.Scope>
   /**
@@ -129,14 +131,14 @@ export interface Connector<Connection, Lent = Connection> {
    */
   readonly joins?: "idle" | "busiest" | "adaptive" | undefined
   /**
-   * What is not well with it for as long as it is used, such as that it does not verify the server. They stand in the
+   * Warnings that hold for as long as it is used, such as that it does not verify the server. They stand in the
    * pool's health, and are logged once when the pool is made.
    */
   readonly warnings?: ReadonlyArray<HealthWarning> | undefined
   /**
    * Whether the death of one says nothing of the others, as of worker processes or of sessions with different servers.
-   * Default false: connections lead to one backend, and where one proves dead the others prove themselves before they are
-   * lent, or are replaced where there is no `validate`.
+   * Default false: connections lead to one backend, and where one proves dead the others prove themselves before they
+   * are lent, or are replaced where there is no `validate`.
    */
   readonly areIndependent?: boolean | undefined
   /** The description that `ConnectionPool.connections` shows. It must not wait. */

@@ -28,7 +28,7 @@ const textOf = (cause: unknown): string =>
 /** Deeper than that nobody looks, and a chain may be a ring. */
 const deepest = 4
 
-/** What the cause says and what the causes below it say, unless it was said before. */
+/** The messages of the cause and of those below it, each said once. */
 const chainOf = (cause: unknown): ReadonlyArray<string> => {
   const said: Array<string> = []
   let next: unknown = cause
@@ -65,7 +65,7 @@ const fieldsOf = (value: object): string => {
 export const oneLine = (text: string): string => ServerText.clean(text, Infinity)
 
 /**
- * What was said of an address, with the address before it and not a second time at the end, where errors of sockets have
+ * The text about an address, with the address before it and not a second time at the end, where errors of sockets have
  * it. One that a name was looked up to is another, and stays. Without an address it is what was said.
  *
  * @category conversions
@@ -78,6 +78,6 @@ export const at = (address: string, said: string): string => {
   return `${address}: ${again === undefined ? said : said.slice(0, -again.length - 1)}`
 }
 
-/** Who holds which connection, and for how long. @category conversions @since 0.1.0 */
+/** Tells who holds a connection, and for how long. @category conversions @since 0.1.0 */
 export const describeHolder = (holder: Holder): string =>
   `${oneLine(holder.label ?? "an unlabelled lease")} (connection ${holder.connection}, ${Math.round(holder.held)} ms)`

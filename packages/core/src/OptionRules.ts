@@ -1,10 +1,10 @@
 /**
  * For authors of backend packages: checks the options that a backend adds to those of every pool.
  *
- * A package writes one table, with a rule for each of its own options. The table is also the list of them: what is not in
- * it is left to the pool, which checks its own options and refuses what neither knows. A broken rule becomes the reason
- * `InvalidOption`, which names the option and the rule but never shows the value, since it may be a secret given to the
- * wrong option.
+ * A package writes one table, with a rule for each of its own options. The table is also the list of them: what is not
+ * in it is left to the pool, which checks its own options and refuses what neither knows. A broken rule becomes the
+ * reason `InvalidOption`, which names the option and the rule but never shows the value, since it may be a secret given
+ * to the wrong option.
  *
  * @since 0.1.0
  */
@@ -28,7 +28,7 @@ export { count, flag, millisOf, oneOf, type Rule } from "./internal/options/rule
  */
 export type Rules<Options> = Readonly<Record<keyof Options, Rule>>
 
-/** Of a backend's options those that are not every pool's. @category models @since 0.1.0 */
+/** The options that a backend adds to those of every pool. @category models @since 0.1.0 */
 export type Own<Options> = Omit<Options, keyof PoolOptions>
 
 /** A backend's options, taken apart. @category models @since 0.1.0 */
@@ -41,7 +41,7 @@ export interface Split<Options> {
 
 /** A backend's options as its pool needs them. @category models @since 0.1.0 */
 export interface Checked<out Settings> {
-  /** What a connection needs. */
+  /** The part that a connection needs. */
   readonly settings: Settings
   /** Not checked yet: the pool does that, and refuses what is unknown to both. */
   readonly pool: PoolOptions
@@ -112,7 +112,8 @@ export const refuse = (option: string, rule: string): Result.Result<never, Inval
   Result.fail(new InvalidOption({ option, rule }))
 
 /**
- * What was read from an option, such as a URL; what could not be is refused with the rule that tells why.
+ * The value that was read from an option, such as a URL; one that can't be read is refused with the rule that tells
+ * why.
  *
  * @category operations
  * @since 0.1.0

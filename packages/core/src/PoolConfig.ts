@@ -43,8 +43,8 @@ const baseOf = (kind: PoolKind): Complete => {
 const bases = new WeakMap<PoolKind, Complete>()
 
 /**
- * Every option of a pool as data: its rule, its default for a kind and its documentation, for pages and tools. An option
- * within another comes after it, by a path such as `breaker.failureRate`.
+ * Every option of a pool as data: its rule, its default for a kind and its documentation, for pages and tools. An
+ * option within another comes after it, by a path such as `breaker.failureRate`.
  *
  * @category getters
  * @since 0.1.0
@@ -54,8 +54,8 @@ export const optionsOf = (kind: PoolKind): ReadonlyArray<OptionInfo> => describe
 /**
  * Checks the options of a pool and completes them with the defaults of its kind.
  *
- * Fails with the reason `InvalidOption`, which names the option and the rule it breaks. The options are copied: changing
- * the object afterwards has no effect. `name` is used where the options have none.
+ * Fails with the reason `InvalidOption`, which names the option and the rule it breaks. The options are copied:
+ * changing the object afterwards has no effect. `name` is used where the options have none.
  *
  * @category constructors
  * @since 0.1.0
@@ -104,7 +104,8 @@ const Positive = Schema.Finite.check(Schema.isGreaterThan(0))
  * `POOL_CONNECTION_TIMEOUT_MS` (which is `connectTimeout`), `POOL_ACQUIRE_TIMEOUT_MS`,
  * `POOL_HEALTH_CHECK_INTERVAL_MS` and `POOL_ENABLE_METRICS`.
  *
- * What is absent is left out, so that the result can be spread over a preset; what is invalid fails, naming the variable.
+ * Variables that are absent are left out, so that the result can be spread over a preset; an invalid one fails by its
+ * name.
  *
  * @category configuration
  * @since 0.1.0

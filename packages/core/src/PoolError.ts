@@ -42,8 +42,8 @@ export interface ConnectFailure {
  */
 export class AcquireTimeout extends Data.TaggedError("AcquireTimeout")<{
   /**
-   * Which limit it was: that of a caller, the caller's own deadline (see `Traffic`), that of a degraded pool, or that of the
-   * pool's start.
+   * Which limit it was: that of a caller, the caller's own deadline (see `Traffic`), that of a degraded pool, or that
+   * of the pool's start.
    */
   readonly option: "acquireTimeout" | "deadline" | "traffic.degradedWait" | "startupTimeout"
   /** The step in which the caller's time ran out. */
@@ -164,7 +164,7 @@ export class ConnectFailed extends Data.TaggedError("ConnectFailed")<{
 export class BreakerOpen extends Data.TaggedError("BreakerOpen")<{
   /** Milliseconds until the next dial. */
   readonly retryAfter: number
-  /** What the last dial failed with; `undefined` if it was not this pool's, where pools share their breaker. */
+  /** The failure of the last dial; `undefined` if it was not this pool's, where pools share their breaker. */
   readonly cause: unknown
 }> {
   /** `false` if the dials failed for a reason that stays, such as a wrong password. */
@@ -257,7 +257,9 @@ export class PoolError extends Data.TaggedError("PoolError")<{
   readonly pool: string
   readonly reason: PoolErrorReason
 }> {
-  /** What the last dial failed with, where the reason is that none succeeds; so loggers and `Cause.pretty` show the chain. */
+  /**
+   * The failure of the last dial, where the reason is that none succeeds; so loggers and `Cause.pretty` show the chain.
+   */
   override readonly cause = errorOf(this.reason)
   override get message(): string {
     return `${this.pool}: ${this.reason.message}`
@@ -283,7 +285,9 @@ export class PoolMisuse extends Data.TaggedError("PoolMisuse")<{
   }
 }
 
-/** Only an error: of anything else a printer would show all fields, secrets too. The message says what is to be said. */
+/**
+ * Only an error: of anything else a printer would show all fields, secrets too. The message says what is to be said.
+ */
 const errorOf = (reason: PoolErrorReason): Error | undefined => {
   const cause = causeOf(reason)
   return cause instanceof Error ? cause : undefined

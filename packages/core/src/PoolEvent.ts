@@ -2,8 +2,8 @@
  * The events of a pool, as one tagged union in the past tense.
  *
  * Every event carries the pool's name and the time in milliseconds since the epoch, read from the `Clock`. Events of
- * single leases (`Acquired`, `Released`) are made only while somebody listens, and those of single operations (`Operated`)
- * only for who asks for them, so that they cost nothing otherwise.
+ * single leases (`Acquired`, `Released`) are made only while somebody listens, and those of single operations
+ * (`Operated`) only for who asks for them, so that they cost nothing otherwise.
  *
  * @since 0.1.0
  */
@@ -57,7 +57,7 @@ export type LeaseEnd = "success" | "failure" | "defect" | "interrupt"
  */
 export type EjectReason = "consecutiveFailures" | "failureRate"
 
-/** What the caller says of itself with `Traffic.with({ tags })`; absent if it says nothing. */
+/** The tags that the caller gave itself with `Traffic.with({ tags })`; absent if it says nothing. */
 type Tags = Readonly<Record<string, string>> | undefined
 
 interface Common<Tag extends string> {
@@ -171,9 +171,9 @@ export interface Operated extends OfConnection<"Operated"> {
   readonly end: OperationEnd
   /** Milliseconds, without the wait for a connection. */
   readonly took: number
-  /** What it was, without its values, cut to 100 characters. */
+  /** Its text without its values, cut to 100 characters. */
   readonly text: string | undefined
-  /** What the backend said of its end, such as a SQLSTATE or the status of a response. */
+  /** The backend's own word for its end, such as a SQLSTATE or the status of a response. */
   readonly status: string | number | undefined
   /** How many it was about, such as rows or keys. */
   readonly count: number | undefined
@@ -263,13 +263,19 @@ export interface Drained extends Common<"Drained"> {
   readonly report: DrainReport
 }
 
-/** The process was suspended or the wall clock leapt; idle connections must prove themselves. @category events @since 0.1.0 */
+/**
+ * The process was suspended or the wall clock leapt; idle connections must prove themselves. @category events @since
+ * 0.1.0
+ */
 export interface ClockLeapt extends Common<"ClockLeapt"> {
   /** Milliseconds, negative when the clock went back. */
   readonly by: number
 }
 
-/** A balanced pool stopped choosing one of its upstreams because of how leases ended there. @category events @since 0.1.0 */
+/**
+ * A balanced pool stopped choosing one of its upstreams because of how leases ended there. @category events @since
+ * 0.1.0
+ */
 export interface UpstreamEjected extends Common<"UpstreamEjected"> {
   /** The name of the upstream's pool. */
   readonly upstream: string

@@ -38,8 +38,8 @@ export interface HealthWarning {
 }
 
 /**
- * The health of a pool: `unhealthy` if a warning is critical, `degraded` if there is any. A diagnosis of what lasts is the
- * first of the warnings, and those that only follow from its cause are left out.
+ * The health of a pool: `unhealthy` if a warning is critical, `degraded` if there is any. A diagnosis of what lasts is
+ * the first of the warnings, and those that only follow from its cause are left out.
  *
  * @category models
  * @since 0.1.0
@@ -56,8 +56,8 @@ export interface PoolHealth {
   /** Mean wait for a connection in the last one to two minutes, in milliseconds. */
   readonly avgWaitTime: number
   /**
-   * Mean duration of statements, commands, requests and messages in the last one to two minutes, in milliseconds, without
-   * the wait for a connection. 0 where the connector reports none.
+   * Mean duration of statements, commands, requests and messages in the last one to two minutes, in milliseconds,
+   * without the wait for a connection. 0 where the connector reports none.
    */
   readonly avgQueryTime: number
   /**
@@ -69,8 +69,8 @@ export interface PoolHealth {
 }
 
 /**
- * What else the pool knows of itself: what its connector warns of, whether it serves callers, and its diagnosis. Without it a
- * pool that is open and not unhealthy is taken to serve.
+ * Other things the pool knows of itself: the warnings of its connector, whether it serves callers, and its diagnosis.
+ * Without it a pool that is open and not unhealthy is taken to serve.
  *
  * @category models
  * @since 0.1.0
@@ -84,12 +84,13 @@ export interface Known {
 /**
  * Judges a pool by its numbers. Nothing is asked of the backend: what the pool has met tells enough.
  *
- * Warnings: with the default `thresholds`, more than 90 % of the connections lent, more callers waiting than there may be
- * connections, waits above 100 ms in the mean or at the 95th percentile of 20 leases or more, more than 5 % of the
- * acquisitions and dials, of the operations by the backend's doing, or of the validations failed; and whatever they are a lease held longer than `leakTimeout`, no connection open where `minConnections` asks for
- * some, an open breaker, a pool that is paused or draining. Critical: a closed pool, an open breaker while nothing is
- * open, and callers that wait while nothing is open because dials fail. Of a closed pool only that it is closed is told.
- * What the connector says of itself, such as that it does not verify the server, comes last.
+ * Warnings: with the default `thresholds`, more than 90 % of the connections lent, more callers waiting than there may
+ * be connections, waits above 100 ms in the mean or at the 95th percentile of 20 leases or more, more than 5 % of the
+ * acquisitions and dials, of the operations by the backend's doing, or of the validations failed; and whatever they are
+ * a lease held longer than `leakTimeout`, no connection open where `minConnections` asks for some, an open breaker, a
+ * pool that is paused or draining. Critical: a closed pool, an open breaker while nothing is open, and callers that
+ * wait while nothing is open because dials fail. Of a closed pool only that it is closed is told. The connector's
+ * warnings about itself, such as that it does not verify the server, come last.
  *
  * @category operations
  * @since 0.1.0
@@ -99,7 +100,7 @@ export const assess = (
   config: PoolConfig,
   known: Known = {}
 ): PoolHealth => {
-  // Of a pool that is no more, nothing that it met before matters.
+  // Nothing that a pool met before matters once it is no more.
   const judges = stats.state === "closed" ? [admission] : rules
   const found = judges.map((rule) => rule(stats, config)).filter((warning) => warning !== undefined)
   const warnings = stats.state === "closed" ? found : explained([...found, ...known.ofConnector ?? []], known.verdict)
@@ -191,7 +192,7 @@ const breaker: Rule = (stats, config) => {
   const { breaker, counts } = stats
   return breaker === "closed" ? undefined : {
     about: "breaker",
-    // What is open still serves: the pool can't grow, which is not the same as being down.
+    // Open connections still serve: the pool can't grow, which is not the same as being down.
     level: open(stats) > 0 ? "warning" : "critical",
     value: counts.failedToOpen,
     message: `the breaker around dials is open: at least ${percent(config.breaker.failureRate)} of the last dials ` +

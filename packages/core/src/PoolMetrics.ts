@@ -4,15 +4,15 @@
  * They are *pulled*: a pool counts in plain fields anyway, and a scrape reads those. A lease pays nothing for its
  * metrics. The series of a pool disappear with its scope.
  *
- * How many connections there are is told twice: `<kind>_pool_connections`, and `<kind>_pool_connections_total`, a name that many
- * dashboards have, though Prometheus keeps `_total` for counters.
+ * How many connections there are is told twice: `<kind>_pool_connections`, and `<kind>_pool_connections_total`, a name
+ * that many dashboards have, though Prometheus keeps `_total` for counters.
  *
  * Every series `<kind>_pool_...` has the label `pool`. Those of a pool that a `BalancedPool` is over have the balanced
- * pool's name there, and their own in the label `upstream`: they join by `pool`, and a sum counts nothing twice. Pools of
- * databases and of Redis publish OpenTelemetry's `db.client.connection.*` as well.
+ * pool's name there, and their own in the label `upstream`: they join by `pool`, and a sum counts nothing twice. Pools
+ * of databases and of Redis publish OpenTelemetry's `db.client.connection.*` as well.
  *
- * Series by `fairKey` are those of the twenty busiest keys at the last scrape but one, and one of all others together (`other`); callers
- * without a key have an empty one.
+ * Series by `fairKey` are those of the twenty busiest keys at the last scrape but one, and one of all others together
+ * (`other`); callers without a key have an empty one.
  *
  * @since 0.1.0
  */
@@ -65,7 +65,7 @@ export interface Source {
 }
 
 /**
- * What a series is called and labelled with.
+ * The name and the labels of a series.
  *
  * @category models
  * @since 0.1.0
@@ -110,7 +110,7 @@ const lifetimes = [1.024, 10.24, 61.44, 327.68, 655.36, 1835.008, 3670.016, 7340
 /**
  * Publishes the metrics of a pool until the scope closes.
  *
- * Of two pools with the same kind and name in one registry only the later one is seen, until it is gone.
+ * A registry that has two pools of the same kind and name shows the later one only, until it is gone.
  *
  * @category constructors
  * @since 0.1.0
@@ -168,8 +168,8 @@ interface Labels {
 const relabel = new WeakMap<PoolConfig, (labels: Labels) => void>()
 
 /**
- * For pools that are made of others: puts the series of one of those below the name of the whole until the scope closes.
- * It does nothing where the pool publishes none.
+ * For pools that are made of others: puts the series of one of those below the name of the whole until the scope
+ * closes. It does nothing where the pool publishes none.
  *
  * @category operations
  * @since 0.1.0
@@ -466,7 +466,7 @@ interface Holding {
   registration: Metric.Registration
 }
 
-/** Who publishes a series, the latest last, of each registry. A registry itself keeps the latest alone. */
+/** The publishers of each series by registry, the latest last. A registry itself keeps the latest alone. */
 const holdings = new WeakMap<object, Map<string, Array<Holding>>>()
 
 const keyIn = (context: Context.Context<never>, { key }: Readable): string =>

@@ -13,8 +13,8 @@ import * as Duration from "effect/Duration"
 import type { PoolStats } from "./PoolStats.ts"
 
 /**
- * What a recommendation is made from. Cores, memory and the limit are those of the server of the connections, not of
- * the machine that the program runs on.
+ * The facts that a recommendation is made from. Cores, memory and the limit are those of the server of the connections,
+ * not of the machine that the program runs on.
  *
  * @category models
  * @since 0.1.0
@@ -44,8 +44,8 @@ export interface Sizing {
   readonly minConnections: number
   readonly maxConnections: number
   /**
-   * What bound `maxConnections`. Unless it is `"demand"`, the target rate is more than the server bears comfortably:
-   * `demand` tells by how much.
+   * The bound that decided `maxConnections`. Unless it is `"demand"`, the target rate is more than the server bears
+   * comfortably: `demand` tells by how much.
    */
   readonly because: "demand" | "cores" | "memory" | "serverMaxConnections"
   /** The connections that each pool would need for the target rate. */
@@ -86,7 +86,7 @@ export const recommend = (load: Load): Sizing => {
 }
 
 /**
- * What a running pool has measured.
+ * Measurements of a running pool.
  *
  * @category models
  * @since 0.1.0
@@ -103,7 +103,7 @@ export interface Measured {
 }
 
 /**
- * What is to be expected of a pool of one size.
+ * The forecast for a pool of one size.
  *
  * @category models
  * @since 0.1.0
@@ -121,7 +121,7 @@ export interface Forecast {
 }
 
 /**
- * What the numbers of a running pool say about its size.
+ * A judgement of a running pool's size by its numbers.
  *
  * @category models
  * @since 0.1.0
@@ -137,7 +137,7 @@ export interface Advice {
   readonly load: number
   /** Every size from the smallest whose queue does not only grow to a little above the advice, the smallest first. */
   readonly forecasts: ReadonlyArray<Forecast>
-  /** What is to be expected of the pool's limit as it is ... */
+  /** The forecast for the pool's limit as it is ... */
   readonly current: Forecast
   /** ... and the mean wait that was measured, in milliseconds. */
   readonly measuredWait: number
@@ -146,8 +146,9 @@ export interface Advice {
 }
 
 /**
- * The smallest number of connections with which 95 % of the callers wait no longer than `targetWait` (10 ms unless given), by
- * the formula of `advise`. `useTime` is how long a connection is held in the mean, `arrivalRate` is in callers per second.
+ * The smallest number of connections with which 95 % of the callers wait no longer than `targetWait` (10 ms unless
+ * given), by the formula of `advise`. `useTime` is how long a connection is held in the mean, `arrivalRate` is in
+ * callers per second.
  *
  * Throws a `RangeError` when a number is not finite or not greater than 0, and when no pool could be that busy.
  *

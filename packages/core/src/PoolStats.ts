@@ -96,8 +96,8 @@ export interface PoolNumbers {
 export interface Vitals extends PoolNumbers {
   readonly recent: Recent
   /**
-   * In an outage, those of `used` that nobody can wait for: held by leases that are meant to be held for long, or for longer
-   * than `acquireTimeout`. 0 while dials succeed.
+   * In an outage, those of `used` that nobody can wait for: held by leases that are meant to be held for long, or for
+   * longer than `acquireTimeout`. 0 while dials succeed.
    */
   readonly outOfReach?: number | undefined
 }
@@ -128,9 +128,9 @@ export interface PoolStats extends Vitals {
   readonly operations: OperationStats
   /** The mean of `operations.time`, beside that of `wait`. */
   readonly avgQueryTime: number
-  /** Who takes the connections' time, ten at most, those with the largest share first. */
+  /** The callers that take the connections' time, ten at most, those with the largest share first. */
   readonly borrowers: ReadonlyArray<Borrower>
-  /** Who waits and who is served, by what callers say with `Traffic`. */
+  /** The callers that wait and that are served, told apart by what they say with `Traffic`. */
   readonly traffic: TrafficStats
   /** The pools that it is made of, if it is: the upstreams of a balanced pool, the servers of a cluster. */
   readonly members?: ReadonlyArray<MemberStats> | undefined

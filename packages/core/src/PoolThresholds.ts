@@ -34,7 +34,7 @@ export const make = (given: PoolThresholdOptions = "calm"): PoolThresholds => {
 }
 
 /**
- * What is wrong with a value, if anything: which of the numbers (none: the whole) and the rule it breaks, which completes
+ * The fault of a value, if it has one: which of the numbers (none: the whole) and the rule it breaks, which completes
  * the sentence that begins with its name.
  *
  * @category operations

@@ -70,8 +70,8 @@ export interface Resource<A, R = never> {
   readonly validate?: ((resource: A) => Effect.Effect<unknown, unknown, R>) | undefined
   /**
    * Makes it clean after a lease. Without it a resource whose lease was interrupted is replaced. A limit that the
-   * borrower sets inside its lease, such as `Effect.timeout`, ends the lease as a failure, which is no interruption: what
-   * is still under way then must be seen by `isBroken` or `reset`.
+   * borrower sets inside its lease, such as `Effect.timeout`, ends the lease as a failure, which is no interruption:
+   * what is still under way then must be seen by `isBroken` or `reset`.
    */
   readonly reset?:
     | ((resource: A, exit: Exit.Exit<unknown, unknown>) => Effect.Effect<unknown, unknown, R> | undefined)
@@ -79,20 +79,20 @@ export interface Resource<A, R = never> {
   /** Says from its state and the lease's exit whether it can no longer be used. */
   readonly isBroken?: ((resource: A, exit: Exit.Exit<unknown, unknown>) => boolean) | undefined
   /**
-   * How many callers may use one resource at once through `withShared`, at least 1. Default 1. Too small: callers wait for
-   * resources that have room. Too large: one that is slow or breaks does so for as many.
+   * How many callers may use one resource at once through `withShared`, at least 1. Default 1. Too small: callers wait
+   * for resources that have room. Too large: one that is slow or breaks does so for as many.
    */
   readonly sharers?: number | undefined
   /** Which resource a caller of `withShared` is given, one that nobody uses or the busiest. Default `"idle"`. */
   readonly joins?: Connector<A>["joins"]
   /**
-   * Whether the death of one resource says nothing of the others, as of worker processes. Default false: where one breaks,
-   * those that can't prove themselves are replaced as well.
+   * Whether the death of one resource says nothing of the others, as of worker processes. Default false: where one
+   * breaks, those that can't prove themselves are replaced as well.
    */
   readonly areIndependent?: boolean | undefined
   /** The description that `connections` shows. */
   readonly inspect?: ((resource: A) => Inspection) | undefined
-  /** What the pool is called in metrics and on pages, and its defaults. Default: those of any service. */
+  /** Its name in metrics and on pages, and its defaults. Default: those of any service. */
   readonly kind?: PoolKind | undefined
 }
 
@@ -152,14 +152,15 @@ export interface ResourcePoolClass<in out Self, in out Id extends string, in out
     pool: Effect.Effect<ConnectionPool.ConnectionPool<A>, E, R>
   ) => Layer.Layer<Self, E, Exclude<R, Scope.Scope>>
   /**
-   * `layer` for a test: it acquires nothing in advance, runs no health check and publishes no metrics unless the options
-   * say so.
+   * `layer` for a test: it acquires nothing in advance, runs no health check and publishes no metrics unless the
+   * options say so.
    */
   readonly layerTest: <R = never>(options: ResourceOptions<A, R>) => Layer.Layer<Self, never, Exclude<R, Scope.Scope>>
 }
 
 /**
- * Makes a service class for a pool of resources: `class Mailer extends ResourcePool.Service<Mailer, Session>()("app/Mailer") {}`.
+ * Makes a service class for a pool of resources: `class Mailer extends ResourcePool.Service<Mailer,
+ * Session>()("app/Mailer") {}`.
  *
  * @category constructors
  * @since 0.1.0

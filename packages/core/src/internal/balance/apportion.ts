@@ -2,7 +2,7 @@
  * Splits a whole number into whole parts by weight.
  */
 
-/** What one of the parts may be. */
+/** The bounds of one part. */
 interface Part {
   readonly weight: number
   readonly least: number

@@ -1,6 +1,6 @@
 /**
- * What a balanced pool knows: its upstreams, its rules, and which upstream is in or out. Read and written synchronously,
- * like the state of a pool.
+ * The state of a balanced pool: its upstreams, its rules, and which upstream is in or out. Read and written
+ * synchronously, like the state of a pool.
  */
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"

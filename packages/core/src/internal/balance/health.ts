@@ -75,7 +75,7 @@ const ordinal = (n: number): string => {
   return `${n}${suffix}`
 }
 
-/** What is critical for one upstream is not for all while another is available. */
+/** A fault that is critical for one upstream is not for all while another is available. */
 const own = (
   { pool }: Upstream,
   { warnings }: PoolHealth.PoolHealth,

@@ -129,11 +129,11 @@ const judge = (
 ): Outcome => {
   const isBroken = trip.isBroken && upstream.broke(trip.since, now)
   const outcome = attempt(settings, settings.classify, exit, { isBroken })
-  // Whoever can't judge a lease has nothing against the upstream.
+  // A judge that throws has nothing against the upstream.
   return outcome instanceof Threw ? "ignore" : outcome
 }
 
-/** What it says about an upstream that it gave no connection: only that it can't. */
+/** The verdict on an upstream that gave no connection: only that it can't. */
 const refused = (
   balancer: Balancer,
   trip: Trip,

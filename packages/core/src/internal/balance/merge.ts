@@ -10,10 +10,10 @@ import { addUp } from "../pool/borrowing.ts"
 import type { KeyStats, Level, Priority, TrafficStats } from "../model/traffic.ts"
 import type { PoolStats, Recent, Timing } from "../../PoolStats.ts"
 
-/** What several pools may do together. */
+/** The limits that several pools have together: they add up. */
 const added = ["minConnections", "maxConnections", "pendingLimit", "connectRate"] as const
 
-/** Of these a caller, or a connection, meets any pool's: the largest is the bound that holds for all. */
+/** Limits of which a caller, or a connection, meets any pool's: the largest holds for all. */
 const largest = [
   "acquireTimeout",
   "connectTimeout",
@@ -33,7 +33,7 @@ const largest = [
   "eventBuffer"
 ] as const
 
-/** What is no number is the first pool's. There is one pool at least. */
+/** Options that are no numbers are the first pool's. There is one pool at least. */
 export const configs = (name: string, all: ReadonlyArray<PoolConfig>): PoolConfig => {
   const numbers = [
     ...added.map((option) => [option, sum(all, (config) => config[option])]),
@@ -164,7 +164,7 @@ export const whose = (id: number): { readonly id: number; readonly slot: number 
   slot: id % slots
 })
 
-/** Whose connections they are. */
+/** The upstream that owns connections. */
 interface Owner {
   readonly slot: number
   readonly pool: { readonly name: string }

@@ -39,7 +39,7 @@ export class Outlier {
   /**
    * Takes in how a lease ended that began at `since`, and tells why the upstream should be ejected, if it should.
    *
-   * What began before the last ejection was over says nothing about the upstream after it.
+   * Leases that began before the last ejection was over say nothing about the upstream after it.
    */
   record(isFailure: boolean, since: number, now: number): EjectReason | undefined {
     if (since < this.returnsAt) return undefined

@@ -141,8 +141,9 @@ export class Upstream {
   }
 
   /**
-   * What its load is reckoned from: the leases in flight, and its failures of late, each of which is half forgotten after
-   * a second. By the leases in flight alone, whoever fails them at once would get the most. A single failure is none.
+   * The facts that its load is reckoned from: the leases in flight, and its failures of late, each of which is half
+   * forgotten after a second. By the leases in flight alone, whoever fails them at once would get the most. A single
+   * failure is none.
    */
   burden(now: number): number {
     return this.failures === 0 ? this.inFlight : this.inFlight + Math.max(0, Math.ceil(this.failuresLeft(now)) - 1)

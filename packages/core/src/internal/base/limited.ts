@@ -46,7 +46,7 @@ export const limited = <A>(
     readonly step: string
     readonly option: string
     readonly millis: number
-    /** Whoever ends this ends the step before its time is up. */
+    /** The end of this ends the step before its time is up. */
     readonly cut?: Effect.Effect<void> | undefined
     /** Told of the fiber the effect runs in. */
     readonly onStart?: ((fiber: Fiber.Fiber<unknown, unknown>) => void) | undefined

@@ -5,7 +5,7 @@ import type { HealthWarning } from "../../PoolHealth.ts"
 import type { Cause, Diagnosis } from "./model.ts"
 import type { Observation } from "./observation.ts"
 
-/** What an entry has found. It is critical if it says so or callers fail, unless it is over. */
+/** The finding of an entry. It is critical if it says so or callers fail, unless it is over. */
 export interface Found extends Pick<Diagnosis, "text" | "remedy"> {
   /** How long ago it began, in milliseconds. */
   readonly ago: number

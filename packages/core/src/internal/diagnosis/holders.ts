@@ -63,7 +63,7 @@ export const oneHolder: CauseEntry = {
   }
 }
 
-/** What it runs and where it was taken. */
+/** The statement that it runs, and where it was taken. */
 const place = ({ activity, label, takenAt }: HolderGroup): string => {
   const taken = takenAt.filter((each) => each !== label).slice(0, 2)
   return (activity === undefined ? "" : `, running: ${activity}`) +

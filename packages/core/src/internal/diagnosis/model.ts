@@ -63,8 +63,8 @@ export interface Diagnosis {
   readonly since: number
   /** When it was over; `undefined` while it lasts. */
   readonly until: number | undefined
-  /** What is wrong, in one sentence with the numbers. */
+  /** The fault, in one sentence with the numbers. */
   readonly text: string
-  /** What to do about it, in whole sentences. */
+  /** The remedy, in whole sentences. */
   readonly remedy: string
 }

@@ -1,6 +1,6 @@
 /**
- * The facts that a diagnosis is made from: the numbers of a pool and of the minutes before, all of one moment. Times are
- * milliseconds; those called `...Ago` count back from `at`.
+ * The facts that a diagnosis is made from: the numbers of a pool and of the minutes before, all of one moment. Times
+ * are milliseconds; those called `...Ago` count back from `at`.
  */
 import type { PoolConfig } from "../model/config.ts"
 import type { Vitals } from "../../PoolStats.ts"
@@ -42,7 +42,7 @@ export interface HolderGroup {
   readonly overdue: number
   /** Where the longest was taken, innermost first, as far as it is known. */
   readonly takenAt: ReadonlyArray<string>
-  /** What the connection of the longest runs just now. */
+  /** The statement that the connection of the longest runs just now. */
   readonly activity: string | undefined
 }
 
@@ -50,7 +50,7 @@ export interface FailedDial {
   readonly ago: number
   /** Attempts in a row that failed. */
   readonly attempts: number
-  /** What it failed with, on one line. */
+  /** The failure on one line. */
   readonly said: string
   readonly refusal: Refusal | undefined
 }
@@ -85,8 +85,8 @@ export const isUnanswered = ({ config, unansweredFor }: Observation): boolean =>
 export const isFelt = (seen: Observation): boolean => seen.stats.pending > 0 || areCallersFailing(seen)
 
 /**
- * Whether callers can get a connection. A pool serves nobody while nothing is open and dials fail, and while all it may open
- * is lent, callers wait or fail, and nobody has been lent one for as long as a caller waits.
+ * Whether callers can get a connection. A pool serves nobody while nothing is open and dials fail, and while all it may
+ * open is lent, callers wait or fail, and nobody has been lent one for as long as a caller waits.
  */
 export const isServing = (seen: Observation): boolean => {
   const { config, lastDial, newestHold, stats } = seen

@@ -70,7 +70,7 @@ const holding = (
   }
 }
 
-/** Who waits for itself is told by its fiber, which is dear to look at: of a long line the first do. */
+/** A caller that waits for itself is told by its fiber, which is dear to look at: only the first of a long line are. */
 const mostWaiters = 100
 
 const selfWaiting = (state: PoolState): Observation["selfWaiting"] => {

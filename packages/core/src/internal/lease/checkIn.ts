@@ -168,7 +168,7 @@ const resetBy = (state: PoolState, connection: Pooled, reset: Effect.Effect<unkn
 const briefly = "50 millis"
 
 /**
- * Whoever was interrupted goes on, at the latest after a moment: a backend that does not answer must not make its
+ * Lets an interrupted caller go on at the latest after a moment: a backend that does not answer must not make its
  * `Effect.timeout` late. The reset goes on by itself within its limit. The moment is waited for in another fiber, since
  * this one is interrupted already.
  */

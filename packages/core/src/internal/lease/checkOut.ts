@@ -31,7 +31,7 @@ export const borrow = (state: PoolState, lease: Lease): Effect.Effect<any, any, 
   const reason = refusal(state, lease)
   if (reason !== undefined) {
     state.counts.add("refused")
-    // Whoever paused or ended the pool knows that callers are turned away.
+    // The one that paused or ended the pool knows that callers are turned away.
     if (state.phase === "open" && !state.isPaused) state.callerFailedAt = state.time.elapsed
     return Effect.fail(state.error(reason))
   }

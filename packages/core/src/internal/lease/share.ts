@@ -2,12 +2,12 @@
  * Shared leases: where a protocol can serve several callers on one connection, single requests need not wait for a
  * connection of their own.
  *
- * The connector says what a sharer joins. `"idle"`: an idle connection is taken first, so that load spreads; when none is
- * idle a caller joins the connection with the fewest sharers, and one more is opened. `"busiest"`: a caller joins the
- * connection with the most sharers that is not full, so that requests leave together; another is taken, and at last
+ * The connector says what a sharer joins. `"idle"`: an idle connection is taken first, so that load spreads; when none
+ * is idle a caller joins the connection with the fewest sharers, and one more is opened. `"busiest"`: a caller joins
+ * the connection with the most sharers that is not full, so that requests leave together; another is taken, and at last
  * opened, when all are full. `"adaptive"`: while leases are short, callers that come in one moment fill a connection to
- * the half before another is taken; otherwise as `"idle"`. In each way a caller waits only when all are full, and one that
- * waits for a connection of its own is overtaken by nobody.
+ * the half before another is taken; otherwise as `"idle"`. In each way a caller waits only when all are full, and one
+ * that waits for a connection of its own is overtaken by nobody.
  *
  * A connection that is to be retired is joined by nobody, so it ends with its last sharer, however busy the pool is.
  */
@@ -41,7 +41,10 @@ export const joinable = (state: PoolState, now: number): Pooled | undefined => {
   return pick(state, now, sharers, joins === "busiest" ? 1 : -1, -Infinity)
 }
 
-/** Of those that fewer than `most` share, all since `since`, the one with the most sharers (sign 1) or the fewest (-1). */
+/**
+ * Among the connections that fewer than `most` share, all since `since`, the one with the most sharers (sign 1) or the
+ * fewest (-1).
+ */
 const pick = (state: PoolState, now: number, most: number, sign: 1 | -1, since: number): Pooled | undefined => {
   let best: Pooled | undefined
   for (const connection of state.places.sharing) {

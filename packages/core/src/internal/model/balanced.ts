@@ -39,7 +39,7 @@ export interface Upstream<in out Lent> {
 export type Strategy = "roundRobin" | "leastUsed" | "powerOfTwoChoices"
 
 /**
- * What the end of a lease says about its upstream.
+ * The verdict on an upstream at the end of a lease.
  *
  * @category models
  * @since 0.1.0
@@ -47,13 +47,15 @@ export type Strategy = "roundRobin" | "leastUsed" | "powerOfTwoChoices"
 export type Outcome = "success" | "failure" | "ignore"
 
 /**
- * What the pool knows of a lease that has ended.
+ * The facts of a lease that has ended.
  *
  * @category models
  * @since 0.1.0
  */
 export interface LeaseReport {
-  /** Whether the connection broke. Of connections that broke together, as in a restart of the server, one lease tells. */
+  /**
+   * Whether the connection broke. Of connections that broke together, as in a restart of the server, one lease tells.
+   */
   readonly isBroken: boolean
 }
 
@@ -78,13 +80,13 @@ export interface OutlierEjection {
    */
   readonly consecutiveFailures?: number | undefined
   /**
-   * Ejected as well when this share of the leases within `interval` failed, above 0 and at most 1. Default 0.5. Too small:
-   * errors of callers eject upstreams that are well. Too large: a sick one keeps half of its callers.
+   * Ejected as well when this share of the leases within `interval` failed, above 0 and at most 1. Default 0.5. Too
+   * small: errors of callers eject upstreams that are well. Too large: a sick one keeps half of its callers.
    */
   readonly failureRate?: number | undefined
   /**
-   * How many leases `failureRate` is judged by at least. Default 50. Too small: chance decides. Too large: where few come,
-   * nothing is ever ejected.
+   * How many leases `failureRate` is judged by at least. Default 50. Too small: chance decides. Too large: where few
+   * come, nothing is ever ejected.
    */
   readonly minimumLeases?: number | undefined
   /**
@@ -99,8 +101,8 @@ export interface OutlierEjection {
    */
   readonly baseEjectionTime?: Duration.Input | undefined
   /**
-   * The longest an ejection lasts, at least `baseEjectionTime`. Default 5 min. Too short: an upstream that never gets well
-   * is asked often. Too long: one that gets well after all is found late.
+   * The longest an ejection lasts, at least `baseEjectionTime`. Default 5 min. Too short: an upstream that never gets
+   * well is asked often. Too long: one that gets well after all is found late.
    */
   readonly maxEjectionTime?: Duration.Input | undefined
   /**
@@ -124,10 +126,10 @@ export interface Options {
   /** When upstreams are ejected; `false`: never. */
   readonly outlierEjection?: OutlierEjection | false | undefined
   /**
-   * What the end of a lease says about its upstream. By default a lease that succeeds is a success, and one that fails
+   * The verdict on an upstream at the end of a lease. By default a lease that succeeds is a success, and one that fails
    * with its connection broken is a failure; what a caller's own effect fails or dies with is ignored, since only the
-   * caller knows whose fault it is, and so are interruptions. Failures to connect always count, once for all callers that
-   * meet the same one; whatever else a pool refuses never does.
+   * caller knows whose fault it is, and so are interruptions. Failures to connect always count, once for all callers
+   * that meet the same one; whatever else a pool refuses never does.
    */
   readonly classify?: Classify | undefined
   /**
@@ -146,8 +148,8 @@ export interface Options {
   /**
    * How long a caller waits at one upstream before it goes to another where a connection is free; if none is, one is
    * opened elsewhere meanwhile. A caller whose upstream fails to connect does not wait for that. Default 250 ms, or a
-   * tenth of `acquireTimeout` if that is shorter. Too short: dials of ordinary length are doubled. Too long: callers wait
-   * for an upstream that does not answer.
+   * tenth of `acquireTimeout` if that is shorter. Too short: dials of ordinary length are doubled. Too long: callers
+   * wait for an upstream that does not answer.
    */
   readonly hedgeAfter?: Duration.Input | undefined
 }
@@ -187,14 +189,15 @@ export interface UpstreamInfo {
 /**
  * Several pools that are used as one.
  *
- * What a pool shows and does, it shows and does for all upstreams:
+ * The members of every pool, which show and do everything for all upstreams:
  *
  * - `config`: connections, `pendingLimit` and `connectRate` add up, of other numbers the largest is shown, and of what is
  *   no number the first upstream's
  * - a lease waits no longer than the `acquireTimeout` shown there, however many upstreams it tries, nor at any of them
  *   longer than that one's own
  * - `stats`: numbers and counts add up. Means are exact; a percentile is the largest of the upstreams', which the true one
- *   never exceeds. A lease that went on to another upstream is counted at both. `state` is the best of all, and `breaker`
+ *   never exceeds. A lease that went on to another upstream is counted at both. `state` is the best of all, and
+ * `breaker`
  *   is open when every breaker is
  * - `connections`: the ids are unique over all upstreams and good for `retire`; the tag `upstream` tells whose they are
  * - `health`: unhealthy when no upstream is available, degraded when one is out or not well
@@ -211,30 +214,30 @@ export interface UpstreamInfo {
 export interface BalancedPool<in out Lent> extends ConnectionPool<Lent>, BalancedMembers<Lent> {}
 
 /**
- * What a balanced pool has beyond the members of every pool, and its class as well.
+ * The members of a balanced pool, and of its class, beyond those of every pool.
  *
  * @category models
  * @since 0.1.0
  */
 export interface BalancedMembers<in out Lent, out Env = never> {
   /**
-   * How each upstream is, in the order in which they were given; empty where a class finds another pool, such as a fake in
-   * a test.
+   * How each upstream is, in the order in which they were given; empty where a class finds another pool, such as a fake
+   * in a test.
    */
   readonly upstreams: Effect.Effect<ReadonlyArray<UpstreamInfo>, never, Env>
   /**
-   * Adds an upstream until the scope closes, with little load at first. When it leaves, callers that wait there go on to
-   * the others and leases that have begun end there; its pool stays its maker's. So a pool that is made in the same scope
-   * is drained when it has left.
+   * Adds an upstream until the scope closes, with little load at first. When it leaves, callers that wait there go on
+   * to the others and leases that have begun end there; its pool stays its maker's. So a pool that is made in the same
+   * scope is drained when it has left.
    *
-   * Fails with `InvalidOption` for a name that is taken, a bad weight, and more than 1000 upstreams. Where a class finds another
-   * pool it does nothing.
+   * Fails with `InvalidOption` for a name that is taken, a bad weight, and more than 1000 upstreams. Where a class
+   * finds another pool it does nothing.
    */
   readonly join: (upstream: Upstream<Lent>) => Effect.Effect<void, PoolError, Scope.Scope | Env>
   /**
-   * Gives an upstream another weight from the next lease on, 0 for none. When none has a weight, callers are refused with
-   * `PoolPaused`. Fails with `InvalidOption` if there is no upstream of that name, and for a bad weight.
-   * Where a class finds another pool it does nothing.
+   * Gives an upstream another weight from the next lease on, 0 for none. When none has a weight, callers are refused
+   * with `PoolPaused`. Fails with `InvalidOption` if there is no upstream of that name, and for a bad weight. Where a
+   * class finds another pool it does nothing.
    */
   readonly setWeight: (upstream: string, weight: number) => Effect.Effect<void, PoolError, Env>
 }

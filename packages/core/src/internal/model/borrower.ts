@@ -1,10 +1,10 @@
 /**
- * Who takes the connections' time: types alone.
+ * Types of the callers that take the connections' time.
  */
 
 /**
- * The leases of one label that run the same statement: those that hold a connection now and those of the last one to two
- * minutes. Durations are in milliseconds.
+ * The leases of one label that run the same statement: those that hold a connection now and those of the last one to
+ * two minutes. Durations are in milliseconds.
  *
  * @category models
  * @since 0.1.0
@@ -13,8 +13,8 @@ export interface Borrower {
   /** `undefined` for leases without a label; `(others)` for all beyond the 64 that are told apart. */
   readonly label: string | undefined
   /**
-   * The statement that such a lease runs, or ran last, cut to 100 characters; `undefined` for leases of less than 5 ms, and
-   * where the connector tells none.
+   * The statement that such a lease runs, or ran last, cut to 100 characters; `undefined` for leases of less than 5 ms,
+   * and where the connector tells none.
    */
   readonly statement: string | undefined
   /** Connections that they hold now. */

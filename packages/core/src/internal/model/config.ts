@@ -168,9 +168,9 @@ export interface PoolOptions {
   /** Whether the pool publishes metrics. Default true. */
   readonly metrics?: boolean | undefined
   /**
-   * Who is served first when callers wait, and who is refused when they wait too long. By default priorities and keys
-   * that callers tell with `Traffic` order the queue, nobody is refused for them, and callers that tell nothing are
-   * served first come, first served.
+   * The rules by which callers that wait are served or, when they wait too long, refused. By default priorities and
+   * keys that callers tell with `Traffic` order the queue, nobody is refused for them, and callers that tell nothing
+   * are served first come, first served.
    */
   readonly traffic?: TrafficRules | undefined
   /**

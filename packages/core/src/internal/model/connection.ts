@@ -1,6 +1,6 @@
 /**
- * One connection and one lease as a pool shows them, and what a reader of the pool may ask for. Whatever the pool's errors,
- * events and numbers share stands here, below all of them.
+ * One connection and one lease as a pool shows them, and what a reader of the pool may ask for. Whatever the pool's
+ * errors, events and numbers share stands here, below all of them.
  */
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
@@ -15,7 +15,7 @@ import type { Priority } from "./traffic.ts"
 export interface Holder {
   readonly connection: number
   readonly label: string | undefined
-  /** What the holder says of itself with `Traffic.with({ tags })`; absent if it says nothing. */
+  /** The tags that the holder gave itself with `Traffic.with({ tags })`; absent without any. */
   readonly tags?: Readonly<Record<string, string>> | undefined
   /** Milliseconds. */
   readonly held: number
@@ -31,16 +31,18 @@ export interface LeaseOptions {
   /** Names the lease in warnings, errors, events and `connections`. By default the name of the current span. */
   readonly label?: string | undefined
   /**
-   * Whether the lease is meant to be held for long, such as a listener's: `leakTimeout` and `reclaimTimeout` are not for
-   * it. Default false.
+   * Whether the lease is meant to be held for long, such as a listener's: `leakTimeout` and `reclaimTimeout` are not
+   * for it. Default false.
    */
   readonly isLongLived?: boolean | undefined
   /**
-   * Whether other callers may use the same connection at the same time, as far as the connector allows it; where it does
-   * not, the lease is exclusive. Default false. `withShared` sets it.
+   * Whether other callers may use the same connection at the same time, as far as the connector allows it; where it
+   * does not, the lease is exclusive. Default false. `withShared` sets it.
    */
   readonly isShared?: boolean | undefined
-  /** How much the lease matters beside others that wait. By default what `Traffic.with` says around it, else `"normal"`. */
+  /**
+   * How much the lease matters beside others that wait. By default what `Traffic.with` says around it, else `"normal"`.
+   */
   readonly priority?: Priority | undefined
   /** With whom it shares fairly. By default what `Traffic.with` says around it. */
   readonly fairKey?: string | undefined
@@ -90,8 +92,8 @@ export interface EventOptions {
    */
   readonly leases?: boolean | undefined
   /**
-   * Whether it wants the `Operated` of every statement, command, request and message. Default false. While somebody does,
-   * each operation costs about a microsecond more.
+   * Whether it wants the `Operated` of every statement, command, request and message. Default false. While somebody
+   * does, each operation costs about a microsecond more.
    */
   readonly operations?: boolean | undefined
 }

@@ -1,5 +1,5 @@
 /**
- * What is done with connections: statements, commands, requests and messages, as the backends report them.
+ * Operations on connections: statements, commands, requests and messages, as the backends report them.
  */
 import type { Timing } from "./timing.ts"
 
@@ -29,9 +29,9 @@ export interface Operation {
   readonly end: OperationEnd
   /** Milliseconds, without the wait for a connection. */
   readonly took: number
-  /** What it was, without its values. Cut to 100 characters by the pool. */
+  /** Its text without its values. The pool cuts it to 100 characters. */
   readonly text?: string | undefined
-  /** What the backend said of its end, such as a SQLSTATE or the status of a response. */
+  /** The backend's own word for its end, such as a SQLSTATE or the status of a response. */
   readonly status?: string | number | undefined
   /** How many it was about, such as rows or keys. */
   readonly count?: number | undefined
@@ -55,8 +55,8 @@ export interface SlowOperation {
 }
 
 /**
- * How long the operations on a pool's connections took since it was made. How many ended how is in its counts. All is 0 where
- * the connector reports none.
+ * How long the operations on a pool's connections took since it was made. How many ended how is in its counts. All is 0
+ * where the connector reports none.
  *
  * @category models
  * @since 0.1.0
@@ -65,8 +65,8 @@ export interface OperationStats {
   /** How long they took, without the wait for a connection. */
   readonly time: Timing
   /**
-   * The slowest of the last ten minutes by their texts, ten at most, the slowest first. Of a text that was never slow beside
-   * the others there may be none.
+   * The slowest of the last ten minutes by their texts, ten at most, the slowest first. Of a text that was never slow
+   * beside the others there may be none.
    */
   readonly slowest: ReadonlyArray<SlowOperation>
 }

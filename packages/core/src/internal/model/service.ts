@@ -1,5 +1,5 @@
 /**
- * What a backend hands over, and the layers of its classes: types alone.
+ * Types of the parts that a backend hands over, and of the layers of its classes.
  */
 import type * as Config from "effect/Config"
 import type * as Context from "effect/Context"
@@ -12,7 +12,7 @@ import type { InvalidOption, PoolError } from "../../PoolError.ts"
 import type { ConnectionPool } from "./pool.ts"
 
 /**
- * What the pools of a kind do beyond lending, by the names of the members.
+ * The operations of a kind's pools beyond lending, by the names of the members.
  *
  * Each takes the pool that it works on, and lends by its `withConnection`, `withShared` and `acquireWith`: it may be a
  * decorated one, or a mock that has nothing else.
@@ -34,7 +34,7 @@ export interface Operations<in Pool> {
 }
 
 /**
- * What a kind of pool is made of.
+ * The parts of a kind of pool.
  *
  * @category models
  * @since 0.1.0
@@ -49,8 +49,8 @@ export interface Backend<
 > {
   readonly operations: Operations<Pool>
   /**
-   * Makes a pool until the scope closes. The id is its name unless the options give one. An option that it refuses becomes a
-   * `PoolError` of the pool.
+   * Makes a pool until the scope closes. The id is its name unless the options give one. An option that it refuses
+   * becomes a `PoolError` of the pool.
    */
   readonly make: (
     id: string,
@@ -64,7 +64,7 @@ export interface Backend<
   ) => Effect.Effect<ConnectionPool<Lent>, PoolError | InvalidOption, Scope.Scope | Services>
   /** The services that come with a pool, for programs written against those. */
   readonly provide?: ((pool: Pool) => Context.Context<Provided>) | undefined
-  /** What a pool is made with, and shares with whatever else is made with it. */
+  /** The services that a pool is made with, and shares with whatever else is made with them. */
   readonly services?: Layer.Layer<Services> | undefined
 }
 
@@ -98,16 +98,16 @@ export interface Layers<in out Self, in out Lent, in out Options, in out Script,
     pool: Effect.Effect<ConnectionPool<Lent>, E, R>
   ) => Layer.Layer<Self, E, Exclude<R, Scope.Scope>>
   /**
-   * What `layer` provides, without a server: a script answers. The pool is a real one: leases, limits and misuse are as
-   * they are with a server. It opens nothing in advance, runs no health check and publishes no metrics unless the options
-   * say so; any option of `layer` may be given.
+   * Provides the same as `layer`, without a server: a script answers. The pool is a real one: leases, limits and misuse
+   * are as they are with a server. It opens nothing in advance, runs no health check and publishes no metrics unless
+   * the options say so; any option of `layer` may be given.
    */
   readonly layerTest: (script: Script, options?: Partial<Options>) => Layer.Layer<Self | Provided>
 }
 
 /**
- * What a backend keeps with its pools, such as a cache of statements. It goes where the members go: a copy of the pool has
- * it too, and a mock has none.
+ * A record that a backend keeps with its pools, such as a cache of statements. It goes where the members go: a copy of
+ * the pool has it too, and a mock has none.
  *
  * @category models
  * @since 0.1.0
@@ -115,12 +115,14 @@ export interface Layers<in out Self, in out Lent, in out Options, in out Script,
 export interface Attachment<in out A extends object> {
   readonly attach: <Pool extends Lender>(pool: Pool, value: A) => Pool
   readonly of: (pool: Lender) => A | undefined
-  /** The same, unless the pool lends in another way than when it was attached: then there is no short cut around that. */
+  /**
+   * The same, unless the pool lends in another way than when it was attached: then there is no short cut around that.
+   */
   readonly ofPristine: (pool: Lender) => A | undefined
 }
 
 /**
- * What tells how a pool lends.
+ * The members of a pool that tell how it lends.
  *
  * @category models
  * @since 0.1.0

@@ -29,8 +29,8 @@ class EndedAtOnce extends Data.TaggedError("EndedAtOnce")<{ readonly lived: numb
 }
 
 /**
- * Notes a failed dial. The dialer knows of it when this returns, so that no other dial begins before its delay; the effect
- * tells everybody else.
+ * Notes a failed dial. The dialer knows of it when this returns, so that no other dial begins before its delay; the
+ * effect tells everybody else.
  */
 export const dialFailed = (
   state: PoolState,
@@ -82,11 +82,11 @@ const isolatedFailure = (state: PoolState, connection: Pooled, cause: unknown): 
 }
 
 /**
- * A connection has ended by itself. If it did so as soon as it was open, and so did the one before it, its dial has failed:
- * a server that accepts whatever comes and closes it must not be dialled on and on. A single one may be chance.
+ * A connection has ended by itself. If it did so as soon as it was open, and so did the one before it, its dial has
+ * failed: a server that accepts whatever comes and closes it must not be dialled on and on. A single one may be chance.
  *
- * Of those that end under their first borrower it takes as many in a row as the breaker wants to see, since a borrower may
- * be the cause.
+ * Connections that end under their first borrower fail a dial when there are as many in a row as the breaker wants to
+ * see, since a borrower may be the cause.
  */
 export const endedByItself = (state: PoolState, connection: Pooled): void => {
   const { config, dialer } = state
@@ -142,8 +142,8 @@ export const resumeAfter = (state: PoolState, delay: number, block: number): voi
 }
 
 /**
- * When a round of attempts is over and no other dial is under way, tells those who wait; callers only if nothing is open
- * either that could come back to them. Those who can be served elsewhere go there after the first attempt.
+ * When a round of attempts is over and no other dial is under way, tells those who wait; callers only if nothing is
+ * open either that could come back to them. Those who can be served elsewhere go there after the first attempt.
  */
 export const failUnserved = (state: PoolState): void => {
   if (state.dialer.underWay > 0) return

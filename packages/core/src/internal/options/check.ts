@@ -75,7 +75,7 @@ const thresholds: Rule = (options) => {
   return { path, issue: refused.rule }
 }
 
-/** What `connectRate` lets begin within `startupTimeout` must be enough for the minimum. */
+/** The dials that `connectRate` lets begin within `startupTimeout` must be enough for the minimum. */
 const startsInTime: Rule = ({ connectRate, maxConnections, minConnections = 0, startup, startupTimeout }) => {
   const rate = connectRate ?? connectRateFor(maxConnections ?? minConnections)
   const millis = millisOf(startupTimeout) ?? common.startupTimeout

@@ -241,7 +241,7 @@ const entries: Entry.Table<PoolOptions, Complete, Complete> = {
   }),
   metrics: Entry.flag(true, { does: "Whether the pool publishes metrics." }),
   traffic: Entry.group<TrafficRules, TrafficConfig, Complete>(trafficTable, {
-    does: "Who is served first when callers wait, and who is refused when they wait too long.",
+    does: "The rules by which callers that wait are served or, when they wait too long, refused.",
     defaults:
       "By default priorities and keys that callers tell with `Traffic` order the queue, nobody is refused for them, " +
       "and callers that tell nothing are served first come, first served."
@@ -255,5 +255,5 @@ const entries: Entry.Table<PoolOptions, Complete, Complete> = {
   })
 }
 
-// Whoever goes through all of it does without the types of the single options, which are checked above.
+// Code that goes through all of it does without the types of the single options, which are checked above.
 export const poolTable: Entry.AnyTable = entries as unknown as Entry.AnyTable

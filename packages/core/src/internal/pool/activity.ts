@@ -1,5 +1,5 @@
 /**
- * What a connection does, as its connector tells it.
+ * The activity of a connection, as its connector tells it.
  */
 import * as Result from "effect/Result"
 import type { Inspection } from "../../Connector.ts"

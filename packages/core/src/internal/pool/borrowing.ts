@@ -1,5 +1,6 @@
 /**
- * Who takes the connections' time: the leases that have ended lately and those that hold a connection now, as one account.
+ * The callers that take the connections' time: the leases that have ended lately and those that hold a connection now,
+ * as one account.
  */
 import type { Borrower } from "../model/borrower.ts"
 import { labelOf } from "../line/lease.ts"

@@ -100,7 +100,7 @@ const infoOf = (state: PoolState, connection: Pooled, now: number): ConnectionIn
     uses: connection.uses,
     errors: connection.errors,
     label: holder === undefined ? undefined : labelOf(holder),
-    // What the connector says can't be mistaken for what a caller says.
+    // The connector's tags can't be mistaken for a caller's.
     tags: holder === undefined ? inspection.tags : { ...tagsOf(holder), ...inspection.tags },
     activity: inspection.activity?.slice(0, 100)
   }

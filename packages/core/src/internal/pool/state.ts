@@ -63,7 +63,7 @@ export class PoolState {
   private currentPhase: "open" | "draining" | "closed" = "open"
   /** Those that pause it: an operator, and pieces of work. */
   private readonly pausedBy = new Set<object>()
-  /** Whose value an object is that a connector has made. */
+  /** The connection that each object belongs to that a connector has made. */
   readonly opened = new WeakMap<object, Pooled>()
   /** When a slow acquisition was logged last. */
   slowLoggedAt = -Infinity
@@ -115,9 +115,10 @@ export class PoolState {
   }
 
   /**
-   * The time, as exact as the end of a lease needs it. Reading the clock is one of its dearest steps, so what was read for
-   * the first fiber that is woken in a turn of the event loop serves the rest of that turn: the busier the pool, the more
-   * it saves. For a deadline it is not exact enough, since a caller may have computed for seconds in that turn.
+   * The time, as exact as the end of a lease needs it. Reading the clock is one of its dearest steps, so what was read
+   * for the first fiber that is woken in a turn of the event loop serves the rest of that turn: the busier the pool,
+   * the more it saves. For a deadline it is not exact enough, since a caller may have computed for seconds in that
+   * turn.
    */
   turnTime(): number {
     return this.line.hasWoken ? this.time.elapsed : this.time.now()

@@ -55,7 +55,7 @@ export const make = <Class>(id: string, backend: AnyBackend): Class => {
   const tag = serviceClass<any, string, any, any>(id, backend.operations)
   const from = <E, R>(make: Effect.Effect<any, E, R>) =>
     Layer.effect(tag, Effect.map(make, (pool) => extend<any, any>(pool, backend.operations)))
-  // What `make` needs is what `services` has, which the declaration of the backend tells.
+  // `services` has everything that `make` needs, as the declaration of the backend tells.
   const alone = <E>(make: Effect.Effect<any, E, any>) =>
     Layer.provide(from(make as Effect.Effect<any, E>), backend.services ?? Layer.empty)
   const full = <E>(make: Effect.Effect<any, E, any>) =>

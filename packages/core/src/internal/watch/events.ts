@@ -51,7 +51,7 @@ class Outlet {
   )
 }
 
-/** What a stream may leave out. */
+/** The details that a stream may leave out. */
 type Detail = "leases" | "operations"
 
 const detailOf = ({ _tag }: PoolEvent): Detail | undefined =>

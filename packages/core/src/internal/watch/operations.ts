@@ -1,6 +1,6 @@
 /**
- * What was done on the connections: how often, how long, and how it ended. A record costs a few additions; texts are
- * looked at for listeners and for the slowest alone.
+ * Records the operations on the connections: how often, how long, and how they ended. A record costs a few additions;
+ * texts are looked at for listeners and for the slowest alone.
  */
 import type { Operation, OperationStats, SlowOperation } from "../model/operation.ts"
 import { Histogram } from "./histogram.ts"

@@ -1,5 +1,6 @@
 /**
- * The last time in which dials failed: kept after it is over, so that what callers met then can still be told as what it was.
+ * The last time in which dials failed: kept after it is over, so that what callers met then can still be told as what
+ * it was.
  */
 
 export interface Outage {
@@ -8,7 +9,7 @@ export interface Outage {
   /** When a dial succeeded again; `undefined` while none has. */
   readonly until: number | undefined
   readonly attempts: number
-  /** What the last dial that failed had failed with. */
+  /** The cause of the last dial that failed. */
   readonly cause: unknown
   /** Whether there was a moment with no connection open. */
   readonly wasTotal: boolean
