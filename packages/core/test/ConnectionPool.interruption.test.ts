@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Traffic } from "@effect-pools/core"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { interruptAnywhere, interruptTheBuilding, type Scenario, type Stage } from "./utils/interruptAnywhere.ts"
@@ -17,6 +18,15 @@ const held = (count: number) => ({ pool, turns }: Stage) =>
     yield* Effect.forkDetach(pool.withConnection(() => Effect.repeat(Effect.yieldNow, { times: count })))
     yield* Effect.yieldNow
   })
+
+/** Somebody else of that key holds a connection for so many turns. */
+const ofKey = (fairKey: string, count: number) => ({ pool }: Stage) =>
+  Effect.andThen(
+    Effect.forkDetach(
+      pool.withConnection(() => Effect.repeat(Effect.yieldNow, { times: count }), { fairKey })
+    ),
+    Effect.yieldNow
+  )
 
 /** A step takes so many turns. */
 const slow = (step: "connect" | "validate" | "reset" | "close", turns: number) => ({ gated, openLater }: Stage) =>
@@ -56,6 +66,34 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     setup: slow("close", 60),
     victim: ({ pool, use }) =>
       pool.withConnection((connection) => Effect.andThen(use(connection), pool.invalidate(connection)))
+  },
+  "that waits with a key beside another of the same": {
+    options: { maxConnections: 2, traffic: { maxShare: 0.5, affinity: true } },
+    setup: (stage) => Effect.andThen(warm(2)(stage), ofKey("a", 40)(stage)),
+    victim: (stage) => Traffic.with(lease(stage), { fairKey: "a", affinity: "a", tags: { key: "a" } })
+  },
+  "that waits with low priority before a deadline": {
+    options: { maxConnections: 1 },
+    setup: held(40),
+    victim: (stage) => Traffic.with(lease(stage), { priority: "low", deadline: "1 minute" })
+  },
+  "that tries again": {
+    options: { maxConnections: 1, traffic: { retryBudget: 1 } },
+    victim: (stage) => {
+      let tries = 0
+      const twice = stage.pool.withConnection((connection) =>
+        Effect.andThen(stage.use(connection), tries++ === 0 ? Effect.fail("again") : Effect.void)
+      )
+      return Traffic.retry(twice, { delay: 0, while: () => true })
+    }
+  },
+  "that degrades the pool and waits in it": {
+    options: { maxConnections: 1, traffic: { shedAfter: "20 millis" } },
+    setup: held(20),
+    victim: (stage) =>
+      Effect.andThen(stage.pool.degrade(3), lease(stage)).pipe(
+        Effect.ensuring(Effect.ignore(stage.pool.degrade("auto")))
+      )
   },
   "that gets a connection for a scope": {
     victim: ({ pool, use }) => Effect.scoped(Effect.flatMap(pool.acquire, use))

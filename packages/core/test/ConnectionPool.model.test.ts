@@ -2,8 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { ConnectionPool } from "@effect-pools/core"
 import { GatedConnector } from "@effect-pools/testing"
 import { Cause, Deferred, Effect, Exit, Schedule } from "effect"
-import { run } from "./utils/model.ts"
-import { breakingPrograms, programs, sharingPrograms } from "./utils/programs.ts"
+import { FirstComeFirstServed } from "../src/internal/line/firstCome.ts"
+import { MakeOrder } from "../src/internal/line/line.ts"
+import { run, trace } from "./utils/model.ts"
+import { breakingPrograms, programs, sharingPrograms, trafficPrograms } from "./utils/programs.ts"
 import { regressions } from "./utils/regressions.ts"
 import { counted } from "./utils/turns.ts"
 
@@ -38,6 +40,30 @@ describe("a pool under random programs", () => {
     { program: programs(60, false) },
     ({ program }) => run(program),
     { arbitrary: { runs, size: 60, maxShrinks: 400 }, timeout }
+  )
+})
+
+describe("a pool whose callers have priorities, keys and deadlines", () => {
+  it.effect.prop(
+    "keeps its rules at every step, with shares, shedding and levels of degradation",
+    { program: trafficPrograms(24) },
+    ({ program }) => run(program),
+    { arbitrary: { runs: Math.ceil(runs / 3), size: 24, maxShrinks: 400 }, timeout }
+  )
+
+  it.effect.prop(
+    "serves callers that say nothing as a plain queue does, event by event",
+    { program: programs(24, true) },
+    ({ program }) =>
+      Effect.gen(function*() {
+        const plain = yield* Effect.provideService(
+          trace(program),
+          MakeOrder,
+          (_, arrivals) => new FirstComeFirstServed(arrivals)
+        )
+        assert.deepStrictEqual(yield* trace(program), plain)
+      }),
+    { arbitrary: { runs: runs / 5, size: 24, maxShrinks: 400 }, timeout }
   )
 })
 

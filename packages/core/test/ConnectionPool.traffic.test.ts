@@ -104,6 +104,20 @@ describe("Traffic", () => {
       assert.strictEqual(served.length, 5)
     }))
 
+  it.effect("a key that held its whole share is served when the limit is raised", () =>
+    onPool({ maxConnections: 4, minConnections: 4, traffic: { maxShare: 0.5 } }, function*({ pool }) {
+      yield* settle
+      yield* pool.setLimit(2)
+      yield* settle
+      const served: Array<string> = []
+      for (let count = 0; count < 2; count++) yield* caller(pool, served, "many", { fairKey: "many", millis: 100 })
+      assert.strictEqual((yield* pool.stats).used, 1)
+      yield* pool.setLimit(4)
+      yield* settle
+      assert.strictEqual((yield* pool.stats).used, 2)
+      yield* advance(100)
+    }))
+
   it.effect("a priority never holds more than its share", () =>
     onPool({ maxConnections: 4, traffic: { share: { low: 0.25 } } }, function*({ pool }) {
       const served: Array<string> = []

@@ -1,9 +1,9 @@
 /**
  * Runs a program against a pool and checks after every step that the pool keeps its rules.
  */
-import { ConnectionPool } from "@effect-pools/core"
+import { ConnectionPool, type PoolConfig, Traffic } from "@effect-pools/core"
 import { EffectPools, type GatedConnector } from "@effect-pools/testing"
-import { Cause, Clock, Deferred, Effect, Exit, References, Schedule, Scope } from "effect"
+import { Cause, Clock, Deferred, Effect, Exit, Random, References, Schedule, Scope, Stream } from "effect"
 import type { Command, Program, Setting } from "./programs.ts"
 import { rules } from "./rules.ts"
 import { counted, type Turns, Violation } from "./turns.ts"
@@ -31,8 +31,20 @@ const optionsOf = (setting: Setting): ConnectionPool.MakeOptions => ({
   breaker: { failureRate: 0.5, minimumDials: 4, openDuration: timeouts.breaker },
   startup: "lazy",
   eventBuffer: 16,
-  metrics: false
+  metrics: false,
+  traffic: trafficOf(setting)
 })
+
+const trafficOf = ({ traffic }: Setting): PoolConfig.PoolOptions["traffic"] =>
+  traffic && {
+    maxShare: traffic.maxShare,
+    share: { low: traffic.shareOfLow },
+    weights: { a: traffic.weightOfA },
+    shedAfter: traffic.shedAfter,
+    degradation: traffic.degradation,
+    slack: { normal: 20, low: 50 },
+    degradedWait: timeouts.degradedWait
+  }
 
 /** Runs a program to its end, the end of the pool included. Fails with the first `Violation`. */
 export const run = ({ commands, setting }: Program) =>
@@ -47,6 +59,34 @@ export const run = ({ commands, setting }: Program) =>
       yield* finish(world)
     })
   ).pipe(Effect.provideService(References.MinimumLogLevel, "None"))
+
+/** What a pool tells while a program runs, event by event, and after each step. */
+export const trace = ({ commands, setting }: Program) =>
+  counted((turns) =>
+    Effect.gen(function*() {
+      const told: Array<unknown> = []
+      const start = yield* Clock.currentTimeMillis
+      const world = yield* makeWorld(setting, turns)
+      yield* Effect.forkDetach(
+        Stream.runForEach(world.pool.events, (event) => Effect.sync(() => told.push(event._tag, event.at - start)))
+      )
+      yield* turns.settle
+      for (const command of commands) {
+        yield* execute(world, command)
+        yield* turns.settle
+        const { idle, pending, total, used } = yield* world.pool.stats
+        told.push({
+          idle,
+          pending,
+          total,
+          used,
+          callers: world.callers.map(({ connection, state }) => [state, connection?.id])
+        })
+      }
+      yield* finish(world)
+      return told
+    })
+  ).pipe(Effect.provideService(References.MinimumLogLevel, "None"), Random.withSeed("trace"))
 
 export const makeWorld = Effect.fnUntraced(function*(setting: Setting, turns: Turns) {
   const witness = new Witness({ ...setting, slow: setting.stubborn ? timeouts.verySlow : timeouts.slow })
@@ -109,6 +149,11 @@ const execute = (world: World, command: Command): Effect.Effect<unknown, unknown
       return Effect.sync(() => world.warmUps.forEach(({ fiber }) => fiber.interruptUnsafe()))
     case "Drain":
       return drain(world)
+    case "Degrade":
+      world.level = command.level
+      return pool.degrade(command.level)
+    case "Clear":
+      return pool.clear(command.priority)
   }
 }
 
@@ -148,12 +193,14 @@ export const lease = Effect.fnUntraced(function*(world: World, command: Extract<
     number: world.callers.length,
     startedAt: yield* Clock.currentTimeMillis,
     isLate: world.drain !== undefined,
-    isShared: command.how === "withShared" && world.setting.sharers > 1
+    isShared: command.how === "withShared" && world.setting.sharers > 1,
+    says: command.says
   })
   world.callers.push(caller)
   const use = (connection: Connection) => hold(world, caller, connection, command)
   const { pool } = world
-  const whole = command.how === "acquire" ? Effect.scoped(Effect.flatMap(pool.acquire, use)) : pool[command.how](use)
+  const plain = command.how === "acquire" ? Effect.scoped(Effect.flatMap(pool.acquire, use)) : pool[command.how](use)
+  const whole = command.says === undefined ? plain : Traffic.with(plain, command.says)
   caller.fiber = yield* Effect.forkDetach(
     Effect.onExit(whole, (exit) =>
       Effect.sync(() => {
@@ -181,6 +228,10 @@ const joins = ({ counts, holding, pool, setting, witness }: World, joined: Conne
   if (better !== undefined) witness.broken.push(`a sharer joined ${others} others, and not those of ${better.id}`)
 }
 
+/** Of these the one that came first is served first. */
+const isAlike = (one: Caller, other: Caller): boolean =>
+  one.says?.priority === other.says?.priority && one.says?.fairKey === other.says?.fairKey
+
 const hold = (
   world: World,
   caller: Caller,
@@ -194,8 +245,11 @@ const hold = (
     world.witness.lent(connection)
     if (caller.isLate) world.witness.broken.push("a caller was admitted after the drain began")
     if (caller.isShared) joins(world, connection)
-    if (world.waiting.some(({ number }) => number < caller.number)) {
+    if (world.waiting.some((other) => other.number < caller.number && isAlike(other, caller))) {
       world.witness.broken.push(`caller ${caller.number} was served before one that came first`)
+    }
+    if (!world.hasRoom(caller, Effect.runSync(world.pool.stats).limit)) {
+      world.witness.broken.push(`caller ${caller.number} was served beyond the share of its key or priority`)
     }
     const waits = hold === "long" ? Deferred.await(caller.isToEnd) : hold === 0 ? Effect.void : Effect.sleep(hold)
     const ends = end === "ok" ? Effect.void : end === "fail" ? new OwnFailure() : Effect.die(new OwnFailure())

@@ -1,10 +1,18 @@
 /**
  * Random programs against a pool: what a test tells the pool, its callers and its backend to do.
  */
+import type { Traffic } from "@effect-pools/core"
 import { Arbitrary, Schema } from "effect"
 
 const behaviour = Schema.Literals(["ok", "fail", "slow", "slowFail", "never", "stuck", "defect", "interrupt"])
 const small = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 5 }))
+
+/** The words of a caller. */
+const Says = Schema.Struct({
+  priority: Schema.Literals(["high", "normal", "low"]),
+  fairKey: Schema.optionalKey(Schema.Literals(["a", "b", "c"])),
+  deadline: Schema.optionalKey(Schema.Literals([0, 50, 150]))
+})
 
 const Lease = Schema.TaggedStruct("Lease", {
   how: Schema.Literals(["withConnection", "acquire", "withShared"]),
@@ -45,7 +53,11 @@ const Command = Schema.Union([
   Schema.TaggedStruct("StopWarmUps", {}),
   Schema.TaggedStruct("Drain", {})
 ])
-export type Command = typeof Command.Type
+export type Command =
+  | Exclude<typeof Command.Type, typeof Lease.Type>
+  | typeof Lease.Type & { readonly says?: typeof Says.Type }
+  | { readonly _tag: "Degrade"; readonly level: Traffic.Level | "auto" }
+  | { readonly _tag: "Clear"; readonly priority: Traffic.Priority | undefined }
 
 const Setting = Schema.Struct({
   maxConnections: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 4 })),
@@ -59,7 +71,19 @@ const Setting = Schema.Struct({
   sharers: Schema.Literals([1, 2, 3]),
   joins: Schema.optionalKey(Schema.Literals(["idle", "busiest"]))
 })
-export type Setting = typeof Setting.Type
+export type Setting = typeof Setting.Type & {
+  /** Of a pool whose callers say something of themselves. */
+  readonly traffic?: TrafficSetting
+}
+
+const TrafficSetting = Schema.Struct({
+  maxShare: Schema.Literals([0.3, 0.5, 1]),
+  shareOfLow: Schema.Literals([0.5, 1]),
+  weightOfA: Schema.Literals([1, 3]),
+  shedAfter: Schema.optionalKey(Schema.Literals([10])),
+  degradation: Schema.Literals(["auto", "manual"])
+})
+type TrafficSetting = typeof TrafficSetting.Type
 
 export interface Program {
   readonly setting: Setting
@@ -114,3 +138,31 @@ export const breakingPrograms = (maxLength: number): Arbitrary.Arbitrary<Program
       }
     })
   }))
+
+/** Programs whose callers have priorities, keys and deadlines, in pools with shares, shedding and levels of degradation. */
+export const trafficPrograms = (maxLength: number): Arbitrary.Arbitrary<Program> =>
+  Arbitrary.map(
+    Arbitrary.all({
+      program: programs(maxLength, true),
+      says: Arbitrary.array(Arbitrary.schema(Says), { minLength: 1, maxLength }),
+      traffic: Arbitrary.schema(TrafficSetting)
+    }),
+    ({ program: { commands, setting }, says, traffic }) => ({
+      setting: { ...setting, traffic },
+      commands: commands.map((command, index): Command => {
+        const said = says[index % says.length]!
+        switch (command._tag) {
+          case "Lease":
+            return { ...command, says: said }
+          case "WarmUp":
+            return { _tag: "Degrade", level: levels[command.count]! }
+          case "StopWarmUps":
+            return { _tag: "Clear", priority: said.fairKey === undefined ? undefined : said.priority }
+          default:
+            return command
+        }
+      })
+    })
+  )
+
+const levels = [0, 1, 2, 3, 4, "auto"] as const

@@ -2,7 +2,7 @@
  * The rules a pool keeps at every moment, checked from outside: by what the pool tells, what its callers saw and what
  * the server counted.
  */
-import type { ConnectionPool, PoolStats } from "@effect-pools/core"
+import { type ConnectionPool, PoolError, type PoolStats } from "@effect-pools/core"
 import { Cause, Clock, Effect, Exit } from "effect"
 import { Violation } from "./turns.ts"
 import { type Caller, OwnFailure, timeouts, type World } from "./world.ts"
@@ -110,6 +110,8 @@ const all: Record<string, Rule> = {
 
   "the first in line does not wait while it may join a shared connection": (moment) => {
     const { connections, stats, world } = moment
+    // With priorities and shares the first in line is for the order to say.
+    if (world.setting.traffic !== undefined) return undefined
     if (!isServing(moment) || world.waiting[0]?.isShared !== true || stats.total > stats.limit) return undefined
     return connections.find(({ age, state, tags }) => {
       const sharing = world.holding.filter(({ connection }) => connection!.id === Number(tags["fake"]))
@@ -128,9 +130,32 @@ const all: Record<string, Rule> = {
     return late && { waited: now - late.startedAt }
   },
 
+  "nobody waits past its deadline, nor for long in a degraded pool": ({ now, world }) => {
+    const late = world.waiting.find(({ says, startedAt }) => now - startedAt >= (says?.deadline ?? Infinity))
+    return late && { waited: now - late.startedAt, says: late.says }
+  },
+
+  "who waits is told by priority": ({ stats: { pending, traffic }, world }) => {
+    const of = (priority: string) =>
+      world.waiting.filter(({ says }) => (says?.priority ?? "normal") === priority).length
+    const told = traffic.pending
+    if (told.high + told.normal + told.low !== pending) return { told, pending }
+    return told.high === of("high") && told.normal === of("normal") && told.low === of("low") ? undefined : told
+  },
+
+  "keys add up": ({ stats: { pending, traffic } }) => {
+    const told = traffic.keys.reduce((sum, key) => sum + key.pending, 0)
+    return told === pending ? undefined : { told, pending }
+  },
+
+  "the level is the one that was set": ({ stats: { traffic }, world: { level, setting } }) => {
+    if (level === "auto" && setting.traffic?.degradation === "auto") return undefined
+    return traffic.level === (level === "auto" ? 0 : level) ? undefined : { level: traffic.level }
+  },
+
   "nobody waits while a fresh connection is idle": (moment) => {
-    if (!isServing(moment) || moment.stats.pending === 0) return undefined
-    const { connections, now, world } = moment
+    const { connections, now, stats, world } = moment
+    if (!isServing(moment) || world.eligible(stats.limit).length === 0) return undefined
     return connections.find(({ state, tags }) => state === "idle" && world.witness.isFresh(Number(tags["fake"]), now))
   },
 
@@ -194,7 +219,9 @@ const noteFailures = ({ now, stats: { counts }, world }: Moment): void => {
 }
 
 /** How many connections the queue can make use of. */
-const wantedBy = ({ world: { holding, setting, waiting } }: Moment): number => {
+const wantedBy = ({ stats: { limit }, world }: Moment): number => {
+  const { holding, setting } = world
+  const waiting = world.eligible(limit)
   if (setting.joins !== "busiest" || setting.sharers === 1) return waiting.length
   const sharers = waiting.filter(({ isShared }) => isShared).length
   // Whoever is behind one that wants its own may yet join others; the first in line would have joined them.
@@ -215,12 +242,16 @@ const mayDial = ({ now, stats, world }: Moment): boolean => {
 }
 
 /** How a caller ended that must not end so. */
-const unreasonable = ({ exit, isInterrupted }: Caller): unknown => {
+const unreasonable = ({ exit, isInterrupted, says, uses }: Caller): unknown => {
   if (exit === undefined || Exit.isSuccess(exit)) return undefined
   const { cause } = exit
   if (Cause.hasInterrupts(cause)) return isInterrupted ? undefined : "interrupted by nobody"
   const error = Cause.squash(cause)
   if (error instanceof OwnFailure) return undefined
+  if (error instanceof PoolError.PoolError && error.reason._tag === "Overloaded") {
+    if (uses > 0) return "shed after it had begun"
+    if (says?.priority === "high") return "shed with high priority"
+  }
   const name = error instanceof Error ? error.name : String(error)
   return name === "PoolError" || name === "FakeConnectionLost" || name === "GatedFailure" ? undefined : String(error)
 }

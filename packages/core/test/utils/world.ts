@@ -1,10 +1,10 @@
 /**
  * A pool under test: its callers, its backend and everything that happens to it.
  */
-import type { ConnectionPool } from "@effect-pools/core"
+import type { ConnectionPool, Traffic } from "@effect-pools/core"
 import type { EffectPools, FakeConnector } from "@effect-pools/testing"
 import { Data, Deferred, type Exit, type Fiber, type Scope } from "effect"
-import type { Setting } from "./programs.ts"
+import type { Command, Setting } from "./programs.ts"
 import type { Turns } from "./turns.ts"
 import type { Witness } from "./witness.ts"
 
@@ -13,12 +13,15 @@ export type Connection = FakeConnector.FakeConnection
 /** What a borrower fails or dies with when its program says so. */
 export class OwnFailure extends Data.TaggedError("OwnFailure")<{}> {}
 
+type LeaseCommand = Extract<Command, { readonly _tag: "Lease" }>
+
 export class Caller {
   readonly number: number
   readonly startedAt: number
   /** It came after the drain began. */
   readonly isLate: boolean
   readonly isShared: boolean
+  readonly says: LeaseCommand["says"]
   readonly isToEnd: Deferred.Deferred<void> = Deferred.makeUnsafe()
   state: "waiting" | "holding" | "ending" | "settled" = "waiting"
   connection: Connection | undefined = undefined
@@ -26,10 +29,11 @@ export class Caller {
   isInterrupted = false
   exit: Exit.Exit<unknown, unknown> | undefined = undefined
   fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
-  constructor(options: Pick<Caller, "number" | "startedAt" | "isLate" | "isShared">) {
+  constructor(options: Pick<Caller, "number" | "startedAt" | "isLate" | "isShared" | "says">) {
     this.number = options.number
     this.isLate = options.isLate
     this.isShared = options.isShared
+    this.says = options.says
     this.startedAt = options.startedAt
   }
 }
@@ -50,6 +54,7 @@ export const timeouts = {
   /** Longer than a dial and its close may take. */
   verySlow: 150,
   maxLifetime: 900,
+  degradedWait: 60,
   retry: 15,
   breaker: 100
 }
@@ -68,6 +73,8 @@ export class World {
   warmedUp = 0
   drain: { readonly since: number; readonly fiber: Fiber.Fiber<ConnectionPool.DrainReport> } | undefined = undefined
   isPaused = false
+  /** The level of degradation that was set last. */
+  level: Traffic.Level | "auto" = "auto"
   /** When a dial was last seen to have failed, until one succeeds. */
   failedAt: number | undefined = undefined
   counts: Readonly<Record<string, number>> = {}
@@ -83,6 +90,24 @@ export class World {
 
   get waiting(): ReadonlyArray<Caller> {
     return this.callers.filter(({ state }) => state === "waiting")
+  }
+
+  /** Those that wait and whose key and priority do not hold their whole share. */
+  eligible(limit: number): ReadonlyArray<Caller> {
+    return this.waiting.filter((caller) => this.hasRoom(caller, limit))
+  }
+
+  /** Whether its key and its priority hold less than their share, or nothing at all. */
+  hasRoom(caller: Caller, limit: number): boolean {
+    const { setting: { sharers, traffic } } = this
+    if (traffic === undefined) return true
+    const held = (isSame: (other: Caller) => boolean): number =>
+      this.holding.filter((other) => other !== caller && isSame(other))
+        .reduce((sum, { isShared }) => sum + (isShared ? 1 : sharers), 0)
+    const isWithin = (part: number, units: number): boolean =>
+      part >= 1 || units === 0 || units < Math.max(1, Math.floor(part * limit * sharers))
+    return isWithin(traffic.maxShare, held(({ says }) => says?.fairKey === caller.says?.fairKey)) &&
+      (caller.says?.priority !== "low" || isWithin(traffic.shareOfLow, held(({ says }) => says?.priority === "low")))
   }
 
   get holding(): ReadonlyArray<Caller> {

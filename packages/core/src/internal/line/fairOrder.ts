@@ -237,6 +237,7 @@ export class FairOrder {
   private nextRank(): Rank | undefined {
     const limit = this.rules.limit()
     if (this.isKnown && this.knownAt === limit) return this.known
+    if (this.knownAt !== limit) this.listEveryone()
     this.isKnown = true
     this.knownAt = limit
     return this.known = this.findRank()
@@ -291,6 +292,15 @@ export class FairOrder {
     let sharers = 0
     for (const priority of priorities) if (this.mayServe(this.ranks[priority])) sharers += this.ranks[priority].sharers
     return sharers
+  }
+
+  /** The limit is another, and with it the share of a key: those that held all of it may have room now. */
+  private listEveryone(): void {
+    if (this.rules.mostOfKey === undefined) return
+    for (const priority of priorities) {
+      const rank = this.ranks[priority]
+      for (const flow of rank.flows.values()) rank.list(flow)
+    }
   }
 
   private listAll(account: Account): void {
