@@ -9,6 +9,7 @@ import { PostgresCluster, PostgresConfig, PostgresPool } from "@effect-pools/pos
 import { RedisConfig, RedisPool } from "@effect-pools/redis"
 import { WebSocketConfig, WebSocketPool } from "@effect-pools/websocket"
 import { Cause, Context, Duration, Effect, Exit, Layer, Schedule } from "effect"
+import { existsSync, readFileSync } from "node:fs"
 import { type Declarations, type OptionText, read } from "../../docs/api/optionTexts.ts"
 
 type Making = Layer.Layer<never, unknown>
@@ -184,6 +185,21 @@ const unitOf = (rule: string, type: string): string => {
 /** Texts stand in a table: a line break or a bar would end it, and `<` would begin an element. */
 const cell = (text: string): string => text.replaceAll("|", "\\|").replaceAll("<", "&lt;").replaceAll("\n", " ")
 
+/** The README of a kind has a short table of its own options: each of them, and none that there is not. */
+const unlikeReadme = (root: string, kind: string, own: ReadonlyArray<string>, every: ReadonlySet<string>) => {
+  const file = `${root}/packages/${kind}/README.md`
+  const [, table = ""] = /^## Options$(.*?)^## /ms.exec(existsSync(file) ? readFileSync(file, "utf8") : "") ?? []
+  const named = table.split("\n").filter((line) => line.startsWith("| `")).flatMap((line) =>
+    [...(line.split("|")[1] ?? "").matchAll(/`(\w+)`/g)].map(([, name = ""]) => name)
+  )
+  // A pool of any resource has its options in its page's text.
+  if (named.length === 0) return []
+  return [
+    ...own.filter((name) => !name.includes(".") && !named.includes(name)).map((name) => `${file}: lacks ${name}`),
+    ...named.filter((name) => !own.includes(name) && !every.has(name)).map((name) => `${file}: there is no ${name}`)
+  ]
+}
+
 const ruleIn = ({ make }: Table, { name, rule }: Option): Effect.Effect<string> =>
   rule !== undefined || make === undefined ? Effect.succeed(rule ?? "") : ruleOf(make, name)
 
@@ -278,6 +294,7 @@ export const make = (root: string): Effect.Effect<ReadonlyArray<OptionPage>, unk
       const make = makes[name]!
       const { membersOf } = declared(root, name)
       const own = membersOf(options).filter(({ name }) => !names.has(name))
+      lacking.push(...unlikeReadme(root, name, own.map(({ name }) => name), names))
       const defaults = yield* effective(make, configIn, given)
       const ownTable = { title: `Options of ${title} pools`, texts: own, make }
       const known = new Set([...names, ...own.map(({ name }) => name)])
