@@ -12,7 +12,14 @@ export default defineConfig({
   lang: "en",
   // Pages are written all over the repository: the README of a package is its page.
   srcDir: root,
-  srcExclude: [".changeset/**", ".cache/**", "scratch/**", "examples/scratch/**", "packages/*/CHANGELOG.md"],
+  srcExclude: [
+    "docs/generated/**",
+    ".changeset/**",
+    ".cache/**",
+    "scratch/**",
+    "examples/scratch/**",
+    "packages/*/CHANGELOG.md"
+  ],
   rewrites: (source) => `${pathOf(source) ?? source.replace(/\.md$/, "")}.md`,
   outDir: `${root}/docs/dist`,
   cacheDir: `${root}/.cache/vitepress`,

@@ -63,13 +63,13 @@ export const sections: ReadonlyArray<Section> = [
   {
     title: "Every option",
     pages: [
-      page("docs/generated/options/every-pool.md", "Of every pool", "options/every-pool"),
-      page("docs/generated/options/postgres.md", "PostgreSQL", "options/postgres"),
-      page("docs/generated/options/redis.md", "Redis", "options/redis"),
-      page("docs/generated/options/http.md", "HTTP", "options/http"),
-      page("docs/generated/options/websocket.md", "WebSocket", "options/websocket"),
-      page("docs/generated/options/resource.md", "Any resource", "options/resource"),
-      page("docs/generated/options/manager.md", "Manager and monitoring", "options/manager")
+      page("docs/options/every-pool.md", "Of every pool"),
+      page("docs/options/postgres.md", "PostgreSQL"),
+      page("docs/options/redis.md", "Redis"),
+      page("docs/options/http.md", "HTTP"),
+      page("docs/options/websocket.md", "WebSocket"),
+      page("docs/options/resource.md", "Any resource"),
+      page("docs/options/manager.md", "Manager and monitoring")
     ]
   },
   {
@@ -78,7 +78,7 @@ export const sections: ReadonlyArray<Section> = [
       page("docs/guide/sizing.md", "Sizing"),
       page("docs/guide/production.md", "Checklist"),
       page("docs/guide/operating.md", "Operating"),
-      page("docs/generated/metrics.md", "Metrics", "guide/metrics"),
+      page("docs/guide/metrics.md", "Metrics"),
       page("docs/guide/troubleshooting.md", "Troubleshooting"),
       page("docs/guide/guarantees.md", "Guarantees and limits")
     ]
@@ -114,7 +114,7 @@ export const sections: ReadonlyArray<Section> = [
     title: "The project",
     pages: [
       page("docs/project/stability.md", "Stability policy"),
-      page("docs/generated/changelog.md", "Changelog", "project/changelog"),
+      page("docs/project/changelog.md", "Changelog"),
       page("SECURITY.md", "Security", "project/security")
     ]
   }

@@ -15,6 +15,5 @@ const waiting = (root: string): ReadonlyArray<string> =>
     return `- **${packages}**: ${first}\n${rest.map((line) => line === "" ? "" : `  ${line}`).join("\n")}`
   })
 
-export const page = (root: string): string =>
-  "# Changelog\n\nAll packages have one version. What each number promises is the [stability policy](../project/stability.md).\n\n" +
+export const text = (root: string): string =>
   `## Changes since the last release\n\n${waiting(root).join("\n\n")}\n\n## Releases\n${released(root)}`

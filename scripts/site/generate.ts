@@ -1,4 +1,4 @@
-/** Writes the pages that are made of the sources into docs/generated. */
+/** Writes what is made of the sources into docs/generated, for the pages that include it. */
 import { Effect, Logger } from "effect"
 import { mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { dirname } from "node:path"
@@ -20,5 +20,5 @@ const quiet = Effect.provide(Logger.layer([]))
 
 rmSync(folder, { recursive: true, force: true })
 for (const { name, text } of await Effect.runPromise(quiet(OptionPages.make(root)))) write(`options/${name}`, text)
-write("metrics", Metrics.page(await Effect.runPromise(quiet(Metrics.families))))
-write("changelog", Changelog.page(root))
+write("metrics", Metrics.table(await Effect.runPromise(quiet(Metrics.families))))
+write("changelog", Changelog.text(root))

@@ -75,8 +75,8 @@ interface Row {
   readonly family: Family
 }
 
-/** The page of all metrics, one row for those that differ in their kind alone. */
-export const page = (all: ReadonlyArray<Family>): string => {
+/** The table of all metrics, one row for those that differ in their kind alone. */
+export const table = (all: ReadonlyArray<Family>): string => {
   const rows = new Map<string, Row>()
   for (const family of all) {
     const [, kind, suffix] = kindsOf(family.name) ?? []
@@ -92,11 +92,5 @@ export const page = (all: ReadonlyArray<Family>): string => {
       family.labels.map((l) => `\`${l}\``).join(" ")
     } | ${where} | ${family.help} |`
   })
-  return `# Metrics\n\n${intro}\n\n| name | type | labels | kinds | what it tells |\n| --- | --- | --- | --- | --- |\n${
-    cells.join("\n")
-  }\n`
+  return `| name | type | labels | kinds | what it tells |\n| --- | --- | --- | --- | --- |\n${cells.join("\n")}\n`
 }
-
-const intro = "This page is made from a scrape of `GET /metrics` of a program with a pool of each kind. `<kind>` is " +
-  "`db` (PostgreSQL), `redis`, `http`, `websocket`, `service` (any resource) or what a [kind of your own](../guide/own-kind.md) " +
-  "is called. [Operating](../guide/operating.md) has alert rules and a dashboard made of them. A type `untyped` is a name kept for those who look for it: see [the manager](../../packages/manager/README.md#over-http)."

@@ -1,5 +1,5 @@
 /**
- * The pages of all options, one for each kind: what an option does, what it must be, its default, and what happens when it
+ * The tables of all options, for a page of each kind: what an option does, what it must be, its default, and what happens when it
  * is too small or too large. Texts come from the sources, defaults and rules from a pool that is asked for them.
  */
 import { BalancedPool, PoolConfig, type PoolError, PoolKind, ResourcePool } from "@effect-pools/core"
@@ -257,12 +257,6 @@ const distinct = (text: string): string => {
   })
 }
 
-const intro = (title: string, more: string): string =>
-  `---\naside: false\npageClass: wide\n---\n\n# ${title}\n\n` +
-  "A duration is an `Effect` duration such as `\"30 seconds\"`, or a number of milliseconds. An option that is unknown, " +
-  "contradicts another or would have no effect is refused with its name and the rule; a default gives way to an option " +
-  `that was given. ${more}\n\n`
-
 export interface OptionPage {
   readonly name: string
   readonly text: string
@@ -284,10 +278,10 @@ export const make = (root: string): Effect.Effect<ReadonlyArray<OptionPage>, unk
     ] as const
     const pages: Array<OptionPage> = []
     const lacking: Array<string> = []
-    const add = Effect.fnUntraced(function*(name: string, title: string, more: string, tables: ReadonlyArray<Table>) {
+    const add = Effect.fnUntraced(function*(name: string, tables: ReadonlyArray<Table>) {
       lacking.push(...tables.flatMap(({ texts }) => incomplete(texts)))
       const texts = yield* Effect.forEach(tables, tableOf)
-      pages.push({ name, text: intro(title, more) + distinct(texts.join("\n")) })
+      pages.push({ name, text: distinct(texts.join("\n")) })
     })
 
     for (const [name, title, options, kind, configIn, given] of kinds) {
@@ -296,21 +290,25 @@ export const make = (root: string): Effect.Effect<ReadonlyArray<OptionPage>, unk
       const own = membersOf(options).filter(({ name }) => !names.has(name))
       lacking.push(...unlikeReadme(root, name, own.map(({ name }) => name), names))
       const defaults = yield* effective(make, configIn, given)
-      const ownTable = { title: `Options of ${title} pools`, texts: own, make }
+      const ownTable = {
+        title: title === "Any resource" ? "Options of pools of any resource" : `Options of ${title} pools`,
+        texts: own,
+        make
+      }
       const known = new Set([...names, ...own.map(({ name }) => name)])
       const extra = (extras[name] ?? []).map(({ isCall = false, makes, of, title }): Table => ({
         title,
         texts: membersOf(of).filter(({ name }) => isCall || !known.has(name)),
         make: makes
       }))
-      yield* add(name, `Options: ${title}`, kindText(title), [ownTable, ...extra, {
+      yield* add(name, [ownTable, ...extra, {
         title: "Options of every pool, with the defaults of this kind",
         texts: everyOf(kind, thresholds),
         make,
         defaults
       }])
     }
-    yield* add("every-pool", "Options of every pool", "The defaults here are those of a pool of any resource.", [{
+    yield* add("every-pool", [{
       title: "Options",
       texts: everyOf(PoolKind.service, thresholds),
       make: makes["resource"]!,
@@ -324,13 +322,10 @@ export const make = (root: string): Effect.Effect<ReadonlyArray<OptionPage>, unk
       texts: declared(root, "resource").membersOf("LeaseOptions")
     }])
     const managers = declared(root, "manager").membersOf
-    yield* add("manager", "Options: manager and monitoring", "", [
+    yield* add("manager", [
       { title: "Options of `ConnectionManager`", texts: managers("ManagerOptions"), make: makes["manager"]! },
       { title: "Options of `Monitoring`", texts: managers("ServerOptions"), make: makes["monitoring"]! }
     ])
     if (lacking.length > 0) return yield* Effect.die(new Error([...new Set(lacking)].join("\n")))
     return pages
   })
-
-const kindText = (title: string): string =>
-  `The first table has what only ${title} pools know, the second what every pool knows, with the defaults of this kind.`
