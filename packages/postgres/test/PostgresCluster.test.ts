@@ -1,4 +1,5 @@
 import { ClusterScript, Consistency, PostgresCluster, PostgresPool } from "@effect-pools/postgres"
+import { Traffic } from "@effect-pools/core"
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, type Duration, Effect, Fiber, Layer, Redacted } from "effect"
 import { SqlClient } from "effect/sql"
@@ -199,6 +200,57 @@ describe("PostgresCluster", () => {
         assert.include(error.message, "the cluster has no primary: no server says that it is the primary")
         assert.strictEqual((yield* Db.health).status, "unhealthy")
       })))
+
+  it.effect("1000 equal reads at once are one statement, and other reads are others", () =>
+    Effect.suspend(() => {
+      const script = ClusterScript.make(() => Effect.as(Effect.sleep("10 millis"), [{ n: 1 }]), { replicas: 2 })
+      const together = <A, E, R>(reads: ReadonlyArray<Effect.Effect<A, E, R>>) =>
+        moved(Effect.all(reads, { concurrency: "unbounded" }))
+      return Effect.gen(function*() {
+        const all = yield* together(Array.from({ length: 1000 }, () => read))
+        assert.strictEqual(servers(script, "SELECT n FROM t").length, 1)
+        assert.strictEqual(new Set(all).size, 1)
+        assert.isTrue(Object.isFrozen(all[0]) && Object.isFrozen(all[0]?.[0]))
+        yield* together([1, 1, "1", 1n, null].map((id) => Db.read`SELECT n FROM t WHERE id = ${id}`))
+        assert.strictEqual(servers(script, "SELECT n FROM t WHERE id = $1").length, 4)
+        const of = (affinity: string) => Traffic.with(read, { affinity })
+        yield* together([of("a"), of("a"), of("b")])
+        assert.strictEqual(servers(script, "SELECT n FROM t").length, 3)
+        // One after the other they are not at once.
+        yield* moved(Effect.all([read, read]))
+        assert.strictEqual(servers(script, "SELECT n FROM t").length, 5)
+      }).pipe(Effect.provide(Db.layerTest(script, { dedupe: true })))
+    }))
+
+  it.effect("of equal reads the interruption of one, the first included, ends no other's", () =>
+    withScript(1, (script) =>
+      Effect.gen(function*() {
+        const first = yield* Effect.forkChild(read, { startImmediately: true })
+        const second = yield* Effect.forkChild(read, { startImmediately: true })
+        yield* Fiber.interrupt(first)
+        assert.deepStrictEqual(yield* Fiber.join(second), [{ n: 1 }])
+        assert.strictEqual(servers(script, "SELECT n FROM t").length, 1)
+      }), { dedupe: true }))
+
+  it.effect("a caller that has written joins no read from before it", () =>
+    Effect.suspend(() => {
+      let rows = 0
+      const script = ClusterScript.make((statement) => {
+        if (!statement.startsWith("SELECT")) {
+          rows++
+          return []
+        }
+        const seen = [{ rows }]
+        return Effect.as(Effect.sleep("50 millis"), seen)
+      })
+      return Effect.gen(function*() {
+        const slow = yield* Effect.forkChild(Db.read`SELECT rows`, { startImmediately: true })
+        yield* TestClock.adjust("20 millis")
+        const own = Consistency.session(Effect.andThen(Db.query`INSERT INTO t VALUES (1)`, Db.read`SELECT rows`))
+        assert.deepStrictEqual(yield* moved(own), [{ rows: 1 }])
+        assert.deepStrictEqual(yield* Fiber.join(slow), [{ rows: 0 }])
+      }).pipe(Effect.provide(Db.layerTest(script, { dedupe: true, maxWait: "1 second" })))
+    }))
 
   it.effect("its numbers tell of each server its role, state and lag", () =>
     withScript(1, (script) =>

@@ -90,6 +90,12 @@ export interface ClusterOptions extends Omit<PostgresOptions, "url" | "host" | "
    * noticed late.
    */
   readonly probeInterval?: Duration.Input | undefined
+  /**
+   * Whether equal single statements that are read at the same time are run once, and their rows, which are frozen, given to
+   * all. Equal means the text, the parameters, and the `affinity` of the caller. A caller joins only what its own writes are
+   * in. Default false. With statements that have an effect of their own, such as `nextval`, it is wrong.
+   */
+  readonly dedupe?: boolean | undefined
 }
 
 /**
@@ -108,6 +114,8 @@ export interface ReadOptions {
    * server's own setting.
    */
   readonly isolation?: Isolation | undefined
+  /** Default: that of the cluster. */
+  readonly dedupe?: boolean | undefined
 }
 
 /**

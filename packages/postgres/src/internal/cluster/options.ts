@@ -46,7 +46,8 @@ const rules: OptionRules.Rules<Own> = {
     is: (value) => typeof value === "number" && value > 0 && value <= 1
   },
   tokenLifetime: OptionRules.duration(1),
-  probeInterval: OptionRules.duration("10 millis")
+  probeInterval: OptionRules.duration("10 millis"),
+  dedupe: OptionRules.flag
 }
 
 const nodeOptions: ReadonlySet<string> = new Set(
@@ -111,7 +112,8 @@ const settingsOf = (own: Own): Result.Result<ClusterSettings, InvalidOption> => 
     consistency: own.consistency ?? "session",
     primaryShare: own.primaryShare ?? 0.3,
     tokenLifetime: millis("tokenLifetime", 30_000),
-    probeInterval: millis("probeInterval", 1_000)
+    probeInterval: millis("probeInterval", 1_000),
+    dedupe: own.dedupe ?? false
   }
   return settings.tokenLifetime <= settings.maxLag
     ? OptionRules.refuse(

@@ -4,8 +4,10 @@
 import { effectOf } from "@effect-pools/core/Callback"
 import * as OptionRules from "@effect-pools/core/OptionRules"
 import type { PoolError } from "@effect-pools/core/PoolError"
+import * as Traffic from "@effect-pools/core/Traffic"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import type { Acquirer, Borrower } from "effect/sql/SqlConnection"
 import * as SqlClient from "effect/sql/SqlClient"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
@@ -16,6 +18,7 @@ import type { LentConnection } from "../lease.ts"
 import { serverError } from "../session.ts"
 import * as Transaction from "../transaction.ts"
 import type { Cluster } from "./cluster.ts"
+import { type Flights, keyOf } from "./flights.ts"
 import type { ReadOptions } from "./model.ts"
 import * as Reads from "./reads.ts"
 import { viewOf } from "./route.ts"
@@ -35,7 +38,7 @@ export interface Reading {
   readonly read: (ask: (sql: Statement.Constructor) => AnyEffect, options: ReadOptions | undefined) => AnyEffect
 }
 
-export const make = (cluster: Cluster, kit: Kit): Reading => {
+export const make = (cluster: Cluster, kit: Kit, flights: Flights): Reading => {
   const borrower = ((f: (lease: LentConnection) => AnyEffect) =>
     Effect.withFiber((fiber) => {
       const current = kit.currentLease(fiber.context)
@@ -60,11 +63,25 @@ export const make = (cluster: Cluster, kit: Kit): Reading => {
         const effect = effectOf(cluster.name, ask(sql))
         if (kit.currentLease(fiber.context) !== undefined) return effect
         if (Statement.isFragment(effect) && options?.isolation === undefined) {
-          return options === undefined ? effect : Effect.provideService(effect, CurrentOptions, options)
+          const one = options === undefined ? effect : Effect.provideService(effect, CurrentOptions, options)
+          if ((options?.dedupe ?? cluster.settings.dedupe) !== true) return one
+          const key = keyFor(cluster, fiber, effect as unknown as Statement.Statement<unknown>, options ?? none)
+          return key === undefined ? one : flights.run(key, viewOf(cluster, fiber), one)
         }
         return routed(cluster, options ?? none, (lease) => readOnly(kit, lease, effect, options ?? none))
       })
   }
+}
+
+/** What decides about the answer beside the database: who asks, as whom, and how old it may be. */
+const keyFor = (
+  cluster: Cluster,
+  fiber: Fiber.Fiber<unknown, unknown>,
+  statement: Statement.Statement<unknown>,
+  { consistency = cluster.settings.consistency, maxWait }: ReadOptions
+): string | undefined => {
+  const [text, params] = statement.compile()
+  return keyOf(text, params, [consistency, fiber.getRef(Traffic.Traffic).affinity, String(maxWait)])
 }
 
 const routed = <A, E, R>(

@@ -5,6 +5,7 @@ import { PoolError } from "@effect-pools/core/PoolError"
 import * as Effect from "effect/Effect"
 import { ClusterError, InvalidToken, NoFreshReplica } from "../../ClusterError.ts"
 import type { LentConnection } from "../lease.ts"
+import { CurrentFlight } from "./flights.ts"
 import type { Cluster } from "./cluster.ts"
 import type { Consistency } from "./model.ts"
 import type { Node } from "./node.ts"
@@ -188,7 +189,12 @@ const onReplica = <A, E, R>(
   const startedAt = node.sample!.startedAt
   node.reads++
   node.served++
-  return Effect.onExitPrimitive(node.bare.withConnection((lease) => run(lease, false)), () => {
+  const placed = (lease: LentConnection): Effect.Effect<A, E, R> =>
+    Effect.withFiber((fiber) => {
+      fiber.getRef(CurrentFlight)?.begin(node, false, cluster.now())
+      return run(lease, false)
+    })
+  return Effect.onExitPrimitive(node.bare.withConnection(placed), () => {
     node.reads--
     if (view.isOrdered) view.last = { node, at: cluster.now(), startedAt }
     return undefined
@@ -235,7 +241,10 @@ const onPrimary = <A, E, R>(cluster: Cluster, view: View, run: Run<A, E, R>): Ef
       cluster.withPrimary((lease) => {
         node = cluster.primary
         if (node !== undefined) node.served++
-        return run(lease, true)
+        return Effect.withFiber((fiber) => {
+          fiber.getRef(CurrentFlight)?.begin(node, true, cluster.now())
+          return run(lease, true)
+        })
       }),
       () => {
         if (node?.sample !== undefined && view.isOrdered) {

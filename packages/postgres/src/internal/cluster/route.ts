@@ -32,7 +32,7 @@ export const make = (cluster: Cluster, balanced: BalancedPool<LentConnection>): 
       return Effect.onExitPrimitive(
         cluster.primary === undefined ? whenThereIsOne(cluster, borrow) : borrow,
         (exit) => {
-          if (lease !== undefined) end(view)
+          if (lease !== undefined) end(cluster, view)
           if (Exit.isFailure(exit)) suspect(cluster, lease)
           return undefined
         }
@@ -41,7 +41,7 @@ export const make = (cluster: Cluster, balanced: BalancedPool<LentConnection>): 
   const acquireWith = (options?: LeaseOptions): Effect.Effect<LentConnection, PoolError, Scope.Scope> =>
     Effect.withFiber((fiber) => {
       const view = viewOf(cluster, fiber)
-      const borrow = Effect.acquireRelease(balanced.acquireWith(options), () => Effect.sync(() => end(view)), {
+      const borrow = Effect.acquireRelease(balanced.acquireWith(options), () => Effect.sync(() => end(cluster, view)), {
         interruptible: true
       })
       const begun = Effect.tap(borrow, () => Effect.sync(() => begin(view)))
@@ -81,9 +81,10 @@ const begin = (view: View): void => {
   view.writing++
 }
 
-const end = (view: View): void => {
+const end = (cluster: Cluster, view: View): void => {
   view.writing--
   view.written++
+  view.writtenAt = cluster.now()
 }
 
 /** A lease that failed may be the first to know that the primary is gone, or is none any more. */

@@ -19,6 +19,7 @@ import type { LentConnection } from "../lease.ts"
 import * as Runtime from "../runtime.ts"
 import * as TenantPool from "../tenant/pool.ts"
 import { Cluster, type Place } from "./cluster.ts"
+import { Flights } from "./flights.ts"
 import * as Metrics from "./metrics.ts"
 import { Node } from "./node.ts"
 import type { NodePlan, Plan } from "./options.ts"
@@ -62,7 +63,7 @@ export const make = Effect.fnUntraced(function*(
     cluster.nodes.map(({ bare }, index) => ({ pool: bare, weight: index === 0 ? 1 : 0 })),
     { name: terms.name, outlierEjection: false, slowStart: 0 }
   )
-  const fork = yield* FiberSet.runtime(yield* FiberSet.make<unknown, never>())<never>()
+  const fork = yield* FiberSet.runtime(yield* FiberSet.make<unknown, unknown>())<never>()
   cluster.onPrimaryChanged = (from, to) => void fork(follow(cluster, balanced, from, to))
   cluster.onForeign = ({ name }) =>
     void fork(warn(cluster, `${name} belongs to another cluster: its system identifier differs`))
@@ -71,7 +72,10 @@ export const make = Effect.fnUntraced(function*(
   for (const { prober } of cluster.places) yield* Effect.forkScoped(prober.run)
   if (terms.metrics) yield* Metrics.publish(cluster)
   const pool = yield* Runtime.over(kit, Route.make(cluster, balanced))
-  return clusters.attach(View.of(cluster, pool), { cluster, reading: Reading.make(cluster, kit) })
+  return clusters.attach(View.of(cluster, pool), {
+    cluster,
+    reading: Reading.make(cluster, kit, new Flights(cluster, fork))
+  })
 })
 
 const placeOf = Effect.fnUntraced(function*(

@@ -12,6 +12,8 @@ export class View {
   /** Leases of the primary that have ended, and how many of them `token` is known to cover. */
   written = 0
   covered = 0
+  /** When the last of them ended, in milliseconds of the cluster's clock. */
+  writtenAt = 0
   token: Position.Token | undefined = undefined
   /** Until when the token matters, in milliseconds of the cluster's clock. */
   expiresAt = 0

@@ -10,4 +10,5 @@ export interface ClusterSettings {
   readonly primaryShare: number
   readonly tokenLifetime: number
   readonly probeInterval: number
+  readonly dedupe: boolean
 }
