@@ -13,7 +13,7 @@ import * as Redacted from "effect/Redacted"
 import type { ConnectionOptions } from "node:tls"
 
 /**
- * What HTTP pools are called in metrics, and their defaults. Of these `minConnections` holds where `startup` or
+ * The kind of HTTP pools: their name in metrics, and their defaults. Of these `minConnections` holds where `startup` or
  * `startupTimeout` is given, which ask for connections ahead; otherwise it is 0.
  *
  * @category kinds
@@ -115,7 +115,7 @@ export const proxyFromEnv: Config.Config<ProxyInput | undefined> = Config.all({
 ))
 
 /**
- * What every request of a pool has in common, whatever its origin.
+ * The things that all requests of a pool have in common, whatever their origin.
  *
  * @category models
  * @since 0.1.0
@@ -219,7 +219,7 @@ export interface HttpOptions extends PoolConfig.PoolOptions, RequestOptions {
    * 502, 503, 504 and 429. `false`: never.
    */
   readonly outlierEjection?: BalancedPool.OutlierEjection | false | undefined
-  /** What goes before the path of relative URLs, such as `/v1`. No URL, absolute ones neither, leads out of it. */
+  /** The beginning of the path of relative URLs, such as `/v1`. No URL, absolute ones neither, leads out of it. */
   readonly basePath?: string | undefined
   /**
    * A request that must be answered with a status below 500 before a connection counts as proven: when it has been dialled,
@@ -248,7 +248,7 @@ export const presets: Readonly<Record<PoolConfig.PresetName, HttpOptions>> = Poo
 /**
  * Reads options from the environment: `HTTP_ORIGIN` and `HTTP_BASE_PATH`, and what `PoolConfig.fromEnv` reads.
  *
- * What is absent is left out; a pool without an origin is refused when it is made.
+ * Absent variables are left out; a pool without an origin is refused when it is made.
  *
  * @category configuration
  * @since 0.1.0

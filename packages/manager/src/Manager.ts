@@ -1,5 +1,5 @@
 /**
- * What the manager of a program's pools offers, and its options. `ConnectionManager` is the service.
+ * The members of the manager of a program's pools, and its options. `ConnectionManager` is the service.
  *
  * @since 0.1.0
  */
@@ -30,7 +30,7 @@ export type { ManagerOptions } from "./internal/managerModel.ts"
 export type { ManagedPool }
 
 /**
- * What a drain did, and who held what. Durations are in milliseconds.
+ * The report of a drain, with the holders it met. Durations are in milliseconds.
  *
  * @category models
  * @since 0.1.0
@@ -99,7 +99,7 @@ export interface ManagerHealth {
 }
 
 /**
- * What the service offers. The class has the same members as statics.
+ * The members of the service. The class has the same members as statics.
  *
  * @category models
  * @since 0.1.0

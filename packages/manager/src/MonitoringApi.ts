@@ -1,5 +1,5 @@
 /**
- * What the monitoring routes send, as schemas: enough to write a page or a client from.
+ * The answers of the monitoring routes, as schemas: enough to write a page or a client from.
  *
  * All paths are below the place where the routes are mounted, by default `/`. Durations are milliseconds, times are
  * milliseconds since the epoch, shares are 0 to 1 and utilizations 0 to 100. There is no secret in any of it. A pool's
@@ -23,8 +23,8 @@
  * | `POST /pools/:name/pause`, `/resume`, `/retire-all` | `Done` | 200, 404, 409 |
  * | `DELETE /pools/:name/connections/:id` | `Done` | 200, 404 |
  *
- * What takes longer than `heartbeat` is answered with 200 and a space every `heartbeat` until the JSON comes; what fails so
- * late is a `Failure` in that answer.
+ * A request that takes longer than `heartbeat` is answered with 200 and a space every `heartbeat` until the JSON comes;
+ * one that fails so late is a `Failure` in that answer.
  *
  * The last four exist only where a token was given and need the header `Authorization: Bearer <token>`: without it they
  * answer 401, and 429 with `Retry-After` after too many wrong ones from one address. Where reading needs the token as well (a server that is not on loopback), so do all others but `/live`,

@@ -113,7 +113,7 @@ export const transaction = <Lent, TE, TR, I>(
     Effect.map(Effect.context<TR>(), (context) => {
       const inTransaction = withTransaction(run, service)
       return (handler: Handler<I>) =>
-        // What the request has of its own comes before what there was when the routes were made, its scope above all.
+        // The request's own services come before those of the routes' making, its scope above all.
         // The compiler can't subtract from requirements that it does not know yet.
         // @effect-diagnostics-next-line unsafeEffectTypeAssertion:off
         Effect.updateContext(
@@ -228,7 +228,7 @@ export const withTransaction = <Lent, TE, TR, I>(
 <E, R>(
   handler: Effect.Effect<Response, E, R>
 ): Effect.Effect<Response, E | Exclude<TE, PoolError>, Exclude<R, I> | TR> =>
-  // What the handler fails with and asks for passes through the transaction unseen.
+  // The handler's failures and requirements pass through the transaction unseen.
   orUnavailable((started) =>
     run((lent) => {
       started()

@@ -13,8 +13,8 @@ import * as Data from "effect/Data"
 import { isSqlError } from "effect/sql/SqlError"
 
 /**
- * What was sent may have been carried out, or not. Look at the tables, or make the statement one that may be repeated,
- * such as an `INSERT ... ON CONFLICT DO NOTHING`, before it is sent again.
+ * A statement that was sent may have been carried out, or not. Look at the tables, or make the statement one that may
+ * be repeated, such as an `INSERT ... ON CONFLICT DO NOTHING`, before it is sent again.
  *
  * @category errors
  * @since 0.1.0

@@ -110,7 +110,7 @@ const paused = <A, E, R>(
   effect: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | PgBouncerError, R> =>
   Effect.uninterruptibleMask((restore) => {
-    // What was paused by somebody else is theirs to resume; whatever else became of the command, it may be paused.
+    // A pause by somebody else is theirs to resume; whatever else became of the command, it may be paused.
     let isTheirs = false
     const pause = Effect.tapError(restore(run(`PAUSE ${database}`)), ({ isAnswer }) =>
       Effect.sync(() => {

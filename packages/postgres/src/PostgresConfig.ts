@@ -20,7 +20,7 @@ export type { PoolerMode, PoolerOptions } from "./internal/pooler/model.ts"
 export type { SessionOf, SessionState } from "./internal/tenant/model.ts"
 
 /**
- * What PostgreSQL pools are called in metrics, and their defaults.
+ * The kind of PostgreSQL pools: their name in metrics, and their defaults.
  *
  * @category kinds
  * @since 0.1.0
@@ -106,7 +106,7 @@ export interface PostgresOptions extends PoolConfig.PoolOptions {
    * password.
    */
   readonly requireAuth?: ReadonlyArray<AuthMethod> | undefined
-  /** What `pg_stat_activity` shows. Default: the pool's name. */
+  /** The name that `pg_stat_activity` shows. Default: the pool's name. */
   readonly applicationName?: string | undefined
   /**
    * The server ends a statement that takes longer. Default: the server's own setting. Too short: reports and migrations
@@ -215,7 +215,7 @@ const Positive = Schema.Finite.check(Schema.isGreaterThan(0))
  * Behind a PgBouncer `PGBOUNCER_HOST` and `PGBOUNCER_PORT` (6432) take the place of the server's, in `DATABASE_URL` too, and
  * `PGBOUNCER_POOL_MODE` is `pooler.mode`, `transaction` unless it is given.
  *
- * What is absent is left out. Variables that contradict each other are refused when the pool is made.
+ * Absent variables are left out. Variables that contradict each other are refused when the pool is made.
  *
  * @category configuration
  * @since 0.1.0

@@ -24,7 +24,7 @@ import * as SqlError from "effect/sql/SqlError"
 import { inspect, isDeepStrictEqual } from "node:util"
 
 /**
- * What a statement is answered with: rows, or an error. An effect may wait first.
+ * The answer to a statement: rows, or an error. An effect may wait first.
  *
  * @category models
  * @since 0.1.0

@@ -57,7 +57,7 @@ export type Reply = string | number | boolean | null | ReadonlyArray<Reply>
  * @since 0.1.0
  */
 export class Mismatch {
-  /** What it should have been: `"a text"`. */
+  /** The expected form: `"a text"`. */
   readonly expected: string
   /** Whether it is an answer of the command all the same, which only this decoder can't read: its connection is kept. */
   readonly isAnswer: boolean
@@ -130,7 +130,7 @@ const textOf = (bytes: Buffer): string | Mismatch => {
 export const bytes: Decoder<Buffer> = (reply) =>
   Buffer.isBuffer(reply) ? alone(reply) : typeof reply === "string" ? Buffer.from(reply) : notText
 
-/** Who keeps a few bytes must not keep the whole chunk alive that they came in. */
+/** A few bytes that are kept must not keep the whole chunk alive that they came in. */
 const alone = (bytes: Buffer): Buffer => {
   if (bytes.length > 4096 || bytes.buffer.byteLength <= 2 * bytes.length) return bytes
   const copy = Buffer.allocUnsafeSlow(bytes.length)

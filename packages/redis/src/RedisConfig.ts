@@ -12,7 +12,7 @@ import type * as Redacted from "effect/Redacted"
 import type { ConnectionOptions } from "node:tls"
 
 /**
- * What Redis pools are called in metrics, and their defaults.
+ * The kind of Redis pools: their name in metrics, and their defaults.
  *
  * @category kinds
  * @since 0.1.0
@@ -73,11 +73,11 @@ export interface SentinelOptions {
    * connection it listens to each of them, so that a new primary is known at once.
    */
   readonly nodes: ReadonlyArray<ServerAddress>
-  /** What the sentinels call the primary. */
+  /** The name of the primary among the sentinels. */
   readonly name: string
   /** Default `"primary"`. With `"replica"` the pool reads from the replicas. */
   readonly role?: "primary" | "replica" | undefined
-  /** Who logs in to the sentinels, if they ask. */
+  /** The user that logs in to the sentinels, if they ask. */
   readonly username?: string | undefined
   readonly password?: Redacted.Redacted | undefined
   /** TLS to the sentinels themselves, as in `RedisOptions.tls`. Default: that of the servers. `false` for plain ones. */
@@ -133,7 +133,7 @@ export interface RedisOptions extends PoolConfig.PoolOptions {
   readonly tls?: boolean | ConnectionOptions | undefined
   /** Which addresses of the host are used: 4, 6 or both (0). Default 0. */
   readonly family?: 0 | 4 | 6 | undefined
-  /** What `CLIENT LIST` shows, without spaces. Default: the pool's name. */
+  /** The name that `CLIENT LIST` shows, without spaces. Default: the pool's name. */
   readonly clientName?: string | undefined
   /**
    * Idle time before TCP probes are sent, at least 1 second. Default 30 s. A command that waits for ever (`BLPOP` with
@@ -194,7 +194,7 @@ export const presets: Readonly<Record<PoolConfig.PresetName, RedisOptions>> = Po
  * Reads options from the environment: `REDIS_URL`, or `REDIS_HOST`, `REDIS_PORT`, `REDIS_USERNAME`, `REDIS_PASSWORD`,
  * `REDIS_DB` and `REDIS_TLS`; and what `PoolConfig.fromEnv` reads.
  *
- * What is absent is left out. Variables that contradict each other are refused when the pool is made.
+ * Absent variables are left out. Variables that contradict each other are refused when the pool is made.
  *
  * @category configuration
  * @since 0.1.0

@@ -38,7 +38,7 @@ const transient: ReadonlySet<string> = new Set([
   "NOREPLICAS",
   // The server was demoted while the command waited, and gave it nothing.
   "UNBLOCKED",
-  // Of a transaction, which can't be sent on piece by piece.
+  // A transaction can't be sent on piece by piece.
   "MOVED",
   "ASK"
 ])
@@ -78,7 +78,7 @@ export class Loading extends Data.TaggedError("Loading")<{}> {
 export class ConnectionLost extends Data.TaggedError("ConnectionLost")<{
   /** Whether the command was sent, so that nobody knows whether the server has carried it out. */
   readonly wasSent: boolean
-  /** What ended it. */
+  /** The cause of its end. */
   readonly description: string
   /** Whether the same call may be made again: not where it may have been carried out, and a second time is one too many. */
   readonly isRetryable: boolean
@@ -248,7 +248,7 @@ export class RedisError extends Data.TaggedError("RedisError")<{
   get isRetryable(): boolean {
     return this.reason.isRetryable
   }
-  /** Of a dial, why the server turned it away, where it says so. */
+  /** The reason why the server turned a dial away, where it says so. */
   get refusal(): "credentials" | "capacity" | undefined {
     return this.reason._tag === "DialFailed" ? this.reason.refusal : undefined
   }

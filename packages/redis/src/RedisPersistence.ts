@@ -87,7 +87,7 @@ export const layer = <Self>(
  * @since 0.1.0
  */
 export interface KeyValueStoreOptions {
-  /** What all of its keys begin with, not empty, since `clear` removes whatever begins so: `"sessions:"`. */
+  /** The beginning of all of its keys, not empty, since `clear` removes whatever begins so: `"sessions:"`. */
   readonly prefix: string
 }
 
@@ -129,7 +129,7 @@ type Commander = Pick<RedisPool, "command" | "script"> | Pick<RedisConnection, "
 const isSpread = (lent: RedisConnection): boolean => lent instanceof LentConnection && lent.session.options.isSpread
 
 const connection = (redis: Commander, isCluster: Effect.Effect<boolean, PoolError>): Redis.Connection => ({
-  // What the caller says of the answer is taken on trust, as the service has it.
+  // The type that the caller says the answer has is taken on trust, as the service has it.
   send: <A>(command: string, ...args: ReadonlyArray<string>) => {
     const sent: Effect.Effect<unknown, RedisError | PoolError> = redis.command(command, ...args)
     const guarded = PersistedQueues.isLost(command, args)

@@ -33,7 +33,7 @@
 import * as Effect from "effect/Effect"
 
 /**
- * What a server answers: a text or bytes, an integer, nothing, or a list of these.
+ * The answer of a server: a text or bytes, an integer, nothing, or a list of these.
  *
  * @category models
  * @since 0.1.0
@@ -41,7 +41,7 @@ import * as Effect from "effect/Effect"
 export type Answered = string | number | Uint8Array | null | Failure | ReadonlyArray<Answered>
 
 /**
- * What a command is answered with. An effect may wait first.
+ * The answer to a command. An effect may wait first.
  *
  * @category models
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * What a subscription yields: messages, and where some may be missing.
+ * The elements of a subscription: messages, and the gaps where some may be missing.
  *
  * Redis forgets a message when it has sent it, and who is not connected never gets it. So a subscription tells
  * when it began and where it has gaps:
@@ -19,7 +19,7 @@
  * )
  * ```
  *
- * Who does not care for gaps takes `RedisSubscription.messages(Cache.subscribe("changed"))`.
+ * Readers that do not care for gaps take `RedisSubscription.messages(Cache.subscribe("changed"))`.
  *
  * @since 0.1.0
  */
@@ -48,7 +48,7 @@ export class Message {
   readonly channel: string
   /** The pattern that the channel matches, where it was a pattern that was subscribed to. */
   readonly pattern: string | undefined
-  /** What was published, as it came. */
+  /** The published bytes, as they came. */
   readonly bytes: Buffer
 
   constructor(channel: string, pattern: string | undefined, bytes: Buffer) {
@@ -57,7 +57,7 @@ export class Message {
     this.bytes = bytes
   }
 
-  /** What was published, read as UTF-8. */
+  /** The published bytes, read as UTF-8. */
   get message(): string {
     return this.bytes.toString()
   }
@@ -87,7 +87,7 @@ export interface Gap {
 }
 
 /**
- * What a subscription yields.
+ * The elements of a subscription.
  *
  * @category models
  * @since 0.1.0

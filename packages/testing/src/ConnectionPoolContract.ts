@@ -1,5 +1,5 @@
 /**
- * What every pool must do, as one vitest suite that each pool package runs against its own backend.
+ * The contract of every pool, as one vitest suite that each pool package runs against its own backend.
  *
  * It is not part of the package's index, so that only who runs it loads vitest.
  *

@@ -26,7 +26,7 @@ export interface EffectPools {
 }
 
 /**
- * What Effect's pools say of themselves, added up.
+ * The numbers of Effect's pools, added up.
  *
  * @category models
  * @since 0.1.0

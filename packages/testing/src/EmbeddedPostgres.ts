@@ -84,7 +84,7 @@ export interface BackendFilter {
  * @since 0.1.0
  */
 export interface Instance {
-  /** Of `user`, its password included. */
+  /** The URL of `user`, its password included. */
   readonly url: Redacted.Redacted
   readonly host: string
   /** The same after each restart. */
@@ -218,7 +218,7 @@ export const layer = (options?: Options): Layer.Layer<EmbeddedPostgres, Embedded
 const host = "127.0.0.1"
 const superuser = "postgres"
 
-/** What a replica needs of its primary, and nobody else. */
+/** The settings of a primary that its replicas alone need. */
 const origins = new WeakMap<Instance, { readonly home: Home.Home; readonly password: Redacted.Redacted }>()
 
 const startTimeoutOf = (options: Pick<Options, "startTimeout">): Duration.Input => options.startTimeout ?? "1 minute"
@@ -304,7 +304,7 @@ const makeAdmin = (port: number, password: Redacted.Redacted): Admin => (sql, pa
     Effect.scoped
   )
 
-/** What the caller named is quoted by the server. */
+/** The server quotes the names that a caller gave. */
 const setUp = (admin: Admin, login: Login): Effect.Effect<void, EmbeddedPostgresError> =>
   Effect.gen(function*() {
     const [row] = yield* admin("SELECT format('CREATE ROLE %I LOGIN PASSWORD %L', $1::text, $2::text) AS sql", [

@@ -40,7 +40,7 @@ export {
  * @since 0.1.0
  */
 export interface Options {
-  /** What clients log in with. Default: none is asked for. */
+  /** The password of clients. Default: none is asked for. */
   readonly password?: string | undefined
   /** Whether it also listens for TLS on a port of its own, with the certificate of `TestCertificate`. Default false. */
   readonly tls?: boolean | undefined
@@ -70,7 +70,7 @@ export interface SentinelOptions extends Omit<Options, "tls"> {
   readonly replicas?: number | undefined
   /** Sentinels, of which a majority must agree. Default 3. */
   readonly sentinels?: number | undefined
-  /** What clients log in with at a sentinel. Default: none is asked for. */
+  /** The password of clients at a sentinel. Default: none is asked for. */
   readonly sentinelPassword?: string | undefined
 }
 

@@ -29,7 +29,7 @@ import { intercept, type Interceptor } from "./internal/intercept.ts"
 export type Outcome = "ok" | "fail" | "failLate" | "never" | "defect"
 
 /**
- * What happens to one call of a step.
+ * The fate of one call of a step.
  *
  * @category models
  * @since 0.1.0
@@ -49,7 +49,7 @@ export interface Fault {
 export type Plan = (step: Step, call: number) => Fault
 
 /**
- * What a step fails with because of the plan.
+ * The failure of a step by the plan.
  *
  * @category errors
  * @since 0.1.0

@@ -57,7 +57,7 @@ export const behaviours: ReadonlyArray<Behaviour> = [
 ]
 
 /**
- * What a step with the behaviour `"fail"` fails with.
+ * The failure of a step with the behaviour `"fail"`.
  *
  * @category errors
  * @since 0.1.0
@@ -78,7 +78,7 @@ export class GatedFailure extends Data.TaggedError("GatedFailure")<{
  * @since 0.1.0
  */
 export interface Options extends FakeConnector.Options {
-  /** What each step does at first. Default `"ok"`. */
+  /** The behaviour of each step at first. Default `"ok"`. */
   readonly initial?: Partial<Record<Step, Behaviour>> | undefined
   /** `"slow"` waits for this long instead of at the gate. */
   readonly delay?: Duration.Input | undefined
@@ -96,7 +96,7 @@ export interface GatedConnector {
   readonly connector: Connector<FakeConnector.FakeConnection>
   /** The backend behind the gates: its counts and connections. */
   readonly fake: FakeConnector.FakeConnector
-  /** What the next calls of a step do, one after the other; the last holds for all that follow. */
+  /** Sets the behaviours of the next calls of a step, one after the other; the last holds for all that follow. */
   readonly set: (step: Step, ...behaviours: readonly [Behaviour, ...ReadonlyArray<Behaviour>]) => void
   /** Opens the gate: the calls that wait there go on, and later ones do not wait. */
   readonly open: (step: Step) => void

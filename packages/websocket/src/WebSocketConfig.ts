@@ -25,7 +25,7 @@ export type {
 } from "./internal/configModel.ts"
 
 /**
- * What WebSocket pools are called in metrics, and their defaults.
+ * The kind of WebSocket pools: their name in metrics, and their defaults.
  *
  * @category kinds
  * @since 0.1.0

@@ -11,7 +11,7 @@ import { at } from "@effect-pools/core/Describe"
 import * as Data from "effect/Data"
 
 /**
- * What became of a message that was not sent or answered.
+ * The fate of a message that was not sent or answered.
  *
  * - `"none"`: it never left, so it may be sent again without doing anything twice
  * - `"unknown"`: it was handed to the socket, and nobody knows whether it arrived
@@ -53,7 +53,7 @@ export class OpenFailed extends Data.TaggedError("OpenFailed")<{
 export class Closed extends Data.TaggedError("Closed")<{
   /** The close code; 1006 when the connection ended without one. */
   readonly code: number
-  /** What the peer, or this side, gave as the reason, cut to 123 characters. */
+  /** The reason that the peer, or this side, gave, cut to 123 characters. */
   readonly closeReason: string
   /** Milliseconds since it was opened. */
   readonly lived: number
@@ -190,7 +190,7 @@ export type WebSocketErrorReason =
   | DecodeFailed
 
 /**
- * What went wrong on one connection, for the `reason` given.
+ * A failure on one connection, for the `reason` given.
  *
  * @category errors
  * @since 0.1.0
@@ -207,7 +207,10 @@ export class WebSocketError extends Data.TaggedError("WebSocketError")<{
   get isRetryable(): boolean {
     return this.reason.isRetryable
   }
-  /** Of a dial, why the server turned it away, where its status says so: who we are, or that it has no room for one more. */
+  /**
+   * The reason why the server turned a dial away, where its status says so: who we are, or that it has no room for one
+   * more.
+   */
   get refusal(): "credentials" | "capacity" | undefined {
     const status = this.reason._tag === "OpenFailed" ? this.reason.status : undefined
     if (status === 401 || status === 403) return "credentials"

@@ -1,5 +1,5 @@
 /**
- * What comes in over all connections of a pool, with the gaps told.
+ * Messages over all connections of a pool, with the gaps told.
  *
  * @since 0.1.0
  */

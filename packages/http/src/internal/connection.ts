@@ -10,7 +10,7 @@ import { operationOf } from "./operation.ts"
 import type { Watch } from "./watch.ts"
 import type { Wire } from "./wire.ts"
 
-/** Whom a connection tells about itself. */
+/** The listeners of a connection. */
 interface Keeper {
   readonly signals: Signals
   /** The server asked not to be asked for a while. */

@@ -22,7 +22,7 @@ import * as Tunnel from "./tunnel.ts"
 import type { Watch } from "./watch.ts"
 import type { End, OnGone, Wire } from "./wire.ts"
 
-/** What all connections of a pool share. */
+/** The parts that all connections of a pool share. */
 interface Shared {
   readonly watch: Watch
   readonly keepAlive: KeepAlive

@@ -32,7 +32,7 @@ interface Borrower {
   readonly isActive: boolean
 }
 
-/** Who sees to it that what nobody wants is given up. */
+/** The guard that gives up what nobody wants. */
 interface Guard {
   /** Gives up the body of an error if nobody begins to read it soon. */
   readonly hurry: (exchange: Exchange) => void
@@ -44,7 +44,7 @@ export class Exchange {
   step: Step = "queued"
   status = 0
   headers: Record<string, string | Array<string> | undefined> = noHeaders
-  /** What came of the body and has not been read. */
+  /** The chunks of the body that came and have not been read. */
   chunks: Array<Uint8Array> = []
   /** How many bytes those are. */
   waiting = 0
@@ -52,7 +52,7 @@ export class Exchange {
   error: unknown = undefined
   /** Where it was sent. */
   origin = ""
-  /** What was sent. */
+  /** The request that was sent. */
   outgoing: Pick<Outgoing, "method" | "path"> | undefined = undefined
   /** Whether it is the pool's own, and none of the program's requests. */
   isOwn = false
@@ -254,7 +254,7 @@ const tooLarge = (limit: number): GivenUp =>
 /** A microtask by way of a promise costs less than `queueMicrotask`. */
 const resolved = Promise.resolve()
 
-/** Whose news are told in the next microtask. */
+/** The exchanges whose news are told in the next microtask. */
 let untold: Array<Exchange> = []
 
 const tellAll = (): void => {

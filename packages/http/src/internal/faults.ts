@@ -7,22 +7,22 @@ export class GivenUp extends Error {
   override readonly name = "GivenUp"
 }
 
-/** Whoever had the response wanted no more of its body: nothing went wrong. */
+/** The reader of the response wanted no more of its body: nothing went wrong. */
 export class Left extends GivenUp {}
 
-/** Whoever made the request was interrupted. */
+/** The caller that made the request was interrupted. */
 export class CallerInterrupted extends GivenUp {}
 
-/** Whoever read the body was interrupted. */
+/** The reader of the body was interrupted. */
 export class ReaderInterrupted extends GivenUp {}
 
 /** The request can't be sent as it is. */
 export class BadRequest extends GivenUp {}
 
-/** What makes the body of the request failed with the `cause`. */
+/** The maker of the request's body failed with the `cause`. */
 export class BodyFailed extends GivenUp {}
 
-/** What undici says of a request that can't be sent, or whose body is not as long as it said. */
+/** Undici's error for a request that can't be sent, or whose body is not as long as it said. */
 const badRequests = new Set(["UND_ERR_INVALID_ARG", "UND_ERR_NOT_SUPPORTED", "UND_ERR_REQ_CONTENT_LENGTH_MISMATCH"])
 
 /** Whether an error is our side's, so that it says nothing about the server. */

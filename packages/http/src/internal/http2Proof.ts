@@ -34,7 +34,7 @@ export const make = (
     const asking = Effect.suspend(() => {
       const before = socket.bytesRead
       return Effect.flatMap(Effect.timeoutOption(acknowledged(session), patience), (answer) => {
-        // What came after all is proof enough, when this process was too busy to read it in time.
+        // An answer that came after all is proof enough, when this process was too busy to read it in time.
         if (answer._tag === "None" && socket.bytesRead === before) onDead(new SessionSilent(patience))
         return Effect.sleep(pause)
       })

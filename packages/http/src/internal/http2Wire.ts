@@ -55,9 +55,9 @@ const open = (
   )
 
 /**
- * What Node allows a session, in MB, and how much of that may be lost, in bytes: of a stream that is reset Node goes on
- * counting what had not been flushed, and once the limit is reached it refuses every response. So a session that has lost
- * so much is replaced. To be dropped when Node counts a reset stream's bytes as freed.
+ * The memory that Node allows a session, in MB, and how much of that may be lost, in bytes: of a stream that is reset
+ * Node goes on counting what had not been flushed, and once the limit is reached it refuses every response. So a
+ * session that has lost so much is replaced. To be dropped when Node counts a reset stream's bytes as freed.
  */
 const sessionMemory = { limit: 64, lost: 16 * 1024 * 1024 }
 

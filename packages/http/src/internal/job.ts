@@ -29,7 +29,7 @@ export interface Job {
   readonly signal: AbortSignal | undefined
 }
 
-/** What a connection is to a job. */
+/** The parts of a connection that a job needs. */
 interface Carrier {
   readonly wire: { readonly origin: string }
   readonly send: (job: Job, exchange: Exchange) => void
@@ -52,7 +52,7 @@ export const send = (connection: Carrier, job: Job, exchange: Exchange, onEnd: (
   connection.send(job, exchange)
 }
 
-/** What the caller gets when the head has come, or never will. */
+/** The answer to the caller when the head has come, or never will. */
 export const outcome = (job: Job, exchange: Exchange): Effect.Effect<HttpClientResponse, Failure> => {
   if (exchange.step === "failed") return Effect.fail(transportError(job.request, exchange.error))
   if (!exchange.isOver) {
@@ -114,7 +114,7 @@ export class BadStatus extends Error {
 
 const badStatuses = new Set([429, 500, 502, 503, 504])
 
-/** What an exchange that is over says about its server: `undefined` that it did well. */
+/** The verdict on a server after an exchange: `undefined` that it did well. */
 export const fault = ({ error, status }: Exchange): unknown =>
   error === undefined || error instanceof Left
     ? badStatuses.has(status) ? new BadStatus(status) : undefined

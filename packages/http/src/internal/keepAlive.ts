@@ -8,7 +8,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 
-/** What is kept alive. */
+/** The connection that is kept alive. */
 export interface Kept {
   /** How long it may be idle, in milliseconds; `Infinity` while the server has said nothing. */
   readonly keepAlive: number

@@ -1,5 +1,5 @@
 /**
- * What a borrower is given: an `HttpClient` bound to one lease.
+ * The view that a borrower gets: an `HttpClient` bound to one lease.
  *
  * Its members are getters on one prototype, which make the client when it is first used: most leases are those of single
  * requests, which never use it.

@@ -1,5 +1,5 @@
 /**
- * What the pool is told of a request that is over: how long it took, and whose doing it was if it failed.
+ * The report to the pool on a request that is over: how long it took, and whose doing it was if it failed.
  */
 import type { Operation, OperationEnd } from "@effect-pools/core/Connector"
 import type { Exchange } from "./exchange.ts"
@@ -27,7 +27,7 @@ export const operationOf = (
 const endOf = ({ error, status }: Exchange): OperationEnd => {
   // The server's word, whatever becomes of the rest.
   if (status >= 500 || status === 429) return "failed"
-  // Whoever wanted no more of a body has got what it wanted.
+  // A reader that wanted no more of a body has got what it wanted.
   if (error === undefined || error instanceof Left) return status >= 400 ? "rejected" : "success"
   if (error instanceof CallerInterrupted || error instanceof ReaderInterrupted) return "interrupted"
   return isOurs(error) ? "rejected" : "failed"

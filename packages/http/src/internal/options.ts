@@ -170,7 +170,7 @@ const reserved = new Set([
   "expect"
 ])
 
-/** What is wrong with headers. Their names are shown, their values never. */
+/** The fault of headers. Their names are shown, their values never. */
 const headersRule = (headers: HeaderInput): string | undefined => {
   for (const [name, value] of Object.entries(headers)) {
     if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/i.test(name)) return `${JSON.stringify(name)} is no name of a header`
@@ -197,7 +197,7 @@ export const originOf = (text: string): Result.Result<string, string> =>
     return url.origin
   })
 
-/** What each option must be. The table is also the list of the options that are not the engine's. */
+/** The rule of each option. The table is also the list of the options that are not the engine's. */
 const rules: OptionRules.Rules<Own> = {
   origin: OptionRules.text,
   upstreams: {

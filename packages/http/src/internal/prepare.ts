@@ -25,13 +25,13 @@ interface Target {
   readonly path: string
 }
 
-/** What the requests to an origin have in common. */
+/** The things that the requests to an origin have in common. */
 interface Common {
   readonly headers: Readonly<Record<string, string>>
   readonly credentials: HttpSettings["credentials"]
 }
 
-/** What is in common by origin, or why it can't be told. */
+/** The common things by origin, or why they can't be told. */
 export type CommonOf = (origin: string) => Result.Result<Common, unknown>
 
 /** The same for each origin of a pool: they serve the same. */
@@ -47,7 +47,7 @@ export class Prepare {
   /** The origins that requests may name; `undefined` allows all. */
   private readonly origins: ReadonlyArray<string> | undefined
   private readonly basePath: string
-  /** What goes before relative URLs to make them absolute. */
+  /** The beginning that makes relative URLs absolute. */
   private readonly base: string
   /** Whether queries may be in spans and errors. */
   readonly showQuery: boolean

@@ -12,7 +12,7 @@ import * as Stream from "effect/Stream"
 import { FormData as UndiciFormData } from "undici"
 import { BodyFailed, GivenUp } from "./faults.ts"
 
-/** What is sent. A form makes its own type, with its own boundary. */
+/** The body to send. A form makes its own type, with its own boundary. */
 export type Content = Uint8Array | AsyncIterable<Uint8Array> | UndiciFormData | null
 
 export interface RequestBody {
@@ -62,7 +62,7 @@ const each = (source: () => AnyIterator): AsyncIterable<Uint8Array> => ({
   [Symbol.asyncIterator]: () => new Pieces(source())
 })
 
-/** What is called raw is whatever the caller's platform has for a body. */
+/** A raw body is whatever the caller's platform has for a body. */
 const ofRaw = (body: unknown): RequestBody => {
   if (body === null || body === undefined) return none
   if (typeof body === "string") return ofBytes(Buffer.from(body))
@@ -106,12 +106,12 @@ const ofPieces = (source: AnyIterator): RequestBody => {
 
 const empty = new Uint8Array()
 
-/** What an iterator yields as bytes, none more at once than a socket should be given. */
+/** The bytes of an iterator's elements, no more at once than a socket should be given. */
 class Pieces implements AsyncIterator<Uint8Array> {
   /** Whether the iterator is waited for. */
   isAwaited = false
   private readonly source: AnyIterator
-  /** What is left of the last that it yielded. */
+  /** The rest of the last element. */
   private rest: Uint8Array = empty
 
   constructor(source: AnyIterator) {

@@ -95,7 +95,7 @@ export class Response extends Inspectable.Class implements HttpClientResponse.Ht
     return this.streamed((pieces) => pieces)
   }
 
-  /** What is made of the pieces of the body as they come. The exchange ends with it. */
+  /** Makes something of the pieces of the body as they come. The exchange ends with it. */
   protected streamed(make: (pieces: Pieces) => Pieces): Pieces {
     return Stream.suspend(() => {
       let hasBegun = false

@@ -94,7 +94,7 @@ const poolOf = Effect.fnUntraced(function*(
   return heedful.pool
 })
 
-/** What the end of a request says about its upstream: that it was given up says nothing. */
+/** The verdict on an upstream at the end of a request: one that was given up says nothing. */
 const classify: BalancedPool.Classify = (exit: Exit.Exit<unknown, unknown>) =>
   exit._tag === "Success"
     ? "success"

@@ -62,7 +62,7 @@ const answer = (origin: string, handler: Handler, job: Job, exchange: Exchange):
     if (Exit.isFailure(exit)) return exchange.onResponseError(undefined, Cause.squash(exit.cause))
     const { body, response } = exit.value
     const cookies = Cookies.toSetCookieHeaders(response.cookies)
-    // Of several cookies the headers of Effect hold one.
+    // The headers of Effect hold one of several cookies.
     const headers = cookies.length === 0 ? { ...response.headers } : { ...response.headers, "set-cookie": cookies }
     exchange.onResponseStart(undefined, response.status, headers)
     if (body.byteLength > 0) exchange.onResponseData(flow, new Uint8Array(body))

@@ -13,7 +13,7 @@ type HeaderValues = Readonly<Record<string, string>>
 export interface HttpSettings {
   /** Scheme, host and port, without a path. */
   readonly origin: string
-  /** What goes before the path of a relative URL: empty, or `/v1` without a slash at its end. */
+  /** The beginning of the path of a relative URL: empty, or `/v1` without a slash at its end. */
   readonly basePath: string
   /** The headers of every request. They may hold secrets, so they are never shown. */
   readonly headers: Redacted.Redacted<HeaderValues>
@@ -28,7 +28,7 @@ export interface HttpSettings {
   readonly allowH2: boolean
   /** Keys and certificates are in its `secureContext`, which shows nothing of them. */
   readonly tls: ConnectionOptions
-  /** What its options say that is not well with it. */
+  /** Warnings that follow from its options. */
   readonly warnings: ReadonlyArray<HealthWarning>
   readonly proxy: Proxy | undefined
   readonly healthRequest: HealthRequest | undefined

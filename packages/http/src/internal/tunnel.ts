@@ -16,7 +16,7 @@ class ProxyRefused extends Error {
   readonly refusal: "credentials" | undefined
   constructor(status: number) {
     super(`the proxy answered CONNECT with status ${status}`)
-    // What a change of the options can mend alone: no or wrong credentials, or an origin that is not allowed.
+    // Only a change of the options can mend these: no or wrong credentials, or an origin that is not allowed.
     this.isRetryable = status !== 407 && status !== 403 && status !== 405
     this.refusal = status === 407 ? "credentials" : undefined
   }

@@ -1,5 +1,5 @@
 /**
- * Of what undici keeps to itself the one thing that there is no other way to.
+ * The one thing that undici keeps to itself and that there is no other way to.
  *
  * It takes a 304 with `Content-Length` for the sign of a server that may send a body after all, and closes the connection.
  * But such a length is that of the body that was not sent (RFC 9110, 8.6), and most servers say it. What comes unasked

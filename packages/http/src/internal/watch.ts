@@ -9,7 +9,7 @@ import type * as Scope from "effect/Scope"
 import type { Exchange } from "./exchange.ts"
 import { GivenUp } from "./faults.ts"
 
-/** What is watched of a connection. */
+/** The parts of a connection that are watched. */
 interface Watched {
   readonly exchanges: ReadonlySet<Exchange>
   readonly isSilentSince: (exchange: Exchange) => boolean

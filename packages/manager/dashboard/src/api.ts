@@ -48,7 +48,7 @@ const get = <A>(path: string): Promise<A> => ask(path, { signal: AbortSignal.tim
 const ask = async <A>(path: string, init: RequestInit): Promise<A> => {
   const response = await fetch(path, { ...common, ...init, headers: authorization() })
   const body: unknown = await response.json().catch(() => undefined)
-  // What takes long is answered with 200 before it is known how it ends.
+  // A long action is answered with 200 before it is known how it ends.
   if (response.ok && !isFailure(body)) return body as A
   throw new Refused(response.status, messageIn(body, response))
 }

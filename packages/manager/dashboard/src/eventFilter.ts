@@ -21,7 +21,7 @@ export const makeFilter = ({ kind, pool, text }: Filter): (entry: Entry) => bool
   }
 }
 
-/** What happens all day in a pool that is well. */
+/** Events that happen all day in a pool that is well. */
 const routine: ReadonlySet<string> = new Set(["Acquired", "Released", "Opened", "Retired", "Closed", "HealthChecked"])
 
 const isProblem = ({ text: { level } }: Entry): boolean => level === "warning" || level === "bad"

@@ -1,4 +1,4 @@
-/** What comes from the stream is applied once an animation frame, however much it is. */
+/** Applies the stream's messages once an animation frame, however many they are. */
 import { batch } from "@preact/signals"
 
 const limit = 5000

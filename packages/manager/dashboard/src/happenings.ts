@@ -1,4 +1,4 @@
-/** What happened to a pool, read off its samples, for its charts: what was wrong, drains and pauses, changed limits. */
+/** The happenings of a pool, read off its samples, for its charts: faults, drains and pauses, changed limits. */
 import type * as Api from "../../src/MonitoringApi.ts"
 import { wordsOf } from "./eventText.ts"
 

@@ -42,7 +42,7 @@ export const follow = (hear: (message: Api.Message) => void): void => {
   void stay(hear)
 }
 
-/** What the server lets through depends on these: the stream begins again when one changes. */
+/** The server filters by these: the stream begins again when one changes. */
 const restartOn = (cause: { readonly value: unknown }): void => {
   let isFirst = true
   effect(() => {
@@ -109,7 +109,7 @@ const read = async (control: AbortController, hear: (message: Api.Message) => vo
     await consume(response.body, watch.heard, (message) => {
       if (message._tag === "Hello") {
         watch.expect(message)
-        // What another server has told is nothing to go on from.
+        // The words of another server are nothing to go on from.
         if (lastEventId?.startsWith(`${message.instance}.`) !== true) lastEventId = undefined
       }
       hear(message)

@@ -3,7 +3,7 @@ import { signal } from "@preact/signals"
 import type * as Api from "../../src/MonitoringApi.ts"
 import { describe, type Described } from "./eventText.ts"
 
-/** What the page itself has to say in between. */
+/** The page's own lines in between. */
 export interface Mark {
   readonly _tag: "ServerStarted" | "EventsMissed"
   readonly at: number

@@ -15,7 +15,7 @@ import { App } from "./views/App.tsx"
 const root = document.getElementById("app")
 if (root !== null) render(<App />, root)
 
-/** What a tab in the background can show. */
+/** The title, which a tab in the background can show. */
 effect(() => {
   const alerts = currentAlerts.value.length
   const state = link.value.is === "lost" ? "⚠ not connected · " : alerts > 0 ? `▲ ${alerts} · ` : ""

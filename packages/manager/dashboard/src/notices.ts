@@ -1,4 +1,4 @@
-/** What came of an action. Good news go by themselves, bad news stay. */
+/** The outcome of an action. Good news go by themselves, bad news stay. */
 import { signal } from "@preact/signals"
 
 export interface Notice {

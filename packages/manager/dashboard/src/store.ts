@@ -1,10 +1,10 @@
-/** What the page knows: filled by the stream and by reading, shown by the views. */
+/** The store of the page: filled by the stream and by reading, shown by the views. */
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals"
 import type * as Api from "../../src/MonitoringApi.ts"
 import type { Happening } from "./happenings.ts"
 import { isOvertaken, Series } from "./series.ts"
 
-/** What of a pool changes all the time, from whichever came last. */
+/** The numbers of a pool that change all the time, from whichever source came last. */
 type Now = Pick<
   Api.Sample,
   "at" | "state" | "status" | "breaker" | "used" | "idle" | "pending" | "opening" | "total" | "limit"
@@ -139,7 +139,7 @@ const ratesOf = (samples: ReadonlyArray<Api.Sample>, before: Api.Fleet | undefin
   return { acquired, failureRate: attempts > 0 ? failures / attempts : 0 }
 }
 
-/** What happened to all pools, with their names, the oldest first. */
+/** The happenings of all pools, with their names, the oldest first. */
 export const fleetHappenings = (): ReadonlyArray<Happening> =>
   pools.peek()
     .flatMap(({ name, series }) => series.happenings.all.map((each) => ({ ...each, text: `${name}: ${each.text}` })))

@@ -48,7 +48,7 @@ export const actRoutes = (manager: Manager, { heartbeat, onAction }: ActOptions)
 type Audit = Effect.Effect<void, never, HttpRouter.Provided>
 type Action = (pool: ManagedPool, audit: Audit) => Effect.Effect<Response, PoolError, HttpRouter.Provided>
 
-/** Who changes a pool from outside must be found: in the log, and by who listens to the events. */
+/** A caller that changes a pool from outside must be found: in the log, and by who listens to the events. */
 const audit = (action: string, { name }: ManagedPool, onAction: ActOptions["onAction"]): Audit =>
   Effect.gen(function*() {
     const request = yield* HttpServerRequest.HttpServerRequest

@@ -6,7 +6,7 @@ import type { PoolStats } from "@effect-pools/core/PoolStats"
 import type { PoolThresholds } from "@effect-pools/core/PoolThresholds"
 import type { AlertRule } from "../MonitoringApi.ts"
 
-/** What the rules judge. */
+/** The readings that the rules judge. */
 export interface Evidence {
   readonly thresholds: PoolThresholds
   readonly stats: PoolStats

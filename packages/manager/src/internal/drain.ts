@@ -14,16 +14,16 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type { ManagedPool } from "./managedPool.ts"
 
-/** What became of one pool. */
+/** The outcome for one pool. */
 export interface DrainedPool {
   readonly pool: string
-  /** What the pool reports of its drain; `undefined` if it was not done at the deadline. */
+  /** The pool's report of its drain; `undefined` if it was not done at the deadline. */
   readonly report: DrainReport | undefined
-  /** Who still held a connection when it was closed under them, or at the deadline, longest first. */
+  /** The callers that still held a connection when it was closed under them, or at the deadline, longest first. */
   readonly held: ReadonlyArray<Holder>
 }
 
-/** What a drain of several pools did. Durations are in milliseconds. */
+/** The report of a drain of several pools. Durations are in milliseconds. */
 export interface ManagerDrainReport {
   readonly took: number
   /** Whether every pool was done before the deadline. */

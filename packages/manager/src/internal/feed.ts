@@ -138,7 +138,7 @@ export class Feed {
     return client.stream
   })
 
-  /** What a client is sent of the time before it came. */
+  /** The events from before a client came that it is sent. */
   private before({ last, lastEventId }: Subscription, at: number): ReadonlyArray<string> {
     return lastEventId === undefined ? this.latest(last) : this.missed(lastEventId, at)
   }

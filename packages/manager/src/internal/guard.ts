@@ -1,5 +1,5 @@
 /**
- * Who may ask: checked before every route.
+ * The guard: checks before every route whether a caller may ask.
  */
 import * as Effect from "effect/Effect"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
@@ -74,6 +74,6 @@ const tooMany = HttpServerResponse.setHeader(
   "1"
 )
 
-/** Who asks: the other end of the socket, which may be a proxy. */
+/** The address of a caller: the other end of the socket, which may be a proxy. */
 export const clientOf = ({ remoteAddress }: Request): string =>
   Option.getOrElse(remoteAddress, () => "an unknown address")

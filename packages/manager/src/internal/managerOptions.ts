@@ -68,7 +68,7 @@ const rules: OptionRules.Rules<ManagerOptions<ReadonlyArray<PoolKey>>> = {
 const strictTimes = { alertAfter: 2000, clearAfter: 30_000 }
 const calmTimes = { alertAfter: 4000, clearAfter: 10_000 }
 
-/** Of each pool: they are kept in memory, and sent in one piece. */
+/** The most of each pool: they are kept in memory, and sent in one piece. */
 const mostSamples = 10_000
 
 export const checkOptions = (
@@ -124,7 +124,7 @@ const checkOrder = ({ drainOrder, pools }: ManagerOptions<ReadonlyArray<PoolKey>
     if (named.has(key)) return refuse(owner, "drainOrder", `names ${key} twice`)
     named.add(key)
   }
-  // Whoever adds a pool must say when it goes: a guess would be wrong in silence.
+  // A program that adds a pool must say when it goes: a guess would be wrong in silence.
   const missing = pools.find(({ key }) => !named.has(key))
   return missing === undefined ? Effect.void : refuse(owner, "drainOrder", `does not name ${missing.key}`)
 }

@@ -135,7 +135,7 @@ export const checkServer = (options: ServerOptions): Effect.Effect<CheckedServer
     }
   })
 
-/** What Node can't use would otherwise end the process, or every connection. */
+/** An option that Node can't use would otherwise end the process, or every connection. */
 const checkTls = (pair: { readonly cert: string; readonly key: string }) =>
   Result.match(Result.try(() => createSecureContext(pair)), {
     onSuccess: () => Effect.succeed(pair),

@@ -16,7 +16,7 @@ import { probes, readRoutes } from "./readRoutes.ts"
 import { failure } from "./reply.ts"
 import { type Route, route } from "./route.ts"
 
-/** What a server of its own has to say. */
+/** Facts that only a server of its own has. */
 interface Place {
   /** Whether the program is on its way out. */
   readonly isEnding?: () => boolean
@@ -48,7 +48,7 @@ export const addRoutes = Effect.fnUntraced(function*(
   return feed
 })
 
-/** What a path can't be asked with, though there is something. A server of somebody else's may have it for itself. */
+/** Refuses the methods that a path does not have. A server of somebody else's may have it for itself. */
 const wrongMethods = (routes: ReadonlyArray<Route>): ReadonlyArray<Route> =>
   Array.from(Map.groupBy(routes, ({ path }) => path), ([path, there]): ReadonlyArray<Route> => {
     const allowed = there.flatMap(({ method }) => method === "GET" ? ["GET", "HEAD"] : [method])

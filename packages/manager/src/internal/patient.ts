@@ -13,9 +13,9 @@ import * as Stream from "effect/Stream"
 import { failureBody, json, uncached } from "./reply.ts"
 
 /**
- * What is done within a `heartbeat` (ms) is answered as ever. After that the answer begins, with status 200 and a space
- * each heartbeat, which JSON allows before a value: neither this server nor a proxy takes the connection for dead. What
- * fails from then on is told by the body alone. The work is never stopped because its client leaves.
+ * An effect that is done within a `heartbeat` (ms) is answered as ever. After that the answer begins, with status 200
+ * and a space each heartbeat, which JSON allows before a value: neither this server nor a proxy takes the connection
+ * for dead. What fails from then on is told by the body alone. The work is never stopped because its client leaves.
  */
 export const patiently = (
   work: Effect.Effect<unknown, PoolError>,

@@ -1,5 +1,5 @@
 /**
- * What the routes of the monitoring are made of.
+ * The parts of the monitoring's routes.
  */
 import type { PoolError } from "@effect-pools/core/PoolError"
 import * as Effect from "effect/Effect"

@@ -66,7 +66,7 @@ export class Sampler {
   private readonly windowSize: number
   private readonly coarse: number
   private readonly pastSize: number
-  /** Of pools that have none of their own. */
+  /** The thresholds of pools that have none of their own. */
   private readonly thresholds: PoolThresholds
 
   private constructor(members: Members, board: AlertBoard, settings: Settings) {

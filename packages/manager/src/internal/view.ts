@@ -71,7 +71,7 @@ export const config = (config: PoolConfig): Api.Config => ({
 const named = <Told extends { readonly label: string | undefined; readonly tags?: Tags }>(
   { label, tags, ...told }: Told
 ): Named<Told> =>
-  // Of a union the rest has only what all its members have.
+  // The rest of a union has only the fields that all its members have.
   ({ ...told, label: labelled(label), ...(tags === undefined ? {} : { tags: cleaned(tags) }) }) as Named<Told>
 
 type Named<Told> = Told extends unknown

@@ -1,5 +1,5 @@
 /**
- * What happened lately, as the difference between two marks: a pool's counts only ever grow.
+ * The latest numbers, as the difference between two marks: a pool's counts only ever grow.
  */
 import { boundaries } from "@effect-pools/core/PoolMetrics"
 import { attemptsOf, failuresOf, type PoolStats } from "@effect-pools/core/PoolStats"
@@ -77,7 +77,7 @@ export const meanWait = (from: Mark, to: Mark): number =>
   Math.max(0, share(to.waited - from.waited, to.waits - from.waits))
 
 /**
- * What `percent` of the waits between two marks did not exceed, ms, or `undefined` where nobody asked or the pool
+ * The wait that `percent` of those between two marks did not exceed, ms, or `undefined` where nobody asked or the pool
  * does not tell. Inside a bucket waits are taken to be spread evenly.
  */
 export const waitPercentile = (from: Mark, to: Mark, percent: number): number | undefined => {

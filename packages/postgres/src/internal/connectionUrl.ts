@@ -144,7 +144,7 @@ const readers: Readonly<Record<string, Reader>> = {
   )
 }
 
-/** Of a parameter of libpq that asks for nothing, or for what is done anyway. */
+/** Reads a parameter of libpq that asks for nothing, or for what is done anyway. */
 function onlyAs(name: string, taken: ReadonlyArray<string>): Reader {
   return (value) =>
     taken.includes(value)

@@ -83,7 +83,7 @@ const givenUp = new SessionEnded({
 const refused = (address: string, why: string): DialError =>
   new DialError({ address, message: `${address}: ${why}`, code: undefined, isRetryable: true })
 
-/** What another dial would meet again. */
+/** Failures that another dial would meet again. */
 const unwilling = (address: string, why: string): DialError =>
   new DialError({ address, message: `${address}: ${why}`, code: undefined, isRetryable: false })
 

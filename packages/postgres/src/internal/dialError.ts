@@ -35,7 +35,7 @@ const refusalOf = (error: SqlError, code: string | undefined, said: string): Dia
   return code === "53300" || /no more connections allowed/i.test(said) ? "capacity" : undefined
 }
 
-/** What the driver says of most failures: no more than whoever tells of a dial has said already. */
+/** The driver's words for most failures: no more than the error of a dial has said already. */
 const lead = "PgConnection: Failed to connect"
 
 /** Classes of SQLSTATE: no such database, wrong start-up parameter, no permission, not understood. */

@@ -1,5 +1,6 @@
 /**
- * What a borrower can leave behind in a session, how it is noticed, and which statements take it away again.
+ * Dirt: the things that a borrower can leave behind in a session, how they are noticed, and which statements take them
+ * away again.
  *
  * It is noticed from two sides: the command tag that the server answers to each statement, and the text of statements
  * whose tag hides what they do (`SELECT set_config(...)`). Both rather see too much than too little: what is noticed in

@@ -1,5 +1,6 @@
 /**
- * What all SQL clients of one pool share: the compiler, the transforms, and above all one transaction service.
+ * The parts that all SQL clients of one pool share: the compiler, the transforms, and above all one transaction
+ * service.
  *
  * There are two kinds of client: the one bound to a lent connection, and the one over the whole pool that existing
  * programs find as `SqlClient`. Since both keep the open transaction in the same place, a statement of the second joins

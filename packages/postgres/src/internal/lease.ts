@@ -38,7 +38,7 @@ interface Statement<A> {
   readonly f: Execute<A>
 }
 
-/** What all leases of a pool have in common. */
+/** The terms that all leases of a pool have in common. */
 export interface Terms {
   readonly pool: string
   /** The monotonic time in milliseconds. */
@@ -81,7 +81,7 @@ export class LentConnection implements Connection {
     this.turns = new Turns(session, terms.limits.wait)
   }
 
-  /** What the borrower is given. A single statement does without, so it is made when it is asked for. */
+  /** The client that the borrower gets. A single statement does without, so it is made when it is asked for. */
   get lent(): PostgresConnection {
     return this.client ??= this.terms.clientOf(this)
   }
@@ -114,7 +114,7 @@ export class LentConnection implements Connection {
     })
   }
 
-  /** What a statement is begun with: how things stood, and when. */
+  /** The state in which a statement begins, and the time. */
   private begin(text: string, verdict: Verdict.Verdict): Loss.Before & { readonly at: number } {
     const { session, terms } = this
     const { isDead, isInTransaction } = session
@@ -195,7 +195,7 @@ export class LentConnection implements Connection {
   /** The transaction of this lease that the fiber is in. */
   private levelOf(fiber: AnyFiber): Level | undefined {
     const level = Level.of(fiber.getRef(CurrentLevel), this)
-    // What is to be done after a commit is done by a fiber that has left it.
+    // A fiber that has left the transaction does the work after its commit.
     return level?.isOpen === false && !this.terms.isIn(this, fiber.context) ? undefined : level
   }
 
@@ -352,10 +352,10 @@ export class LentConnection implements Connection {
   }
 }
 
-/** What opens a transaction, or a level of it. */
+/** The statement that opens a transaction, or a level of it. */
 const opens = /^(?:BEGIN\b|SAVEPOINT effect_sql_)/
 
-/** What opens or ends one: it was made sure before that it is its turn. */
+/** Runs a statement that opens or ends one: its caller made sure before that it is its turn. */
 const control = /^(?:BEGIN\b|COMMIT$|ROLLBACK$|ROLLBACK TO SAVEPOINT effect_sql_|(?:RELEASE )?SAVEPOINT effect_sql_)/
 
 const rowsOf = ({ rows }: Result): ReadonlyArray<Row> => rows

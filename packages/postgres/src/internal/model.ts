@@ -45,7 +45,7 @@ export interface TransactionOptions extends Pick<LeaseOptions, "label"> {
 }
 
 /**
- * What is to be said about one statement: see `PostgresMembers.query`.
+ * Options of one statement: see `PostgresMembers.query`.
  *
  * @category models
  * @since 0.1.0

@@ -127,7 +127,7 @@ const tlsOf = (own: Own, url: ConnectionUrl.UrlParts): Result.Result<boolean | C
   )
 }
 
-/** What each option must be. The table is also the list of the options that are not the pool's. */
+/** The rule of each option. The table is also the list of the options that are not the pool's. */
 const rules: OptionRules.Rules<Own> = {
   url: OptionRules.secret,
   host: OptionRules.text,

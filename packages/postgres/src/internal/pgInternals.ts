@@ -12,7 +12,7 @@ import * as Effect from "effect/Effect"
 import type { Duplex } from "node:stream"
 import * as WireFilter from "./wire/filter.ts"
 
-/** What was found. Members that are `undefined` were not. */
+/** The parts that were found. Members that are `undefined` were not. */
 export interface PgInternals {
   /** The error that ended the session, as long as it lives `undefined`. */
   readonly deadError: (() => unknown) | undefined
@@ -30,13 +30,13 @@ export interface PgInternals {
 
 export interface Cancel {
   readonly effect: Effect.Effect<void>
-  /** What is written to a new socket to ask for it. */
+  /** The bytes that ask a new socket for it. */
   readonly frame: Uint8Array
   /** Does it in another way from now on, for the driver too. */
   readonly replace: (effect: Effect.Effect<void>) => void
 }
 
-/** What the driver keeps by a name. */
+/** The record that the driver keeps by a name. */
 export interface Statements {
   /** Drops all that are prepared, here at once and on the server with the next one. */
   readonly forgetAll: () => void

@@ -70,7 +70,7 @@ const isWorthIt = (error: unknown, statement: AnyEffect | undefined): boolean =>
   return !ownLimits.has(error.reason) || (statement !== undefined && onlyReads(statement))
 }
 
-/** Of an effect that is no statement nobody knows what it does. */
+/** Nobody knows what an effect does that is no statement. */
 const onlyReads = (statement: AnyEffect): boolean =>
   "compile" in statement && typeof statement.compile === "function" &&
   !Verdict.of((statement as unknown as Statement.Statement<unknown>).compile()[0]).mayWrite

@@ -41,7 +41,7 @@ export interface SessionOptions {
 }
 
 export class Session {
-  /** What the pool itself uses. */
+  /** The driver's connection that the pool itself uses. */
   readonly own: PgConnection
   readonly options: SessionOptions
   readonly wire: WireState
@@ -53,9 +53,9 @@ export class Session {
   isAbandoned = false
   /** Called when it ended, or can't be trusted any more. */
   readonly onEnd = new Set<() => void>()
-  /** What goes on by itself, since whoever began it was interrupted. */
+  /** Statements that go on by themselves, since their callers were interrupted. */
   private readonly left = new Set<Fiber.Fiber<unknown, unknown>>()
-  /** What it is set to for the callers of a key; at first nothing. */
+  /** The key whose callers it is set to; at first none. */
   readonly tenant: SessionTenant = { text: Tenant.textOf(Tenant.nobody), names: [], hasRole: false }
   /** Open `listen`s. */
   listeners = 0
@@ -93,8 +93,8 @@ export class Session {
   }
 
   /**
-   * What an exclusive lease uses. A session that is never shared is pinned for life. One that can be is pinned by the
-   * first statement of each exclusive lease, which can't have to wait: nobody else is on it.
+   * The driver's connection for an exclusive lease. A session that is never shared is pinned for life. One that can be
+   * is pinned by the first statement of each exclusive lease, which can't have to wait: nobody else is on it.
    */
   get pg(): PgConnection {
     if (!this.options.isShareable) return this.own
@@ -150,7 +150,7 @@ export class Session {
     else this.running.splice(this.running.indexOf(text), 1)
   }
 
-  /** What ended the session, as long as it lives `undefined`. */
+  /** The cause that ended the session, `undefined` as long as it lives. */
   get end(): SessionEnded | undefined {
     const { fatal } = this.wire
     if (fatal !== undefined) {
@@ -283,7 +283,7 @@ export class Session {
       while (!this.isDead) {
         const { heard } = this.wire
         yield* Effect.sleep(silence)
-        // What runs has limits of its own.
+        // Statements that run have limits of their own.
         if (this.wire.heard !== heard || this.running.length > 0 || this.isAsked || this.isDead) continue
         this.isAsked = true
         const asking = yield* Effect.forkDetach(this.pg.query("", [], false), { startImmediately: true })
@@ -318,7 +318,7 @@ export class Session {
     }))
   }
 
-  /** What must be done before the next lease; `undefined` if nothing. */
+  /** The work to do before the next lease; `undefined` if there is none. */
   reset(): Effect.Effect<void, unknown> | undefined {
     if (this.left.size > 0) return Effect.andThen(this.stopLeft, Effect.suspend(() => this.reset() ?? Effect.void))
     this.isReadOnly = false
@@ -330,7 +330,7 @@ export class Session {
     if (this.options.isPooled) this.wire.dirt = Dirt.none
     else if (!this.isObserved || this.options.alwaysResets) this.wire.dirt |= Dirt.anything
     const isClean = !this.isInTransaction && this.wire.dirt === Dirt.none
-    // What was set for the transaction alone has ended with it, and the rest is dirt.
+    // Settings of the transaction alone have ended with it, and the rest is dirt.
     if (isClean) this.wire.readsOtherwise = false
     if (this.isAbandoned) return isClean ? this.settle : Effect.andThen(this.settle, this.clean)
     return isClean ? undefined : this.clean
@@ -375,7 +375,7 @@ export class Session {
         Effect.annotateLogs({ processId: this.own.processId })
       )
       : Effect.void
-    // What takes the dirt away takes more with it.
+    // The statements that take the dirt away take more with it.
     if (this.wire.dirt !== Dirt.none) this.tenant.text = undefined
     const run = (statement: string) => this.own.query(statement, [], false)
     return Effect.andThen(warn, Effect.forEach(wasOpen ? ["ROLLBACK", ...statements] : statements, run)).pipe(
@@ -403,7 +403,7 @@ const unanswered = (message: string): SqlError =>
 
 const unclean = (message: string): Effect.Effect<never, Unclean> => Effect.fail(new Unclean({ message }))
 
-/** What the server said of an error, if it came from there. */
+/** The server's words for an error, if it came from there. */
 export const serverError = (
   error: SqlError
 ): Pick<ErrorFields, "code" | "severityUnlocalized" | "message" | "routine"> => {

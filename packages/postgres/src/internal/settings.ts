@@ -18,7 +18,7 @@ export interface ConnectionSettings {
   readonly password: Redacted.Redacted | Effect.Effect<Redacted.Redacted, unknown> | undefined
   /** Sealed: its keys and authorities are in a secure context. */
   readonly ssl: boolean | ConnectionOptions
-  /** What it leaves unverified. */
+  /** Warnings of what it leaves unverified. */
   readonly warnings: ReadonlyArray<HealthWarning>
   readonly requireAuth: ReadonlyArray<AuthMethod> | undefined
   readonly applicationName: string
@@ -32,7 +32,7 @@ export interface ConnectionSettings {
   /** The PgBouncer in between, if there is one. */
   readonly pooler: PoolerOptions | undefined
   readonly session: SessionOf | undefined
-  /** What is passed on to the driver as it is. */
+  /** Options that the driver gets as they are. */
   readonly driver: Pick<
     PgConnection.Config,
     "keepAlive" | "types" | "prepare" | "preparedStatementCacheSize" | "maxMessageSize"

@@ -1,5 +1,5 @@
 /**
- * What the pool is told of a statement that has ended: how long it took, and whose doing it was if it failed.
+ * The report to the pool on a statement that has ended: how long it took, and whose doing it was if it failed.
  */
 import type { Operation, OperationEnd } from "@effect-pools/core/Connector"
 import * as Cause from "effect/Cause"
@@ -10,7 +10,7 @@ import { serverError } from "./session.ts"
 import * as SqlText from "./sqlText.ts"
 import type { Verdict } from "./verdict.ts"
 
-/** What is known of a statement when it is begun. */
+/** The facts of a statement when it is begun. */
 export interface Begun {
   readonly text: string
   readonly verdict: Verdict

@@ -88,7 +88,7 @@ interface Refusal {
   readonly message: string
 }
 
-/** What speaks against going on after the answer to the request for TLS, which is one byte. */
+/** The objection to going on after the answer to the request for TLS, which is one byte. */
 const refusalOf = (chunk: Uint8Array): Refusal | undefined => {
   if (chunk.length === 1 && chunk[0] === accepted) return undefined
   if (chunk.length === 1 && chunk[0] === declined) {

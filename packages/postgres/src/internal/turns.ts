@@ -1,5 +1,5 @@
 /**
- * Whose turn it is on one lease.
+ * The turns of those who use one lease.
  *
  * The server knows one line of statements a session: what runs between a savepoint and its rollback is undone with it,
  * whoever sent it, and nothing runs while rows of a stream are still to come. So while a transaction is open on a lease,

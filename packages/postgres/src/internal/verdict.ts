@@ -1,5 +1,5 @@
 /**
- * What the text of a statement tells of it.
+ * The verdict on a statement by its text.
  *
  * It takes several regular expressions to find out, and a program runs the same few texts over and over: so each text is
  * judged once, and the verdict is kept.
@@ -14,7 +14,7 @@ export type Kind = typeof kinds[number]
 export const kinds = ["select", "insert", "update", "delete", "other"] as const
 
 export interface Verdict {
-  /** What it leaves behind, where its command tag doesn't tell. */
+  /** The traces that it leaves, where its command tag doesn't tell. */
   readonly dirt: Dirt.Dirt
   /** Whether it may run beside those of others. */
   readonly isShareable: boolean

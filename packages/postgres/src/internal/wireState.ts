@@ -1,5 +1,5 @@
 /**
- * What the server's own messages tell of a session, read as they pass by.
+ * The state of a session by the server's own messages, read as they pass by.
  */
 import type { BackendMessage, ErrorFields, TransactionStatus } from "@effect/sql-pg/PgProtocol"
 import * as FatalSqlState from "../FatalSqlState.ts"
@@ -73,7 +73,7 @@ export class WireState {
   private completed(tag: string): void {
     this.isAnswered = true
     this.dirt |= Dirt.ofTag(tag, this.runningAlone())
-    // What they do to settings is seen by nobody.
+    // Nobody sees the changes that they make to settings.
     if (tag === "DO" || tag === "CALL") this.readsOtherwise = true
     if (SchemaChange.isChange(tag)) this.hasChangedSchema = true
   }

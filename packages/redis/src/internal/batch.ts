@@ -65,7 +65,7 @@ export class Batch {
     this.written = ""
     this.chunks = undefined
     const socket = this.socket()
-    // What it can't be given any more is answered for by the end of the connection.
+    // The end of the connection answers the requests that it can't take any more.
     if (!socket.writable) return
     if (chunks === undefined) return void socket.write(written)
     if (written !== "") chunks.push(Buffer.from(written))

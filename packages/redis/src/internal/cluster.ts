@@ -38,7 +38,7 @@ export class Cluster implements Carrier {
     this.parts = parts
     this.map = parts.map
     this.home = home
-    // What listens and what asks are lost together, when neither is left.
+    // The listener and the asker are lost together, when neither is left.
     const onEmpty = (cause: Error) => {
       if (this.places.isEmpty && this.ears.isEmpty) parts.onEmpty(cause)
     }
@@ -129,7 +129,7 @@ export class Cluster implements Carrier {
       const other = others.find((primary) => this.places.at(primary) !== undefined) ?? others[0]
       return id === undefined || other === undefined || counts(yield* call(other, "NODES"), id)
     }).pipe(
-      // Whoever can't be asked, refuses or hangs says nothing against it.
+      // A node that can't be asked, refuses or hangs says nothing against it.
       Effect.timeout(answerLimit),
       Effect.orElseSucceed(() => true)
     )

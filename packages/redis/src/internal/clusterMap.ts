@@ -1,5 +1,5 @@
 /**
- * What a cluster says about itself: which primary holds which slot.
+ * The map of a cluster by its own words: which primary holds which slot.
  */
 import type { RawReply } from "../RedisCommand.ts"
 import { type Address, type AddressMap, addressText, isSameAddress, translated } from "./settings.ts"
@@ -26,7 +26,7 @@ export class ClusterMap {
     return this.owners[slot]
   }
 
-  /** What the cluster calls a node. */
+  /** The name of a node in the cluster. */
   idOf(address: Address): string | undefined {
     return this.ids.get(addressText(address))
   }

@@ -38,7 +38,7 @@ export interface ScriptArgs {
 }
 
 /**
- * What a step through keys may be told.
+ * Options of a step through keys.
  *
  * @category models
  * @since 0.1.0
@@ -53,7 +53,7 @@ export interface ScanOptions {
 }
 
 /**
- * What commands can be given to, beyond one at a time.
+ * Ways to run commands together.
  *
  * @category models
  * @since 0.1.0
@@ -87,8 +87,8 @@ export interface Runner<out E, out R = never> {
 }
 
 /**
- * What a borrower is given: all commands, bound to this one connection. It ends with the lease: using it afterwards is a
- * defect.
+ * The view that a borrower gets: all commands, bound to this one connection. It ends with the lease: using it
+ * afterwards is a defect.
  *
  * @category models
  * @since 0.1.0

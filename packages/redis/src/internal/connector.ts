@@ -18,7 +18,7 @@ export const make = (pool: string, settings: ConnectionSettings): Connector<Sess
     warnings: settings.warnings,
     connect: (signals) => dial(settings, signals, watch),
     sharers: settings.sharing,
-    // What is asked for at the same moment leaves together.
+    // Requests of the same moment leave together.
     joins: "busiest"
   }
 }

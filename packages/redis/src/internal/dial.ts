@@ -61,7 +61,8 @@ const located = Effect.fnUntraced(function*(
   const move = (cause: Error) => {
     // In good order: the others are not doubted, but for those that lead to the same server.
     signals.onEnded()
-    // What a former primary confirms is lost. A replica may end what it is about to answer, but keeps nobody who listens.
+    // Writes that a former primary confirms are lost. A replica may end what it is about to answer, but keeps nobody
+    // who listens.
     if (role === "primary" || session.isQuiet) session.kill(cause)
   }
   if (watch !== undefined) yield* watch.join({ ...place, move })

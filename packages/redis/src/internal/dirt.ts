@@ -1,9 +1,9 @@
 /**
- * What commands leave behind in a connection.
+ * The traces of commands in a connection.
  */
 import type { EncodedArg } from "./request.ts"
 
-/** What one command does to its connection. */
+/** The trace of one command in its connection. */
 export type Effect =
   /** Nothing that outlives its answer. */
   | "none"

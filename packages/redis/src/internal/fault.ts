@@ -18,7 +18,7 @@ import {
 import { isIdempotent } from "./idempotent.ts"
 import type { EncodedArg } from "./request.ts"
 
-/** What the server answered, or `undefined` if the error is not the server's. */
+/** The server's answer, or `undefined` if the error is not the server's. */
 export const answerOf = (error: unknown): { readonly code: string; readonly description: string } | undefined => {
   if (!(error instanceof Error) || error.name !== "ReplyError") return undefined
   const found = /^([A-Z][A-Z0-9_]{0,39})(?: ([^]*))?$/.exec(error.message.slice(0, longest))
@@ -132,7 +132,7 @@ const known: ReadonlySet<string> = new Set(
 /** Answers that only a change of the configuration can mend. */
 const permanent: ReadonlySet<string> = new Set(["NOAUTH", "NOPERM", "ERR"])
 
-/** What to do about the answers that a beginner meets. */
+/** Remedies for the answers that a beginner meets. */
 const hints: Readonly<Record<string, string>> = {
   CROSSSLOT: " (keys with a hash tag in common, such as {user:1}, are in one)",
   NOAUTH: " (option password)",

@@ -1,5 +1,5 @@
 /**
- * What one subscriber has not read yet: bounded, and honest about what it dropped.
+ * The inbox of one subscriber: bounded, and honest about the messages that it dropped.
  */
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -24,7 +24,7 @@ export class Inbox {
   /** Whether it was ever live. */
   hasBegun = false
   private lostAt: number | undefined
-  /** What was dropped in front of everything that waits. */
+  /** Messages dropped in front of everything that waits. */
   private dropped: Gap | undefined
   private failure: Cause.Cause<PoolError | RedisError> | undefined
   private readonly arrived = Latch.makeUnsafe(false)
@@ -58,7 +58,7 @@ export class Inbox {
     this.lostAt = now
   }
 
-  /** What comes before all topics are confirmed is part of the gap, or of the time before the beginning. */
+  /** A message that comes before all topics are confirmed is part of the gap, or of the time before the beginning. */
   offer(message: Message, now: number): void {
     if (!this.isLive) return
     this.add(message, now)

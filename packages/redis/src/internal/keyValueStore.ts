@@ -51,7 +51,7 @@ const beginning = (start: string): ScanOptions => ({
 /** One by one, since in a cluster each has a place of its own; they leave together all the same. */
 const clear = (redis: RedisPool, start: string): Effect.Effect<void, Failure> =>
   Stream.runForEachArray(
-    // Whoever wrote them: what begins so is removed, be it a text or not.
+    // Keys that begin so are removed whoever wrote them, be they texts or not.
     redis.scanBuffer(beginning(start)),
     (keys) => Effect.forEach(keys, (key) => redis.unlink(key), { concurrency: "unbounded", discard: true })
   )

@@ -51,7 +51,7 @@ const concurrently = { concurrency: "unbounded", discard: true } as const
 interface LineState {
   readonly session: Session
   readonly listener: Listener
-  /** What to call to hear no more of a node. */
+  /** Each node, and the call that ends its news. */
   readonly nodes: Map<Node, () => void>
   readonly places: Map<string, Place>
   readonly lost: Deferred.Deferred<void>

@@ -1,5 +1,5 @@
 /**
- * What a Redis pool does beyond lending: each command takes a connection for as long as it needs one.
+ * The operations of a Redis pool beyond lending: each command takes a connection for as long as it needs one.
  *
  * A command that leaves nothing behind shares one with others; any other has one to itself.
  */

@@ -10,8 +10,8 @@ import type { RedisError } from "../RedisError.ts"
 import type { Element, SubscribeOptions } from "../RedisSubscription.ts"
 
 /**
- * What a Redis pool does beyond lending: every command, and subscriptions. `Env` is what a member asks for: nothing on a
- * pool, the class on a class.
+ * The members of a Redis pool beyond lending: every command, and subscriptions. `Env` is what a member asks for:
+ * nothing on a pool, the class on a class.
  *
  * A command takes a connection for itself. Those that leave nothing behind share one with others and leave in one write
  * with what they send at the same moment; those that block or change the connection have one to themselves.
@@ -21,8 +21,8 @@ import type { Element, SubscribeOptions } from "../RedisSubscription.ts"
  */
 export interface RedisMembers<out Env = never> extends Methods<RedisError | PoolError, Env>, Runner<PoolError, Env> {
   /**
-   * What is published on channels, for as long as the stream is read. A lost connection is replaced, and the gap it leaves
-   * is an element of the stream: see `RedisSubscription`.
+   * Messages published on channels, for as long as the stream is read. A lost connection is replaced, and the gap it
+   * leaves is an element of the stream: see `RedisSubscription`.
    *
    * All subscriptions of a pool share one connection, which counts within `maxConnections`, as long as there is any.
    */

@@ -27,11 +27,11 @@ export class Node {
   readonly address: Address
   /** For what only a dedicated connection may do: its events tell of messages. */
   readonly redis: Redis
-  /** What ended it, as long as it lives `undefined`. */
+  /** The cause of its end, `undefined` as long as it lives. */
   ended: Error | undefined = undefined
   /** The first error of its socket. */
   failure: Error | undefined = undefined
-  /** What was sent and waits for its answer. */
+  /** Requests that were sent and wait for their answers. */
   readonly unanswered = new RequestQueue()
   readonly subscriptions = new Subscriptions()
   readonly batch: Batch
@@ -65,7 +65,7 @@ export class Node {
     )
   }
 
-  /** What ends or has ended it, as far as is known by now. */
+  /** The cause that ends or has ended it, as far as is known by now. */
   get cause(): Error {
     if (this.ended !== undefined) return this.ended
     const said = this.failure?.message ?? "the server closed the connection"

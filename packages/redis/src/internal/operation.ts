@@ -1,5 +1,5 @@
 /**
- * What the pool is told of a command that has ended: how long it took, and whose doing it was if it failed.
+ * The report to the pool on a command that has ended: how long it took, and whose doing it was if it failed.
  */
 import type { Operation, OperationEnd } from "@effect-pools/core/Connector"
 import { RedisError, type RedisErrorReason } from "../RedisError.ts"

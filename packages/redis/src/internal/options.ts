@@ -100,7 +100,7 @@ const maxRedirections = OptionRules.count(1, 1000)
 
 const checkInterval = OptionRules.duration("100 millis")
 
-/** What each option must be. The table is also the list of the options that are not the pool's. */
+/** The rule of each option. The table is also the list of the options that are not the pool's. */
 const rules: OptionRules.Rules<Own> = {
   url: OptionRules.secret,
   host: OptionRules.text,

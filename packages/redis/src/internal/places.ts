@@ -22,7 +22,7 @@ export interface PlacesParts {
   readonly onEmpty: (cause: Error) => void
 }
 
-/** Whoever wants a node gets it, or the reason why there is none. */
+/** Gives a node, or the reason why there is none. */
 export type Use = (node: Node | undefined, error: unknown) => void
 
 interface Place {

@@ -12,7 +12,7 @@ import { Parser } from "./resp.ts"
 import type { SubscriptionKind, Subscriptions } from "./subscriptions.ts"
 import type { Redis } from "ioredis"
 
-/** What is read for: a connection to a server. */
+/** A connection to a server, as its reader needs it. */
 interface Read {
   readonly redis: Redis
   readonly batch: Batch
@@ -33,7 +33,7 @@ export const attach = (node: Read, maxReplySize: number): void => {
   stream.on("data", (chunk: Buffer) => {
     node.batch.hold(node.unanswered.size)
     let fault = reader.isExpecting ? parser.write(chunk) : unasked
-    // What begins before it is asked for would be taken for the answer to what is asked next.
+    // An answer that begins before its request would be taken for that of the next request.
     if (parser.isInside && !reader.isExpecting) fault ??= unasked
     if (fault !== undefined) node.destroy(new Error(fault))
     node.batch.release()
@@ -57,7 +57,7 @@ class Reader {
     return this.node.subscriptions.isListening
   }
 
-  /** Whose answer comes next: it was sent, and not just made by somebody who got the answer before. */
+  /** The request whose answer comes next: it was sent, and not just made by somebody who got the answer before. */
   private get awaited(): Request | undefined {
     const request = this.node.unanswered.first
     return request?.isAnswerable === true ? request : undefined

@@ -1,5 +1,5 @@
 /**
- * Who wants which topics, and which of them the server has confirmed on the connection of the moment.
+ * The subscribers of each topic, and the topics that the server has confirmed on the connection of the moment.
  */
 import type { PoolError } from "@effect-pools/core/PoolError"
 import type * as Cause from "effect/Cause"

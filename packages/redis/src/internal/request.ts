@@ -12,7 +12,7 @@ export type EncodedArg = string | Buffer
 /** Called once: with an answer, or with the error that took its place. */
 export type OnDone = (request: Request, reply: RawReply, error: unknown) => void
 
-/** What can be ended at once, with all that was sent on it. */
+/** A line that can be ended at once, with all that was sent on it. */
 export interface Holder {
   readonly destroy: (cause: Error) => void
 }
@@ -42,7 +42,7 @@ export class Request {
   wasSent = false
   /** The socket it was sent on. */
   holder: Holder | undefined = undefined
-  /** What was sent to the same server next. */
+  /** The request that was sent to the same server next. */
   behind: Request | undefined = undefined
   private batch: Batch | undefined = undefined
   private flushes = 0

@@ -1,5 +1,5 @@
 /**
- * What was sent to one server and waits for its answer, oldest first.
+ * Requests that were sent to one server and wait for their answers, oldest first.
  *
  * The requests themselves are the links, so that a place in the queue costs nothing. Each has one place at a time.
  */

@@ -176,7 +176,7 @@ export class Parser {
     }
   }
 
-  /** What says that it would be too long is not waited for. */
+  /** An answer that announces too great a length is not waited for. */
   private isLength(value: number | bigint, each: number): value is number {
     if (typeof value === "number" && value >= 0) return this.mayGrow(value * each)
     this.fail(malformed)

@@ -1,5 +1,5 @@
 /**
- * What a server says it is: the primary of its set or a replica.
+ * The role of a server by its own word: the primary of its set or a replica.
  */
 import type { RawReply } from "../RedisCommand.ts"
 import type { Role } from "./settings.ts"

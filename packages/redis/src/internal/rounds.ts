@@ -26,7 +26,7 @@ const limitOf = (name: string, args: ReadonlyArray<EncodedArg>): number | undefi
   const words = args.map((arg) => arg.toString().toUpperCase())
   const streams = words.indexOf("STREAMS")
   const block = words.indexOf("BLOCK")
-  // What came between two rounds would be missed.
+  // A message between two rounds would be missed.
   const isRelative = name === "XREAD" && words.slice(streams + 1).some((word) => word === "$" || word === "+")
   return block < 0 || block > streams || isRelative ? undefined : block + 1
 }

@@ -9,14 +9,17 @@ import { onlyKnown } from "./commands/args.ts"
 import { type Address, addressText } from "./settings.ts"
 import type { ScanOptions } from "./connectionModel.ts"
 
-/** What one command gave, which primary gave it, and all that there are now. Where there is but one server, none is named. */
+/**
+ * The answer of one command, the primary that gave it, and all that there are now. Where there is but one server, none
+ * is named.
+ */
 export interface Step<A> {
   readonly value: A
   readonly at: Address | undefined
   readonly primaries: ReadonlyArray<Address>
 }
 
-/** Whoever runs the steps: a lease, or a pool that takes a connection for each. */
+/** The runner of the steps: a lease, or a pool that takes a connection for each. */
 export interface Stepper<E, R> {
   readonly run: <A>(command: Command<A>) => Effect.Effect<A, E, R>
   /** At that primary, or at the first. */

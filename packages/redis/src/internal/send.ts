@@ -101,7 +101,7 @@ export const many = (
     )
   })
 
-/** What became of one request. */
+/** The outcome of one request. */
 export interface Outcome {
   readonly reply: RawReply
   readonly error: RedisError | undefined

@@ -26,7 +26,7 @@ import {
 
 export type SentinelTopology = Extract<Topology, { readonly _tag: "sentinel" }>
 
-/** What one sentinel knows. */
+/** The knowledge of one sentinel. */
 export interface Vote {
   readonly primary: Address
   /** Which configuration it is of: each failover makes a later one. */
@@ -41,7 +41,7 @@ export interface Located {
   readonly epoch: number
 }
 
-/** What is best believed: the latest configuration, and among equal ones what most say. */
+/** The state that is best believed: the latest configuration, and among equal ones what most say. */
 export const pick = (votes: ReadonlyArray<Vote>): Vote | undefined => {
   const weight = (vote: Vote): number => votes.filter((other) => isSameAddress(vote.primary, other.primary)).length
   let best: Vote | undefined
@@ -75,7 +75,7 @@ const answerLimit = "1 second"
 
 interface Poll {
   readonly votes: Array<Vote>
-  /** What the last one that could not tell had to say. */
+  /** The failure of the last sentinel that could not tell. */
   last: string
 }
 

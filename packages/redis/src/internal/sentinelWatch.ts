@@ -26,9 +26,9 @@ export class SentinelWatch {
   private readonly settings: ConnectionSettings
   private readonly topology: Sentinel.SentinelTopology
   private readonly watched = new Set<Watched>()
-  /** What each sentinel that can be heard said last. */
+  /** The latest word of each sentinel that can be heard. */
   private readonly votes = new Map<string, Sentinel.Vote>()
-  /** What was decided last, and when. */
+  /** The last decision, and its time. */
   private decided: { readonly vote: Sentinel.Vote; readonly at: number } | undefined
   private following: Fiber.Fiber<unknown> | undefined
 

@@ -44,13 +44,13 @@ export interface SessionOptions {
   readonly db: number
   /** Milliseconds. */
   readonly commandTimeout: number
-  /** What the server must be, if the pool wants one of them. To a replica a refused write is no fault. */
+  /** The role that the server must have, if the pool wants one. To a replica a refused write is no fault. */
   readonly role: Role | undefined
   /** Whether it leads to several servers. Then nobody knows which of them a state was left in. */
   readonly isSpread: boolean
   /** Milliseconds after which what waits for ever is sent anew; `undefined` for never. */
   readonly round: number | undefined
-  /** What `inspect` shows. */
+  /** The tags that `inspect` shows. */
   readonly tags: Readonly<Record<string, string>>
 }
 
@@ -58,7 +58,7 @@ export class Session {
   readonly carrier: Carrier
   readonly options: SessionOptions
   private readonly clock: Clock.Clock
-  /** What waits for its answer, oldest first. */
+  /** Requests that wait for their answers, oldest first. */
   private readonly outstanding = new Set<Request>()
   private ended: Error | undefined
   private hasRefusedWrite = false
@@ -90,7 +90,7 @@ export class Session {
   /** The command that began last. */
   lately: string | undefined = undefined
 
-  /** What it does just now. */
+  /** Its activity just now. */
   get activity(): string | undefined {
     for (const request of this.outstanding) return request.name
     return undefined
@@ -243,7 +243,7 @@ export class Session {
       (this.hasRefusedWrite && this.options.role !== "replica")
   }
 
-  /** What must be done before the next lease; `undefined` if nothing. */
+  /** The work to do before the next lease; `undefined` if there is none. */
   reset(call: (name: string, ...args: ReadonlyArray<string>) => Effect.Effect<unknown, unknown>):
     | Effect.Effect<void, unknown>
     | undefined

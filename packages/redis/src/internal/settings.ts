@@ -9,7 +9,7 @@ import type { ConnectionOptions } from "node:tls"
 export interface Address {
   readonly host: string
   readonly port: number
-  /** Of a socket of this machine, in place of host and port. */
+  /** The path of a socket of this machine, in place of host and port. */
   readonly path?: string
 }
 
@@ -22,7 +22,7 @@ export interface Opened<A> {
   readonly close: Effect.Effect<void>
 }
 
-/** What a server of a replicated set is. */
+/** The role of a server in a replicated set. */
 export type Role = "primary" | "replica"
 
 export type Topology =
@@ -40,7 +40,7 @@ export type Topology =
     readonly role: Role
     readonly username: string | undefined
     readonly password: Redacted.Redacted | undefined
-    /** Of the sentinels themselves. */
+    /** TLS of the sentinels themselves. */
     readonly tls: ConnectionOptions | undefined
     /** Milliseconds. */
     readonly checkInterval: number
@@ -54,7 +54,7 @@ export interface ConnectionSettings {
   readonly db: number
   /** Keys and certificates are in its `secureContext`, which shows nothing of them. */
   readonly tls: ConnectionOptions | undefined
-  /** What its options say that is not well with it. */
+  /** Warnings that follow from its options. */
   readonly warnings: ReadonlyArray<HealthWarning>
   readonly family: 0 | 4 | 6
   readonly clientName: string

@@ -11,7 +11,7 @@ import type { Pool } from "./pool.ts"
 import type { Subscriber } from "./subscriber.ts"
 import type { TopicKind } from "./topic.ts"
 
-/** Who serves the subscriptions of a pool. */
+/** The subscriber of a pool. */
 export const subscribers: Attachment<Subscriber> = makeAttachment("@effect-pools/redis/Subscriber")
 
 export const subscriberOf = (pool: Pool): Subscriber => {

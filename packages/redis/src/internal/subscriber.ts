@@ -1,9 +1,9 @@
 /**
  * Keeps one connection for all subscribers of a pool, as long as there is any.
  *
- * What is wanted and what the server has confirmed are two sets, and one fiber makes the second like the first: after
- * each change, and from nothing after each loss of the connection. A subscription that has not begun yet fails when no
- * connection can be had; one that has begun waits until there is one again, and reports the gap.
+ * The topics that are wanted and those that the server has confirmed are two sets, and one fiber makes the second like
+ * the first: after each change, and from nothing after each loss of the connection. A subscription that has not begun
+ * yet fails when no connection can be had; one that has begun waits until there is one again, and reports the gap.
  */
 import type { PoolConfig } from "@effect-pools/core/PoolConfig"
 import { PoolClosed, PoolError } from "@effect-pools/core/PoolError"
@@ -31,7 +31,7 @@ export interface Line {
   readonly lost: Effect.Effect<unknown>
 }
 
-/** What a line tells. */
+/** The news of a line. */
 export interface Listener {
   readonly onMessage: (topic: Topic, message: Message) => void
   /** The server serves a topic no more, though nobody asked it to. */

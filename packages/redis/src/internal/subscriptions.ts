@@ -1,5 +1,5 @@
 /**
- * What one connection to a server listens to.
+ * The topics that one connection to a server listens to.
  */
 
 export type SubscriptionKind = "subscribe" | "psubscribe" | "ssubscribe"

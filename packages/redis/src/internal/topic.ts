@@ -1,5 +1,5 @@
 /**
- * What can be subscribed to.
+ * Topics: channels and patterns to subscribe to.
  */
 
 /** A channel, all channels that match a pattern, or a channel that a cluster serves from one node. */

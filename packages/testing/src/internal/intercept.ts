@@ -7,7 +7,7 @@ import type * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 
 /**
- * What to do instead of a step; the step itself is `inner`. A step the connector lacks is never asked for.
+ * The replacement for a step; the step itself is `inner`. A step the connector lacks is never asked for.
  */
 export interface Interceptor {
   readonly connect: <A>(inner: Effect.Effect<A, unknown>) => Effect.Effect<A, unknown>

@@ -8,7 +8,7 @@ import * as Data from "effect/Data"
  */
 export class EmbeddedPostgresError extends Data.TaggedError("EmbeddedPostgresError")<{
   readonly step: "prepare" | "initdb" | "replicate" | "start"
-  /** What the server or the system said last. */
+  /** The last words of the server or the system. */
   readonly detail: string
   readonly cause?: unknown
 }> {

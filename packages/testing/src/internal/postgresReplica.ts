@@ -64,7 +64,9 @@ const copy = (home: Home, from: string): Effect.Effect<void, EmbeddedPostgresErr
       ))
   }).pipe(Effect.retry({ times: 3 }))
 
-/** What belongs to the primary alone: its log of changes, which is streamed, its slots, its locks and memory. */
+/**
+ * The files that belong to the primary alone: its log of changes, which is streamed, its slots, its locks and memory.
+ */
 const ofPrimary = ["pg_wal", "pg_replslot", "pg_dynshmem", "pg_notify", "pg_serial", "pg_snapshots", "pg_subtrans"]
 
 const prepare = async (home: Home, primary: Primary, slot: string, label: string): Promise<void> => {

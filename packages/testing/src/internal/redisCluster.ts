@@ -30,7 +30,7 @@ export interface Cluster {
   readonly nodes: ReadonlyArray<ClusterNode>
   /** The slot that a key belongs to. */
   readonly slotOf: (key: string) => Effect.Effect<number, EmbeddedRedisError>
-  /** Who holds a slot just now. */
+  /** The holder of a slot just now. */
   readonly masterOf: (slot: number) => Effect.Effect<ClusterNode, EmbeddedRedisError>
   readonly replicasOf: (master: ClusterNode) => Effect.Effect<ReadonlyArray<ClusterNode>, EmbeddedRedisError>
   /** Opens the move of a slot: until `finishMove` its holder sends who wants a key that it lacks to `to`, with ASK. */
@@ -41,7 +41,7 @@ export interface Cluster {
   readonly settled: Effect.Effect<void, EmbeddedRedisError>
 }
 
-/** What a node knows of another. */
+/** A node's knowledge of another. */
 interface View {
   readonly id: string
   readonly flags: ReadonlyArray<string>

@@ -8,7 +8,7 @@ import * as Data from "effect/Data"
  */
 export class EmbeddedRedisError extends Data.TaggedError("EmbeddedRedisError")<{
   readonly step: "install" | "prepare" | "start" | "command" | "cluster" | "sentinel"
-  /** What the server or the system said last. */
+  /** The last words of the server or the system. */
   readonly detail: string
   readonly cause?: unknown
 }> {

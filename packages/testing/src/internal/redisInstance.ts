@@ -23,7 +23,7 @@ export interface Client {
   readonly name: string
   /** The database it has selected. */
   readonly db: number
-  /** What it did last, such as `"get"`. */
+  /** Its last command, such as `"get"`. */
   readonly command: string
   /** As in CLIENT LIST: `"N"` for nothing special, `"x"` within a transaction, `"P"` for a subscriber, ... */
   readonly flags: string
@@ -66,7 +66,7 @@ export interface Instance {
   readonly cont: Effect.Effect<void>
 }
 
-/** What is to run at the ports chosen for it. */
+/** Runs something at the ports chosen for it. */
 export interface Recipe {
   readonly password: string | undefined
   readonly isSentinel: boolean

@@ -7,7 +7,7 @@ import * as Net from "node:net"
 import { EmbeddedRedisError } from "./redisError.ts"
 
 /**
- * What a server answers. A hash is a list of names and values in turn.
+ * The answer of a server. A hash is a list of names and values in turn.
  *
  * @category models
  * @since 0.1.0

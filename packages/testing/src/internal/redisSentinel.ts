@@ -1,5 +1,5 @@
 /**
- * What the sentinels of a master say and do.
+ * The sentinels of a master.
  */
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"

@@ -56,8 +56,8 @@ export interface KeepAlive<Message> {
 }
 
 /**
- * What a message of `ControlMessages` is: a ping of the server's with the reply it wants, the pong to one of the pool's
- * pings, or a heartbeat, which nobody answers.
+ * The meaning of a message of `ControlMessages`: a ping of the server's with the reply it wants, the pong to one of the
+ * pool's pings, or a heartbeat, which nobody answers.
  *
  * @category models
  * @since 0.1.0
@@ -84,7 +84,7 @@ export interface ControlMessages {
 }
 
 /**
- * What follows from a close code: see `WebSocketOptions.closeCodes`.
+ * The consequence of a close code: see `WebSocketOptions.closeCodes`.
  *
  * @category models
  * @since 0.1.0
@@ -92,7 +92,7 @@ export interface ControlMessages {
 export type CloseVerdict = "reconnect" | "never"
 
 /**
- * What a sender does when too much waits to be sent: see `WebSocketOptions.sendPolicy`.
+ * The policy of a sender when too much waits to be sent: see `WebSocketOptions.sendPolicy`.
  *
  * @category models
  * @since 0.1.0
@@ -100,7 +100,7 @@ export type CloseVerdict = "reconnect" | "never"
 export type SendPolicy = "wait" | "fail"
 
 /**
- * What is done when too many messages wait to be read: see `WebSocketOptions.inboundPolicy`.
+ * The policy when too many messages wait to be read: see `WebSocketOptions.inboundPolicy`.
  *
  * @category models
  * @since 0.1.0
@@ -187,7 +187,7 @@ export interface ConnectionOptionsOf<Message> {
    */
   readonly inboundCapacity?: number | undefined
   /**
-   * What is done when `inboundCapacity` messages wait. `"suspend"` (default): the connection is not read until a reader
+   * The policy when `inboundCapacity` messages wait. `"suspend"` (default): the connection is not read until a reader
    * has caught up, so that the server is slowed down; there are no pings meanwhile. `"dropOldest"`: the oldest make
    * room, and readers of `inbound` are told. `"close"`: the connection is closed with code 1008. One that is being closed
    * can't be slowed down: of what still comes then, a reader gets `inboundCapacity` more at most.
@@ -203,8 +203,8 @@ export interface ConnectionOptionsOf<Message> {
    */
   readonly sharing?: number | undefined
   /**
-   * What follows when the server closes a connection. `"reconnect"`: another is opened, see `reconnectDelay`. `"never"`: the pool opens
-   * no connection any more, and tells its callers why.
+   * The consequence when the server closes a connection. `"reconnect"`: another is opened, see `reconnectDelay`.
+   * `"never"`: the pool opens no connection any more, and tells its callers why.
    *
    * By default `"never"` for 1008 and 1010 and, of the private codes, 4001, 4003, 4401 and 4403: the server says that it
    * does not want this client. When `url` or `headers` are effects, which may give other credentials the next time, the
@@ -251,8 +251,8 @@ export type MessageSchema<Message> =
 /**
  * The `schema`: needed unless messages are text and bytes as they are on the wire.
  *
- * What a caller sends is encoded, what arrives is decoded. A message that does not decode is logged, counted and told to
- * readers of `inbound`, and otherwise dropped.
+ * Messages are encoded when a caller sends them, and decoded when they arrive. A message that does not decode is
+ * logged, counted and told to readers of `inbound`, and otherwise dropped.
  *
  * @category models
  * @since 0.1.0

@@ -7,7 +7,7 @@ import type * as Stream from "effect/Stream"
 import type { WebSocketError } from "../WebSocketError.ts"
 
 /**
- * What may be said about one request.
+ * Options of one request.
  *
  * @category models
  * @since 0.1.0
@@ -18,7 +18,8 @@ export interface RequestOptions {
 }
 
 /**
- * What a borrower is given: one open WebSocket. It ends with the lease: using it afterwards is a defect (`PoolMisuse`).
+ * The view that a borrower gets: one open WebSocket. It ends with the lease: using it afterwards is a defect
+ * (`PoolMisuse`).
  *
  * @category models
  * @since 0.1.0

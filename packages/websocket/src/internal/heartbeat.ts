@@ -9,7 +9,7 @@ import type { ControlMessages, RawMessage } from "./configModel.ts"
 import type { Settings } from "./settings.ts"
 import type { Wire } from "./wire.ts"
 
-/** What the heartbeat needs of the connection that it pings. */
+/** The parts of a connection that its heartbeat needs. */
 export interface Pinged<Message> {
   readonly hub: {
     readonly settings: Settings<Message>

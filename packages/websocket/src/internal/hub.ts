@@ -122,7 +122,7 @@ export class Hub<Message> {
         if (push(subscriber, item, inboundCapacity)) this.dropped(item.connection)
         continue
       }
-      // What was received already when the connection was held is still kept.
+      // Messages received before the connection was held are still kept.
       subscriber.inbox.push(item)
       if (subscriber.inbox.size >= inboundCapacity) isFull = true
     }

@@ -36,7 +36,7 @@ export class Inbox<A, E> {
     return items
   }
 
-  /** What waits is still read before the end. */
+  /** Messages that wait are still read before the end. */
   finish(exit: Exit.Exit<never, E>): void {
     if (this.end !== undefined) return
     this.end = exit

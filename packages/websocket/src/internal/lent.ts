@@ -1,5 +1,5 @@
 /**
- * What one borrower has of a session: a view that ends with the lease.
+ * One borrower's view of a session, which ends with the lease.
  */
 import { PoolMisuse } from "@effect-pools/core/PoolError"
 import * as Duration from "effect/Duration"

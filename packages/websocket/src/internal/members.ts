@@ -1,5 +1,5 @@
 /**
- * What a WebSocket pool does beyond lending: messages.
+ * The operations of a WebSocket pool beyond lending: messages.
  */
 import { PoolMisuse } from "@effect-pools/core/PoolError"
 import type { PoolError } from "@effect-pools/core/PoolError"

@@ -12,7 +12,7 @@ import type { WebSocketError } from "../WebSocketError.ts"
 import type { Inbound, InboundMessage, Traffic } from "../WebSocketInbound.ts"
 
 /**
- * What became of a broadcast on one connection.
+ * The outcome of a broadcast on one connection.
  *
  * @category models
  * @since 0.1.0
@@ -23,7 +23,8 @@ export interface BroadcastResult {
 }
 
 /**
- * What a WebSocket pool does beyond lending. `Env` is what a member asks for: nothing on a pool, the class on a class.
+ * The members of a WebSocket pool beyond lending. `Env` is what a member asks for: nothing on a pool, the class on a
+ * class.
  *
  * @category models
  * @since 0.1.0

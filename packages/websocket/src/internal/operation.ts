@@ -1,6 +1,6 @@
 /**
- * What the pool is told of a message that was sent, or of a request that has its reply: how long it took, and whose doing it
- * was if it failed.
+ * The report to the pool on a message that was sent, or on a request that has its reply: how long it took, and whose
+ * doing it was if it failed.
  */
 import type { Operation, OperationEnd } from "@effect-pools/core/Connector"
 import * as Cause from "effect/Cause"

@@ -111,7 +111,7 @@ const isLine = (value: unknown): boolean => {
 /** A longer message could not become a text. */
 const longestText = constants.MAX_STRING_LENGTH
 
-/** What each option must be. The table is also the list of the options that are not the pool's. */
+/** The rule of each option. The table is also the list of the options that are not the pool's. */
 const rules: OptionRules.Rules<Own> = {
   url: {
     expects: "a text, a Redacted text or an Effect that yields one",

@@ -23,7 +23,7 @@ export const inbound = <Message>(hub: Hub<Message>): Stream.Stream<Inbound<Messa
     )
   )
 
-/** What was lost came before what is still there. */
+/** The lost messages came before those that are still there. */
 const withGaps = <Message>(
   { lost }: Subscriber<Message>,
   items: NonEmptyReadonlyArray<Inbound<Message>>

@@ -154,7 +154,7 @@ export class Requests<Message> {
   private expire(): void {
     const now = this.now()
     let next = Infinity
-    // Whoever is told of its timeout may send its next request at once, and set a timer for it.
+    // A caller that is told of its timeout may send its next request at once, and set a timer for it.
     this.watched = Infinity
     for (const pending of [...this.byId.values(), ...this.inOrder]) {
       if (pending.deadline > now) next = Math.min(next, pending.deadline)

@@ -1,5 +1,5 @@
 /**
- * What waits to be sent on one connection, and who waits to send.
+ * The messages that wait to be sent on one connection, and the callers that wait to send.
  *
  * A message that the network takes at once costs nothing more than the call. Only then, when bytes pile up, senders are
  * queued, in order, and bounded in time.
@@ -57,7 +57,7 @@ export class Sender {
 
   hasRoom(frame: RawMessage): boolean {
     if (this.fits(frame)) return true
-    // What only waits for the end of the turn is in nobody's way.
+    // A message that only waits for the end of the turn is in nobody's way.
     this.uncork()
     return this.fits(frame)
   }
@@ -143,7 +143,7 @@ export class Sender {
         const place = this.waiters.indexOf(waiter)
         if (place < 0) return
         this.waiters.splice(place, 1)
-        // What waited behind a large message may be small enough.
+        // A message that waited behind a large one may be small enough.
         this.wake()
       })
     })

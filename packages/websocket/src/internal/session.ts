@@ -1,8 +1,8 @@
 /**
  * One open WebSocket: who gets what arrives, what waits to be sent, and how it ends.
  *
- * What arrives goes, in this order, to: the heartbeat (`control`, or a reply to `keepAlive`), the request that it answers, the borrower
- * that has the connection to itself, the pool's readers.
+ * A message that arrives goes, in this order, to: the heartbeat (`control`, or a reply to `keepAlive`), the request
+ * that it answers, the borrower that has the connection to itself, the pool's readers.
  */
 import * as ServerText from "@effect-pools/core/ServerText"
 import type { Signals } from "@effect-pools/core/Connector"
@@ -27,7 +27,7 @@ import { Requests } from "./requests.ts"
 import { Sender } from "./sender.ts"
 import type { Listener, Wire } from "./wire.ts"
 
-/** What the connection needs of the borrower that has it to itself. */
+/** The parts of a borrower that its connection needs. */
 interface Borrower<Message> {
   /** Whether it wants frames as they come. */
   readonly isRaw: boolean
@@ -97,7 +97,7 @@ export class Session<Message> implements Listener {
       : this.ended("none")
   }
 
-  // What the wire tells.
+  // News of the wire.
 
   opened(wire: Wire): void {
     this.wire = wire
@@ -127,7 +127,7 @@ export class Session<Message> implements Listener {
     for (const goodbye of this.goodbyes.splice(0)) goodbye()
   }
 
-  // What arrives.
+  // Arrivals.
 
   /** Finds out whose a message is. */
   route(frame: RawMessage): void {
@@ -241,7 +241,7 @@ export class Session<Message> implements Listener {
     return this.isClosing && this.hub.settings.inboundPolicy !== "dropOldest" && this.isFull(2)
   }
 
-  // What is sent.
+  // Sending.
 
   /** Sends a request and waits for its reply. */
   request(message: Message, timeout: number): Effect.Effect<Message, WebSocketError> {
@@ -307,7 +307,8 @@ export class Session<Message> implements Listener {
       if (wasReady) hub.stability.ended(error, this.openedAt, hub.now())
       if (reason._tag === "Closed") hub.stability.lost(reason.code, hub.now())
     }
-    // Who does not answer a ping reads nothing either: what waits to be sent comes back, and no farewell is said.
+    // A peer that does not answer a ping reads nothing either: messages that wait to be sent come back, and no farewell
+    // is said.
     if (reason._tag === "HeartbeatMissed") this.wire?.terminate()
     this.requests.failAll(this.ended("unknown"))
     this.sender.wake()

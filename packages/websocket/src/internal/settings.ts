@@ -1,5 +1,5 @@
 /**
- * What the options of a pool come to, with every default in place. Durations are in milliseconds.
+ * The settings of a pool: its options with every default in place. Durations are in milliseconds.
  */
 import type { HealthWarning } from "@effect-pools/core/PoolHealth"
 import type * as Effect from "effect/Effect"
@@ -23,7 +23,7 @@ export interface Settings<Message> {
   readonly headers: Headers | Effect.Effect<Headers, unknown>
   /** Keys and certificates are in its `secureContext`, which shows nothing of them. */
   readonly tls: ConnectionOptions | undefined
-  /** What its options say that is not well with it. */
+  /** Warnings that follow from its options. */
   readonly warnings: ReadonlyArray<HealthWarning>
   readonly pingInterval: number
   readonly pongTimeout: number

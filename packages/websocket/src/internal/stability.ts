@@ -1,5 +1,5 @@
 /**
- * What a pool learns from connections that the server ended.
+ * A pool's lessons from connections that the server ended.
  *
  * The pool's own retry schedule and breaker count dials that fail. A server that accepts every connection and ends it at
  * once would never be seen by them; so such an end is owed to them as failures of the dials that come next. The more of
@@ -39,7 +39,7 @@ export class Stability {
     this.limits = limits
   }
 
-  /** What the next dial must fail with, if anything. */
+  /** The failure that the next dial must meet, if any. */
   toll(now: number): WebSocketError | undefined {
     if (this.final !== undefined) return this.final
     if (now < this.heldUntil) return this.refusal

@@ -1,5 +1,5 @@
 /**
- * What the health of a pool says once the server has said that it does not want this client.
+ * The warning in the health of a pool once the server has refused this client for good.
  */
 import type { PoolHealth } from "@effect-pools/core/PoolHealth"
 import type { WebSocketError } from "../WebSocketError.ts"

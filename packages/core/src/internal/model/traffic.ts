@@ -112,7 +112,7 @@ export interface TrafficRules {
    */
   readonly shedAfter?: Duration.Input | undefined
   /**
-   * Who sets the level of degradation. `"manual"`: `degrade` alone. `"auto"`: the pool itself, a level up after a
+   * The way to a level of degradation. `"manual"`: `degrade` alone. `"auto"`: the pool itself, a level up after a
    * second in which callers of high or normal priority failed to get a connection, and down after ten in which none
    * did. Default `"manual"`. `degrade` overrides it.
    */

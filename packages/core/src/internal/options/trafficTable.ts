@@ -78,7 +78,7 @@ export const trafficTable: Entry.Table<TrafficRules, TrafficConfig, any> = {
   }),
   degradation: Entry.oneOf(["auto", "manual"], "manual", {
     does:
-      "Who sets the level of degradation. `\"manual\"`: `degrade` alone. `\"auto\"`: the pool itself, a level up after a " +
+      "The way to a level of degradation. `\"manual\"`: `degrade` alone. `\"auto\"`: the pool itself, a level up after a " +
       "second in which callers of high or normal priority failed to get a connection, and down after ten in which none did.",
     note: "`degrade` overrides it."
   }),

@@ -29,7 +29,7 @@ export interface ChartProps {
   readonly height: number
   /** Whether its values are counts, of which there are no halves. */
   readonly isWhole?: boolean
-  /** What is marked on it; by default what happened to the pool of the series. */
+  /** The marks on it; by default the happenings of the pool of the series. */
   readonly happenings?: () => ReadonlyArray<Happening>
   /** Whether values stand beside the names only while one points at the chart, since they are told elsewhere. */
   readonly isQuiet?: boolean

@@ -1,4 +1,4 @@
-/** What is not well with a pool, and what to do. */
+/** The warnings of a pool, with their remedies. */
 import type { VNode } from "preact"
 import type * as Api from "../../../src/MonitoringApi.ts"
 import { Mark, toneOfLevel } from "./StatusMark.tsx"

@@ -1,4 +1,4 @@
-/** What somebody should look at, with the remedy. */
+/** The alerts, with their remedies. */
 import type { VNode } from "preact"
 import type * as Api from "../../../src/MonitoringApi.ts"
 import { age, time } from "../format.ts"

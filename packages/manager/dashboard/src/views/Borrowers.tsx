@@ -1,4 +1,4 @@
-/** Who holds the connections, and who takes most of their time. */
+/** The borrowers that hold the connections, and those that take most of their time. */
 import type { VNode } from "preact"
 import type * as Api from "../../../src/MonitoringApi.ts"
 import { count, millis, percent } from "../format.ts"

@@ -1,4 +1,6 @@
-/** What is wrong and since when, who holds or burns the connections, and what to change: without a click. */
+/**
+ * The diagnoses: the fault and since when, the callers that hold or burn connections, and the remedy, without a click.
+ */
 import { computed } from "@preact/signals"
 import type { VNode } from "preact"
 import type * as Api from "../../../src/MonitoringApi.ts"
@@ -16,7 +18,7 @@ interface Wrong {
 
 /** So many are told: where more is wrong, the worst are what to begin with. */
 const most = 6
-/** Of each, so many borrowers. */
+/** So many borrowers of each diagnosis are shown. */
 const mostBorrowers = 3
 
 const rank = ({ diagnosis: { level, until } }: Wrong): number => until !== null ? 2 : level === "critical" ? 0 : 1

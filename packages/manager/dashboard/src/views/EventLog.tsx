@@ -1,4 +1,4 @@
-/** What happened, the latest first. */
+/** The events, the latest first. */
 import { type Signal, useComputed, useSignal } from "@preact/signals"
 import type { VNode } from "preact"
 import { useRef } from "preact/hooks"

@@ -1,4 +1,4 @@
-/** What came of actions, in a corner. */
+/** The outcomes of actions, in a corner. */
 import type { VNode } from "preact"
 import { Mark } from "../parts/StatusMark.tsx"
 import { dismiss, notices } from "../notices.ts"

@@ -45,7 +45,7 @@ export const PoolCard = ({ pool }: { readonly pool: PoolModel }): VNode => {
   )
 }
 
-/** What was counted since the start. */
+/** The counts since the start. */
 const Totals = ({ health, stats: { counts } }: Api.Pool): VNode => (
   <dl class="facts small">
     <Fact name="leases">{compact(counts.acquiredAtOnce + counts.acquiredAfterWaiting)}</Fact>

@@ -27,7 +27,7 @@ export const TokenDialog = (): VNode | null => {
 
 interface FormProps {
   readonly text: string
-  /** What is wrong with it, if anything. */
+  /** The fault of the token, if it has one. */
   readonly check?: (value: string) => Promise<string | undefined>
   readonly done?: () => void
 }

@@ -1,4 +1,4 @@
-/** What is always in sight: where one is, whether the page is live, the theme and the token. */
+/** The bar that is always in sight: where one is, whether the page is live, the theme and the token. */
 import type { VNode } from "preact"
 import { age } from "../format.ts"
 import { heardAt, link } from "../link.ts"

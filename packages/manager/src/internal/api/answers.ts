@@ -1,5 +1,5 @@
 /**
- * What the monitoring routes answer, and what the actions are asked with.
+ * The answers of the monitoring routes, and the payloads of the actions.
  */
 import { causes } from "@effect-pools/core/PoolDiagnosis"
 import * as Schema from "effect/Schema"
@@ -62,7 +62,7 @@ export const Connections = Schema.Struct({
 /** @category answers @since 0.1.0 */
 export type Connections = typeof Connections.Type
 
-/** What an alert is about: a number above its limit, or the cause of a diagnosis. @category models @since 0.1.0 */
+/** The subject of an alert: a number above its limit, or the cause of a diagnosis. @category models @since 0.1.0 */
 export const AlertRule = Schema.Literals([
   "utilization",
   "unhealthy",
@@ -139,7 +139,7 @@ export const PlainStats = Schema.Struct({
 /** @category models @since 0.1.0 */
 export type PlainStats = typeof PlainStats.Type
 
-/** Who waits for a connection. @category models @since 0.1.0 */
+/** A caller that waits for a connection. @category models @since 0.1.0 */
 export const QueueStats = Schema.Struct({
   pending: Schema.Finite,
   /** How many may wait at most, beyond those for whom a connection is being opened. */
@@ -157,7 +157,7 @@ export type QueueStats = typeof QueueStats.Type
  * @since 0.1.0
  */
 export const Health = Schema.Struct({
-  /** What is wrong and what to do, in one or two sentences; of several pools the worst, and how many more. */
+  /** The fault and its remedy, in one or two sentences; of several pools the worst, and how many more. */
   summary: Schema.String,
   /** One for each pool that is not well, or was not a moment ago, the worst first. */
   diagnoses: Schema.Array(Schema.Struct({ pool: Schema.String, ...Diagnosis.fields })),
@@ -188,7 +188,7 @@ export const Health = Schema.Struct({
     ...Fleet.fields,
     pool: PlainStats,
     queue: QueueStats,
-    /** Of all pools, 100 at most; `/pools/:name/connections` has all of one. */
+    /** The connections of all pools, 100 at most; `/pools/:name/connections` has all of one. */
     connections: Schema.Array(Schema.Struct({ pool: Schema.String, ...Connection.fields }))
   }),
   pools: Schema.Array(Schema.Struct({ name: Schema.String, status: Status, score: Schema.Finite })),

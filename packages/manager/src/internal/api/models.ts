@@ -1,5 +1,5 @@
 /**
- * What the monitoring routes tell of one pool: its numbers, health, options and connections.
+ * One pool in the answers of the monitoring routes: its numbers, health, options and connections.
  */
 import { causes } from "@effect-pools/core/PoolDiagnosis"
 import * as PoolStats from "@effect-pools/core/PoolStats"
@@ -16,7 +16,7 @@ export const PoolState = Schema.Literals(["open", "paused", "draining", "closed"
 /** @category models @since 0.1.0 */
 export type PoolState = typeof PoolState.Type
 
-/** What a pool is for, in the word of its kind, which names the metrics too. @category models @since 0.1.0 */
+/** The name of a pool's kind, which names the metrics too. @category models @since 0.1.0 */
 export const Kind = Schema.String
 /** @category models @since 0.1.0 */
 export type Kind = typeof Kind.Type
@@ -60,7 +60,7 @@ export const Operations = Schema.Struct({
   /** The slowest of the last ten minutes, ten at most, the slowest first. */
   slowest: Schema.Array(Schema.Struct({
     kind: Schema.String,
-    /** What it was, without its values, cut to 100 characters. */
+    /** Its text without its values, cut to 100 characters. */
     text: Text,
     /** ms. */
     took: Schema.Finite,
@@ -71,7 +71,7 @@ export const Operations = Schema.Struct({
 /** @category models @since 0.1.0 */
 export type Operations = typeof Operations.Type
 
-/** What happened in the last one to two minutes. @category models @since 0.1.0 */
+/** The numbers of the last one to two minutes. @category models @since 0.1.0 */
 export const Recent = Schema.Struct({
   /** How long that is, ms. */
   span: Schema.Finite,
@@ -93,7 +93,7 @@ export type Recent = typeof Recent.Type
 
 const PerPriority = Schema.Struct({ high: Schema.Finite, normal: Schema.Finite, low: Schema.Finite })
 
-/** What a caller says of itself, absent without any. Internal to the models. */
+/** The tags of a caller, absent without any. Internal to the models. */
 export const Tags = Schema.optionalKey(Schema.Record(Schema.String, Schema.String))
 
 /** The level of degradation, 0 to 4. @category models @since 0.1.0 */
@@ -101,7 +101,9 @@ export const Level = Schema.Literals([0, 1, 2, 3, 4])
 /** @category models @since 0.1.0 */
 export type Level = typeof Level.Type
 
-/** Who waits and who is served, by priority and for the twenty busiest keys. @category models @since 0.1.0 */
+/**
+ * The callers that wait and that are served, by priority and for the twenty busiest keys. @category models @since 0.1.0
+ */
 export const Traffic = Schema.Struct({
   /** How much the pool gives up. */
   level: Level,
@@ -193,8 +195,8 @@ export const Stats = Schema.Struct({
   operations: Operations,
   /** The mean of `operations.time`, ms. */
   avgQueryTime: Schema.Finite,
-  /** Who waits and who is served, by what callers say. */
-  /** Who takes the connections' time, the largest share first. */
+  /** The callers that wait and that are served, by what they say. */
+  /** The callers that take the connections' time, the largest share first. */
   borrowers: Schema.Array(Borrower),
   traffic: Traffic,
   /** The pools that it is made of, if it is. */
@@ -297,7 +299,7 @@ export const Config = Schema.Struct({
 /** @category models @since 0.1.0 */
 export type Config = typeof Config.Type
 
-/** What happened around one moment, for a chart. @category models @since 0.1.0 */
+/** The numbers around one moment, for a chart. @category models @since 0.1.0 */
 export const Sample = Schema.Struct({
   at: Schema.Finite,
   state: PoolState,
@@ -351,20 +353,20 @@ export const Connection = Schema.Struct({
   errors: Schema.Finite,
   /** The label of the lease that holds it. */
   label: Text,
-  /** What the connector says of it, such as `pid`. */
+  /** The connector's tags, such as `pid`. */
   tags: Schema.Record(Schema.String, Schema.String),
-  /** What it runs, cut to 100 characters. */
+  /** Its statement or request of the moment, cut to 100 characters. */
   activity: Text
 })
 /** @category models @since 0.1.0 */
 export type Connection = typeof Connection.Type
 
-/** Who holds a connection. @category models @since 0.1.0 */
+/** A holder of a connection. @category models @since 0.1.0 */
 export const Holder = Schema.Struct({ connection: Schema.Finite, label: Text, tags: Tags, held: Schema.Finite })
 /** @category models @since 0.1.0 */
 export type Holder = typeof Holder.Type
 
-/** What a drain did. @category models @since 0.1.0 */
+/** The report of a drain. @category models @since 0.1.0 */
 export const DrainReport = Schema.Struct({
   took: Schema.Finite,
   served: Schema.Finite,

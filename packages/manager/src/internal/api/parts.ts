@@ -1,5 +1,5 @@
 /**
- * What several schemas of the monitoring routes are made of.
+ * Parts that several schemas of the monitoring routes share.
  */
 import * as Schema from "effect/Schema"
 

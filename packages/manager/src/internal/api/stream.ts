@@ -1,5 +1,5 @@
 /**
- * What the stream of the monitoring routes sends.
+ * The events of the monitoring's stream.
  */
 import * as Schema from "effect/Schema"
 import { Alert, Fleet } from "./answers.ts"
@@ -111,14 +111,14 @@ export const Acted = Schema.TaggedStruct("Acted", {
   action: Schema.String,
   /** The address at the other end of the socket, which may be a proxy's. */
   client: Schema.String,
-  /** What the request says in `X-Forwarded-For`, which anybody can write. */
+  /** The request's `X-Forwarded-For`, which anybody can write. */
   forwardedFor: Text
 })
 /** @category events @since 0.1.0 */
 export type Acted = typeof Acted.Type
 
 /**
- * What the stream sends. `_tag` is the field `event` of the server-sent event.
+ * The events of the stream. `_tag` is the field `event` of the server-sent event.
  *
  * @category events
  * @since 0.1.0
@@ -134,7 +134,7 @@ export const Message = Schema.Union([
     heartbeat: Schema.Finite,
     sampleInterval: Schema.Finite
   }),
-  /** What happened between `Last-Event-ID` and now is not known any more: read `/pools` and `/alerts` again. */
+  /** The events between `Last-Event-ID` and now are not known any more: read `/pools` and `/alerts` again. */
   Schema.TaggedStruct("Gap", { at: Schema.Finite }),
   Schema.TaggedStruct("Happened", { event: PoolEvent }),
   Schema.TaggedStruct("AlertRaised", { alert: Alert }),

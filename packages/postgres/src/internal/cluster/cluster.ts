@@ -1,5 +1,5 @@
 /**
- * What is known of a cluster: its servers, which of them is the primary, and how far the others are behind.
+ * The state of a cluster as it is known: its servers, which of them is the primary, and how far the others are behind.
  *
  * Written by the probes alone. Time is that of one clock: a replica's lag is the age of the oldest place of the primary that
  * it has not reached, so a primary on which nothing happens has replicas without lag.
@@ -81,7 +81,7 @@ export class Cluster {
       node.failures++
       node.lastError = exit.cause.reasons[0]
       if (node.isLost) node.isIn = false
-      // Whoever takes over is to be found at once.
+      // The server that takes over is to be found at once.
       if (node === this.primary && node.failures === 1) { for (const { prober } of this.places) prober.nudge() }
       return
     }
@@ -137,7 +137,10 @@ export class Cluster {
     this.onPrimaryChanged(before, node)
   }
 
-  /** Whoever has not gone on since is not known to follow. The first timeline that is seen is taken for everybody's. */
+  /**
+   * A server that has not gone on since is not known to follow. The first timeline that is seen is taken for
+   * everybody's.
+   */
   private begin(leader: Node, { lsn, timeline }: Sample): void {
     const isFirst = this.timeline === 0
     this.timeline = timeline
@@ -151,7 +154,7 @@ export class Cluster {
 
   private record({ at, lsn, timeline }: Sample): void {
     const last = this.samples.at(-1)
-    // What has not changed since is as old as when it was first seen.
+    // A position that has not changed is as old as when it was first seen.
     if (last?.lsn === lsn) return
     this.samples.push({ at, lsn, timeline })
     const oldest = at - 4 * this.settings.maxLag

@@ -11,7 +11,7 @@ export const split = (
 ): Result.Result<ReadonlyArray<Redacted.Redacted>, string> => {
   const [, start = "", login = "", hosts = "", rest = ""] =
     /^(\s*[a-z]+:\/\/)((?:[^@/?#]*@)?)([^/?#]*)([^]*)$/i.exec(Redacted.value(url)) ?? []
-  // What it is instead of a URL is told by whoever reads one.
+  // The reader of a URL tells what a text is that is none.
   if (start === "") return Result.succeed([url])
   const wanted = /[?&]target_session_attrs=([^&#]*)/.exec(rest)?.[1]
   if (wanted !== undefined && !taken.has(wanted)) {

@@ -1,5 +1,5 @@
 /**
- * What a cluster publishes beside the metrics of its pools.
+ * Metrics of a cluster beside those of its pools.
  */
 import * as PoolMetrics from "@effect-pools/core/PoolMetrics"
 import * as Effect from "effect/Effect"

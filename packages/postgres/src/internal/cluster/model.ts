@@ -14,7 +14,7 @@ import type { PostgresOptions } from "../../PostgresConfig.ts"
 import type { Isolation, PostgresPool } from "../model.ts"
 
 /**
- * What a read must see.
+ * The least that a read must see.
  *
  * - `session`: what its session has written, and no less than its session has read
  * - `eventual`: whatever a replica has that is not further behind than `maxLag`
@@ -34,7 +34,7 @@ export type Consistency = "session" | "eventual" | "primary"
 export type NodeInput = Redacted.Redacted | NodeOptions
 
 /**
- * What a server of a cluster has of its own. What is not given is the cluster's.
+ * Options of one server of a cluster. Those that are not given are the cluster's.
  *
  * @category models
  * @since 0.1.0
@@ -60,7 +60,7 @@ export interface ClusterOptions extends Omit<PostgresOptions, "url" | "host" | "
   readonly primary: NodeInput
   /** The streaming replicas. Roles are watched, so that a replica that is promoted takes the writes without a restart. */
   readonly replicas?: ReadonlyArray<NodeInput> | undefined
-  /** What a read must see unless it says otherwise. Default `"session"`. */
+  /** The least that a read must see unless it says otherwise. Default `"session"`. */
   readonly consistency?: Consistency | undefined
   /**
    * A replica further behind than this serves no reads until it is less than half as far behind. Default 10 s. Too small:
@@ -175,8 +175,8 @@ export interface ClusterMembers<out Env = never> {
     ): Effect.Effect<A, E | SqlError | PoolError | ClusterError, R | Env>
   }
   /**
-   * What the session has written or demanded so far, as a text for a cookie or a message: `Consistency.provide` takes it.
-   * `undefined` if that is nothing.
+   * A token of the writes and demands of the session so far, as a text for a cookie or a message: `Consistency.provide`
+   * takes it. `undefined` if that is nothing.
    */
   readonly token: Effect.Effect<string | undefined, ClusterError, Env>
   /** Its servers, in the order in which they were given. */

@@ -135,7 +135,7 @@ const takeGiven = Effect.fnUntraced(function*(cluster: Cluster, view: View): Eff
   view.given = []
 })
 
-/** Of an older timeline nobody knows any more how far it went: what did not reach the new primary is lost. */
+/** Nobody knows any more how far an older timeline went: writes that did not reach the new primary are lost. */
 const isAhead = ({ primary, timeline }: Cluster, token: Position.Token): boolean =>
   primary?.sample !== undefined &&
   (token.timeline > timeline || (token.timeline === timeline && token.lsn > primary.sample.lsn))

@@ -67,7 +67,7 @@ const whileUp = <A, E>(
     )
   )
 
-/** What the primary has done, and when. */
+/** The writes of the primary, and their times. */
 class Log {
   private readonly entries: Array<{ readonly at: number; readonly lsn: number }> = []
   private readonly script: ClusterScript

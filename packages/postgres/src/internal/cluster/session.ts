@@ -1,11 +1,11 @@
 /**
- * What one line of work, such as a request, must see: its own writes, and nothing older than it has read.
+ * The least that one line of work, such as a request, must see: its own writes, and nothing older than it has read.
  */
 import * as Context from "effect/Context"
 import * as Position from "./position.ts"
 import type { Node } from "./node.ts"
 
-/** What a session knows of one cluster. */
+/** A session's view of one cluster. */
 export class View {
   /** Leases of the primary that have not ended. */
   writing = 0

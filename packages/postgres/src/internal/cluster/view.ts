@@ -28,7 +28,7 @@ export const of = (cluster: Cluster, pool: Runtime.Pool): Runtime.Pool => ({
     const whole = yield* pool.stats
     const own = cluster.nodes.flatMap((node) => warningsOf(cluster, node))
     const pools = yield* Effect.forEach(cluster.nodes, ({ bare }) => bare.health)
-    // What is critical for one server is not for all while the primary takes the writes.
+    // A fault that is critical for one server is not for all while the primary takes the writes.
     const theirs = pools.flatMap(({ name, warnings }) =>
       warnings.map((warning) => ({
         ...warning,

@@ -40,7 +40,7 @@ const compare = Effect.fnUntraced(function*(
   if (refused !== undefined) return yield* refused
 })
 
-/** What a database has of its own goes before what is said for all. */
+/** Settings of one database go before those for all. */
 const present = (database: Readonly<Record<string, string | null>>): Readonly<Record<string, string>> => ({
   ...(database["pool_mode"] === null || database["pool_mode"] === undefined
     ? {}

@@ -27,7 +27,7 @@ export const behind = <Options extends Server>(options: Options, said: Config.Su
   return { ...options, ...server, pooler: { mode } }
 }
 
-/** What is no URL is left as it is, for whoever reads it to refuse. */
+/** Leaves a text that is no URL as it is, for its reader to refuse. */
 const leading = (url: Redacted.Redacted, host: string, port: number): Redacted.Redacted =>
   Redacted.make(
     Redacted.value(url).replace(

@@ -1,5 +1,5 @@
 /**
- * What the options of a pool must not be behind a PgBouncer.
+ * The options of a pool that are refused behind a PgBouncer.
  */
 import * as OptionRules from "@effect-pools/core/OptionRules"
 import type { InvalidOption } from "@effect-pools/core/PoolError"

@@ -1,5 +1,5 @@
 /**
- * What a session is set to for the callers of a key.
+ * The settings of a session for the callers of a key.
  */
 import type * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"

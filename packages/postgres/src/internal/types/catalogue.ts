@@ -140,8 +140,8 @@ const ofParts = <A>(oid: number, bytes: Uint8Array, array: (bytes: Uint8Array) =
 const isText = (bytes: Uint8Array): boolean => !bytes.some((byte) => byte < 9 || (byte > 13 && byte < 32))
 
 /**
- * What `Date` can't hold: infinity, as a number, and years that are too far, as text. The driver makes dates of them that
- * are none.
+ * Values that `Date` can't hold: infinity, as a number, and years that are too far, as text. The driver makes dates of
+ * them that are none.
  */
 export const beyondDates = (oid: number, bytes: Uint8Array): number | string => {
   const said = textOf(oid, bytes)

@@ -1,5 +1,5 @@
 /**
- * What several families of commands make their arguments of.
+ * Arguments that several families of commands have in common.
  */
 import * as Duration from "effect/Duration"
 import { type Arg, type Command, type Decoder, make, raw, type Span } from "../../RedisCommand.ts"
@@ -33,7 +33,7 @@ export const blockMillis = (input: Span): number => {
 /** Milliseconds since an entry was given to a member. */
 export const idleMillis = (input: Span): number => millisOf(input, "time")
 
-/** What `blockMillis` gives, in seconds. */
+/** Seconds of `blockMillis`. */
 export const blockSeconds = (input: Span): number => blockMillis(input) / 1000
 
 /** Refuses options that nobody would notice: those of other clients, such as `EX`. */

@@ -21,7 +21,7 @@ import { blockSeconds, onlyKnown, real, some } from "./args.ts"
 /** A member and its score. */
 export type Scored = readonly [member: string, score: number]
 
-/** What `zadd` may be told. */
+/** Options of `zadd`. */
 export interface ZaddOptions {
   /** `"NX"`: only new members. `"XX"`: only those that exist. */
   readonly condition?: "NX" | "XX" | undefined
@@ -31,7 +31,7 @@ export interface ZaddOptions {
   readonly changed?: boolean | undefined
 }
 
-/** What part of a sorted set a range is. */
+/** The part of a sorted set that a range is. */
 export interface ZrangeOptions {
   /** Ranks (default), scores (`"(1"`, `"+inf"`), or members (`"[a"`, `"-"`). */
   readonly by?: "rank" | "score" | "lex" | undefined

@@ -88,7 +88,7 @@ export const streams = {
     make("XRANGE", [key, start, end, ...countArgs(count)], entries),
   xrevRange: (key: Arg, end: string, start: string, count?: number): Command<ReadonlyArray<StreamEntry>> =>
     make("XREVRANGE", [key, end, start, ...countArgs(count)], entries),
-  /** What came after the given ids (`"$"`: from now on), by stream. */
+  /** Entries that came after the given ids (`"$"`: from now on), by stream. */
   xread: (
     streams: Readonly<Record<string, string>>,
     options?: XreadOptions

@@ -21,7 +21,7 @@ import {
 } from "../../RedisCommand.ts"
 import { expiry, flatten, onlyKnown, real, some, withInteger } from "./args.ts"
 
-/** What `set` may be told. */
+/** Options of `set`. */
 export interface SetOptions {
   /** The key is deleted after so long, at least 1 ms: `"10 seconds"`, `{ seconds: 10 }`. A bare number is refused. Without it the key stays, and an earlier ttl is taken away. */
   readonly ttl?: Span | undefined

@@ -1,5 +1,6 @@
 /**
- * What the parts of the contract share: a pool for each test that must end without a leak, and borrowers on command.
+ * Things that the parts of the contract share: a pool for each test that must end without a leak, and borrowers on
+ * command.
  */
 import type { ConnectionPool } from "@effect-pools/core/ConnectionPool"
 import type { PoolOptions } from "@effect-pools/core/PoolConfig"

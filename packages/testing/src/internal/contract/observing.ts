@@ -8,7 +8,7 @@ import * as Stream from "effect/Stream"
 import { eventually } from "../../Eventually.ts"
 import { type Bench, borrow, patience, queueUp, refusal } from "./bench.ts"
 
-/** What a pool tells of itself. */
+/** The reports of a pool. */
 export const observing = <Lent, R>(bench: Bench<Lent, R>): void => {
   numbers(bench)
   events(bench)

@@ -1,5 +1,5 @@
 /**
- * What a proxy does to its connections at the moment.
+ * The faults that a proxy puts on its connections at the moment.
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"

@@ -23,7 +23,7 @@ export interface Way {
   bytesLeft: number
 }
 
-/** What happened on one side, and when it may be passed on, in milliseconds. */
+/** An event on one side, and when it may be passed on, in milliseconds. */
 interface Happening {
   readonly due: number
   readonly what: Buffer | "end" | "error" | "close"
