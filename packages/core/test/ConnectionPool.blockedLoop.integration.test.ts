@@ -104,3 +104,59 @@ describe("ConnectionPool: a blocked event loop", () => {
         assert.isBelow(performance.now() - startedAt, 900)
       })))
 })
+
+describe("thousands at once", () => {
+  const thousands = 3_000
+
+  /** The most by which a number grows in one turn of the event loop, until what is watched is over. */
+  const mostInATurn = <A, E>(count: () => number, watched: Effect.Effect<A, E>): Effect.Effect<number, E> =>
+    Effect.gen(function*() {
+      const fiber = yield* Effect.forkChild(watched, { startImmediately: true })
+      let most = 0
+      for (let before = count(); fiber.pollUnsafe() === undefined; before = count()) {
+        yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+        most = Math.max(most, count() - before)
+      }
+      yield* Fiber.join(fiber)
+      return most
+    })
+
+  it.live("let timers and sockets have their turn, however many dials, proofs and ends are wanted", () =>
+    Effect.gen(function*() {
+      let dials = 0
+      let proofs = 0
+      let ends = 0
+      const connect = Effect.acquireRelease(
+        Effect.sync(() => ({ number: dials++ })),
+        () => Effect.sync(() => void ends++)
+      )
+      const connector: Connector.Connector<object> = {
+        connect: () => connect,
+        validate: () => Effect.andThen(Effect.sync(() => proofs++), Effect.sleep(1)),
+        reset: () => undefined
+      }
+      const pool = yield* ConnectionPool.make(connector, {
+        minConnections: 0,
+        maxConnections: thousands,
+        connectRate: 100_000,
+        pendingLimit: 100_000,
+        freshnessWindow: 0,
+        idleTimeout: "1 hour",
+        healthCheck: "1 hour",
+        metrics: false
+      })
+      const most = 600
+      assert.isAtMost(yield* mostInATurn(() => dials, pool.warmUp(thousands)), most)
+      const leases = Effect.forEach(
+        Array.from({ length: thousands }),
+        () => pool.withConnection(() => Effect.sleep(5)),
+        { concurrency: "unbounded", discard: true }
+      )
+      assert.isAtMost(yield* mostInATurn(() => proofs, leases), most)
+      const haveEnded = Effect.repeat(Effect.sleep(1), { until: () => ends === thousands })
+      const allEnd = Effect.andThen(pool.retireAll, haveEnded)
+      assert.isAtMost(yield* mostInATurn(() => ends, allEnd), most)
+      assert.deepStrictEqual([dials, ends], [thousands, thousands])
+      assert.isAtLeast(proofs, thousands)
+    }).pipe(Effect.scoped, Effect.provideService(References.MinimumLogLevel, "None")))
+})

@@ -128,6 +128,9 @@ describe("ConnectionPool: Effect's Pool", () => {
         yield* Effect.forEach(Array.from({ length: 1_000 }), () => pool.withConnection(() => Effect.sleep(10)), {
           concurrency: "unbounded"
         }).pipe(Effect.forkScoped)
+        // Dials begin in portions.
+        yield* settle
+        yield* settle
         yield* advance("1 second")
         yield* advance("1 minute")
         yield* advance("1 minute")

@@ -82,8 +82,20 @@ const retireOne = (state: PoolState, connection: Pooled): boolean => {
 export const retireAll = (state: PoolState): void => {
   const generation = state.trust.nextGeneration()
   emit(state, { _tag: "AllRetired", generation })
+  sweep(state)
+}
+
+/** Thousands go in several turns of the event loop. */
+const sweep = (state: PoolState): void => {
   const now = state.time.now()
-  for (const connection of Array.from(state.places.idle)) visitIdle(state, connection, now)
+  for (const connection of Array.from(state.places.idle)) {
+    if (connection.isDue || !state.trust.isSuperseded(connection)) continue
+    if (!state.mayBegin()) {
+      state.later(() => sweep(state))
+      break
+    }
+    visitIdle(state, connection, now)
+  }
   state.changed()
 }
 

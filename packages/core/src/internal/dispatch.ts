@@ -4,7 +4,7 @@
  */
 import { closest } from "./lease/affinity.ts"
 import { handOver } from "./lease/checkOut.ts"
-import type { Lease } from "./line/lease.ts"
+import type { Lease, Pooled } from "./line/lease.ts"
 import { open } from "./open/open.ts"
 import { isCurrent, isReady, retire } from "./pool/retire.ts"
 import { demand, fillsUp, joinable, wantedByWaiters } from "./lease/share.ts"
@@ -15,7 +15,7 @@ export const dispatch = (state: PoolState): void => {
   if (state.phase !== "closed") {
     if (state.isLending) serve(state)
     state.places.keepFloor()
-    for (let missing = wanted(state); missing > 0; missing--) open(state)
+    for (let missing = wanted(state); missing > 0 && state.mayBegin(); missing--) open(state)
   }
   state.drain.onChange?.()
 }
@@ -41,11 +41,7 @@ const joinFirst = (state: PoolState, first: Lease, now: number): boolean => {
 const serveIdle = (state: PoolState, first: Lease, now: number): boolean => {
   const { idle } = state.places
   // A health check may have left a colder one as the only one that needs no proof.
-  const fresh = !state.trust.mayAnyBeFresh(now)
-    ? undefined
-    : state.config.traffic.affinity
-    ? closest(state, first, now)
-    : idle.findLast((connection) => isReady(state, connection, now))
+  const fresh = freshest(state, first, now)
   if (fresh !== undefined) {
     handOver(state, state.places.takeIdle(fresh), first, now)
     return true
@@ -53,9 +49,23 @@ const serveIdle = (state: PoolState, first: Lease, now: number): boolean => {
   const warmest = idle.findLast((connection) => isCurrent(state, connection))
   if (warmest === undefined) return false
   if (state.connector.validate === undefined) retire(state, warmest, "broken")
-  else if (state.trust.validating < proofsWanted(state, now)) validateForWaiter(state, warmest)
+  else if (state.trust.validating < proofsWanted(state, now) && state.mayBegin()) validateForWaiter(state, warmest)
   else return false
   return true
+}
+
+/**
+ * The connection that may be lent as it is. Thousands may be stale and wait for their proofs: they are looked through once, and
+ * not at each change.
+ */
+const freshest = (state: PoolState, first: Lease, now: number): Pooled | undefined => {
+  const { config, dialer, places: { idle, idled }, trust } = state
+  if (!trust.mayAnyBeFresh(now)) return undefined
+  if (config.traffic.affinity) return closest(state, first, now)
+  if (trust.isNoneFresh(idled) && dialer.failures === 0) return undefined
+  const fresh = idle.findLast((connection) => isReady(state, connection, now))
+  if (fresh === undefined) trust.noneIsFresh(idled)
+  return fresh
 }
 
 /**

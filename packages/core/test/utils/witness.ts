@@ -44,6 +44,10 @@ export class Witness {
   private readonly tainted = new Set<number>()
   /** Connections that are replaced, and how many doubts there were when they began to be. */
   private readonly replaced = new Map<number, number>()
+  /** How often all were to be replaced. */
+  private generation = 0
+  /** Dials under way. */
+  private dialing = 0
   /** Whether the last dial has failed. */
   private isFailing = false
   private readonly proofs = new Map<number, { readonly at: number; readonly doubt: number }>()
@@ -129,6 +133,7 @@ export class Witness {
 
   /** The pool is told to replace every connection. Until one is open it may lend the old ones if others can't be opened. */
   readonly replaceAll = (): void => {
+    this.generation++
     for (const { id } of this.fake.connections) this.replaced.set(id, this.doubt)
   }
 
@@ -139,8 +144,8 @@ export class Witness {
     this.uses.set(id, (this.uses.get(id) ?? 0) + 1)
     if (this.alarmed.has(id)) this.broken.push(`connection ${id} was lent after it told its end`)
     if (this.tainted.has(id)) this.broken.push(`connection ${id} was lent although it was to be retired`)
-    // One that ended as soon as it was open is a dial that failed too, and of one that is not to be stopped only the pool knows.
-    if (this.replaced.get(id) === this.doubt && !this.isFailing && this.options.stubborn !== true) {
+    // One that ended as soon as it was open is a dial that failed too, and of one that goes on only the pool knows if it has.
+    if (this.replaced.get(id) === this.doubt && !this.isFailing && this.dialing === 0) {
       this.broken.push(`connection ${id} was lent although others could be opened in its place`)
     }
     if (this.provedSince.get(id) !== this.alarms) this.broken.push(`connection ${id} was lent without a proof`)
@@ -171,10 +176,14 @@ export class Witness {
         }
         // The first finalizer is the last to run: the socket is gone when all of its close is over.
         yield* Effect.addFinalizer(() => Effect.sync(() => void this.sockets--))
+        this.dialing++
+        const { generation } = this
         const exit = yield* Effect.exit(this.options.stubborn === true ? dial : restore(dial))
+        this.dialing--
         this.isFailing = Exit.isFailure(exit)
         const at = yield* Clock.currentTimeMillis
         if (Exit.isSuccess(exit)) {
+          if (generation !== this.generation) this.replaced.set(exit.value.id, this.doubt)
           this.proofs.set(exit.value.id, { at, doubt: this.doubt })
           this.provedSince.set(exit.value.id, this.alarms)
         }

@@ -97,7 +97,7 @@ export class Lease extends Effectable.Class<any, any, any> {
 export class Pooled {
   readonly id: number
   /** Which `retireAll` its dial came after. */
-  readonly generation: number
+  generation: number
   /** Closing it closes the connection. */
   readonly scope: Scope.Closeable = Scope.makeUnsafe()
   state: ConnectionState = "opening"

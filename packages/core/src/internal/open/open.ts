@@ -41,6 +41,7 @@ const dial = Effect.fnUntraced(function*(state: PoolState, connection: Pooled) {
   // was at once has begun: whoever leaves now does not stop it.
   if (hasWaited && demand(state) < state.places.opening) return giveUp(state, connection)
   connection.openedAt = state.time.now()
+  connection.generation = state.trust.generation
   const { successes } = state.dialer
   const exit = yield* Effect.exit(state.dialer.guard(connect(state, connection), () => state.time.now()))
   if (connection.state !== "opening") return

@@ -43,6 +43,7 @@ export class Places {
   private limited: number
   private keepsFloor = true
   private lastId = 0
+  private arrivals = 0
 
   constructor(config: PoolConfig, hold: Hold) {
     this.config = config
@@ -94,6 +95,11 @@ export class Places {
     return Math.min(floor, this.limited)
   }
 
+  /** Counts the connections that became idle. */
+  get idled(): number {
+    return this.arrivals
+  }
+
   /** The number that the next connection will have. */
   get nextId(): number {
     return this.lastId + 1
@@ -140,6 +146,7 @@ export class Places {
   toIdle(connection: Pooled, since: number): void {
     const { idling } = this
     connection.idleSince = since
+    this.arrivals++
     this.move(connection, "idle")
     let place = idling.length
     while (place > 0 && idling[place - 1]!.idleSince > since) place--

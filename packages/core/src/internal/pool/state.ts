@@ -30,6 +30,12 @@ import { RecentCounts } from "../watch/recent.ts"
 import { SharedUse } from "../watch/sharedUse.ts"
 import type { PoolTime } from "../base/time.ts"
 
+/**
+ * So many dials, validations and ends of connections begin in one turn of the event loop: of thousands that are wanted at
+ * once the others begin in the next turns, so that timers and sockets have theirs in between.
+ */
+const perTurn = 250
+
 export class PoolState {
   readonly config: PoolConfig
   readonly connector: Connector<any, any>
@@ -65,6 +71,8 @@ export class PoolState {
   private readonly pausedBy = new Set<object>()
   /** The connection that each object belongs to that a connector has made. */
   readonly opened = new WeakMap<object, Pooled>()
+  /** How many more may begin before the others have a turn. */
+  private beginnings = perTurn
   /** When a slow acquisition was logged last. */
   slowLoggedAt = -Infinity
   /** The fiber that watches the deadlines of the waiters, and when it looks next; `Infinity` while nobody waits. */
@@ -155,6 +163,18 @@ export class PoolState {
   /** Whether connections are lent. A draining pool still serves its queue. */
   get isLending(): boolean {
     return !this.isPaused && this.currentPhase !== "closed"
+  }
+
+  /** Whether one more piece of work may begin just now. If not, the dispatcher looks again in the next turn. */
+  mayBegin(): boolean {
+    if (this.beginnings === 0) return false
+    if (--this.beginnings === 0) {
+      this.later(() => {
+        this.beginnings = perTurn
+        this.changed()
+      })
+    }
+    return true
   }
 
   /** Resumes a fiber on the scheduler's next turn, so that nobody's code runs inside a change of the pool. */

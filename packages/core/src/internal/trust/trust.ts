@@ -26,6 +26,7 @@ export class Trust {
   private generationNumber = 0
   private proofs = 0
   private lastProofFailed = false
+  private staleSince = -1
   private goodAt = -Infinity
   /** How the connections proved themselves lately that were doubted because another had died. */
   private readonly doubts = new RecentShare()
@@ -70,6 +71,16 @@ export class Trust {
   /** Whether any connection may be fresh: where none has proved itself lately, none need be looked at. */
   mayAnyBeFresh(now: number): boolean {
     return now - this.lastProof < this.freshnessWindow || !this.canValidate
+  }
+
+  /** None of those that were idle then is fresh, nor will be before it is no longer idle. */
+  noneIsFresh(idled: number): void {
+    this.staleSince = idled
+  }
+
+  /** Whether it is known that no idle connection is fresh. */
+  isNoneFresh(idled: number): boolean {
+    return this.staleSince === idled
   }
 
   /** Whether no other connection has proved dead since it proved itself. */
