@@ -10,10 +10,18 @@ const root = fileURLToPath(new URL("../../", import.meta.url))
 const folder = `${root}docs/public/operating/`
 const read = (file: string): string => readFileSync(`${folder}${file}`, "utf8")
 
+interface Panel {
+  readonly id: number
+  readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number }
+  readonly targets?: ReadonlyArray<{ readonly expr: string; readonly refId: string }>
+}
+
 interface Dashboard {
-  readonly panels: ReadonlyArray<{ readonly targets?: ReadonlyArray<{ readonly expr: string }> }>
+  readonly panels: ReadonlyArray<Panel>
   readonly templating: { readonly list: ReadonlyArray<{ readonly name: string; readonly query: unknown }> }
 }
+
+const dashboard = JSON.parse(read("effect-pools.dashboard.json")) as Dashboard
 
 const kinds = ["db", "redis", "http", "websocket", "service"]
 
@@ -21,8 +29,7 @@ const rules = [...read("effect-pools.rules.yml").matchAll(/^ +expr: '(.*)'$/gm)]
 
 /** What Grafana sends when one of the kinds and all pools are chosen. */
 const queries = (kind: string): ReadonlyArray<string> => {
-  const { panels } = JSON.parse(read("effect-pools.dashboard.json")) as Dashboard
-  return panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr)).map((expr) =>
+  return dashboard.panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr)).map((expr) =>
     expr.replaceAll("${kind}", kind).replaceAll("$pool", ".*").replaceAll("$__rate_interval", "5m")
   )
 }
@@ -79,6 +86,19 @@ describe("what is given to operators", () => {
         for (const expr of asked) holds(all, expr)
       }
     }))
+
+  it("no two panels have one number or lie on each other", () => {
+    const { panels } = dashboard
+    assert.strictEqual(new Set(panels.map(({ id }) => id)).size, panels.length)
+    const cells = panels.flatMap(({ gridPos: { h, w, x, y } }) => {
+      assert.isAtMost(x + w, 24)
+      return Array.from({ length: h * w }, (_, cell) => `${x + cell % w} ${y + Math.floor(cell / w)}`)
+    })
+    assert.strictEqual(new Set(cells).size, cells.length)
+    for (const { targets = [] } of panels) {
+      assert.strictEqual(new Set(targets.map(({ refId }) => refId)).size, targets.length)
+    }
+  })
 
   it.live("each metric that a page names is one that pools publish", () =>
     Effect.map(families, (all) => {
