@@ -31,6 +31,10 @@ const programs: ReadonlyArray<readonly [folder: string, says: ReadonlyArray<RegE
     /^health: degraded/m
   ]],
   ["websocket-chat", [/^in the room: 1$/m, /^heard: hello \/ anybody here\? \/ I am back$/m]],
+  ["overload", [
+    /^without: \d+ % of the capacity is useful/m,
+    /^with Traffic: (8\d|9\d|100) % of the capacity is useful, (9[5-9]|100) % of high served$/m
+  ]],
   ["per-request-transaction", [
     /^\/good: 200 thank you$/m,
     /^\/sold-out: 409 out of stock$/m,
