@@ -47,7 +47,7 @@ const lines = (ways: Readonly<Record<string, ReadonlyArray<Second>>>, read: (sec
 export const draw = (ways: Readonly<Record<string, ReadonlyArray<Second>>>, load: number): string => {
   const panels: ReadonlyArray<Panel> = [
     {
-      title: `answers a second in time, ${load} times the capacity asked for`,
+      title: `answers a second in time, of ${load * capacity} asked for`,
       most: capacity,
       unit: "",
       lines: lines(ways, ({ answered }) => answered)

@@ -44,7 +44,7 @@ const watchLoop = () => {
 
 /** Looks from shortly before they leave until all have left. */
 const watch = async (left: Promise<unknown>, leavesAt: number): Promise<Outcome> => {
-  await new Promise<void>((resolve) => setTimeout(resolve, leavesAt - performance.now() - 200))
+  await new Promise<void>((resolve) => setTimeout(resolve, Math.max(0, leavesAt - performance.now() - 200)))
   const stop = watchLoop()
   await left
   const took = performance.now() - leavesAt

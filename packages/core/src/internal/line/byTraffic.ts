@@ -103,6 +103,7 @@ export class ByTraffic implements Order {
 
   isNext(lease: Lease): boolean {
     if (this.fair === undefined) return this.plain.isNext()
+    if (this.isUncontended(lease)) return true
     if (this.overload?.refusesAtOnce(lease) === true) return false
     const { fairKey, priority } = this.said(lease)
     return this.fair.isNext(priority, fairKey)
@@ -178,7 +179,18 @@ export class ByTraffic implements Order {
     return fair
   }
 
+  /**
+   * Whether a lease that begins, or asks, takes nothing from anybody: nobody waits, and no rule bounds or counts who is served.
+   * Then it need not be told apart, and costs what it does in a plain queue.
+   */
+  private isUncontended(lease: Lease): boolean {
+    const { fair, overload } = this
+    return lease.resume === undefined && overload === undefined && fair !== undefined && fair.size === 0 &&
+      !fair.isBounded
+  }
+
   private began(fair: FairOrder, lease: Lease): void {
+    if (this.isUncontended(lease)) return
     const { now, sharers } = this.options
     const { fairKey, priority } = this.said(lease)
     const standing = standingOf(lease) ?? fair.stand(lease, priority, fairKey, now())

@@ -143,6 +143,11 @@ export class FairOrder {
     this.ranks = { high: rank("high"), normal: rank("normal"), low: rank("low") }
   }
 
+  /** Whether a key or a priority may hold a part of the connections only. */
+  get isBounded(): boolean {
+    return this.rules.mostOf !== undefined || this.rules.mostOfKey !== undefined
+  }
+
   /** How many of a priority wait. */
   waiting(priority: Priority): number {
     return this.ranks[priority].waiting

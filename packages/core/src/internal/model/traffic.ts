@@ -192,7 +192,8 @@ export interface KeyStats {
 
 /**
  * The callers that wait and are served, at one moment. Leases are told apart from the first caller on that says anything with
- * `Traffic`; before it all are normal.
+ * `Traffic`; before it all are normal. A lease that is served at once while nobody waits is not told apart, unless the pool has
+ * shares, shedding, a budget of retries or a level of degradation.
  *
  * @category models
  * @since 0.1.0
