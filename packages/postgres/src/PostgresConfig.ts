@@ -12,11 +12,13 @@ import type * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type { ConnectionOptions } from "node:tls"
+import type { PrewarmOptions } from "./internal/prewarm.ts"
 import type { PoolerOptions } from "./internal/pooler/model.ts"
 import type { SessionOf } from "./internal/tenant/model.ts"
 import * as PoolerEnv from "./internal/pooler/env.ts"
 
 export type { PoolerMode, PoolerOptions } from "./internal/pooler/model.ts"
+export type { PrewarmOptions } from "./internal/prewarm.ts"
 export type { SessionOf, SessionState } from "./internal/tenant/model.ts"
 
 /**
@@ -164,7 +166,16 @@ export interface PostgresOptions extends PoolConfig.PoolOptions {
    * a connection that is dead without a word is noticed late, and firewalls forget it.
    */
   readonly keepAlive?: Duration.Input | undefined
-  /** Whether statements are prepared once per connection and then reused by name. Default `true`. */
+  /**
+   * Statements without parameters that are run on a new connection before it is lent, so that its first caller does not wait
+   * for the server to read catalogues and tables. One that fails, or takes longer than `timeout` (2 s), is told in the log and
+   * fails no dial. Default: none.
+   */
+  readonly prewarm?: PrewarmOptions | undefined
+  /**
+   * Whether statements are prepared once per connection and then reused by name. Default `true`: a text is prepared when it
+   * comes for the second time, on whichever connection of the pool, since one that comes once costs more when prepared.
+   */
   readonly prepare?: boolean | undefined
   /**
    * How many prepared statements each connection keeps. Default 100. Too small: statements are prepared again and again.

@@ -35,6 +35,7 @@ import type { PostgresConnection } from "./PostgresConnector.ts"
 import type { Script, ScriptInput } from "./PostgresScript.ts"
 
 export type { Isolation, PostgresMembers, PostgresPool, QueryOptions, TransactionOptions } from "./internal/model.ts"
+export type { PreparedCounts } from "./internal/statements.ts"
 
 /**
  * A service class for a PostgreSQL pool: the members of every pool, those of PostgreSQL, and the layers.

@@ -57,6 +57,57 @@ layer(EmbeddedPostgres.layer(), { excludeTestServices: true, timeout: "2 minutes
       ))
   }
 
+  it.effect("are prepared when they come again, on whichever connection, and told in numbers", () =>
+    withDb(
+      { minConnections: 2, maxConnections: 2, preparedStatementCacheSize: 2 },
+      Effect.gen(function*() {
+        const prepared = Db.query((sql) =>
+          sql<{ n: number }>`SELECT count(*)::int AS n FROM pg_prepared_statements`.unprepared
+        )
+        const one = (n: number) => Db.query((sql) => sql.unsafe(`SELECT ${n}`))
+        for (let n = 0; n < 20; n++) yield* one(n)
+        assert.deepStrictEqual(yield* prepared, [{ n: 0 }])
+        assert.deepStrictEqual(yield* Db.prepared, { hits: 0, misses: 0, evictions: 0, firsts: 20 })
+        yield* Effect.andThen(one(1), one(1))
+        assert.deepStrictEqual(yield* Db.prepared, { hits: 1, misses: 1, evictions: 0, firsts: 20 })
+        // Another connection has not prepared it yet, but knows that it is worth it.
+        yield* Effect.scoped(Effect.andThen(Db.acquire, one(1)))
+        assert.deepInclude(yield* Db.prepared, { hits: 1, misses: 2 })
+        yield* Effect.scoped(Effect.gen(function*() {
+          yield* Db.acquire
+          for (const n of [2, 3, 4]) yield* one(n)
+        }))
+        assert.deepInclude(yield* Db.prepared, { misses: 5, evictions: 2 })
+      })
+    ))
+
+  it.effect("a new connection is warmed before its first lease, and one that can't be is lent all the same", () =>
+    Effect.gen(function*() {
+      const warmed = (run: ReadonlyArray<string>, timeout?: string) =>
+        withDb(
+          {
+            minConnections: 1,
+            maxConnections: 1,
+            prewarm: { run, ...(timeout === undefined ? {} : { timeout: timeout as "1 second" }) }
+          },
+          Effect.gen(function*() {
+            const [row] = yield* Db.query<{ v: string; t: string }>`
+              SELECT coalesce(current_setting('app.warm', true), '') AS v, current_setting('lock_timeout') AS t`
+            assert.strictEqual((yield* Db.stats).counts.opened, 1)
+            return row
+          })
+        )
+      yield* elsewhere("CREATE TABLE IF NOT EXISTS warmth (n int)")
+      yield* elsewhere("TRUNCATE warmth")
+      yield* warmed(["INSERT INTO warmth VALUES (1)", "SET lock_timeout = '3s'"]).pipe(
+        // What it set is not for borrowers.
+        Effect.map((row) => assert.strictEqual(row?.t, "0"))
+      )
+      assert.strictEqual((yield* elsewhere("SELECT n FROM warmth")).rowCount, 1)
+      yield* warmed(["SELECT no_such_thing"])
+      yield* warmed(["SELECT pg_sleep(60)"], "100 millis")
+    }))
+
   it.effect("a literal that means the moment is read each time", () =>
     withDb(
       one,
@@ -81,7 +132,8 @@ layer(EmbeddedPostgres.layer(), { excludeTestServices: true, timeout: "2 minutes
             Effect.andThen(sql`SELECT 7 AS seven`)
           )
         )
-        yield* Effect.repeat(tenant, { times: 3 })
+        // Prepared when it comes again: the first of five is not.
+        yield* Effect.repeat(tenant, { times: 4 })
         const rows = yield* Db.query`SELECT (generic_plans + custom_plans)::int AS uses FROM pg_prepared_statements
           WHERE statement = 'SELECT 7 AS seven'`
         assert.deepStrictEqual(rows, [{ uses: 4 }])

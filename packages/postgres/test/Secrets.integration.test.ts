@@ -194,7 +194,8 @@ layer(EmbeddedPostgres.layer(), { excludeTestServices: true, timeout: "2 minutes
           return yield* withDb(
             { ...options, maxConnections: 1 },
             Effect.gen(function*() {
-              for (const n of [1, 2, 3]) yield* Db.query((sql) => sql.unsafe(`SELECT ${n}`))
+              // Each is prepared when it comes again.
+              for (const n of [1, 2, 3, 1, 2, 3]) yield* Db.query((sql) => sql.unsafe(`SELECT ${n}`))
               const rows = yield* Db.query((sql) =>
                 sql`SELECT count(*)::int AS n FROM pg_prepared_statements`.unprepared
               )

@@ -19,6 +19,7 @@ import * as Cancellation from "./cancellation.ts"
 import { fromSqlError } from "./dialError.ts"
 import * as LoginGuard from "./loginGuard.ts"
 import * as PgInternals from "./pgInternals.ts"
+import * as Prewarm from "./prewarm.ts"
 import * as Role from "./role.ts"
 import type { Schema } from "./schema.ts"
 import { Session, SessionEnded } from "./session.ts"
@@ -64,11 +65,20 @@ export const dial = Effect.fnUntraced(function*(
   if (internals.cancel !== undefined) {
     internals.cancel.replace(Cancellation.make(Transport.open(settings), internals.cancel.frame, session))
   }
+  if (schema.statements !== undefined) {
+    const { statements } = schema
+    internals.statements?.onUse((isReady, evicted) => {
+      if (isReady) statements.hits++
+      else statements.misses++
+      statements.evictions += evicted
+    })
+  }
   internals.onRetire?.(() => signals.onBroken(session.end ?? givenUp))
   // Added last, so that it runs first, while the session can still be told from others.
   yield* Effect.addFinalizer(() => stopped(session))
   const wrong = yield* Effect.mapError(Role.check(session.own, settings), failed)
   if (wrong !== undefined) return yield* refused(address, wrong)
+  yield* Prewarm.run(session, settings.prewarm)
   if (session.isDead) return yield* refused(address, "the server ended the session at once")
   return session
 })

@@ -22,6 +22,7 @@ import { LentConnection } from "./lease.ts"
 import { type LimitOptions, type Limits, limitsOf } from "./limits.ts"
 import { CurrentLevel, Level } from "./turns.ts"
 import type { Schema } from "./schema.ts"
+import { Statements } from "./statements.ts"
 import type { ConnectionSettings } from "./settings.ts"
 
 type TransformRows = (<A extends object>(rows: ReadonlyArray<A>) => ReadonlyArray<A>) | undefined
@@ -106,7 +107,7 @@ export const make = Effect.fnUntraced(function*(
   const kit: Kit = {
     pool,
     settings,
-    schema: { changes: 0 },
+    schema: { changes: 0, statements: new Statements() },
     transformed,
     plain: { compiler: transformed.compiler.withoutTransform, transformRows: undefined },
     spanAttributes: clientOptions.spanAttributes,

@@ -143,7 +143,7 @@ export class LentConnection implements Connection {
     return Effect.suspend(() => {
       const before = this.begin(text, verdict)
       const answer = Effect.mapError(
-        f(session.own, prepare && session.prepares(verdict)),
+        f(session.own, prepare && session.prepares(text, verdict)),
         (error) => this.explained(error, before)
       )
       return Effect.onExitPrimitive(answer, (exit) => {
@@ -172,7 +172,7 @@ export class LentConnection implements Connection {
         }
       }
       const before = this.begin(text, verdict)
-      const answer = Effect.suspend(() => f(session.pg, prepare && session.prepares(verdict)))
+      const answer = Effect.suspend(() => f(session.pg, prepare && session.prepares(text, verdict)))
       const running = Effect.runForkWith(fiber.context)(
         Effect.mapError(answer, (error) => this.explained(error, before))
       )

@@ -16,6 +16,7 @@ import type { PostgresConnection } from "./connectionModel.ts"
 import type { PostgresPool, QueryOptions, TransactionOptions } from "./model.ts"
 import * as Query from "./query.ts"
 import * as Runtime from "./runtime.ts"
+import { type PreparedCounts, Statements } from "./statements.ts"
 import * as Transaction from "./transaction.ts"
 
 type AnyEffect = Effect.Effect<unknown, unknown, unknown>
@@ -52,7 +53,11 @@ const listen = (pool: PostgresPool, channel: string): Stream.Stream<Notification
 const notify = (pool: PostgresPool, channel: string, payload: string): AnyEffect =>
   Effect.asVoid(query(pool, (sql) => sql`SELECT pg_notify(${channel}, ${payload})`))
 
+const prepared = (pool: PostgresPool): Effect.Effect<PreparedCounts> =>
+  Effect.sync(() => (Runtime.runtimes.of(pool)?.kit.schema.statements ?? new Statements()).counts)
+
 export const operations: Operations<PostgresPool> = {
   methods: { query, transaction, notify },
+  effects: { prepared },
   streaming: { stream, listen }
 }

@@ -12,6 +12,7 @@ import type { SqlError } from "effect/sql/SqlError"
 import type * as Statement from "effect/sql/Statement"
 import type * as Stream from "effect/Stream"
 import type { PostgresConnection } from "./connectionModel.ts"
+import type { PreparedCounts } from "./statements.ts"
 
 /**
  * The isolation levels of a transaction.
@@ -127,6 +128,8 @@ export interface PostgresMembers<out Env = never> {
    * Messages that a slow reader has not taken yet are kept in memory, without a limit.
    */
   readonly listen: (channel: string) => Stream.Stream<Notification, SqlError | PoolError, Env>
+  /** How well prepared statements are used, since the pool was made. Of a pool that is a mock all are 0. */
+  readonly prepared: Effect.Effect<PreparedCounts, never, Env>
   /** Sends a notification; inside a transaction, when it commits. */
   readonly notify: (channel: string, payload: string) => Effect.Effect<void, SqlError | PoolError, Env>
 }

@@ -17,6 +17,7 @@ import type { PostgresOptions } from "../PostgresConfig.ts"
 import { authMethods, isAuthMethod } from "./auth.ts"
 import * as ConnectionUrl from "./connectionUrl.ts"
 import * as Pooler from "./pooler/options.ts"
+import type { PrewarmOptions } from "./prewarm.ts"
 import type { ConnectionSettings } from "./settings.ts"
 
 /** The options that are not the pool's. */
@@ -85,6 +86,7 @@ const settingsOf = (
   sharing: own.sharing ?? 1,
   pooler: own.pooler,
   session: own.session,
+  prewarm: own.prewarm,
   driver: {
     keepAlive: own.keepAlive ?? url.keepAlive ?? "30 seconds",
     types: own.types,
@@ -159,6 +161,12 @@ const rules: OptionRules.Rules<Own> = {
   sharing: OptionRules.count(1, 128),
   pooler: Pooler.rule,
   session: OptionRules.callable,
+  prewarm: {
+    expects: "an object with run, a list of statements, and perhaps a timeout",
+    is: (value) =>
+      OptionRules.object.is(value) && Object.keys(value as object).every((key) => key === "run" || key === "timeout") &&
+      isPrewarm(value as Partial<PrewarmOptions>)
+  },
   keepAlive: OptionRules.duration("1 second"),
   prepare: OptionRules.flag,
   preparedStatementCacheSize: OptionRules.count(1, 1_000_000),
@@ -169,6 +177,10 @@ const rules: OptionRules.Rules<Own> = {
   transformQueryNames: OptionRules.callable,
   transformJson: OptionRules.flag
 }
+
+const isPrewarm = ({ run, timeout }: Partial<PrewarmOptions>): boolean =>
+  Array.isArray(run) && run.every(OptionRules.text.is) &&
+  (timeout === undefined || OptionRules.duration(1).is(timeout))
 
 const isSetting = (value: unknown): boolean => typeof value === "string" && !value.includes("\0")
 

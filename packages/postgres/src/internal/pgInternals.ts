@@ -42,6 +42,8 @@ export interface Statements {
   readonly forgetAll: () => void
   /** Drops a statement whose first execution was given up: the driver waits for it for ever. */
   readonly forgetAbandoned: (text: string) => void
+  /** Tells of each that is run by its name or prepared, and of those dropped for it. */
+  readonly onUse: (used: (isReady: boolean, evicted: number) => void) => void
 }
 
 const internalsKey = "~@effect/sql-pg/PgConnection/internals"
@@ -88,7 +90,7 @@ const seamOf = (connection: PgConnection, parser: Parser<unknown>, socket: Duple
 const field = (self: unknown, key: string): unknown =>
   typeof self === "object" && self !== null && key in self ? (self as Record<string, unknown>)[key] : undefined
 
-const none: Statements = { forgetAll: () => {}, forgetAbandoned: () => {} }
+const none: Statements = { forgetAll: () => {}, forgetAbandoned: () => {}, onUse: () => {} }
 
 interface Prepared {
   readonly ready: boolean
@@ -101,7 +103,20 @@ const statementsOf = (cache: unknown): Statements | undefined => {
   const evictFailed = field(cache, "evictFailed")
   if (!(known instanceof Map) || typeof evict !== "function" || typeof evictFailed !== "function") return undefined
   const statements = known as ReadonlyMap<string, Prepared>
+  const get = field(cache, "get")
+  if (typeof get !== "function") return undefined
   return {
+    onUse: (used) => {
+      Object.assign(cache as object, {
+        get: (...args: ReadonlyArray<unknown>): unknown => {
+          const before = statements.size
+          const prepared = get.apply(cache, args) as Prepared
+          const isNew = !prepared.ready && !prepared.parsing
+          used(prepared.ready, Math.max(0, before + (isNew ? 1 : 0) - statements.size))
+          return prepared
+        }
+      })
+    },
     forgetAll: () => {
       for (const prepared of Array.from(statements.values())) evict.call(cache, prepared)
     },

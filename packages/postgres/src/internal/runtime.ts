@@ -9,6 +9,7 @@ import type { Connector } from "@effect-pools/core/Connector"
 import type { PoolOptions } from "@effect-pools/core/PoolConfig"
 import type { InvalidOption, PoolError } from "@effect-pools/core/PoolError"
 import type { Attachment } from "@effect-pools/core/PoolService"
+import * as PoolMetrics from "@effect-pools/core/PoolMetrics"
 import * as PoolService from "@effect-pools/core/PoolService"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -76,6 +77,7 @@ export const over = Effect.fnUntraced(function*(
   kit: Kit.Kit,
   bare: Bare
 ): Effect.fn.Return<Pool, never, Scope.Scope | Reactivity.Reactivity> {
+  if (bare.config.metrics) yield* publishPrepared(kit, bare.config.name)
   const isDraining = Deferred.makeUnsafe<void>()
   const forListeners = bare.acquireWith({ label: "listen", isLongLived: true })
   const listener = yield* RcRef.make({ acquire: forListeners })
@@ -108,6 +110,21 @@ export const over = Effect.fnUntraced(function*(
       )
   })
 })
+
+const publishPrepared = ({ schema }: Kit.Kit, pool: string): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.forEach(
+    ["hits", "misses", "evictions"] as const,
+    (result) =>
+      PoolMetrics.makeCounter(
+        {
+          name: "db_pool_prepared_total",
+          description: "Prepared statements that were found, prepared, and dropped for others",
+          attributes: { pool, result }
+        },
+        () => schema.statements?.[result] ?? 0
+      ),
+    { discard: true }
+  )
 
 /**
  * Inside a transaction of the pool its connection is used: another one would neither see the transaction's changes nor

@@ -6,11 +6,14 @@
  * all others of the pool, which prepare anew.
  */
 import type { ErrorFields } from "@effect/sql-pg/PgProtocol"
+import type { Statements } from "./statements.ts"
 
 /** Shared by all sessions of a pool. */
 export interface Schema {
   /** How many changes were noticed. */
   changes: number
+  /** The statements of its sessions; without it nothing is counted and all are prepared. */
+  readonly statements?: Statements | undefined
 }
 
 type Said = Pick<ErrorFields, "code" | "message" | "routine">

@@ -136,8 +136,9 @@ export class Session {
   }
 
   /** Whether a statement may be prepared, or run by the name under which it was prepared. */
-  prepares({ isOfTheMoment }: Verdict): boolean {
-    return !this.wire.readsOtherwise && !isOfTheMoment
+  prepares(text: string, { isOfTheMoment }: Verdict): boolean {
+    if (this.wire.readsOtherwise || isOfTheMoment) return false
+    return !this.options.prepares || this.options.schema.statements?.isRepeated(text) !== false
   }
 
   /** A statement was left before its end. */

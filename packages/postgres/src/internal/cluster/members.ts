@@ -50,5 +50,5 @@ const nodes = (pool: PostgresCluster): Effect.Effect<ReadonlyArray<NodeInfo>> =>
 export const operations: Operations<PostgresCluster> = {
   ...ofPools,
   methods: { ...ofPools.methods, read },
-  effects: { token, nodes }
+  effects: { ...ofPools.effects, token, nodes }
 }
