@@ -6,6 +6,7 @@ import type { Outcome as CrowdOutcome } from "./crowd.ts"
 import { contenders as exodusContenders, type Outcome as ExodusOutcome } from "./exodus.ts"
 import { contenders as fairnessContenders, type Outcome as FairnessOutcome } from "./fairness.ts"
 import { contenders as overloadContenders, type Outcome as OverloadOutcome } from "./overload.ts"
+import type { Outcome as PostgresOutcome, Phase } from "./postgres.ts"
 import type { Reply, Scene } from "./worker.ts"
 
 const play = async <Outcome>(name: string, scene: Scene): Promise<Outcome> => {
@@ -109,6 +110,31 @@ const exodus = async (): Promise<Told> => {
   return { record: outcomes, text }
 }
 
+const postgres = async (isQuick: boolean): Promise<Told> => {
+  const seconds = isQuick ? [4, 8, 14] as const : [10, 20, 40] as const
+  const playOne = (isTold: boolean) =>
+    play<PostgresOutcome>(`postgres ${isTold}`, { _tag: "postgres", isTold, seconds })
+  const outcomes = { "without Traffic": await playOne(false), "with Traffic": await playOne(true) }
+  const row = (name: string, { checkout, page, report }: Phase) => [
+    name,
+    checkout.p50.toFixed(0),
+    checkout.p99.toFixed(0),
+    `${checkout.served}/${checkout.served + checkout.failed}`,
+    `${page.served}/${page.served + page.failed}`,
+    `${report.served}/${report.served + report.failed}`
+  ]
+  const text = table(
+    ["PostgreSQL, 4 connections", "checkout p50, ms", "p99, ms", "checkouts", "pages", "reports"],
+    Object.entries(outcomes).flatMap(([name, { after, before, slow }]) => [
+      row(`${name}, full speed`, before),
+      row(`${name}, half speed`, slow),
+      row(`${name}, full speed again`, after)
+    ])
+  )
+  const levels = `level of degradation, second by second: ${outcomes["with Traffic"].levels.join(" ")}`
+  return { record: outcomes, text: `${text}\n\n${levels}` }
+}
+
 const rounded = (record: object): object =>
   JSON.parse(JSON.stringify(record, (_, value: unknown) => typeof value === "number" ? round(value) : value))
 
@@ -119,6 +145,7 @@ export const playScenes = async ({ filter, quick }: Choice, tell: Tell): Promise
     "traffic/crowd": () => crowd(quick),
     "traffic/exodus": exodus,
     "traffic/fairness": () => fairness(quick ? 5 : 20),
+    "traffic/postgres": () => postgres(quick),
     "traffic/overload/2": () => overload(2, seconds),
     "traffic/overload/4": () => overload(4, seconds)
   }

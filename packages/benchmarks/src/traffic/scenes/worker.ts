@@ -4,8 +4,9 @@ import * as crowd from "./crowd.ts"
 import * as exodus from "./exodus.ts"
 import * as fairness from "./fairness.ts"
 import * as overload from "./overload.ts"
+import * as postgres from "./postgres.ts"
 
-export type Scene = overload.Overload | fairness.Fairness | crowd.Crowd | exodus.Exodus
+export type Scene = overload.Overload | fairness.Fairness | crowd.Crowd | exodus.Exodus | postgres.Postgres
 
 export type Reply =
   | { readonly _tag: "Done"; readonly outcome: object }
@@ -21,6 +22,8 @@ const play = (scene: Scene): Promise<object> => {
       return crowd.run(scene)
     case "exodus":
       return exodus.run(scene)
+    case "postgres":
+      return postgres.run(scene)
   }
 }
 
