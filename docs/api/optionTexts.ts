@@ -22,6 +22,9 @@ export interface Declarations {
   readonly membersOf: (name: string) => ReadonlyArray<OptionText>
 }
 
+/** How a comment begins of what only pools set for each other. */
+const notForUsers = "Set by a pool"
+
 type Members = ReadonlyArray<ts.TypeElement>
 
 export const read = (files: ReadonlyArray<string>): Declarations => {
@@ -48,6 +51,7 @@ export const read = (files: ReadonlyArray<string>): Declarations => {
     ]
   }
   const ofMember = (member: ts.PropertySignature, prefix: string): ReadonlyArray<OptionText> => {
+    if (commentOf(member).startsWith(notForUsers)) return []
     const name = prefix + member.name.getText()
     const within = literalsOf(member.type).filter(ts.isPropertySignature)
     const named = namesIn(member.type).filter((type) => known.has(type))
