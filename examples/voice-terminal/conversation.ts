@@ -37,9 +37,12 @@ export const turn = Effect.fnUntraced(function*(tally: Tally) {
   const id = yield* Effect.sync(() => crypto.randomUUID())
   const again = persistently(tally)
   const language = yield* languageOf(tally, terminal)
-  const heard = yield* again("voice-api", apiRequest("/v1/transcriptions", Transcription, speech))
+  const heard = yield* again(
+    "voice-api",
+    Effect.withSpan(apiRequest("/v1/transcriptions", Transcription, speech), "hear")
+  )
   yield* again("database", store(id, terminal, `${language}: ${heard.text}`))
-  yield* again("realtime", realtimeMessage({ type: "said", terminal, text: heard.text }))
+  yield* again("realtime", Effect.withSpan(realtimeMessage({ type: "said", terminal, text: heard.text }), "tell"))
   // Its reads wait for its own writes alone, not for those of everybody who talks.
 }, Consistency.session)
 
@@ -51,14 +54,17 @@ const speech = new Uint8Array(4096)
 const languageOf = Effect.fnUntraced(function*(tally: Tally, terminal: number) {
   const key = `language:${terminal}`
   const around = noting(tally)
-  const cached = yield* Effect.orElseSucceed(around("cache", cacheGet(key)), () => undefined)
+  const cached = yield* Effect.orElseSucceed(
+    around("cache", Effect.withSpan(cacheGet(key), "look up")),
+    () => undefined
+  )
   if (cached !== undefined) return cached
   const stored = yield* persistently(tally)(
     "database",
-    readQuery<Row>`SELECT language FROM terminal WHERE id = ${terminal}`
+    Effect.withSpan(readQuery<Row>`SELECT language FROM terminal WHERE id = ${terminal}`, "look up")
   )
   const language = stored[0]?.language ?? "en"
-  yield* Effect.ignore(around("cache", cacheSet(key, language, "5 seconds")))
+  yield* Effect.ignore(around("cache", Effect.withSpan(cacheSet(key, language, "5 seconds"), "remember")))
   return language
 })
 

@@ -15,20 +15,30 @@ const burstLength = 1000
 
 const thinkTime = Effect.flatMap(
   Clock.currentTimeMillis,
-  (now) => now % burstEvery < burstLength ? Random.nextIntBetween(200, 600) : Random.nextIntBetween(300, 1500)
+  // Two hundred people make some 20 turns a second, 60 in a burst: what eight connections to the voice service can take.
+  (now) => now % burstEvery < burstLength ? Random.nextIntBetween(1500, 4500) : Random.nextIntBetween(4000, 14_000)
 )
+
+/** Whoever thinks when it ends has nothing to say any more. */
+const think = (millis: number, isOpen: () => boolean): Effect.Effect<void> =>
+  Effect.suspend(() =>
+    millis <= 0 || !isOpen()
+      ? Effect.void
+      : Effect.andThen(Effect.sleep(Math.min(millis, 200)), think(millis - 200, isOpen))
+  )
 
 const person = (tally: Tally, isOpen: () => boolean) =>
   Effect.gen(function*() {
+    // At the beginning everybody is somewhere within their thoughts.
+    yield* think((yield* Random.next) * (yield* thinkTime), isOpen)
     while (isOpen()) {
-      yield* Effect.sleep(yield* thinkTime)
-      if (!isOpen()) return
       yield* turn(tally).pipe(
         Effect.matchEffect({
           onFailure: (error) => Effect.logWarning("a turn was lost", error).pipe(Effect.map(() => void tally.lost++)),
           onSuccess: () => Effect.sync(() => void tally.served++)
         })
       )
+      yield* think(yield* thinkTime, isOpen)
     }
   })
 
@@ -54,12 +64,19 @@ interface Visit {
 
 const stayWith = () => Effect.sleep(stay)
 
+/** What its leases are called on the page. */
+const regularly = { label: "a regular" }
+
 const visits: ReadonlyArray<Visit> = [
-  { places: 25, stats: Database.stats, visit: Database.withConnection(stayWith) },
-  { places: 10, stats: Database.stats, visit: Database.read((sql) => sql`SELECT pg_sleep(${stay / 1000})`) },
-  { places: 15, stats: Cache.stats, visit: Cache.withConnection(stayWith) },
-  { places: 8, stats: VoiceApi.stats, visit: VoiceApi.withConnection(stayWith) },
-  { places: 5, stats: Realtime.stats, visit: Realtime.withConnection(stayWith) }
+  { places: 25, stats: Database.stats, visit: Database.withConnection(stayWith, regularly) },
+  {
+    places: 10,
+    stats: Database.stats,
+    visit: Effect.withSpan(Database.read((sql) => sql`SELECT pg_sleep(${stay / 1000})`), regularly.label)
+  },
+  { places: 15, stats: Cache.stats, visit: Cache.withConnection(stayWith, regularly) },
+  { places: 8, stats: VoiceApi.stats, visit: VoiceApi.withConnection(stayWith, regularly) },
+  { places: 5, stats: Realtime.stats, visit: Realtime.withConnection(stayWith, regularly) }
 ]
 
 /** It comes while there is room below the target, and stays away while others need the pool. */

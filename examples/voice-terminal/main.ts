@@ -7,8 +7,10 @@
  */
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { ConnectionManager, Monitoring } from "@effect-pools/manager"
-import { Cause, Console, Duration, Effect, Exit, Fiber, Layer, Schema } from "effect"
+import { Cause, Clock, Console, Data, Duration, Effect, Exit, Fiber, Layer, Redacted, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
+import { randomUUID } from "node:crypto"
+import * as Net from "node:net"
 import * as Backends from "./backends/all.ts"
 import * as Chaos from "./chaos.ts"
 import * as Conversation from "./conversation.ts"
@@ -22,6 +24,8 @@ interface Settings {
   readonly people: number
   readonly isChaotic: boolean
   readonly port: number
+  /** Made for this run: it lets whoever reads the terminal act on the pools. */
+  readonly token: string
 }
 
 const observe = Effect.fnUntraced(function*(tally: Tally) {
@@ -41,9 +45,10 @@ const everySecond = Effect.fnUntraced(function*(tally: Tally) {
   }
 })
 
-const job = Effect.fnUntraced(function*(tally: Tally, { duration, isChaotic, people }: Settings) {
+const job = Effect.fnUntraced(function*(tally: Tally, { duration, isChaotic, people, token }: Settings) {
   yield* observe(tally)
   yield* Console.log(`-- the dashboard is at ${(yield* Monitoring.Address).url}`)
+  yield* Console.log(`-- its buttons (pause, drain, ...) ask for the token: ${token}`)
   yield* Conversation.setUp
   yield* warmUp
   const ticker = yield* Effect.forkScoped(everySecond(tally))
@@ -52,34 +57,65 @@ const job = Effect.fnUntraced(function*(tally: Tally, { duration, isChaotic, peo
   const busy = yield* Effect.forkScoped(crowd(people, tally, () => isOpen))
   tally.isSteady = true
   const chaos = yield* Effect.forkScoped(isChaotic ? Chaos.round : Effect.void)
-  yield* Effect.sleep(duration)
-  yield* Fiber.join(chaos)
-  isOpen = false
-  tally.isSteady = false
-  yield* Fiber.join(busy)
-  yield* Fiber.join(staying)
-  yield* Fiber.interrupt(ticker)
-  yield* Conversation.audit(tally)
-  yield* Console.log("-- every turn that was served is stored, once")
-  yield* targets(tally)
-  tally.drainMillis = Math.round((yield* ConnectionManager.drain()).took)
+  const began = yield* Clock.currentTimeMillis
+  // Ctrl-C ends the time in which people talk, not what comes after it: a second one ends the program at once.
+  yield* Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function*() {
+      const exit = yield* Effect.exit(restore(Effect.andThen(Effect.sleep(duration), Fiber.join(chaos))))
+      tally.isSteady = false
+      const took = (yield* Clock.currentTimeMillis) - began
+      if (Exit.isFailure(exit)) {
+        if (!Cause.hasInterruptsOnly(exit.cause)) return yield* exit
+        yield* Console.log("-- stopping: everybody ends the turn they are in")
+        yield* Fiber.interrupt(chaos)
+      }
+      isOpen = false
+      yield* Fiber.join(busy)
+      yield* Fiber.join(staying)
+      yield* Fiber.interrupt(ticker)
+      yield* Conversation.audit(tally)
+      yield* Console.log("-- every turn that was served is stored, once")
+      yield* targets(tally, { took, people, isChaotic })
+      tally.drainMillis = Math.round((yield* ConnectionManager.drain()).took)
+    })
+  )
 })
 
 const run = (settings: Settings) =>
   Effect.suspend(() => {
     const tally = new Tally()
-    const layers = Monitoring.layer({ port: settings.port }).pipe(
+    const layers = Monitoring.layer({ port: settings.port, token: Redacted.make(settings.token) }).pipe(
       Layer.provideMerge(Pools.layer),
       Layer.provideMerge(Backends.layer)
     )
-    return Console.log("-- starting the servers").pipe(
+    return isFree(settings.port).pipe(
+      Effect.andThen(Console.log("-- starting the servers")),
       Effect.andThen(Effect.provide(Effect.scoped(job(tally, settings)), layers)),
       // Whatever ends the program, the summary is the last thing it says, after everything is released.
       Effect.ensuring(Effect.suspend(() => summary(tally)))
     )
   })
 
-const seconds = Schema.String.check(Schema.isPattern(/^\d+(\.\d+)?s$/, { message: "a number of seconds, such as 10s" }))
+class PortTaken extends Data.TaggedError("PortTaken")<{ readonly port: number; readonly code: string | undefined }> {
+  override get message(): string {
+    return `the dashboard can't listen at port ${this.port} (${this.code}): choose another with --port, or 0 for any free one`
+  }
+}
+
+/** Before servers are started, which takes a while. */
+const isFree = (port: number): Effect.Effect<void, PortTaken> =>
+  port === 0 ? Effect.void : Effect.callback((resume) => {
+    const server = Net.createServer()
+    server.once(
+      "error",
+      (error: NodeJS.ErrnoException) => resume(Effect.fail(new PortTaken({ port, code: error.code })))
+    )
+    server.listen(port, "127.0.0.1", () => server.close(() => resume(Effect.void)))
+  })
+
+const seconds = Schema.String.check(
+  Schema.isPattern(/^(?=.*[1-9])\d+(\.\d+)?s$/, { message: "a number of seconds above 0, such as 10s" })
+)
 const Port = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 65_535 }))
 const People = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 10_000 }))
 
@@ -107,7 +143,13 @@ const main = Command.make(
     )
   },
   ({ chaos, duration, load, port }) =>
-    run({ duration: Duration.seconds(Number.parseFloat(duration)), people: load, isChaotic: chaos, port })
+    run({
+      duration: Duration.seconds(Number.parseFloat(duration)),
+      people: load,
+      isChaotic: chaos,
+      port,
+      token: randomUUID()
+    })
 )
 
 main.pipe(

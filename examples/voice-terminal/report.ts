@@ -19,33 +19,101 @@ export const progress = Effect.fnUntraced(function*(tally: Tally, second: number
   )
 })
 
-/** What the application was designed for, and what was measured. */
-export const targets = Effect.fnUntraced(function*(tally: Tally) {
-  yield* Console.log("\n                 acquire p95  validate p95   utilization      lifetime  failed dials")
-  yield* Console.log("target               < 10 ms        < 5 ms    60 to 80 %      > 30 min         < 1 %")
+/** What the time of the report was. */
+interface Measured {
+  /** ms */
+  readonly took: number
+  readonly people: number
+  readonly isChaotic: boolean
+}
+
+/** One objective: what was measured of a pool, whether it is met, and what it means if it is not. */
+interface Objective {
+  readonly name: string
+  readonly target: string
+  readonly of: (observed: Observed, stats: PoolStats.PoolStats, lifetime: number) => string
+  readonly isMet: (observed: Observed, stats: PoolStats.PoolStats, lifetime: number) => boolean
+  readonly miss: (observed: Observed, measured: Measured) => string
+}
+
+const included = ({ isChaotic }: Measured): string =>
+  isChaotic ? "; the time in which servers were down is included" : ""
+
+const objectives: ReadonlyArray<Objective> = [
+  {
+    name: "acquire p95",
+    target: "< 10 ms",
+    of: (_, { wait }) => `${wait.p95.toFixed(1)} ms`,
+    isMet: (_, { wait }) => wait.p95 < 10,
+    miss: (_, measured) =>
+      `callers waited for a connection: the pool is too small for this load, or the machine is busy${
+        included(measured)
+      }`
+  },
+  {
+    name: "validate p95",
+    target: "< 5 ms",
+    of: (_, { validate }) => validate.count === 0 ? "none made" : `${validate.p95.toFixed(1)} ms`,
+    isMet: (_, { validate }) => validate.count === 0 || validate.p95 < 5,
+    miss: (_, measured) => `a bare round trip took that long: the server, or this machine, is busy${included(measured)}`
+  },
+  {
+    name: "utilization",
+    target: "60 to 80 %",
+    of: ({ utilization }) => `${utilization.toFixed(0)} %`,
+    isMet: ({ utilization }) => utilization >= 60 && utilization <= 80,
+    miss: ({ utilization }, measured) =>
+      (utilization > 80
+        ? `too many people for its connections: fewer (--load), or a larger maxConnections`
+        : `more connections than this load needs: more people (--load), or a smaller maxConnections`) +
+      included(measured)
+  },
+  {
+    name: "lifetime",
+    target: "> 30 min",
+    of: (_, __, lifetime) => `${(lifetime / 1000).toFixed(0)} s`,
+    isMet: (_, stats, lifetime) => isLongLived(lifetime, stats),
+    miss: (_, measured) => `connections ended before their time${included(measured)}`
+  },
+  {
+    name: "failed dials",
+    target: "< 1 %",
+    of: (_, stats) => `${(failedDials(stats) * 100).toFixed(1)} %`,
+    isMet: (_, stats) => failedDials(stats) < 0.01,
+    miss: (_, measured) => `attempts to connect failed${included(measured)}`
+  }
+]
+
+/** What the application was designed for, what was measured, and what a miss means. */
+export const targets = Effect.fnUntraced(function*(tally: Tally, measured: Measured) {
+  const { isChaotic, people, took } = measured
+  yield* Console.log(
+    `\n-- measured over ${
+      (took / 1000).toFixed(0)
+    } s of ${people} people, without the start of the servers and the end${
+      isChaotic ? ", with the time in which servers were down" : ""
+    }; ! is a target that was missed`
+  )
+  yield* Console.log(" ".repeat(14) + objectives.map(({ name }) => name.padStart(14)).join(""))
+  yield* Console.log("target".padEnd(14) + objectives.map(({ target }) => target.padStart(14)).join(""))
+  const misses: Array<string> = []
   for (const observed of tally.observed.values()) {
     const stats = yield* observed.pool.stats
-    yield* Console.log(
-      [
-        stats.name.padEnd(14),
-        cell(`${stats.wait.p95.toFixed(1)} ms`, stats.wait.p95 < 10),
-        stats.validate.count === 0
-          ? cell("none made", true)
-          : cell(`${stats.validate.p95.toFixed(1)} ms`, stats.validate.p95 < 5),
-        cell(`${observed.utilization.toFixed(0)} %`, observed.utilization >= 60 && observed.utilization <= 80),
-        lifetime(yield* observed.lifetime, stats),
-        cell(`${(failedDials(stats) * 100).toFixed(1)} %`, failedDials(stats) < 0.01)
-      ].join("")
-    )
+    const lifetime = yield* observed.lifetime
+    const cells = objectives.map(({ isMet, miss, name, of }) => {
+      const met = isMet(observed, stats, lifetime)
+      if (!met) misses.push(`! ${stats.name}, ${name}: ${miss(observed, measured)}`)
+      return `${of(observed, stats, lifetime)}${met ? "" : " !"}`.padStart(14)
+    })
+    yield* Console.log(stats.name.padEnd(14) + cells.join(""))
   }
-  yield* Console.log("The lifetime is met where none has ended: the connections are as old as the program.")
+  yield* Console.log(misses.length === 0 ? "All targets are met." : misses.join("\n"))
+  yield* Console.log("A lifetime is met where no connection has ended: they are as old as the program.")
 })
 
 /** A program that runs for a minute has no connection of half an hour: it shows that none ends before its time. */
-const lifetime = (mean: number, { lifetime: { count } }: PoolStats.PoolStats): string =>
-  cell(`${(mean / 1000).toFixed(0)} s`, count === 0 || mean > 30 * 60_000)
-
-const cell = (text: string, isMet: boolean): string => `${text}${isMet ? "  " : " !"}`.padStart(14)
+const isLongLived = (mean: number, { lifetime: { count } }: PoolStats.PoolStats): boolean =>
+  count === 0 || mean > 30 * 60_000
 
 const failedDials = ({ counts }: Pick<PoolStats.PoolStats, "counts">): number =>
   counts.failedToOpen / Math.max(1, counts.failedToOpen + counts.opened)
@@ -59,9 +127,9 @@ export const summary = Effect.fnUntraced(function*(tally: Tally) {
   const sum = (of: (pool: PoolSummary) => number) => pools.reduce((total, [, pool]) => total + of(pool), 0)
   yield* Console.log(JSON.stringify({
     leases: sum(({ leases }) => leases),
-    failures: tally.lost,
-    retried: sum(({ failures }) => failures),
+    failures: sum(({ failures }) => failures),
     turns: tally.served,
+    lost: tally.lost,
     opened: sum(({ opened }) => opened),
     closed: sum(({ closed }) => closed),
     peakConnections: sum(({ peakConnections }) => peakConnections),
