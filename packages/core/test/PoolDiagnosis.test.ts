@@ -329,6 +329,25 @@ describe("PoolDiagnosis: one cause is named", () => {
       assert.deepStrictEqual(abouts, ["poolTooSmall"])
     }))
 
+  it.effect("a key that starves the others, and how to bound it", () =>
+    onPool({ maxConnections: 5, acquireTimeout: "30 seconds" }, function*({ pool }) {
+      const ask = (fairKey: string, millis: number) =>
+        Effect.forkScoped(pool.withConnection(() => Effect.sleep(millis), { fairKey, label: `GET /${millis % 7}` }))
+      for (let i = 0; i < 9; i++) yield* ask("tenant 7", 20_000 + i)
+      yield* settle
+      yield* ask("tenant 1", 10)
+      yield* ask("tenant 2", 10)
+      yield* advance("2 seconds")
+      const { abouts, remedy, text } = yield* diagnosed(pool, "oneKey")
+      assert.strictEqual(
+        text,
+        "callers of the key “tenant 7” hold 5 of 5 connections and 4 more of them wait, while 2 callers of 2 other keys wait, the longest for 2 s"
+      )
+      assert.match(remedy, /^Bound what one key may hold: traffic\.maxShare 0\.4/)
+      assert.deepStrictEqual(abouts, ["oneKey"])
+      yield* advance("60 seconds")
+    }))
+
   it.effect("a queue in which all wait for themselves", () =>
     onPool({ maxConnections: 2, acquireTimeout: "5 seconds" }, function*({ pool }) {
       const nested = pool.withConnection(

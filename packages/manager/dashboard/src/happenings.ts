@@ -14,6 +14,7 @@ export interface Happening {
 const severe: ReadonlySet<string> = new Set([
   "backendDown",
   "queueDeadlock",
+  "oneKey",
   "oneHolder",
   "callersFail",
   "credentialsRefused"

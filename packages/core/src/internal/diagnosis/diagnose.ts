@@ -12,6 +12,7 @@ import {
   serverFull
 } from "./dials.ts"
 import { backendSlow, leak, leasesTooLong, oneHolder, queueDeadlock } from "./holders.ts"
+import { oneKey } from "./keys.ts"
 import { callersFail, poolTooSmall } from "./size.ts"
 import type { Diagnosis, Verdict } from "./model.ts"
 import { areCallersFailing, isServing, type Observation } from "./observation.ts"
@@ -23,6 +24,7 @@ export const entries: ReadonlyArray<CauseEntry> = [
   backendDown,
   breakerOpen,
   queueDeadlock,
+  oneKey,
   oneHolder,
   backendSlow,
   leak,

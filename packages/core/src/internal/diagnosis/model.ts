@@ -10,6 +10,7 @@
  * - `backendDown`: no connection is open and dials fail or have no answer
  * - `breakerOpen`: the breaker lets nobody dial, for failures of other dials
  * - `queueDeadlock`: all who hold a connection wait for another
+ * - `oneKey`: callers of one `fairKey` hold most connections while those of others wait
  * - `oneHolder`: one label holds the connections for long
  * - `backendSlow`: the backend answers more slowly than it did, or not at all
  * - `leak`: a lease is held for longer than `leakTimeout`
@@ -29,6 +30,7 @@ export const causes = [
   "backendDown",
   "breakerOpen",
   "queueDeadlock",
+  "oneKey",
   "oneHolder",
   "backendSlow",
   "leak",

@@ -22,6 +22,8 @@ export interface Observation {
   readonly newestHold: number
   /** Leases of the last minutes that have ended. */
   readonly borrowers: ReadonlyArray<Borrowed>
+  /** Callers by `fairKey`, those of the keys that hold most first; one key is `undefined`, that of callers without any. */
+  readonly keys: ReadonlyArray<KeyGroup>
   /** Callers that wait while they hold a connection already. */
   readonly selfWaiting: { readonly callers: number; readonly labels: ReadonlyArray<string> }
   /** The last dial, if it failed. */
@@ -44,6 +46,16 @@ export interface HolderGroup {
   readonly takenAt: ReadonlyArray<string>
   /** The statement that the connection of the longest runs just now. */
   readonly activity: string | undefined
+}
+
+export interface KeyGroup {
+  readonly key: string | undefined
+  /** Connections that its callers hold. */
+  readonly used: number
+  /** Callers that wait, as far as the line was looked through. */
+  readonly pending: number
+  /** How long the first of them has waited. */
+  readonly oldest: number
 }
 
 export interface FailedDial {

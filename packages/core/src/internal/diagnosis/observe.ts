@@ -5,10 +5,11 @@ import { describeCause } from "../../Describe.ts"
 import { refusalOf } from "../base/refusal.ts"
 import { holdsAlready } from "../pool/nested.ts"
 import { labelOf, type Lease, type Pooled, takenAt } from "../line/lease.ts"
+import { keyOf } from "../line/said.ts"
 import { activityOf } from "../pool/activity.ts"
 import { vitals } from "../pool/inspect.ts"
 import type { PoolState } from "../pool/state.ts"
-import type { FailedDial, HolderGroup, Observation, PastOutage } from "./observation.ts"
+import type { FailedDial, HolderGroup, KeyGroup, Observation, PastOutage } from "./observation.ts"
 
 export const observe = (state: PoolState): Observation => {
   const now = state.time.now()
@@ -22,6 +23,7 @@ export const observe = (state: PoolState): Observation => {
     callerFailedAgo: now - state.callerFailedAt,
     holders: groups,
     newestHold: newest,
+    keys: keysOf(state, now),
     borrowers: state.borrowers.read(),
     selfWaiting: selfWaiting(state),
     lastDial: lastDialOf(state, now),
@@ -68,6 +70,28 @@ const holding = (
     groups: groups.toSorted((a, b) => b.connections - a.connections || b.longest - a.longest),
     newest: groups.length === 0 ? 0 : newest
   }
+}
+
+/** How many that wait are looked at: a long line says the same at its front. */
+const mostOfLine = 1000
+
+const keysOf = (state: PoolState, now: number): ReadonlyArray<KeyGroup> => {
+  const keys = new Map<string | undefined, { key: string | undefined; used: number; pending: number; oldest: number }>()
+  const groupOf = (lease: Lease) => {
+    const key = keyOf(lease)
+    const group = keys.get(key) ?? { key, used: 0, pending: 0, oldest: 0 }
+    keys.set(key, group)
+    return group
+  }
+  for (const { holders } of state.places.connections) if (holders.head !== undefined) groupOf(holders.head).used++
+  let looked = 0
+  for (let lease = state.line.oldest; lease !== undefined && looked < mostOfLine; lease = lease.next) {
+    const group = groupOf(lease)
+    group.pending++
+    group.oldest = Math.max(group.oldest, now - lease.since)
+    looked++
+  }
+  return Array.from(keys.values()).toSorted((a, b) => b.used - a.used)
 }
 
 /** A caller that waits for itself is told by its fiber, which is dear to look at: only the first of a long line are. */

@@ -81,6 +81,10 @@ export const saidOf = (lease: Lease, clock: Clock.Clock): Said => {
     : sayWithin(outer, options, clock.currentTimeMillisUnsafe())
 }
 
+/** The key of a lease, asked or not. */
+export const keyOf = ({ fiber, request: { options }, said }: Lease): string | undefined =>
+  said === undefined ? options?.fairKey ?? fiber.getRef(around).fairKey : said.fairKey
+
 /** The tags of a lease, as its fiber says them now. */
 export const tagsOf = ({ fiber }: Lease): Said["tags"] => fiber.getRef(around).tags
 
