@@ -85,36 +85,36 @@ const expect = (what: string, found: unknown, wanted: unknown): void => {
   throw new Error(`${what} is ${JSON.stringify(found)} and not ${JSON.stringify(wanted)}`)
 }
 
-const serve = async (node: string, folder: string): Promise<void> => {
-  const database = spawn(node, ["database.ts"], { cwd: folder })
+/** The server that the page shows, asked as a client and a probe would. */
+const serve = async (node: string, folder: string, url: string): Promise<void> => {
+  const env = { ...process.env, DATABASE_URL: url, PORT: "3917", MONITORING_PORT: "3918" }
+  const server = spawn(node, ["main.ts"], { cwd: folder, env })
   try {
-    const url = await started(database, /postgres(?:ql)?:\/\/\S+/)
-    const env = { ...process.env, DATABASE_URL: url, PORT: "3917", MONITORING_PORT: "3918" }
-    const server = spawn(node, ["main.ts"], { cwd: folder, env })
-    try {
-      await started(server, /Listening on .*3917/)
-      expect("the user", await (await fetch("http://127.0.0.1:3917/users/1")).json(), { id: 1, name: "Ada" })
-      expect("the status of nobody", (await fetch("http://127.0.0.1:3917/users/2")).status, 404)
-      expect("readiness", (await fetch("http://127.0.0.1:3918/ready")).status, 200)
-      const metrics = await (await fetch("http://127.0.0.1:3918/metrics")).text()
-      expect("the pool in the metrics", metrics.includes("db_pool_connections{pool=\"shop/PrimaryDb\"}"), true)
-    } finally {
-      expect("the end by SIGTERM", [0, 130, 143].includes(await stopped(server) ?? -1), true)
-    }
+    await started(server, /Listening on .*3917/)
+    expect("the user", await (await fetch("http://127.0.0.1:3917/users/1")).json(), { id: 1, name: "Ada" })
+    expect("the status of nobody", (await fetch("http://127.0.0.1:3917/users/99")).status, 404)
+    expect("readiness", (await fetch("http://127.0.0.1:3918/ready")).status, 200)
+    const metrics = await (await fetch("http://127.0.0.1:3918/metrics")).text()
+    expect("the pool in the metrics", metrics.includes("db_pool_connections{pool=\"shop/PrimaryDb\"}"), true)
   } finally {
-    await stopped(database)
+    expect("the end by SIGTERM", [0, 130, 143].includes(await stopped(server) ?? -1), true)
   }
 }
 
 const folder = mkdtempSync(join(tmpdir(), "effect-pools-"))
+let database: ChildProcess | undefined
 try {
   prepare(folder)
-  for (const node of [lowestNode(), process.execPath]) {
+  const lowest = lowestNode()
+  database = spawn(lowest, ["database.ts"], { cwd: folder })
+  const url = await started(database, /postgres(?:ql)?:\/\/\S+/)
+  for (const node of [lowest, process.execPath]) {
     run(folder, node, "--version")
     run(folder, node, "node_modules/vitest/vitest.mjs", "run")
-    await serve(node, folder)
+    await serve(node, folder, url)
   }
   process.stdout.write(`the files of "Getting started" run from packed packages\n`)
 } finally {
+  if (database !== undefined) await stopped(database)
   rmSync(folder, { recursive: true, force: true })
 }
