@@ -12,11 +12,13 @@ import type * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type { ConnectionOptions } from "node:tls"
+import type { HeavyOptions } from "./internal/cost/model.ts"
 import type { PrewarmOptions } from "./internal/prewarm.ts"
 import type { PoolerOptions } from "./internal/pooler/model.ts"
 import type { SessionOf } from "./internal/tenant/model.ts"
 import * as PoolerEnv from "./internal/pooler/env.ts"
 
+export type { HeavyOptions } from "./internal/cost/model.ts"
 export type { PoolerMode, PoolerOptions } from "./internal/pooler/model.ts"
 export type { PrewarmOptions } from "./internal/prewarm.ts"
 export type { SessionOf, SessionState } from "./internal/tenant/model.ts"
@@ -166,6 +168,13 @@ export interface PostgresOptions extends PoolConfig.PoolOptions {
    * a connection that is dead without a word is noticed late, and firewalls forget it.
    */
   readonly keepAlive?: Duration.Input | undefined
+  /**
+   * Keeps heavy single statements (`query`, and those of `SqlClient` outside of transactions) in a lane, so that short ones never
+   * wait for all connections to come back from them: `{}` takes the defaults. What is heavy is told by the last runs of a
+   * statement, before that by the planner, which costs a text one round trip when it comes first. Default: no statement is
+   * kept apart.
+   */
+  readonly heavy?: HeavyOptions | undefined
   /**
    * Statements without parameters that are run on a new connection before it is lent, so that its first caller does not wait
    * for the server to read catalogues and tables. One that fails, or takes longer than `timeout` (2 s), is told in the log and

@@ -34,6 +34,7 @@ import type { PostgresOptions } from "./PostgresConfig.ts"
 import type { PostgresConnection } from "./PostgresConnector.ts"
 import type { Script, ScriptInput } from "./PostgresScript.ts"
 
+export type { StatementCost } from "./internal/cost/costs.ts"
 export type { Isolation, PostgresMembers, PostgresPool, QueryOptions, TransactionOptions } from "./internal/model.ts"
 export type { PreparedCounts } from "./internal/statements.ts"
 

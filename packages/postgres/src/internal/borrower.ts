@@ -8,6 +8,7 @@ import type * as Scope from "effect/Scope"
 import type { Connection } from "effect/sql/SqlConnection"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Stream from "effect/Stream"
+import type { Lane } from "./cost/lane.ts"
 import type { LentConnection } from "./lease.ts"
 import * as Verdict from "./verdict.ts"
 
@@ -17,9 +18,13 @@ export type Borrower = <A, E, R>(
   f: (connection: Connection) => Effect.Effect<A, E, R>
 ) => Effect.Effect<A, E | PoolError, R>
 
-export const make = (pool: Pool, sharing: number, options?: LeaseOptions): Borrower => {
-  if (sharing === 1) return options === undefined ? pool.withConnection : (f) => pool.withConnection(f, options)
-  const connection = sharingConnection(pool, options)
+export const make = (pool: Pool, sharing: number, options?: LeaseOptions, lane?: Lane): Borrower => {
+  if (sharing === 1 && lane === undefined) {
+    return options === undefined
+      ? pool.withConnection
+      : (f) => pool.withConnection(f, options)
+  }
+  const connection = sharingConnection(pool, options, sharing, lane)
   return (f) => f(connection)
 }
 
@@ -28,13 +33,23 @@ export const make = (pool: Pool, sharing: number, options?: LeaseOptions): Borro
  * the statement is run, so that is when the connection is asked for. A stream holds a connection in its own scope, through
  * the acquirer.
  */
-const sharingConnection = (pool: Pool, options: LeaseOptions | undefined): Connection => {
+const sharingConnection = (
+  pool: Pool,
+  options: LeaseOptions | undefined,
+  sharing: number,
+  lane: Lane | undefined
+): Connection => {
   // The type of a connection has no place for the pool's error; that of the borrower has, and it comes out there.
   const on =
     (how: Single) => (...args: readonly [text: string, ...rest: ReadonlyArray<any>]): Effect.Effect<any, any> => {
-      const run = (lease: LentConnection): Effect.Effect<unknown, SqlError> =>
-        (lease[how] as (...args: ReadonlyArray<any>) => Effect.Effect<unknown, SqlError>)(...args)
-      return Verdict.of(args[0]).isShareable ? pool.withShared(run, options) : pool.withConnection(run, options)
+      const text = args[0]
+      const run = (lease: LentConnection): Effect.Effect<unknown, SqlError> => {
+        const statement = (lease[how] as (...args: ReadonlyArray<any>) => Effect.Effect<unknown, SqlError>)(...args)
+        return lane === undefined ? statement : lane.timed(text, statement)
+      }
+      const isShared = sharing > 1 && Verdict.of(text).isShareable
+      const borrow = isShared ? pool.withShared(run, options) : pool.withConnection(run, options)
+      return lane === undefined ? borrow : lane.run(pool, text, (args as ReadonlyArray<any>)[1] ?? [], options, borrow)
     }
   const held: Effect.Effect<LentConnection, any, Scope.Scope> = pool.acquireWith(options)
   return {

@@ -22,7 +22,7 @@ export const make = Effect.fnUntraced(function*(
   pool: ConnectionPool<LentConnection>
 ): Effect.fn.Return<PgClient.PgClient, never, Reactivity.Reactivity> {
   const acquirer: Acquirer = Effect.mapError(pool.acquire, toSqlError)
-  const borrow = makeBorrower(pool, kit.settings.sharing)
+  const borrow = makeBorrower(pool, kit.settings.sharing, undefined, kit.lane)
   const borrower: Borrower = (f) =>
     Effect.mapError(borrow(f), (error) => isPoolError(error) ? toSqlError(error) : error)
   const client = yield* SqlClient.make({ ...kit.clientOptions, acquirer, borrower, transactionAcquirer: acquirer })

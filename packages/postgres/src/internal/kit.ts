@@ -17,6 +17,9 @@ import * as SqlClient from "effect/sql/SqlClient"
 import type { Acquirer, Connection } from "effect/sql/SqlConnection"
 import { DeadlockError, SerializationError, SqlError, type SqlErrorReason, UnknownError } from "effect/sql/SqlError"
 import * as Statement from "effect/sql/Statement"
+import { Costs } from "./cost/costs.ts"
+import { Lane } from "./cost/lane.ts"
+import type { HeavyRules } from "./cost/model.ts"
 import * as Compiler from "./compiler.ts"
 import { LentConnection } from "./lease.ts"
 import { type LimitOptions, type Limits, limitsOf } from "./limits.ts"
@@ -49,6 +52,8 @@ export interface Kit {
   /** Runs an effect as one that has been given a lease. */
   readonly holding: <A, E, R>(lease: LentConnection, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   readonly limits: Limits
+  /** Where heavy statements go, if they are kept apart. */
+  readonly lane: Lane | undefined
   /** The monotonic time in milliseconds. */
   readonly now: () => number
   /** A context from which no transaction can be joined. */
@@ -126,11 +131,15 @@ export const make = Effect.fnUntraced(function*(
         Effect.provideService(effect, CurrentHeld, { kit, lease, outer: fiber.getRef(CurrentHeld) })
       ),
     limits: limitsOf(options),
+    lane: laneOf(settings.heavy, options.maxConnections ?? 20),
     now: () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000,
     clientOptions
   }
   return kit
 })
+
+const laneOf = (heavy: HeavyRules | undefined, maxConnections: number): Lane | undefined =>
+  heavy === undefined ? undefined : new Lane(new Costs(heavy), Math.max(1, Math.floor(heavy.share * maxConnections)))
 
 /** A transaction has its connection to itself: fibers that are not in it wait. */
 const transact = <A, E, R>(

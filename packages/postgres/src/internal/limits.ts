@@ -13,7 +13,7 @@ export interface Limits {
   readonly answer: Duration.Input
 }
 
-export type LimitOptions = Pick<PoolOptions, "acquireTimeout" | "healthCheck" | "validateTimeout">
+export type LimitOptions = Pick<PoolOptions, "acquireTimeout" | "healthCheck" | "maxConnections" | "validateTimeout">
 
 export const limitsOf = ({ acquireTimeout, healthCheck, validateTimeout }: LimitOptions): Limits => ({
   wait: acquireTimeout ?? "30 seconds",

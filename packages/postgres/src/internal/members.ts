@@ -16,6 +16,9 @@ import type { PostgresConnection } from "./connectionModel.ts"
 import type { PostgresPool, QueryOptions, TransactionOptions } from "./model.ts"
 import * as Query from "./query.ts"
 import * as Runtime from "./runtime.ts"
+import { Costs, type StatementCost } from "./cost/costs.ts"
+import { Lane } from "./cost/lane.ts"
+import * as Heavy from "./cost/options.ts"
 import { type PreparedCounts, Statements } from "./statements.ts"
 import * as Transaction from "./transaction.ts"
 
@@ -53,11 +56,23 @@ const listen = (pool: PostgresPool, channel: string): Stream.Stream<Notification
 const notify = (pool: PostgresPool, channel: string, payload: string): AnyEffect =>
   Effect.asVoid(query(pool, (sql) => sql`SELECT pg_notify(${channel}, ${payload})`))
 
+type AskOne = (sql: Statement.Constructor) => Statement.Statement<unknown>
+
+const cost = (pool: PostgresPool, first: TemplateStringsArray | AskOne, ...args: Array<unknown>): AnyEffect => {
+  const runtime = Runtime.runtimes.of(pool)
+  const unknown: StatementCost = { source: "unknown", p95: undefined, runs: 0, planned: undefined, isHeavy: false }
+  if (runtime === undefined) return Effect.succeed(unknown)
+  const { bare, kit, sql } = runtime
+  const statement = typeof first === "function" ? first(sql) : sql(first, ...args)
+  const lane = kit.lane ?? new Lane(new Costs(Heavy.rulesOf({})!), 1)
+  return lane.cost(bare, ...statement.compile())
+}
+
 const prepared = (pool: PostgresPool): Effect.Effect<PreparedCounts> =>
   Effect.sync(() => (Runtime.runtimes.of(pool)?.kit.schema.statements ?? new Statements()).counts)
 
 export const operations: Operations<PostgresPool> = {
-  methods: { query, transaction, notify },
+  methods: { query, transaction, notify, cost },
   effects: { prepared },
   streaming: { stream, listen }
 }

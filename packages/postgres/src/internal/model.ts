@@ -12,6 +12,7 @@ import type { SqlError } from "effect/sql/SqlError"
 import type * as Statement from "effect/sql/Statement"
 import type * as Stream from "effect/Stream"
 import type { PostgresConnection } from "./connectionModel.ts"
+import type { StatementCost } from "./cost/costs.ts"
 import type { PreparedCounts } from "./statements.ts"
 
 /**
@@ -128,6 +129,14 @@ export interface PostgresMembers<out Env = never> {
    * Messages that a slow reader has not taken yet are kept in memory, without a limit.
    */
   readonly listen: (channel: string) => Stream.Stream<Notification, SqlError | PoolError, Env>
+  /**
+   * What a statement costs, as a template or as `query` takes a function: by its last runs if the pool has the option `heavy` and
+   * it ran 20 times, else by the planner, who is asked without running it. Of a pool that is a mock it is unknown.
+   */
+  readonly cost: {
+    (strings: TemplateStringsArray, ...args: ReadonlyArray<unknown>): Effect.Effect<StatementCost, PoolError, Env>
+    (f: (sql: Statement.Constructor) => Statement.Statement<any>): Effect.Effect<StatementCost, PoolError, Env>
+  }
   /** How well prepared statements are used, since the pool was made. Of a pool that is a mock all are 0. */
   readonly prepared: Effect.Effect<PreparedCounts, never, Env>
   /** Sends a notification; inside a transaction, when it commits. */

@@ -17,6 +17,7 @@ import type { PostgresOptions } from "../PostgresConfig.ts"
 import { authMethods, isAuthMethod } from "./auth.ts"
 import * as ConnectionUrl from "./connectionUrl.ts"
 import * as Pooler from "./pooler/options.ts"
+import * as Heavy from "./cost/options.ts"
 import type { PrewarmOptions } from "./prewarm.ts"
 import type { ConnectionSettings } from "./settings.ts"
 
@@ -87,6 +88,7 @@ const settingsOf = (
   pooler: own.pooler,
   session: own.session,
   prewarm: own.prewarm,
+  heavy: Heavy.rulesOf(own.heavy),
   driver: {
     keepAlive: own.keepAlive ?? url.keepAlive ?? "30 seconds",
     types: own.types,
@@ -161,6 +163,7 @@ const rules: OptionRules.Rules<Own> = {
   sharing: OptionRules.count(1, 128),
   pooler: Pooler.rule,
   session: OptionRules.callable,
+  heavy: Heavy.rule,
   prewarm: {
     expects: "an object with run, a list of statements, and perhaps a timeout",
     is: (value) =>

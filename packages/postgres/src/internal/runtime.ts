@@ -156,7 +156,7 @@ const singleStatements = (
   pool: Bare,
   options?: ConnectionPool.LeaseOptions
 ): Statement.Constructor => {
-  const borrow = makeBorrower(pool, kit.settings.sharing, options)
+  const borrow = makeBorrower(pool, kit.settings.sharing, options, kit.lane)
   const joined: Borrower = (f) =>
     Effect.withFiber((fiber) => {
       const current = kit.currentLease(fiber.context)

@@ -7,6 +7,7 @@ import type * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
 import type { ConnectionOptions } from "node:tls"
 import type { SessionOf } from "./tenant/model.ts"
+import type { HeavyRules } from "./cost/model.ts"
 import type { PrewarmOptions } from "./prewarm.ts"
 import type { PoolerOptions } from "./pooler/model.ts"
 import type { AuthMethod, SessionReset, SessionRole } from "../PostgresConfig.ts"
@@ -34,6 +35,7 @@ export interface ConnectionSettings {
   readonly pooler: PoolerOptions | undefined
   readonly session: SessionOf | undefined
   readonly prewarm: PrewarmOptions | undefined
+  readonly heavy: HeavyRules | undefined
   /** Options that the driver gets as they are. */
   readonly driver: Pick<
     PgConnection.Config,
