@@ -98,12 +98,15 @@ describe("a dial", () => {
   it.live("tells of a server that takes nobody, also where the refusal comes first", () =>
     Effect.gen(function*() {
       for (
-        const [code, refusal] of [
-          ["ERR", "-ERR max number of clients reached\r\n"],
-          ["DENIED", "-DENIED Redis is running in protected mode\r\n"],
-          ["NOAUTH", "-NOAUTH Authentication required.\r\n"]
+        const [code, refusal, why] of [
+          ["ERR", "-ERR max number of clients reached\r\n", "capacity"],
+          ["DENIED", "-DENIED Redis is running in protected mode\r\n", undefined],
+          ["NOAUTH", "-NOAUTH Authentication required.\r\n", "credentials"]
         ] as const
-      ) assert.strictEqual((yield* dialFailure([refusal, "end"])).code, code)
+      ) {
+        const failed = yield* dialFailure([refusal, "end"])
+        assert.deepStrictEqual([failed.code, failed.refusal], [code, why])
+      }
     }))
 
   it.live("to something else than Redis fails", () =>

@@ -302,6 +302,8 @@ layer(EmbeddedRedis.layer({ settings, tls: true, password: "s3cret-pass" }), {
       assert.notInclude(`${failed.error}${JSON.stringify(failed.error)}`, "wrong-s3cret")
       const without = yield* dialFailure(withCache({ ...one, host: "127.0.0.1", port }, Cache.ping()))
       assert.strictEqual(without.dial.code, "NOAUTH")
+      // The pool's diagnosis goes by this.
+      assert.deepStrictEqual([failed.dial.refusal, without.dial.refusal], ["credentials", "credentials"])
     }))
 
   it.effect("a password that rotates is asked for at each dial", () =>

@@ -83,11 +83,18 @@ describe("opening a connection", () => {
 
   it.live("tells the status of a server that refuses, and whether to try again", () =>
     Effect.gen(function*() {
-      const cases = [[400, false], [401, false], [404, false], [429, true], [503, true]] as const
-      for (const [status, isRetryable] of cases) {
+      const cases = [
+        [400, false, undefined],
+        [401, false, "credentials"],
+        [404, false, undefined],
+        [429, true, "capacity"],
+        [503, true, "capacity"]
+      ] as const
+      for (const [status, isRetryable, refusal] of cases) {
         const error = yield* refusedDial({ refuse: () => status })
         assert.include(error.message, `status ${status}`)
         assert.strictEqual(error.isRetryable, isRetryable, `${status}`)
+        assert.strictEqual((error.cause as { readonly refusal?: string }).refusal, refusal, `${status}`)
       }
       const fresh = yield* refusedDial({ refuse: () => 401 }, { headers: Effect.succeed({}) })
       assert.isTrue(fresh.isRetryable, "the next credentials may be better")
