@@ -12,6 +12,7 @@ export type { Attachment, Backend, Layers, Lender, Operations } from "./internal
 export { makeAttachment } from "./internal/service/attachment.ts"
 export { derive, extend } from "./internal/service/extend.ts"
 export { make, makePool } from "./internal/service/layers.ts"
+export { onEnd } from "./internal/service/onEnd.ts"
 export { serviceClass } from "./internal/service/serviceClass.ts"
 export { shared } from "./internal/service/shared.ts"
 export { endsAtOnce } from "./internal/service/testEnd.ts"

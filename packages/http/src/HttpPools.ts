@@ -38,7 +38,7 @@ import type { HttpPool } from "./internal/model.ts"
 import * as Options from "./internal/options.ts"
 import { type CommonOf, Prepare } from "./internal/prepare.ts"
 import * as Runtime from "./internal/runtime.ts"
-import type { HttpSettings } from "./internal/settings.ts"
+import type { ConnectionSettings } from "./internal/settings.ts"
 
 /**
  * The options of all pools, and how many there may be. Those of TLS and HTTP/2 concern origins with TLS only.
@@ -154,7 +154,7 @@ export const make = Effect.fnUntraced(function*(
 const secure = "https://origin"
 
 const commonOf = (
-  settings: HttpSettings,
+  settings: ConnectionSettings,
   headers: HttpPoolsOptions["headers"] = () => undefined,
   credentials: HttpPoolsOptions["credentials"] = () => undefined
 ): CommonOf =>

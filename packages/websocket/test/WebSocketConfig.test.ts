@@ -4,14 +4,14 @@ import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Exit, Redacted, Result, Schema } from "effect"
 import { inspect } from "node:util"
 import * as Options from "../src/internal/options.ts"
-import type { Settings } from "../src/internal/settings.ts"
+import type { ConnectionSettings } from "../src/internal/settings.ts"
 import { barred, Chat, quietly } from "./support.ts"
 
 const url = "wss://example.com/path?token=secret"
 
 type Raw = WebSocketConfig.RawMessage
 
-const settings = (options: Partial<WebSocketConfig.WebSocketOptions>): Settings<Raw> =>
+const settings = (options: Partial<WebSocketConfig.WebSocketOptions>): ConnectionSettings<Raw> =>
   Result.getOrThrow(Options.check<Raw>({ url, ...options }, "app/Chat", limits)).settings
 
 const limits = { closeTimeout: 5000, connectTimeout: 10_000 }

@@ -18,7 +18,7 @@ import { BadStatus, send } from "./job.ts"
 import { KeepAlive } from "./keepAlive.ts"
 import * as Lent from "./lent.ts"
 import { Prepare } from "./prepare.ts"
-import type { HealthRequest, HttpSettings } from "./settings.ts"
+import type { ConnectionSettings, HealthRequest } from "./settings.ts"
 import type { Watch } from "./watch.ts"
 
 type HttpConnectorOf = Connector<Connection, HttpConnection>
@@ -32,7 +32,7 @@ class ConnectionEnded extends Error {
 /** `dialer` makes the dial: over the network, or of a script. */
 export const make = Effect.fnUntraced(function*(
   name: string,
-  settings: HttpSettings,
+  settings: ConnectionSettings,
   watch: Watch,
   onAsked: ((exchange: Exchange) => void) | undefined,
   dialer: typeof Dial.make = Dial.make
@@ -70,7 +70,7 @@ export const make = Effect.fnUntraced(function*(
 })
 
 /** How many requests each connection may carry: of connections that differ, what all can do. */
-const streams = (settings: HttpSettings, open: ReadonlySet<Connection>): number => {
+const streams = (settings: ConnectionSettings, open: ReadonlySet<Connection>): number => {
   if (open.size === 0) return settings.maxConcurrentStreams
   let least = Infinity
   for (const { wire } of open) least = Math.min(least, wire.maxStreams)

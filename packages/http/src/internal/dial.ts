@@ -17,7 +17,7 @@ import { SocketGone } from "./faults.ts"
 import * as Http1Wire from "./http1Wire.ts"
 import * as Http2Wire from "./http2Wire.ts"
 import type { KeepAlive } from "./keepAlive.ts"
-import type { HttpSettings } from "./settings.ts"
+import type { ConnectionSettings } from "./settings.ts"
 import * as Tunnel from "./tunnel.ts"
 import type { Watch } from "./watch.ts"
 import type { End, OnGone, Wire } from "./wire.ts"
@@ -32,7 +32,7 @@ interface Shared {
 
 export type Dial = (signals: Signals) => Effect.Effect<Connection, DialError.DialError, Scope.Scope>
 
-export const make = (settings: HttpSettings, shared: Shared): Dial => {
+export const make = (settings: ConnectionSettings, shared: Shared): Dial => {
   const { address, open } = opener(settings)
   return Effect.fnUntraced(function*(signals: Signals) {
     const before = shared.watch.now()
@@ -56,7 +56,7 @@ export const make = (settings: HttpSettings, shared: Shared): Dial => {
 /** A connection over an open wire, watched until the scope closes. */
 export const connectionOf = (
   wire: Wire,
-  settings: HttpSettings,
+  settings: ConnectionSettings,
   { keepAlive, onAsked, watch }: Shared,
   signals: Signals
 ): Effect.Effect<Connection, never, Scope.Scope> => {
@@ -87,7 +87,7 @@ interface Opener {
   readonly open: Effect.Effect<AnySocket, DialError.DialError>
 }
 
-const opener = (settings: HttpSettings): Opener => {
+const opener = (settings: ConnectionSettings): Opener => {
   const { proxy } = settings
   const url = new URL(settings.origin)
   const port = url.port === "" ? (url.protocol === "https:" ? "443" : "80") : url.port

@@ -11,7 +11,7 @@ import { BadRequest, SocketGone } from "./faults.ts"
 import type { Job } from "./job.ts"
 import type { Outgoing } from "./outgoing.ts"
 import type { Proxy } from "./proxy.ts"
-import type { HttpSettings } from "./settings.ts"
+import type { ConnectionSettings } from "./settings.ts"
 import * as UndiciInternals from "./undiciInternals.ts"
 import type { End, MakeWire, Wire } from "./wire.ts"
 
@@ -27,7 +27,7 @@ export const make: MakeWire = (settings, socket, address, onGone) =>
     return wire
   })
 
-const clientOf = (settings: HttpSettings, socket: Socket): Client => {
+const clientOf = (settings: ConnectionSettings, socket: Socket): Client => {
   let isTaken = false
   const client: Client = new Client(settings.origin, {
     connect: (_, callback) => {
@@ -86,7 +86,7 @@ class Http1Wire implements Wire {
     if (coding === undefined && !/close/i.test(String(connection ?? ""))) UndiciInternals.keepAfter304(this.socket)
   }
 
-  constructor(settings: HttpSettings, client: Client, socket: Socket, address: string) {
+  constructor(settings: ConnectionSettings, client: Client, socket: Socket, address: string) {
     this.origin = settings.origin
     this.address = address
     this.client = client

@@ -18,7 +18,7 @@ import { Http2Exchange } from "./http2Exchange.ts"
 import * as Http2Headers from "./http2Headers.ts"
 import * as Http2Proof from "./http2Proof.ts"
 import type { Job } from "./job.ts"
-import type { HttpSettings } from "./settings.ts"
+import type { ConnectionSettings } from "./settings.ts"
 import type { MakeWire, OnGone, Wire } from "./wire.ts"
 
 /** How much of a body that nobody reads yet a server may send ahead, for one stream and for all of a session. */
@@ -34,7 +34,7 @@ export const make: MakeWire = (settings, socket, address, onGone) =>
   })
 
 const open = (
-  settings: HttpSettings,
+  settings: ConnectionSettings,
   socket: Socket
 ): Effect.Effect<Http2.ClientHttp2Session, never, Scope.Scope> =>
   Effect.acquireRelease(
@@ -77,7 +77,7 @@ class Http2Wire implements Wire {
   readonly protocol = "HTTP/2"
   readonly origin: string
   readonly address: string
-  private readonly settings: HttpSettings
+  private readonly settings: ConnectionSettings
   private readonly session: Http2.ClientHttp2Session
   private readonly socket: Socket
   private readonly exchanges = new Set<Http2Exchange>()
@@ -93,7 +93,7 @@ class Http2Wire implements Wire {
   private lastStream = Infinity
 
   constructor(
-    settings: HttpSettings,
+    settings: ConnectionSettings,
     session: Http2.ClientHttp2Session,
     socket: Socket,
     address: string,

@@ -12,14 +12,14 @@ import * as Result from "effect/Result"
 import type { HeaderInput, HttpOptions, UpstreamInput } from "../HttpConfig.ts"
 import * as Inflated from "./inflated.ts"
 import * as Proxy from "./proxy.ts"
-import type { HealthRequest, HttpSettings } from "./settings.ts"
+import type { ConnectionSettings, HealthRequest } from "./settings.ts"
 
 /** The options that are not the engine's. */
 type Own = OptionRules.Own<HttpOptions>
 
 /** One origin and its pool. */
 export interface Member {
-  readonly settings: HttpSettings
+  readonly settings: ConnectionSettings
   /** Not checked yet: the engine does that, and refuses what is unknown to both. */
   readonly pool: PoolOptions & { readonly name: string }
   readonly weight: number
@@ -87,7 +87,7 @@ const withoutBalance = (own: Own): Result.Result<void, InvalidOption> => {
   return Result.succeed(undefined)
 }
 
-const settingsOf = (own: Own, origin: string): Result.Result<HttpSettings, InvalidOption> =>
+const settingsOf = (own: Own, origin: string): Result.Result<ConnectionSettings, InvalidOption> =>
   Result.gen(function*() {
     if (origin.startsWith("http:")) yield* withoutTls(own)
     const tls = yield* TlsOptions.seal("tls", own.tls)
@@ -128,7 +128,7 @@ const withoutTls = (own: Own): Result.Result<void, InvalidOption> => {
   return Result.succeed(undefined)
 }
 
-const headersOf = (own: Own): HttpSettings["headers"] =>
+const headersOf = (own: Own): ConnectionSettings["headers"] =>
   Redacted.make({
     "user-agent": own.userAgent ?? "effect-pools",
     ...(own.decompress === true ? { "accept-encoding": Inflated.accepted } : {}),

@@ -17,7 +17,7 @@ import * as BasePath from "./basePath.ts"
 import { GivenUp } from "./faults.ts"
 import { type Failure, type Job, transportError } from "./job.ts"
 import * as RequestBody from "./requestBody.ts"
-import type { HttpSettings } from "./settings.ts"
+import type { ConnectionSettings } from "./settings.ts"
 
 /** Where a request goes: an origin, and the path there with its query. */
 interface Target {
@@ -28,14 +28,14 @@ interface Target {
 /** The things that the requests to an origin have in common. */
 interface Common {
   readonly headers: Readonly<Record<string, string>>
-  readonly credentials: HttpSettings["credentials"]
+  readonly credentials: ConnectionSettings["credentials"]
 }
 
 /** The common things by origin, or why they can't be told. */
 export type CommonOf = (origin: string) => Result.Result<Common, unknown>
 
 /** The same for each origin of a pool: they serve the same. */
-const constant = ({ credentials, headers }: HttpSettings): CommonOf => {
+const constant = ({ credentials, headers }: ConnectionSettings): CommonOf => {
   const common = Result.succeed({ credentials, headers: Redacted.value(headers) })
   return () => common
 }
@@ -56,7 +56,7 @@ export class Prepare {
   private readonly commonOf: CommonOf
 
   constructor(
-    settings: HttpSettings,
+    settings: ConnectionSettings,
     origins: ReadonlyArray<string> | undefined,
     commonOf: CommonOf = constant(settings)
   ) {
@@ -188,7 +188,7 @@ const withoutType = (headers: Readonly<Record<string, string>>): Readonly<Record
   Object.fromEntries(Object.entries(headers).filter(([name]) => name !== "content-type"))
 
 const obtain = (
-  credentials: NonNullable<HttpSettings["credentials"]>,
+  credentials: NonNullable<ConnectionSettings["credentials"]>,
   request: Request
 ): Effect.Effect<Readonly<Record<string, string | Redacted.Redacted>>, Failure> =>
   Effect.catchCause(credentials, (cause) =>

@@ -22,7 +22,7 @@ import * as Environment from "./environment.ts"
 import * as Options from "./options.ts"
 import { Prepare } from "./prepare.ts"
 import * as RetryAfter from "./retryAfter.ts"
-import type { HttpSettings } from "./settings.ts"
+import type { ConnectionSettings } from "./settings.ts"
 import * as Unread from "./unread.ts"
 import { Watch } from "./watch.ts"
 
@@ -64,7 +64,7 @@ export const make = Effect.fnUntraced(function*(
     )
 })
 
-const sending = (pool: Pool, settings: HttpSettings, origins: ReadonlyArray<string>): Pool => {
+const sending = (pool: Pool, settings: ConnectionSettings, origins: ReadonlyArray<string>): Pool => {
   const prepare = new Prepare(settings, origins)
   const borrow: Client.Borrow = (_, f) => pool.withShared(f)
   return runtimes.attach(pool, {

@@ -10,7 +10,7 @@ import type { Proxy } from "./proxy.ts"
 /** Header values by lower-case name. */
 type HeaderValues = Readonly<Record<string, string>>
 
-export interface HttpSettings {
+export interface ConnectionSettings {
   /** Scheme, host and port, without a path. */
   readonly origin: string
   /** The beginning of the path of a relative URL: empty, or `/v1` without a slash at its end. */

@@ -6,7 +6,7 @@ import type * as Scope from "effect/Scope"
 import type { Socket } from "node:net"
 import type { Exchange } from "./exchange.ts"
 import type { Job } from "./job.ts"
-import type { HttpSettings } from "./settings.ts"
+import type { ConnectionSettings } from "./settings.ts"
 
 export interface Wire {
   readonly protocol: "HTTP/1.1" | "HTTP/2"
@@ -32,7 +32,7 @@ export type OnGone = (error: Error, end: End) => void
 
 /** Makes a wire of an open socket, which may end before the wire is ready. */
 export type MakeWire = (
-  settings: HttpSettings,
+  settings: ConnectionSettings,
   socket: Socket,
   address: string,
   onGone: OnGone

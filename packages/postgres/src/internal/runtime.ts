@@ -81,9 +81,7 @@ export const over = Effect.fnUntraced(function*(
   const isDraining = Deferred.makeUnsafe<void>()
   const forListeners = bare.acquireWith({ label: "listen", isLongLived: true })
   const listener = yield* RcRef.make({ acquire: forListeners })
-  // Before the reference is closed, which would interrupt whoever asks it.
-  yield* Effect.addFinalizer(() => Deferred.succeed(isDraining, undefined))
-  const pool = PoolService.derive<LentConnection, PostgresConnection>(bare, {
+  const lending = PoolService.derive<LentConnection, PostgresConnection>(bare, {
     withConnection: (f, options) =>
       joining(
         kit,
@@ -91,10 +89,11 @@ export const over = Effect.fnUntraced(function*(
         () => bare.withConnection((lease) => kit.holding(lease, effectOf(kit.pool, f(lease.lent))), options)
       ),
     acquireWith: (options) => Effect.map(bare.acquireWith(options), ({ lent }) => lent),
-    invalidate: (sql) => Effect.suspend(() => bare.invalidate(leaseOf(sql)!)),
-    // Listeners would hold their connection until the drain runs out of time.
-    drain: Effect.andThen(Deferred.succeed(isDraining, undefined), bare.drain)
+    invalidate: (sql) => Effect.suspend(() => bare.invalidate(leaseOf(sql)!))
   })
+  // Listeners would hold their connection until the drain runs out of time; and the reference is closed after them, which
+  // would interrupt whoever asks it.
+  const pool = yield* PoolService.onEnd(lending, Deferred.succeed(isDraining, undefined))
   return runtimes.attach(pool, {
     bare,
     kit,

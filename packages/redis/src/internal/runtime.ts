@@ -5,6 +5,7 @@ import * as ConnectionPool from "@effect-pools/core/ConnectionPool"
 import type { Connector } from "@effect-pools/core/Connector"
 import type { PoolOptions } from "@effect-pools/core/PoolConfig"
 import type { InvalidOption, PoolError } from "@effect-pools/core/PoolError"
+import * as PoolService from "@effect-pools/core/PoolService"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { kind, type RedisOptions } from "../RedisConfig.ts"
@@ -34,6 +35,5 @@ export const makeWith = <Session>(
     const bare = yield* ConnectionPool.make(connector, { ...options, kind })
     const subscriber = yield* Subscriber.make(bare.config, openFrom(bare))
     // Subscribers would keep their connection as long as they are let.
-    const drain = Effect.andThen(subscriber.end, bare.drain)
-    return Subscribe.subscribers.attach({ ...bare, drain }, subscriber)
+    return Subscribe.subscribers.attach(yield* PoolService.onEnd(bare, subscriber.end), subscriber)
   })

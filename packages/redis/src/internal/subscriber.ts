@@ -50,7 +50,7 @@ export interface Subscriber {
     bufferSize: number,
     bufferBytes?: number
   ) => Effect.Effect<Inbox, never, Scope.Scope>
-  /** Ends all subscriptions for good and gives the connection back: the pool is about to drain. */
+  /** Ends all subscriptions for good and gives the connection back: to be run before the pool drains or its scope closes. */
   readonly end: Effect.Effect<void>
 }
 
@@ -65,7 +65,6 @@ export const make = Effect.fnUntraced(
       isEnded = true
       return Effect.forEach(keepers, (keeper) => finish(keeper, closed), { discard: true })
     })
-    yield* Effect.addFinalizer(() => end)
     // Whether its keeper serves is asked in the step that adds it: in between the fiber may give way to the end of either.
     const enter = (inbox: Inbox): Effect.Effect<void, never, Scope.Scope> =>
       Effect.suspend(() => {

@@ -6,13 +6,13 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { HeartbeatMissed, type WebSocketError, type WebSocketErrorReason } from "../WebSocketError.ts"
 import type { ControlMessages, RawMessage } from "./configModel.ts"
-import type { Settings } from "./settings.ts"
+import type { ConnectionSettings } from "./settings.ts"
 import type { Wire } from "./wire.ts"
 
 /** The parts of a connection that its heartbeat needs. */
 export interface Pinged<Message> {
   readonly hub: {
-    readonly settings: Settings<Message>
+    readonly settings: ConnectionSettings<Message>
     readonly clock: Clock.Clock
     readonly warn: (message: string) => void
   }

@@ -11,7 +11,7 @@ import type { WebSocketError } from "../WebSocketError.ts"
 import type { Inbound, Traffic } from "../WebSocketInbound.ts"
 import * as Codec from "./codec.ts"
 import { Inbox } from "./inbox.ts"
-import type { Settings } from "./settings.ts"
+import type { ConnectionSettings } from "./settings.ts"
 import { Stability } from "./stability.ts"
 import { Turn } from "./turn.ts"
 
@@ -34,7 +34,7 @@ export interface Member<Message> {
 
 export class Hub<Message> {
   readonly pool: string
-  readonly settings: Settings<Message>
+  readonly settings: ConnectionSettings<Message>
   readonly codec: Codec.Codec<Message>
   readonly stability: Stability
   readonly clock: Clock.Clock
@@ -54,7 +54,7 @@ export class Hub<Message> {
   private isEnded = false
   private warnedAt = -Infinity
 
-  constructor(pool: string, settings: Settings<Message>, context: Context.Context<never>) {
+  constructor(pool: string, settings: ConnectionSettings<Message>, context: Context.Context<never>) {
     this.pool = pool
     this.settings = settings
     this.context = context
@@ -170,5 +170,5 @@ const push = <Message>({ inbox, lost }: Subscriber<Message>, item: Inbound<Messa
   return oldest !== undefined
 }
 
-export const make = <Message>(pool: string, settings: Settings<Message>): Effect.Effect<Hub<Message>> =>
+export const make = <Message>(pool: string, settings: ConnectionSettings<Message>): Effect.Effect<Hub<Message>> =>
   Effect.map(Effect.context<never>(), (context) => new Hub(pool, settings, context))

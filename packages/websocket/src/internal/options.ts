@@ -12,7 +12,7 @@ import * as Schema from "effect/Schema"
 import type { CloseVerdict, WebSocketOptions } from "./configModel.ts"
 import { constants } from "node:buffer"
 import * as Address from "./address.ts"
-import type { Settings } from "./settings.ts"
+import type { ConnectionSettings } from "./settings.ts"
 
 /** The options that are not the pool's. */
 type Own = OptionRules.Own<WebSocketOptions<unknown>>
@@ -25,7 +25,7 @@ export const check = <Message>(
   options: WebSocketOptions<Message>,
   name: string,
   limits: Limits
-): Result.Result<OptionRules.Checked<Settings<Message>>, InvalidOption> =>
+): Result.Result<OptionRules.Checked<ConnectionSettings<Message>>, InvalidOption> =>
   Result.gen(function*() {
     const { own, pool } = yield* OptionRules.split(rules, options as unknown as WebSocketOptions<unknown>, name)
     if (own.url === undefined) return yield* OptionRules.refuse("url", "is needed")
@@ -40,10 +40,13 @@ export const check = <Message>(
       ...settingsOf({ ...own, tls }, { closeTimeout, connectTimeout }),
       warnings: TlsOptions.warnings("tls", own.tls)
     }
-    return { settings: settings as unknown as Settings<Message>, pool }
+    return { settings: settings as unknown as ConnectionSettings<Message>, pool }
   })
 
-const settingsOf = (own: Own, { closeTimeout, connectTimeout }: Limits): Omit<Settings<unknown>, "warnings"> => {
+const settingsOf = (
+  own: Own,
+  { closeTimeout, connectTimeout }: Limits
+): Omit<ConnectionSettings<unknown>, "warnings"> => {
   const pingInterval = OptionRules.millisOf(own.pingInterval) ??
     Math.max(30_000, OptionRules.millisOf(own.pongTimeout) ?? 0)
   return {
@@ -64,7 +67,7 @@ const settingsOf = (own: Own, { closeTimeout, connectTimeout }: Limits): Omit<Se
     requestTimeout: OptionRules.millisOf(own.requestTimeout) ?? 30_000,
     inboundCapacity: own.inboundCapacity ?? 256,
     inboundPolicy: own.inboundPolicy ?? "suspend",
-    schema: own.schema as Settings<unknown>["schema"],
+    schema: own.schema as ConnectionSettings<unknown>["schema"],
     correlation: own.correlation,
     sharing: own.sharing ?? 128,
     closeCodes: own.closeCodes ?? defaultVerdict(own),

@@ -5,7 +5,7 @@ import * as ConnectionPool from "@effect-pools/core/ConnectionPool"
 import * as PoolConfig from "@effect-pools/core/PoolConfig"
 import type { PoolOptions } from "@effect-pools/core/PoolConfig"
 import type { InvalidOption, PoolError } from "@effect-pools/core/PoolError"
-import { type Attachment, makeAttachment } from "@effect-pools/core/PoolService"
+import { type Attachment, makeAttachment, onEnd } from "@effect-pools/core/PoolService"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -15,7 +15,7 @@ import type { WebSocketConnection } from "./connectionModel.ts"
 import * as Connector from "./connector.ts"
 import * as Hub from "./hub.ts"
 import * as Options from "./options.ts"
-import type { Settings } from "./settings.ts"
+import type { ConnectionSettings } from "./settings.ts"
 import * as TrafficMetrics from "./trafficMetrics.ts"
 import * as Verdict from "./verdict.ts"
 import type { Open } from "./wire.ts"
@@ -43,18 +43,19 @@ export const make = <Message>(
 
 const makeWith = Effect.fnUntraced(function*<Message>(
   options: PoolOptions,
-  settings: Settings<Message>,
+  settings: ConnectionSettings<Message>,
   open: Open
 ): Effect.fn.Return<Pool<Message>, PoolError, Scope.Scope> {
   const hub = yield* Hub.make(options.name ?? "websocket", settings)
   const bare = yield* ConnectionPool.make(Connector.make(hub, open), { ...options, kind })
   if (options.metrics !== false) yield* TrafficMetrics.register(hub)
   const isDraining = Deferred.makeUnsafe<void>()
-  const beginDrain = Deferred.succeed(isDraining, undefined)
+  const ended = Effect.sync(() => hub.end())
   // Added last, so that it runs before the pool closes its connections.
-  yield* Effect.addFinalizer(() => Effect.andThen(beginDrain, Effect.sync(() => hub.end())))
+  yield* Effect.addFinalizer(() => ended)
   // The socket of a program would hold its connection until the drain runs out of time.
-  const drain = Effect.ensuring(Effect.andThen(beginDrain, bare.drain), Effect.sync(() => hub.end()))
+  const pool = yield* onEnd(bare, Deferred.succeed(isDraining, undefined))
+  const drain = Effect.ensuring(pool.drain, ended)
   const health = Effect.map(bare.health, (health) => Verdict.tell(health, hub.stability.final))
   return runtimes.attach({ ...bare, drain, health }, { hub, isDraining })
 })

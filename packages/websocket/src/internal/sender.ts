@@ -7,14 +7,14 @@
 import * as Effect from "effect/Effect"
 import type { RawMessage } from "./configModel.ts"
 import { BufferFull, type Delivery, SendTimeout, type WebSocketError } from "../WebSocketError.ts"
-import type { Settings } from "./settings.ts"
+import type { ConnectionSettings } from "./settings.ts"
 import type { Turn } from "./turn.ts"
 import type { Wire } from "./wire.ts"
 
 interface Owner {
   readonly hub: {
     readonly counts: { sent: number }
-    readonly settings: Pick<Settings<never>, "sendBufferLimit" | "sendPolicy" | "sendTimeout">
+    readonly settings: Pick<ConnectionSettings<never>, "sendBufferLimit" | "sendPolicy" | "sendTimeout">
     readonly now: () => number
     readonly turn: Pick<Turn, "atEnd">
     readonly underWay: number

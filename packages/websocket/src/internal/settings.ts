@@ -17,7 +17,7 @@ import type {
 } from "./configModel.ts"
 import type { WebSocketConnection } from "./connectionModel.ts"
 
-export interface Settings<Message> {
+export interface ConnectionSettings<Message> {
   readonly url: string | Redacted.Redacted | Effect.Effect<string | Redacted.Redacted, unknown>
   readonly protocols: ReadonlyArray<string>
   readonly headers: Headers | Effect.Effect<Headers, unknown>

@@ -38,7 +38,9 @@ export const extend = <Lent, Pool extends ConnectionPool<Lent>>(
  */
 export const derive = <A, B>(
   pool: ConnectionPool<A>,
-  members: Pick<ConnectionPool<B>, "withConnection" | "acquireWith" | "invalidate" | "drain">
+  members:
+    & Pick<ConnectionPool<B>, "withConnection" | "acquireWith" | "invalidate">
+    & Partial<Pick<ConnectionPool<B>, "drain">>
 ): ConnectionPool<B> => {
   const self: ConnectionPool<B> = {
     ...pool,

@@ -36,8 +36,7 @@ export const make = (
   return PoolService.derive<LentConnection, LentConnection>(pool, {
     withConnection: (f, options) => pool.withConnection((lease) => Effect.andThen(ready(lease), f(lease)), options),
     acquireWith: (options) => Effect.tap(pool.acquireWith(options), ready),
-    invalidate: pool.invalidate,
-    drain: pool.drain
+    invalidate: pool.invalidate
   })
 }
 
