@@ -1,14 +1,15 @@
 import type { PoolEvent } from "@effect-pools/core"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Stream } from "effect"
+import { Effect, Fiber, Stream } from "effect"
 import * as Servers from "./fixtures/servers.ts"
 import { Api, eventually, withApi } from "./support.ts"
 
 const text = (path: string) => Effect.flatMap(Api.get(path), (response) => response.text)
 
 /** Answers with the status that the path names. */
+let silent = 0
 const server = Servers.plain((request, response) => {
-  if (request.url?.startsWith("/silent") === true) return
+  if (request.url?.startsWith("/silent") === true) return void silent++
   response.statusCode = Number(request.url?.slice(1, 4))
   response.end("body")
 })
@@ -39,10 +40,12 @@ describe("operations", () => {
     Effect.gen(function*() {
       const { origin } = yield* server
       yield* withApi(
-        { origin, headersTimeout: "100 millis" },
+        { origin, headersTimeout: "500 millis" },
         Effect.gen(function*() {
           yield* Effect.flip(text("/silent"))
-          yield* Effect.flip(Effect.timeout(text("/silent"), "20 millis"))
+          const left = yield* Effect.forkChild(text("/silent"))
+          yield* eventually("the server has it", Effect.sync(() => silent === 2))
+          yield* Fiber.interrupt(left)
           yield* eventually("both are told", Effect.map(ended, ({ failed, interrupted }) => failed + interrupted === 2))
           assert.deepStrictEqual(yield* ended, { success: 0, rejected: 0, failed: 1, interrupted: 1 })
         })

@@ -6,7 +6,7 @@ import type { Exchange } from "./exchange.ts"
 import { isOurs } from "./faults.ts"
 import type { Job } from "./job.ts"
 import * as KeepAlive from "./keepAlive.ts"
-import { operationOf } from "./operation.ts"
+import { RequestEnd } from "./operation.ts"
 import type { Watch } from "./watch.ts"
 import type { Wire } from "./wire.ts"
 
@@ -72,7 +72,7 @@ export class Connection implements KeepAlive.Kept {
     const { signals: { onOperation }, watch } = this.keeper
     this.exchanges.delete(exchange)
     if (onOperation !== undefined && exchange.outgoing !== undefined && exchange.wasSent && !exchange.isOwn) {
-      onOperation(operationOf(exchange, exchange.outgoing, watch.now()))
+      onOperation(new RequestEnd(exchange, exchange.outgoing, watch.now()))
     }
     if (exchange.error !== undefined) {
       exchange.metClosing = this.keeper.watch.now() - exchange.sentAt <= this.roundTrip

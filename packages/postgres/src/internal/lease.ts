@@ -21,7 +21,7 @@ import type { Limits } from "./limits.ts"
 import * as Loss from "./loss.ts"
 import { isStale } from "./schema.ts"
 import { serverError, type Session } from "./session.ts"
-import { operationOf } from "./statementEnd.ts"
+import { StatementEnd } from "./statementEnd.ts"
 import { CurrentLevel, Level, type OpenStream, Turns } from "./turns.ts"
 import * as Verdict from "./verdict.ts"
 
@@ -130,7 +130,7 @@ export class LentConnection implements Connection {
   ): void {
     const { options: { expectsPrimary, onOperation }, isDead: isSessionDead } = this.session
     if (onOperation === undefined) return
-    onOperation(operationOf({ text, verdict, took: this.terms.now() - at, isSessionDead, expectsPrimary }, exit))
+    onOperation(new StatementEnd({ text, verdict, took: this.terms.now() - at, isSessionDead, expectsPrimary }, exit))
   }
 
   private explained(error: SqlError, before: Loss.Before): SqlError {

@@ -11,7 +11,7 @@ import * as Dirt from "./dirt.ts"
 import { answerOf } from "./fault.ts"
 import { isIdempotent } from "./idempotent.ts"
 import type { Node } from "./node.ts"
-import { operationOf } from "./operation.ts"
+import { CommandEnd } from "./operation.ts"
 import type { Request } from "./request.ts"
 import type { Address, Role } from "./settings.ts"
 
@@ -143,7 +143,7 @@ export class Session {
   /** A command that waits for something is not slow: only its failure says something of the server. */
   private tell(request: Request, error: unknown): void {
     if (this.onOperation === undefined || request.isUntold || (request.isBlocking && error === undefined)) return
-    this.onOperation(operationOf(request, error, this.now()))
+    this.onOperation(new CommandEnd(request, error, this.now()))
   }
 
   private learn(error: unknown): void {

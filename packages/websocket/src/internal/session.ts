@@ -22,7 +22,7 @@ import {
 } from "../WebSocketError.ts"
 import { Heartbeat } from "./heartbeat.ts"
 import type { Hub } from "./hub.ts"
-import { operationOf } from "./operation.ts"
+import { MessageEnd } from "./operation.ts"
 import { Requests } from "./requests.ts"
 import { Sender } from "./sender.ts"
 import type { Listener, Wire } from "./wire.ts"
@@ -264,7 +264,7 @@ export class Session<Message> implements Listener {
     if (onOperation === undefined) return effect
     const begunAt = hub.now()
     return Effect.onExitPrimitive(effect, (exit) => {
-      onOperation(operationOf(kind, message, hub.now() - begunAt, exit))
+      onOperation(new MessageEnd(kind, message, hub.now() - begunAt, exit))
       return undefined
     })
   }

@@ -17,7 +17,7 @@ import type { Timing } from "./timing.ts"
 export type OperationEnd = "success" | "rejected" | "failed" | "interrupted"
 
 /**
- * One statement, command, request or message that has ended. Fields that cost something may be getters: what nobody
+ * One statement, command, request or message that has ended. Fields that cost something may be getters of a class: what nobody
  * watches is not asked for.
  *
  * @category models
