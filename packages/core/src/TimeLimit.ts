@@ -3,7 +3,9 @@
  *
  * @since 0.1.0
  */
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import { steadyMillis } from "./internal/base/time.ts"
 
 /** A timer that comes so many milliseconds late, or more, tells that the event loop was blocked. */
@@ -27,3 +29,33 @@ export const sleep = (millis: number): Effect.Effect<void> =>
       return late < blocked ? Effect.yieldNow : Effect.sleep(Math.min(late, millis))
     })
   })
+
+/**
+ * Runs an effect for so long at most, as `Effect.timeoutOption` does, but with the limit of `sleep`.
+ *
+ * @category limits
+ * @since 0.1.0
+ */
+export const timeoutOption = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  duration: Duration.Input
+): Effect.Effect<Option.Option<A>, E, R> =>
+  Effect.raceFirst(
+    Effect.map(effect, Option.some),
+    Effect.interruptible(Effect.map(sleep(Duration.toMillis(duration)), Option.none))
+  )
+
+/**
+ * `timeoutOption`, and what is done where the time is up.
+ *
+ * @category limits
+ * @since 0.1.0
+ */
+export const timeoutOrElse = <A, E, R, A2, E2, R2>(
+  effect: Effect.Effect<A, E, R>,
+  { duration, orElse }: { readonly duration: Duration.Input; readonly orElse: () => Effect.Effect<A2, E2, R2> }
+): Effect.Effect<A | A2, E | E2, R | R2> =>
+  Effect.flatMap(
+    timeoutOption(effect, duration),
+    (ended): Effect.Effect<A | A2, E2, R2> => Option.isSome(ended) ? Effect.succeed(ended.value) : orElse()
+  )

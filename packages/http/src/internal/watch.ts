@@ -3,6 +3,7 @@
  *
  * One fiber serves all requests of a pool, and sleeps until the first of them could be late: a request costs no timer.
  */
+import * as TimeLimit from "@effect-pools/core/TimeLimit"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -100,7 +101,7 @@ export class Watch {
   }
 
   after(millis: number, f: () => void): void {
-    this.fork(Effect.delay(Effect.sync(f), millis))
+    this.fork(Effect.map(TimeLimit.sleep(millis), f))
   }
 
   private readonly loop: Effect.Effect<void> = Effect.suspend(() => {
@@ -110,7 +111,7 @@ export class Watch {
       return Effect.void
     }
     const { bodyTimeout, headersTimeout } = this.limits
-    return Effect.andThen(Effect.sleep(Math.max(1, Math.min(bodyTimeout, headersTimeout) / looks)), this.loop)
+    return Effect.andThen(TimeLimit.sleep(Math.max(1, Math.min(bodyTimeout, headersTimeout) / looks)), this.loop)
   })
 
   /** Ends what is late, and tells whether anything is under way. */

@@ -9,6 +9,7 @@
  * It can go when the driver keeps a session whose cancellation came too late: `Stopped.integration.test.ts` passes then
  * without it.
  */
+import * as TimeLimit from "@effect-pools/core/TimeLimit"
 import * as Effect from "effect/Effect"
 import type { Duplex } from "node:stream"
 import type { SqlError } from "effect/sql/SqlError"
@@ -51,7 +52,7 @@ export const make = (
     const opened = Effect.acquireRelease(open, (socket) => Effect.sync(() => socket.destroy()), { interruptible: true })
     // One that could not be opened has asked for nothing.
     const asking = Effect.ignore(Effect.scoped(Effect.flatMap(opened, ask)))
-    return Effect.uninterruptible(Effect.map(Effect.timeoutOption(Effect.interruptible(asking), limit), () => {
+    return Effect.uninterruptible(Effect.map(TimeLimit.timeoutOption(Effect.interruptible(asking), limit), () => {
       if (isUnderWay && session.wire.cancelled === cancelled) session.hangUp(new Error(unconfirmed))
     }))
   })

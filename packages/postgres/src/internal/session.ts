@@ -3,10 +3,11 @@
  */
 import type { Signals } from "@effect-pools/core/Connector"
 import * as ServerText from "@effect-pools/core/ServerText"
+import * as TimeLimit from "@effect-pools/core/TimeLimit"
 import type { PgConnection } from "@effect/sql-pg/PgConnection"
 import type { ErrorFields } from "@effect/sql-pg/PgProtocol"
 import * as Data from "effect/Data"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -233,7 +234,7 @@ export class Session {
     return Effect.interruptible(Effect.withFiber((fiber) => {
       let isLate = false
       const late = Effect.andThen(
-        Effect.sleep(limit),
+        TimeLimit.sleep(Duration.toMillis(limit)),
         Effect.sync(() => {
           isLate = true
           this.hangUp()
@@ -291,7 +292,7 @@ export class Session {
         asking.addObserver(() => {
           this.isAsked = false
         })
-        const ended = yield* Effect.timeoutOption(Fiber.await(asking), answer)
+        const ended = yield* TimeLimit.timeoutOption(Fiber.await(asking), answer)
         if (ended._tag === "None") {
           this.hangUp(new Error("the server gave no sign of life to a listener within validateTimeout"))
         }
@@ -300,7 +301,7 @@ export class Session {
   }
 
   private hangUpUnless(fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<void> {
-    return Effect.map(Effect.timeoutOption(Fiber.await(fiber), concludeLimit), (ended) => {
+    return Effect.map(TimeLimit.timeoutOption(Fiber.await(fiber), concludeLimit), (ended) => {
       if (ended._tag === "None") this.hangUp()
     })
   }

@@ -5,6 +5,7 @@
  * whoever sent it, and nothing runs while rows of a stream are still to come. So while a transaction is open on a lease,
  * statements of fibers that are not in it wait for its end; and so does everything for the end of a stream.
  */
+import * as TimeLimit from "@effect-pools/core/TimeLimit"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -153,7 +154,7 @@ export class Turns {
         onEnd.delete(look)
       })
     })
-    return Effect.timeoutOrElse(turn, { duration: this.limit, orElse: () => Effect.fail(this.tooLong()) })
+    return TimeLimit.timeoutOrElse(turn, { duration: this.limit, orElse: () => Effect.fail(this.tooLong()) })
   }
 
   private tooLong(): SqlError {

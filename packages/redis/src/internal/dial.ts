@@ -5,6 +5,7 @@
  */
 import type { Signals } from "@effect-pools/core/Connector"
 import * as ServerText from "@effect-pools/core/ServerText"
+import * as TimeLimit from "@effect-pools/core/TimeLimit"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -180,7 +181,7 @@ const within = <A, R>(
   address: Address,
   effect: Effect.Effect<A, RedisError, R>
 ): Effect.Effect<A, RedisError, R> =>
-  Effect.timeoutOrElse(effect, {
+  TimeLimit.timeoutOrElse(effect, {
     duration: limit,
     orElse: () => Effect.fail(Fault.dialFailed(addressText(address), "the node does not answer", undefined, true))
   })

@@ -6,6 +6,7 @@
  * connection.
  */
 import type { ConnectionPool } from "@effect-pools/core/ConnectionPool"
+import * as TimeLimit from "@effect-pools/core/TimeLimit"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type { RedisConnection } from "./connectionModel.ts"
@@ -105,7 +106,7 @@ const inTime = (
   command: string,
   effect: Effect.Effect<void, RedisError>
 ): Effect.Effect<void, RedisError> =>
-  Effect.timeoutOrElse(effect, {
+  TimeLimit.timeoutOrElse(effect, {
     duration: commandTimeout,
     orElse: () => {
       const reason = new CommandTimeout({ timeout: commandTimeout, isRetryable: true })

@@ -4,6 +4,7 @@
  * They are asked together, since one that is cut off from the others goes on to name the primary of yesterday: the
  * answer of the latest configuration counts.
  */
+import * as TimeLimit from "@effect-pools/core/TimeLimit"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -71,7 +72,7 @@ const unknown = ({ name, role }: SentinelTopology, last: string): RedisError =>
   Fault.dialFailed(`sentinel ${name}`, `no sentinel tells where the ${role} is; the last: ${last}`, undefined, true)
 
 /** One that hangs must not use up the time of the dial: the others may know. */
-const answerLimit = "1 second"
+const answerLimit = 1000
 
 interface Poll {
   readonly votes: Array<Vote>
@@ -101,7 +102,7 @@ const askAll = Effect.fnUntraced(function*(
       judge()
     }))
   }
-  const late = Effect.map(Effect.sleep(answerLimit), () => {
+  const late = Effect.map(TimeLimit.sleep(answerLimit), () => {
     isLate = true
     judge()
   })

@@ -5,6 +5,7 @@
  * for those who are connected to it: it goes on to accept writes, which are lost when the network is whole again. So the
  * pool has the news from the sentinels themselves: it listens to each of them, and asks each of them now and then.
  */
+import * as TimeLimit from "@effect-pools/core/TimeLimit"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -160,7 +161,7 @@ const notReplica = new Error("the sentinels do not count it among the replicas t
 
 /** One that hangs is asked anew. */
 const inTime = (address: Address) => <A, R>(effect: Effect.Effect<A, RedisError, R>): Effect.Effect<A, RedisError, R> =>
-  Effect.timeoutOrElse(effect, {
+  TimeLimit.timeoutOrElse(effect, {
     duration: "2 seconds",
     orElse: () => Effect.fail(Fault.dialFailed(addressText(address), "the sentinel does not answer", undefined, true))
   })

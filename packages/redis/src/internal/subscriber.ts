@@ -7,6 +7,7 @@
  */
 import type { PoolConfig } from "@effect-pools/core/PoolConfig"
 import { PoolClosed, PoolError } from "@effect-pools/core/PoolError"
+import * as TimeLimit from "@effect-pools/core/TimeLimit"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -195,7 +196,9 @@ const serve = Effect.fnUntraced(
 /** A connection may die without a word, and nobody else sends anything on this one. Ends when it has died. */
 const beat = (keeper: Keeper, line: Line): Effect.Effect<void> => {
   const { healthCheck, validateTimeout } = keeper.config
-  return Effect.timeout(line.ping, validateTimeout).pipe(
+  const silent = new Cause.TimeoutError("no answer within validateTimeout")
+  const limit = { duration: validateTimeout, orElse: () => Effect.fail(silent) }
+  return TimeLimit.timeoutOrElse(line.ping, limit).pipe(
     Effect.map(() => prove(keeper)),
     Effect.schedule(healthCheck),
     Effect.andThen(Effect.never),

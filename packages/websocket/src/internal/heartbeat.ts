@@ -1,6 +1,7 @@
 /**
  * Whether a connection lives: it is pinged as long as it is open, whoever holds it, and proves itself by the answers.
  */
+import * as TimeLimit from "@effect-pools/core/TimeLimit"
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
@@ -46,7 +47,7 @@ export class Heartbeat<Message> {
       const isAlive = this.lifeSign()
       this.sendHeartbeat()
       this.ping()
-      yield* Effect.sleep(pongTimeout)
+      yield* TimeLimit.sleep(pongTimeout)
       if (!isAlive()) session.lose(new HeartbeatMissed({ waited: pongTimeout, delivery: "unknown" }))
       yield* Effect.sleep(pingInterval - pongTimeout)
     }

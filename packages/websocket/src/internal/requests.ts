@@ -3,6 +3,7 @@
  *
  * One timer is kept for all of them, for the earliest deadline: a request costs an entry in a table, and no fiber.
  */
+import * as TimeLimit from "@effect-pools/core/TimeLimit"
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { WebSocketError } from "../WebSocketError.ts"
@@ -145,19 +146,20 @@ export class Requests<Message> {
 
   private watch(deadline: number, millis: number): void {
     this.watched = deadline
-    this.fork(Effect.map(Effect.sleep(Math.max(1, Math.ceil(millis))), () => {
+    this.fork(Effect.map(TimeLimit.sleep(Math.max(1, Math.ceil(millis))), () => {
       // A request with an earlier deadline may have set another timer since.
-      if (this.watched === deadline) this.expire()
+      if (this.watched === deadline) this.expire(deadline)
     }))
   }
 
-  private expire(): void {
+  /** A deadline that came while the event loop was blocked has its own turn after it, so that what has arrived is read. */
+  private expire(due: number): void {
     const now = this.now()
     let next = Infinity
     // A caller that is told of its timeout may send its next request at once, and set a timer for it.
     this.watched = Infinity
     for (const pending of [...this.byId.values(), ...this.inOrder]) {
-      if (pending.deadline > now) next = Math.min(next, pending.deadline)
+      if (pending.deadline > due) next = Math.min(next, pending.deadline)
       else if (this.remove(pending)) pending.resume(this.onTimeout(now - pending.since))
     }
     if (next < this.watched) this.watch(next, next - now)

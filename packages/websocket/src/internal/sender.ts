@@ -4,6 +4,7 @@
  * A message that the network takes at once costs nothing more than the call. Only then, when bytes pile up, senders are
  * queued, in order, and bounded in time.
  */
+import * as TimeLimit from "@effect-pools/core/TimeLimit"
 import * as Effect from "effect/Effect"
 import type { RawMessage } from "./configModel.ts"
 import { BufferFull, type Delivery, SendTimeout, type WebSocketError } from "../WebSocketError.ts"
@@ -155,7 +156,7 @@ export class Sender {
   ): Effect.Effect<void, E | WebSocketError> {
     const { hub, wire } = this.owner
     const since = hub.now()
-    return Effect.timeoutOrElse(effect, {
+    return TimeLimit.timeoutOrElse(effect, {
       duration: hub.settings.sendTimeout,
       orElse: () =>
         this.owner.fail(
