@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type ConnectionPool, PoolConfig, PoolError, PoolKind, Traffic } from "@effect-pools/core"
+import { FakeConnector } from "@effect-pools/testing"
+import { BalancedPool, ConnectionPool, PoolConfig, PoolError, PoolKind, Traffic } from "@effect-pools/core"
 import { Cause, Effect, Exit, Fiber } from "effect"
-import { advance, borrow, defectOf, onPool, type Pool, settle } from "./utils/bench.ts"
+import { advance, borrow, defectOf, makePool, onPool, type Pool, settle } from "./utils/bench.ts"
 
 /** A caller that holds what it gets for so many milliseconds and writes its name down when it gets it. */
 const caller = (
@@ -307,6 +308,45 @@ describe("Traffic", () => {
       yield* advance(10)
       assert.deepStrictEqual(served, ["later"])
     }))
+
+  it.effect("orders the line of each upstream of a balanced pool too", () =>
+    Effect.gen(function*() {
+      const upstream = yield* makePool({ name: "only", maxConnections: 1 })
+      const pool = yield* BalancedPool.make([{ pool: upstream }], { name: "all", hedgeAfter: "10 seconds" })
+      const served: Array<string> = []
+      const first = yield* borrow(upstream)
+      yield* caller(pool, served, "low", { priority: "low" })
+      yield* caller(pool, served, "normal")
+      yield* caller(pool, served, "high", { priority: "high", fairKey: "a" })
+      const { traffic } = yield* pool.stats
+      assert.deepStrictEqual(traffic.pending, { high: 1, normal: 1, low: 1 })
+      yield* first.giveBack
+      yield* advance(10)
+      assert.deepStrictEqual(served, ["high", "normal", "low"])
+    }).pipe(Effect.scoped))
+
+  it.effect("orders callers that share connections too, and counts the room they take", () =>
+    Effect.gen(function*() {
+      const connector = { ...FakeConnector.make().connector, sharers: 4 }
+      const pool = yield* ConnectionPool.make(connector, {
+        minConnections: 0,
+        maxConnections: 2,
+        metrics: false,
+        traffic: { maxShare: 0.5 }
+      })
+      const share = (fairKey: string) =>
+        Effect.forkScoped(pool.withShared(() => Effect.sleep(100), { fairKey })).pipe(Effect.tap(() => settle))
+      for (let count = 0; count < 6; count++) yield* share("many")
+      // Half of eight places.
+      const keyed = (key: string) =>
+        Effect.map(pool.stats, ({ traffic }) => traffic.keys.find((each) => each.key === key))
+      assert.deepInclude(yield* keyed("many"), { used: 4, pending: 2 })
+      yield* share("few")
+      assert.deepInclude(yield* keyed("few"), { used: 1, pending: 0 })
+      yield* advance(100)
+      yield* advance(100)
+      assert.strictEqual((yield* pool.stats).pending, 0)
+    }).pipe(Effect.scoped))
 
   describe("bad input", () => {
     it.effect("a priority that does not exist, and a deadline that is none, are defects that name the rule", () =>

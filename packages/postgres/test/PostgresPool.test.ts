@@ -150,6 +150,17 @@ describe("PostgresPool", () => {
     }).pipe(Effect.provide(Db.layerTest(script)))
   })
 
+  it.effect("a transaction that is tried again counts against the pool's budget of retries", () => {
+    const script = PostgresScript.make((text) => text === "SELECT 1" ? PostgresScript.failure("40001") : [])
+    return Effect.gen(function*() {
+      const work = Db.transaction((sql) => sql`SELECT 1`, { retry: Schedule.recurs(5) })
+      const error = yield* Effect.flip(work)
+      assert(error instanceof PoolError.PoolError)
+      assert.deepInclude(error.reason, { _tag: "Overloaded", because: "retries" })
+      assert.strictEqual(texts(script).filter((text) => text === "BEGIN").length, 1)
+    }).pipe(Effect.provide(Db.layerTest(script, { traffic: { retryBudget: 0 } })))
+  })
+
   it.effect("without a schedule a conflict is the caller's", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(Db.transaction((sql) => sql`SELECT 1`))

@@ -3,6 +3,7 @@
  */
 import { effectOf } from "@effect-pools/core/Callback"
 import { type PoolError, PoolMisuse } from "@effect-pools/core/PoolError"
+import * as Traffic from "@effect-pools/core/Traffic"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
@@ -32,8 +33,20 @@ export const run = <A, E, R>(
     if (outer !== undefined) return outer.lent.withTransaction(Effect.suspend(() => body(outer.lent)))
     const inherited = fiber.getRef(SqlClient.BeginTransaction)
     const once = transactionOf(pool, fiber, body, options, inherited)
-    return options.retry === undefined ? once : Effect.retry(once, { schedule: options.retry, while: isConflict })
+    return options.retry === undefined
+      ? once
+      : Effect.retry(marked(once), { schedule: options.retry, while: isConflict })
   })
+
+/** From the second time on it says that it is a retry, which a pool may have a budget for. */
+const marked = <A, E, R>(once: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
+  let isFirst = true
+  return Effect.suspend(() => {
+    if (!isFirst) return Traffic.with(once, { isRetry: true })
+    isFirst = false
+    return once
+  })
+}
 
 const transactionOf = <A, E, R>(
   pool: PostgresPool,

@@ -10,7 +10,7 @@ import { emit } from "../watch/events.ts"
 import { holders, stats } from "../pool/inspect.ts"
 import { type Lease } from "../line/lease.ts"
 import { withoutStack } from "../base/withoutStack.ts"
-import { nameOf } from "../line/said.ts"
+import { nameOf, nothing } from "../line/said.ts"
 import { noteWaitInVain } from "../pool/borrowing.ts"
 import { borrowersOf, isAmong, isWithinLease } from "../pool/nested.ts"
 import type { PoolState } from "../pool/state.ts"
@@ -21,7 +21,9 @@ export const wait = (state: PoolState, lease: Lease): Effect.Effect<any, any, an
     // It may have given way after it was admitted: the queue of a closed pool is served by nobody.
     if (state.phase === "closed") return resume(Effect.fail(state.error(new PoolClosed({ state: state.phase }))))
     lease.resume = resume
-    if (state.places.used >= state.places.limit && isWithinLease(state, lease)) lease.isNested = true
+    if (state.places.used >= state.places.limit && !isKnownAlone(lease) && isWithinLease(state, lease)) {
+      lease.isNested = true
+    }
     const onwards = lease.request.options?.onward
     state.line.enter(lease, state.time.now(), onwards?.left)
     onwards?.waits((outcome) => recall(state, lease, outcome))
@@ -32,6 +34,9 @@ export const wait = (state: PoolState, lease: Lease): Effect.Effect<any, any, an
     if (state.places.used < state.places.limit || state.places.sharing.length > 0) state.changed()
     // No clean-up here: an interrupted caller leaves the queue when it checks in what it has not got.
   })
+
+/** Whether the order has found already that it holds nothing: one that holds a connection counts as high. */
+const isKnownAlone = ({ said }: Lease): boolean => said !== undefined && said !== nothing && said.priority !== "high"
 
 /** Fails everybody in the queue, or some of them, in the order in which they would have been served. */
 export const failWaiters = (

@@ -78,7 +78,7 @@ export const saidOf = (lease: Lease, clock: Clock.Clock): Said => {
   const { options } = lease.request
   return options === undefined || (options.priority ?? options.fairKey ?? options.deadline) === undefined
     ? outer
-    : sayWithin(outer, options, clock.currentTimeMillisUnsafe())
+    : sayWithin(outer, options, options.deadline === undefined ? 0 : clock.currentTimeMillisUnsafe())
 }
 
 /** The key of a lease, asked or not. */
