@@ -36,6 +36,7 @@ import type { Script, ScriptInput } from "./PostgresScript.ts"
 
 export type { StatementCost } from "./internal/cost/costs.ts"
 export type { Isolation, PostgresMembers, PostgresPool, QueryOptions, TransactionOptions } from "./internal/model.ts"
+export type { Notice } from "./internal/notices.ts"
 export type { PreparedCounts } from "./internal/statements.ts"
 
 /**

@@ -201,6 +201,15 @@ describe("PostgresCluster", () => {
         assert.strictEqual((yield* Db.health).status, "unhealthy")
       })))
 
+  it.effect("a token that would not have the last writes is none", () =>
+    withScript(1, (script) =>
+      Effect.gen(function*() {
+        yield* write
+        script.fail(0)
+        const error = yield* moved(Effect.flip(Db.token), "1 second")
+        assert.match(error.message, /the cluster has no primary: it does not answer/)
+      })))
+
   it.effect("1000 equal reads at once are one statement, and other reads are others", () =>
     Effect.suspend(() => {
       const script = ClusterScript.make(() => Effect.as(Effect.sleep("10 millis"), [{ n: 1 }]), { replicas: 2 })

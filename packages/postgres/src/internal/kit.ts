@@ -24,6 +24,7 @@ import * as Compiler from "./compiler.ts"
 import { LentConnection } from "./lease.ts"
 import { type LimitOptions, type Limits, limitsOf } from "./limits.ts"
 import { CurrentLevel, Level } from "./turns.ts"
+import { Notices } from "./notices.ts"
 import type { Schema } from "./schema.ts"
 import { Statements } from "./statements.ts"
 import type { ConnectionSettings } from "./settings.ts"
@@ -112,7 +113,7 @@ export const make = Effect.fnUntraced(function*(
   const kit: Kit = {
     pool,
     settings,
-    schema: { changes: 0, statements: new Statements() },
+    schema: { changes: 0, statements: new Statements(), notices: new Notices() },
     transformed,
     plain: { compiler: transformed.compiler.withoutTransform, transformRows: undefined },
     spanAttributes: clientOptions.spanAttributes,

@@ -19,6 +19,7 @@ import * as Runtime from "./runtime.ts"
 import { Costs, type StatementCost } from "./cost/costs.ts"
 import { Lane } from "./cost/lane.ts"
 import * as Heavy from "./cost/options.ts"
+import type { Notice } from "./notices.ts"
 import { type PreparedCounts, Statements } from "./statements.ts"
 import * as Transaction from "./transaction.ts"
 
@@ -68,11 +69,15 @@ const cost = (pool: PostgresPool, first: TemplateStringsArray | AskOne, ...args:
   return lane.cost(bare, ...statement.compile())
 }
 
+const notices = (pool: PostgresPool): Stream.Stream<Notice> =>
+  Runtime.runtimes.of(pool)?.kit.schema.notices?.stream ?? Stream.empty
+
 const prepared = (pool: PostgresPool): Effect.Effect<PreparedCounts> =>
   Effect.sync(() => (Runtime.runtimes.of(pool)?.kit.schema.statements ?? new Statements()).counts)
 
 export const operations: Operations<PostgresPool> = {
   methods: { query, transaction, notify, cost },
   effects: { prepared },
+  streams: { notices },
   streaming: { stream, listen }
 }

@@ -13,6 +13,7 @@ import type * as Statement from "effect/sql/Statement"
 import type * as Stream from "effect/Stream"
 import type { PostgresConnection } from "./connectionModel.ts"
 import type { StatementCost } from "./cost/costs.ts"
+import type { Notice } from "./notices.ts"
 import type { PreparedCounts } from "./statements.ts"
 
 /**
@@ -137,6 +138,11 @@ export interface PostgresMembers<out Env = never> {
     (strings: TemplateStringsArray, ...args: ReadonlyArray<unknown>): Effect.Effect<StatementCost, PoolError, Env>
     (f: (sql: Statement.Constructor) => Statement.Statement<any>): Effect.Effect<StatementCost, PoolError, Env>
   }
+  /**
+   * What the server says beside its answers, on whichever connection of the pool: `RAISE NOTICE`, warnings. A reader that is a
+   * thousand behind loses the oldest.
+   */
+  readonly notices: Stream.Stream<Notice, never, Env>
   /** How well prepared statements are used, since the pool was made. Of a pool that is a mock all are 0. */
   readonly prepared: Effect.Effect<PreparedCounts, never, Env>
   /** Sends a notification; inside a transaction, when it commits. */

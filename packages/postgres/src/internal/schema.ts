@@ -6,6 +6,7 @@
  * all others of the pool, which prepare anew.
  */
 import type { ErrorFields } from "@effect/sql-pg/PgProtocol"
+import type { Notices } from "./notices.ts"
 import type { Statements } from "./statements.ts"
 
 /** Shared by all sessions of a pool. */
@@ -14,6 +15,8 @@ export interface Schema {
   changes: number
   /** The statements of its sessions; without it nothing is counted and all are prepared. */
   readonly statements?: Statements | undefined
+  /** Told of what the server says beside its answers. */
+  readonly notices?: Notices | undefined
 }
 
 type Said = Pick<ErrorFields, "code" | "message" | "routine">

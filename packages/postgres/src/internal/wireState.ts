@@ -57,6 +57,7 @@ export class WireState {
       case "NoticeResponse":
         // A commit that waits for standbys is told to wait no more: it has taken place here already.
         if (message.fields.code === "57P01") this.isAnswered = true
+        this.schema.notices?.publish(message.fields)
         return
       case "ErrorResponse":
         this.failed = message.fields

@@ -3,6 +3,7 @@
  *
  * On a mock, which knows no servers, and on a cluster that was decorated, reads are transactions of its own lending.
  */
+import type { PoolError } from "@effect-pools/core/PoolError"
 import type { Operations } from "@effect-pools/core/PoolService"
 import * as Effect from "effect/Effect"
 import type * as Statement from "effect/sql/Statement"
@@ -13,7 +14,7 @@ import * as Runtime from "../runtime.ts"
 import * as Transaction from "../transaction.ts"
 import * as Position from "./position.ts"
 import * as Reads from "./reads.ts"
-import { viewOf } from "./route.ts"
+import { nobody, viewOf } from "./route.ts"
 import { clusters } from "./runtime.ts"
 import { infoOf } from "./view.ts"
 
@@ -29,12 +30,17 @@ const read = (pool: PostgresCluster, first: TemplateStringsArray | Ask, ...args:
     : parts.reading.read(ask, options)
 }
 
-const token = (pool: PostgresCluster): Effect.Effect<string | undefined, ClusterError> =>
+const token = (pool: PostgresCluster): Effect.Effect<string | undefined, ClusterError | PoolError> =>
   Effect.withFiber((fiber) => {
     const cluster = clusters.of(pool)?.cluster
     if (cluster === undefined) return Effect.succeed(undefined)
     const view = viewOf(cluster, fiber)
-    return Effect.map(Reads.settle(cluster, view), () => {
+    const settled = Effect.timeoutOrElse(Reads.settle(cluster, view), {
+      duration: pool.config.acquireTimeout,
+      // A token without the last writes would be worse than none.
+      orElse: () => Effect.fail(nobody(cluster))
+    })
+    return Effect.map(settled, () => {
       const needed = view.needed(cluster.now())
       return needed === undefined ? undefined : Position.encode(needed)
     })

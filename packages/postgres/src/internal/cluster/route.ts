@@ -41,11 +41,13 @@ export const make = (cluster: Cluster, balanced: BalancedPool<LentConnection>): 
   const acquireWith = (options?: LeaseOptions): Effect.Effect<LentConnection, PoolError, Scope.Scope> =>
     Effect.withFiber((fiber) => {
       const view = viewOf(cluster, fiber)
-      const borrow = Effect.acquireRelease(balanced.acquireWith(options), () => Effect.sync(() => end(cluster, view)), {
-        interruptible: true
+      // Counted in the same step, so that no interruption can take back what was never added.
+      const borrow = Effect.map(balanced.acquireWith(options), (lease) => {
+        begin(view)
+        return lease
       })
-      const begun = Effect.tap(borrow, () => Effect.sync(() => begin(view)))
-      return cluster.primary === undefined ? whenThereIsOne(cluster, begun) : begun
+      const held = Effect.acquireRelease(borrow, () => Effect.sync(() => end(cluster, view)), { interruptible: true })
+      return cluster.primary === undefined ? whenThereIsOne(cluster, held) : held
     })
   const each = <A, E>(f: (pool: ConnectionPool<LentConnection>) => Effect.Effect<A, E>) =>
     Effect.suspend(() => Effect.forEach(cluster.nodes, ({ bare }) => f(bare), { concurrency: "unbounded" }))
@@ -106,8 +108,10 @@ const whenThereIsOne = <A, E, R>(
     (found): Effect.Effect<A, E | PoolError, R> => found._tag === "Some" ? effect : Effect.fail(nobody(cluster))
   )
 
-const nobody = (cluster: Cluster): PoolError =>
+export const nobody = (cluster: Cluster): PoolError =>
   new PoolError({
     pool: cluster.name,
-    reason: new PoolPaused({ because: `the cluster has no primary: ${cluster.why}` })
+    reason: new PoolPaused({
+      because: `the cluster has no primary: ${cluster.why === "" ? "it does not answer" : cluster.why}`
+    })
   })
