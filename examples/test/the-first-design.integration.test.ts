@@ -165,6 +165,8 @@ const elsewhere: ReadonlySet<string> = new Set([
   "OpenFailed",
   "ValidateFailed",
   "AcquireTimedOut",
+  "AcquiredSlowly",
+  "CloseFailed",
   "QueueCleared",
   // What the program prints of its events.
   "Opened",

@@ -11,7 +11,7 @@ import * as SqlText from "./sqlText.ts"
 /** The first word, as far as it is worth a series of its own in the metrics. */
 export type Kind = typeof kinds[number]
 
-export const kinds = ["select", "insert", "update", "delete", "other"] as const
+const kinds = ["select", "insert", "update", "delete", "other"] as const
 
 export interface Verdict {
   /** The traces that it leaves, where its command tag doesn't tell. */
