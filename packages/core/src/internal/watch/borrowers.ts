@@ -49,10 +49,18 @@ class Table {
 export class Borrowers {
   private newer = new Table()
   private older = new Table()
+  private last: Row | undefined = undefined
 
-  /** Counts a lease that has ended. */
+  /** Counts a lease that has ended. Most often it is like the one before it, whose row is at hand. */
   ended(label: string | undefined, statement: string | undefined, held: number, waits: number): void {
-    add(this.newer.rowOf(label, statement), { leases: 1, held, longest: held, waits })
+    const { last } = this
+    const row = last !== undefined && last.label === label && last.statement === statement
+      ? last
+      : this.last = this.newer.rowOf(label, statement)
+    row.leases++
+    row.held += held
+    row.waits += waits
+    if (held > row.longest) row.longest = held
   }
 
   /** Somebody has waited in vain while such a lease held a connection, and its connection was not the only one. */
@@ -64,6 +72,7 @@ export class Borrowers {
   turn(): void {
     this.older = this.newer
     this.newer = new Table()
+    this.last = undefined
   }
 
   read(): ReadonlyArray<Borrowed> {
