@@ -36,10 +36,17 @@ export const isAmong = (borrowers: ReadonlySet<unknown>, lease: Lease): boolean 
 /** In a pool of more connections than this hardly anybody waits for itself, and looking for it would cost each waiter. */
 const fewConnections = 50
 
+/**
+ * Where more wait than there are connections, so many callers are looked at. It is for the words of an error alone, and
+ * where callers wait for themselves there are many of them.
+ */
+const oneIn = 8
+
 /** Whether it is asked for within a step of a borrower, as under a limit that the borrower sets. */
 export const isWithinLease = (state: PoolState, { fiber }: Lease): boolean => {
-  const { list } = state.places
+  const { line, places: { list } } = state
   if (list.length > fewConnections) return false
+  if (line.size > list.length && fiber.id % oneIn > 0) return false
   for (let i = 0; i < list.length; i++) {
     const { head } = list[i]!.holders
     if (head !== undefined && head.fiber !== fiber && !head.isLongLived && isRunning(head.fiber)) return true
