@@ -31,6 +31,31 @@ layer(EmbeddedPostgres.layer(), { excludeTestServices: true, timeout: "2 minutes
       })
     ))
 
+  it.effect("is that of a decorated pool too, whose own members lend each connection", () =>
+    withDb(
+      one,
+      Effect.gen(function*() {
+        const pool = yield* Db
+        const lent: Array<boolean> = []
+        const decorated: typeof pool = {
+          ...pool,
+          withConnection: (f, options) => {
+            lent.push(options?.isShared === true)
+            return pool.withConnection(f, options)
+          }
+        }
+        const answers = yield* Effect.all(
+          Array.from({ length: 20 }, (_, i) => Db.query`SELECT ${i}::int AS i, pg_sleep(0.02) IS NULL AS slept`),
+          { concurrency: "unbounded" }
+        ).pipe(Effect.provideService(Db, decorated))
+        assert.deepStrictEqual(answers.flat().map((row) => row["i"]), Array.from({ length: 20 }, (_, i) => i))
+        assert.deepStrictEqual(lent, Array.from({ length: 20 }, () => true))
+        assert.isAtLeast((yield* Db.stats).counts.acquiredAtOnce, 8)
+        yield* Effect.provideService(Db.query`SET work_mem = '5MB'`, Db, decorated)
+        assert.isFalse(lent.at(-1))
+      })
+    ))
+
   it.effect("without it each has a connection to itself", () =>
     withDb(
       { ...one, sharing: 1 },

@@ -12,13 +12,14 @@ import type { Lane } from "./cost/lane.ts"
 import type { LentConnection } from "./lease.ts"
 import * as Verdict from "./verdict.ts"
 
-type Pool = ConnectionPool<LentConnection>
+/** The members of a pool that lends leases, as far as single statements need them. */
+export type Lender = Pick<ConnectionPool<LentConnection>, "withConnection" | "withShared" | "acquireWith">
 
 export type Borrower = <A, E, R>(
   f: (connection: Connection) => Effect.Effect<A, E, R>
 ) => Effect.Effect<A, E | PoolError, R>
 
-export const make = (pool: Pool, sharing: number, options?: LeaseOptions, lane?: Lane): Borrower => {
+export const make = (pool: Lender, sharing: number, options?: LeaseOptions, lane?: Lane): Borrower => {
   if (sharing === 1 && lane === undefined) {
     return options === undefined
       ? pool.withConnection
@@ -34,7 +35,7 @@ export const make = (pool: Pool, sharing: number, options?: LeaseOptions, lane?:
  * the acquirer.
  */
 const sharingConnection = (
-  pool: Pool,
+  pool: Lender,
   options: LeaseOptions | undefined,
   sharing: number,
   lane: Lane | undefined
@@ -49,7 +50,9 @@ const sharingConnection = (
       }
       const isShared = sharing > 1 && Verdict.of(text).isShareable
       const borrow = isShared ? pool.withShared(run, options) : pool.withConnection(run, options)
-      return lane === undefined ? borrow : lane.run(pool, text, (args as ReadonlyArray<any>)[1] ?? [], options, borrow)
+      // A lane comes with the pool itself.
+      const whole = pool as ConnectionPool<LentConnection>
+      return lane === undefined ? borrow : lane.run(whole, text, (args as ReadonlyArray<any>)[1] ?? [], options, borrow)
     }
   const held: Effect.Effect<LentConnection, any, Scope.Scope> = pool.acquireWith(options)
   return {

@@ -18,7 +18,7 @@ type Ask = (sql: Statement.Constructor) => AnyEffect
 /** Runs one statement. Without options the short way is taken. */
 export const run = (pool: PostgresPool, ask: Ask, options: QueryOptions | undefined): AnyEffect => {
   const runtime = Runtime.runtimes.ofPristine(pool)
-  if (options === undefined) return runtime === undefined ? pool.withConnection(ask) : ask(runtime.sql)
+  if (options === undefined) return runtime === undefined ? decorated(pool, ask) : ask(runtime.sql)
   const broken = OptionRules.check(rules, options)
   if (Result.isFailure(broken)) {
     const { option, rule } = broken.failure
@@ -36,6 +36,12 @@ export const run = (pool: PostgresPool, ask: Ask, options: QueryOptions | undefi
       ? Traffic.retry(once, { times: retries, while: (error) => isWorthIt(error, statement) })
       : once
   )
+}
+
+/** A pool that was decorated is asked for each connection by its own members, and shares them as it did before. */
+const decorated = (pool: PostgresPool, ask: Ask): AnyEffect => {
+  const { sharing = 1 } = Runtime.runtimes.of(pool)?.kit.settings ?? {}
+  return sharing === 1 ? pool.withConnection(ask) : ask(Runtime.sharedStatements(pool))
 }
 
 const rules: OptionRules.Rules<QueryOptions> = {

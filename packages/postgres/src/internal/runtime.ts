@@ -23,7 +23,7 @@ import * as Statement from "effect/sql/Statement"
 import * as Stream from "effect/Stream"
 import { kind, type PostgresOptions } from "../PostgresConfig.ts"
 import type { PostgresConnection } from "./connectionModel.ts"
-import { type Borrower, make as makeBorrower } from "./borrower.ts"
+import { type Borrower, type Lender, make as makeBorrower } from "./borrower.ts"
 import * as Client from "./client.ts"
 import * as PgConnector from "./connector.ts"
 import * as Kit from "./kit.ts"
@@ -142,7 +142,7 @@ const joining = <A, E, R>(
 /** A connection until the scope closes: that of the open transaction, or one of its own. */
 const held = (
   kit: Kit.Kit,
-  pool: Bare,
+  pool: Lender,
   options: ConnectionPool.LeaseOptions | undefined
 ): Effect.Effect<LentConnection, PoolError, Scope.Scope> =>
   Effect.withFiber((fiber) => {
@@ -150,9 +150,29 @@ const held = (
     return current === undefined ? pool.acquireWith(options) : Effect.succeed(current)
   })
 
+/** Single statements of a pool that shares connections, each of which is lent by the pool's own members. */
+export const sharedStatements = (pool: Pool): Statement.Constructor => {
+  const known = statements.get(pool)
+  if (known !== undefined) return known
+  const { kit } = runtimes.of(pool)!
+  // A connection that a pool of ours lends has its lease.
+  const on = <A, E, R>(f: (lease: LentConnection) => Effect.Effect<A, E, R>) => (sql: PostgresConnection) =>
+    f(leaseOf(sql)!)
+  const lender: Lender = {
+    withConnection: (f, options) => pool.withConnection(on(f), options),
+    withShared: (f, options) => PoolService.shared(pool, on(f), options),
+    acquireWith: (options) => Effect.map(pool.acquireWith(options), (sql) => leaseOf(sql)!)
+  }
+  const made = singleStatements({ ...kit, lane: undefined }, lender)
+  statements.set(pool, made)
+  return made
+}
+
+const statements = new WeakMap<Pool, Statement.Constructor>()
+
 const singleStatements = (
   kit: Kit.Kit,
-  pool: Bare,
+  pool: Lender,
   options?: ConnectionPool.LeaseOptions
 ): Statement.Constructor => {
   const borrow = makeBorrower(pool, kit.settings.sharing, options, kit.lane)
