@@ -32,7 +32,7 @@ const searches = Effect.gen(function*() {
 const outage = Effect.fnUntraced(function*(list: string) {
   const files = yield* FileSystem.FileSystem
   yield* files.rename(list, `${list}.lost`)
-  yield* Searchers.retireAll
+  for (const { id } of yield* Searchers.connections) yield* Searchers.retire(id)
   yield* Console.log("-- the list is lost, and no thread can start")
   const attempt = Effect.tap(Effect.flip(search("ada", /0/)), ({ message }) => Console.log(message))
   yield* Effect.repeat(attempt, {

@@ -72,7 +72,7 @@ describe("external-worker", () => {
       Effect.gen(function*() {
         const files = yield* FileSystem.FileSystem
         yield* files.rename(list, `${list}.lost`)
-        yield* Searchers.retireAll
+        for (const { id } of yield* Searchers.connections) yield* Searchers.retire(id)
         const call = Searchers.withConnection((searcher) => searcher.search(/a/))
         yield* eventually("the breaker is open", Effect.map(Effect.flip(call), isBreakerOpen))
         const { failedToOpen } = (yield* Searchers.stats).counts

@@ -41,7 +41,7 @@ describe("a server that accepts whatever comes and closes it", () => {
               assert.isAtMost(server.accepted(), 5)
               const { counts } = yield* Api.stats
               assert.isAtLeast(counts.failedToOpen, 2)
-              assert.strictEqual((yield* Api.health).status, "degraded")
+              assert.strictEqual((yield* Api.health).status, "unhealthy")
               isWell = true
               yield* Effect.sleep("2500 millis")
               assert.strictEqual((yield* Api.stats).idle, 1)
