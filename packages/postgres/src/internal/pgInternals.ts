@@ -28,7 +28,7 @@ export interface PgInternals {
   readonly socket: Duplex | undefined
 }
 
-export interface Cancel {
+interface Cancel {
   readonly effect: Effect.Effect<void>
   /** The bytes that ask a new socket for it. */
   readonly frame: Uint8Array

@@ -14,7 +14,7 @@ import { Pool as TarnPool } from "tarn"
 
 export const poolSize = 10
 
-export interface Call {
+interface Call {
   readonly priority: Traffic.Priority
   readonly fairKey: string
   /** How long it holds the connection, in milliseconds. */

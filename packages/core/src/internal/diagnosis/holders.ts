@@ -196,7 +196,7 @@ const mean = (rows: ReadonlyArray<Borrowed>): number => sum(rows, "held") / Math
 /** A mean from which on a lease is long whatever others take: ms. */
 const long = 1000
 
-export const dominant = ({ borrowers }: Observation): Dominant | undefined => {
+const dominant = ({ borrowers }: Observation): Dominant | undefined => {
   const labels = Array.from(new Set(borrowers.map(({ label }) => label)))
   const all = sum(borrowers, "held")
   for (const label of labels) {

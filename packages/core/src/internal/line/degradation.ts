@@ -29,7 +29,7 @@ const probation = 10
 const bad = { share: 0.05, least: 3 } as const
 
 /** The callers of a priority in a second. Those that the level itself refused are in neither number. */
-export interface Turnout {
+interface Turnout {
   /** Callers that were served, or that failed. */
   readonly asked: number
   /** Callers whose turn did not come in time, or for whom there was no place. */

@@ -44,7 +44,7 @@ export interface Group<Given, Kept, All> {
   readonly about: About | undefined
 }
 
-export type Entry<Given, Kept, All> = Leaf<Given, Kept, All> | Group<Given, Kept, All>
+type Entry<Given, Kept, All> = Leaf<Given, Kept, All> | Group<Given, Kept, All>
 
 /** An entry for each option, so that none can be forgotten. */
 export type Table<Given, Kept, All> = {

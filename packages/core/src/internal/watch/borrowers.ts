@@ -24,7 +24,7 @@ type Row = { -readonly [Field in keyof Borrowed]: Borrowed[Field] }
 const mostRows = 64
 
 /** The label of that row. */
-export const others = "(others)"
+const others = "(others)"
 
 class Table {
   readonly rows: Array<Row> = []

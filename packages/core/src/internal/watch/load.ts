@@ -5,7 +5,7 @@ import { failedCallersOf } from "../../PoolStats.ts"
 import type { Counts } from "./counts.ts"
 
 /** How many, and their mean in milliseconds. */
-export interface Mean {
+interface Mean {
   readonly count: number
   readonly mean: number
 }
