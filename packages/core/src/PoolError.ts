@@ -82,10 +82,14 @@ export class AcquireTimeout extends Data.TaggedError("AcquireTimeout")<{
 export class QueueFull extends Data.TaggedError("QueueFull")<{
   readonly pending: number
   readonly pendingLimit: number
+  /** Why, where the pool can tell; as it was within the last second. */
+  readonly diagnosis?: Diagnosis | undefined
 }> {
   readonly isRetryable = true
   override get message(): string {
-    return `${this.pending} callers wait already and pendingLimit is ${this.pendingLimit}`
+    const { diagnosis, pending, pendingLimit } = this
+    const full = `${pending} callers wait already and pendingLimit is ${pendingLimit}`
+    return diagnosis === undefined ? full : `${full}; ${diagnosis.text}. ${diagnosis.remedy}`
   }
 }
 

@@ -86,6 +86,23 @@ describe("PoolDiagnosis: one cause is named", () => {
       assert.strictEqual(late.since, early.since)
     }))
 
+  it.effect("a caller that finds the queue full is told why it is full", () =>
+    onPool({ maxConnections: 2, acquireTimeout: "5 seconds", pendingLimit: 1 }, function*({ pool }) {
+      for (let i = 0; i < 2; i++) {
+        yield* Effect.forkScoped(pool.withConnection(() => Effect.never, { label: "nightly-report" }))
+      }
+      yield* settle
+      yield* call(pool)
+      yield* advance("2 seconds")
+      const { diagnosis, message } = yield* reason(pool.withConnection(() => Effect.void), "QueueFull")
+      assert.strictEqual(diagnosis?.cause, "oneHolder")
+      assert.match(
+        message,
+        /^1 callers wait already and pendingLimit is 1; nightly-report holds 2 of 2 connections, .*\. Run fewer of them/
+      )
+      yield* advance("5 seconds")
+    }))
+
   it.effect("leases that nobody labelled are called so, with the advice to label them", () =>
     onPool({ maxConnections: 2, acquireTimeout: "3 seconds" }, function*({ pool }) {
       for (let i = 0; i < 2; i++) yield* Effect.forkScoped(pool.withConnection(() => Effect.never))

@@ -3,6 +3,8 @@
  */
 import * as Effect from "effect/Effect"
 import { effectOf } from "../../Callback.ts"
+import { type PoolErrorReason, QueueFull } from "../../PoolError.ts"
+import { diagnosedLately } from "../diagnosis/lately.ts"
 import { affinityOf, closest } from "./affinity.ts"
 import { refusal } from "./admit.ts"
 import { emit, warn } from "../watch/events.ts"
@@ -33,9 +35,16 @@ export const borrow = (state: PoolState, lease: Lease): Effect.Effect<any, any, 
     state.counts.add("refused")
     // The one that paused or ended the pool knows that callers are turned away.
     if (state.phase === "open" && !state.isPaused) state.callerFailedAt = state.time.elapsed
-    return Effect.fail(state.error(reason))
+    return Effect.fail(state.error(explained(state, reason)))
   }
   return wait(state, lease)
+}
+
+/** A full queue says why it is full. */
+const explained = (state: PoolState, reason: PoolErrorReason): PoolErrorReason => {
+  if (reason._tag !== "QueueFull") return reason
+  const { pending, pendingLimit } = reason
+  return new QueueFull({ pending, pendingLimit, diagnosis: diagnosedLately(state) })
 }
 
 /** A sharer would rather have a connection for itself: the pool grows as long as it may. */
