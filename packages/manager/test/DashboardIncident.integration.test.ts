@@ -107,7 +107,7 @@ describe("the page in an incident", () => {
       Effect.gen(function*() {
         yield* isLive(page)
         backend.set("connect", "fail")
-        yield* Db.retireAll
+        for (const { id } of yield* Db.connections) yield* Db.retire(id)
         yield* Effect.ignore(Db.withConnection(() => Effect.void))
         yield* $(() => page.locator("[data-cause=backendDown].bad").waitFor())
         const score = Number(yield* textOf(page, ".score b"))

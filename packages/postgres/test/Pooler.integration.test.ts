@@ -94,7 +94,8 @@ layer(servers, { excludeTestServices: true, timeout: "2 minutes" })("a pool that
 
   it.effect("many callers of tenants on few server connections, some of which are killed, see their own rows only", () =>
     withBouncer(
-      { maxConnections: 200, pendingLimit: 2000 },
+      // A slow machine takes long for so many, which is not what this test asks about.
+      { maxConnections: 200, pendingLimit: 2000, acquireTimeout: "1 minute" },
       { default_pool_size: 20, max_client_conn: 300 },
       () =>
         Effect.gen(function*() {
@@ -129,7 +130,7 @@ layer(servers, { excludeTestServices: true, timeout: "2 minutes" })("a pool that
             failures.filter((failure) => /26000|does not exist|already exists/.test(failure)),
             []
           )
-          assert.isAtMost(failures.length, 100)
+          assert.isAtMost(failures.length, 100, failures[0])
         })
     ))
 
