@@ -106,10 +106,11 @@ const takeBack = (
   const { connector } = state
   revoke(state, connection, lease)
   judge(state, connection, lease, exit)
+  const isSound = whyRetire(state, connection, now) === undefined
   if (connector.reset === undefined) {
     // Nobody can tell what an interrupted borrower was in the middle of, unless the protocol keeps sharers apart.
     if (end === "interrupt" && !lease.isShared) connection.retireBecause ??= "broken"
-  } else if (whyRetire(state, connection, now) === undefined) {
+  } else if (isSound) {
     const reset = attempt(connector, connector.reset, connection.value, exit)
     if (reset instanceof Threw) return resetBy(state, connection, Effect.fail(reset.cause))
     if (reset !== undefined) {
@@ -118,7 +119,9 @@ const takeBack = (
     }
   }
   if (end === "success") prove(state, connection, now)
-  giveBack(state, connection, now)
+  // Within this step only the reset may have found something.
+  if (isSound && !connection.isBroken && connection.retireBecause === undefined) pass(state, connection, now, false)
+  else giveBack(state, connection, now)
   return undefined
 }
 
@@ -201,6 +204,11 @@ export const giveBack = (state: PoolState, connection: Pooled, now: number, isPr
     retire(state, connection, because)
     return state.changed()
   }
+  pass(state, connection, now, isProven)
+}
+
+/** Passes on a connection that may be lent: to the first in line or to idle. */
+const pass = (state: PoolState, connection: Pooled, now: number, isProven: boolean): void => {
   const first = state.line.first(connection)
   const isReady = isProven
     ? connection.fence === state.trust.fence
