@@ -76,6 +76,27 @@ export const regressions: Readonly<Record<string, Program>> = {
     { _tag: "Drain" },
     { _tag: "Interrupt", which: 0 }
   ]),
+  "a pool that drains lends nothing to a newcomer, although those who wait may not be served yet": {
+    setting: {
+      maxConnections: 2,
+      minConnections: 0,
+      pendingLimit: 100,
+      freshnessWindow: 20,
+      validates: false,
+      resets: false,
+      stubborn: false,
+      sharers: 3,
+      traffic: { maxShare: 0.3, shareOfLow: 1, weightOfA: 1, degradation: "auto" }
+    },
+    commands: [
+      { _tag: "Lease", how: "withConnection", hold: 45, end: "die", says: { priority: "low", fairKey: "a" } },
+      { _tag: "RetireAll" },
+      advance(10),
+      { _tag: "Lease", how: "withShared", hold: "long", end: "ok", says: { priority: "low", fairKey: "a" } },
+      { _tag: "Drain" },
+      { _tag: "Lease", how: "withConnection", hold: 0, end: "die", says: { priority: "normal" } }
+    ]
+  },
   "a breaker that opens while the backend is well holds dials up for no longer than its time": program(
     [
       lease(0),

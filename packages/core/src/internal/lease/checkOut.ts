@@ -18,7 +18,7 @@ import { wait } from "./wait.ts"
 
 /** Runs the lease's body with a connection: at once if one is ready and nobody is before us, else in turn. */
 export const borrow = (state: PoolState, lease: Lease): Effect.Effect<any, any, any> => {
-  if (state.line.isNext(lease) && state.isLending) {
+  if (state.line.isNext(lease) && state.isAdmitting) {
     const now = state.time.now()
     const connection = take(state, lease, now)
     if (connection !== undefined) {

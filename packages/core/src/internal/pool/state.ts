@@ -160,6 +160,11 @@ export class PoolState {
     this.currentPhase = "closed"
   }
 
+  /** Whether a caller that comes now may be lent a connection. */
+  get isAdmitting(): boolean {
+    return !this.isPaused && this.currentPhase === "open"
+  }
+
   /** Whether connections are lent. A draining pool still serves its queue. */
   get isLending(): boolean {
     return !this.isPaused && this.currentPhase !== "closed"
