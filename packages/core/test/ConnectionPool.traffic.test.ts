@@ -119,6 +119,30 @@ describe("Traffic", () => {
       yield* advance(100)
     }))
 
+  it.effect("nobody joins a pool that drains, also where one that waits is held back by its share", () =>
+    Effect.gen(function*() {
+      const connector = { ...FakeConnector.make().connector, sharers: 2 }
+      const pool = yield* ConnectionPool.make(connector, {
+        minConnections: 0,
+        maxConnections: 1,
+        metrics: false,
+        traffic: { maxShare: 0.5 }
+      })
+      const share = (fairKey: string) =>
+        Effect.forkScoped(Effect.exit(pool.withShared(() => Effect.sleep(100), { fairKey }))).pipe(
+          Effect.tap(() => settle)
+        )
+      yield* share("a")
+      const held = yield* share("a")
+      yield* Effect.forkScoped(pool.drain)
+      yield* settle
+      const late = yield* share("b")
+      assert.strictEqual(refused(yield* Fiber.join(late))?._tag, "PoolClosed")
+      yield* advance(100)
+      yield* advance(100)
+      assert.isTrue(Exit.isSuccess(yield* Fiber.join(held)))
+    }).pipe(Effect.scoped))
+
   it.effect("a priority never holds more than its share", () =>
     onPool({ maxConnections: 4, traffic: { share: { low: 0.25 } } }, function*({ pool }) {
       const served: Array<string> = []

@@ -160,9 +160,9 @@ export class PoolState {
     this.currentPhase = "closed"
   }
 
-  /** Whether a caller that comes now may be lent a connection. */
+  /** Whether newcomers are served. Where one that waits is held back, a draining pool may have room for others. */
   get isAdmitting(): boolean {
-    return !this.isPaused && this.currentPhase === "open"
+    return this.currentPhase === "open" && !this.isPaused
   }
 
   /** Whether connections are lent. A draining pool still serves its queue. */
