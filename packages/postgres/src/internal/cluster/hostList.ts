@@ -28,9 +28,22 @@ export const split = (
 
 const taken: ReadonlySet<string> = new Set(["any", "primary", "read-write", "prefer-standby"])
 
-/** Several URLs in one text, with commas or spaces between them. */
+/** Several URLs in one text, with commas or spaces between them; a comma within one stands between its hosts. */
 const splitUrls = (text: string): ReadonlyArray<Redacted.Redacted> =>
-  text.trim() === "" ? [] : text.trim().split(/[\s,]+(?=[a-z]+:\/\/)/i).map((url) => Redacted.make(url))
+  text.split(/\s+/)
+    .flatMap((part) => part.split(/,(?=[a-z]+:\/\/)/i))
+    .map(withoutCommas)
+    .filter((url) => url !== "")
+    .map((url) => Redacted.make(url))
+
+/** Without those at its ends. An expression for that would take the square of the time that the text is long. */
+const withoutCommas = (part: string): string => {
+  let start = 0
+  let end = part.length
+  while (start < end && part[start] === ",") start++
+  while (end > start && part[end - 1] === ",") end--
+  return part.slice(start, end)
+}
 
 /** Those of a variable that may be absent. */
 export const replicasOf = (text: Option.Option<Redacted.Redacted>): ReadonlyArray<Redacted.Redacted> =>
