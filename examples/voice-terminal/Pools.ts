@@ -7,7 +7,7 @@ import { WebSocketPool, WebSocketProtocol } from "@effect-pools/websocket"
 import { Effect, Layer, Schema } from "effect"
 import { Backends } from "./backends/all.ts"
 
-/** What goes over the realtime connection, in both directions. */
+/** The messages of the realtime connection, in both directions. */
 export const RealtimeMessage = Schema.Struct({
   type: Schema.Literals(["said", "ack", "time"]),
   id: Schema.optionalKey(Schema.String),

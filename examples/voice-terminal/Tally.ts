@@ -1,9 +1,9 @@
-/** What is counted while the program runs; it outlives the pools. */
+/** Counts of everything while the program runs; they outlive the pools. */
 import type { ManagedPool } from "@effect-pools/manager/Manager"
 import type { PoolEvent } from "@effect-pools/core"
 import { Effect, Stream } from "effect"
 
-/** What was seen of one pool from outside. */
+/** One pool, as seen from outside. */
 export class Observed {
   /** Tries that failed and were repeated, or gone around. */
   failures = 0

@@ -1,4 +1,4 @@
-/** What the application asks of its connections, one call each. */
+/** The application's work with its connections, one call each. */
 import type { RedisCommand } from "@effect-pools/redis"
 import { Effect, type Schema } from "effect"
 import { HttpBody, HttpClientResponse } from "effect/http"

@@ -55,7 +55,7 @@ const pause = 20
 
 type Services = Cache | Database | Realtime | VoiceApi
 
-/** What a regular does with a pool, and how many connections there are for it. */
+/** A regular's work with a pool, and the number of connections for it. */
 interface Visit {
   readonly places: number
   readonly stats: Effect.Effect<PoolStats.PoolStats, never, Services>
@@ -64,7 +64,7 @@ interface Visit {
 
 const stayWith = () => Effect.sleep(stay)
 
-/** What its leases are called on the page. */
+/** The label of its leases on the page. */
 const regularly = { label: "a regular" }
 
 const visits: ReadonlyArray<Visit> = [

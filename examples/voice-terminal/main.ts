@@ -58,7 +58,7 @@ const job = Effect.fnUntraced(function*(tally: Tally, { duration, isChaotic, peo
   tally.isSteady = true
   const chaos = yield* Effect.forkScoped(isChaotic ? Chaos.round : Effect.void)
   const began = yield* Clock.currentTimeMillis
-  // Ctrl-C ends the time in which people talk, not what comes after it: a second one ends the program at once.
+  // Ctrl-C ends the time in which people talk; the audit and the report come after it all the same.
   yield* Effect.uninterruptibleMask((restore) =>
     Effect.gen(function*() {
       const exit = yield* Effect.exit(restore(Effect.andThen(Effect.sleep(duration), Fiber.join(chaos))))

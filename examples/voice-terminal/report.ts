@@ -1,4 +1,4 @@
-/** What the program tells: a line a second while it runs, a table of targets at the end, and one line of JSON. */
+/** The program's output: a line a second while it runs, a table of targets at the end, and one line of JSON. */
 import type { PoolStats } from "@effect-pools/core"
 import { Console, Effect } from "effect"
 import type { Observed, Tally } from "./Tally.ts"
@@ -19,7 +19,7 @@ export const progress = Effect.fnUntraced(function*(tally: Tally, second: number
   )
 })
 
-/** What the time of the report was. */
+/** The run that the report tells of. */
 interface Measured {
   /** ms */
   readonly took: number
@@ -84,7 +84,7 @@ const objectives: ReadonlyArray<Objective> = [
   }
 ]
 
-/** What the application was designed for, what was measured, and what a miss means. */
+/** The targets of the application's design, the numbers that were measured, and the meaning of a miss. */
 export const targets = Effect.fnUntraced(function*(tally: Tally, measured: Measured) {
   const { isChaotic, people, took } = measured
   yield* Console.log(

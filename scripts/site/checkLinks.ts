@@ -52,7 +52,7 @@ const loadedFromElsewhere = (html: ReadonlyMap<string, string>): ReadonlyArray<s
     )
   )
 
-/** What the search must find, by the place that it leads to. */
+/** Texts that the search must find, by the place that they lead to. */
 const places = [
   "/options/postgres.html#acquiretimeout",
   "/guide/troubleshooting.html#callers-time-out",

@@ -23,7 +23,7 @@ type Option = OptionText & { readonly rule?: string | undefined }
 interface Table {
   readonly title: string
   readonly texts: ReadonlyArray<Option>
-  /** What refuses a wrong one; without it the texts alone tell the rules. */
+  /** The check that refuses a wrong one; without it the texts alone tell the rules. */
   readonly make?: Made | undefined
   /** Defaults that a pool tells, where the text only says that they depend. */
   readonly defaults?: Readonly<Record<string, unknown>>
@@ -64,12 +64,12 @@ const makes: Readonly<Record<string, Made>> = {
 /** Opens nothing before it is ready. */
 const lazy = { startup: "lazy", minConnections: undefined }
 
-/** What a kind has beside its pools. */
+/** The options of a kind beside those of its pools. */
 interface Extra {
   readonly title: string
   readonly of: string
   readonly makes?: Made
-  /** Of one call: what has the name of a pool's option is another. */
+  /** The options of one call: one with the name of a pool's option is another. */
   readonly isCall?: boolean
 }
 
@@ -123,7 +123,7 @@ type ConfigIn = (context: Context.Context<never>) => PoolConfig.PoolConfig
 const configOf = <Id>(pool: Context.Key<Id, { readonly config: PoolConfig.PoolConfig }>): ConfigIn => (context) =>
   Context.get(context as Context.Context<Id>, pool).config
 
-/** What every option is when nothing is given, as a pool that was made says. */
+/** The value of every option when nothing is given, as a pool that was made tells it. */
 const effective = (make: Made, configIn: ConfigIn, given: object) =>
   Effect.scoped(Effect.gen(function*() {
     const context = yield* Layer.build(make(given))

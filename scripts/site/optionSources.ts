@@ -61,7 +61,7 @@ const unlikeReadme = (root: string, kind: string): ReadonlyArray<string> => {
   ]
 }
 
-/** What the comments of all options lack, and what READMEs do. */
+/** The gaps in the comments of all options and in the READMEs. */
 export const lacking = (root: string): ReadonlyArray<string> => {
   const lines = Object.entries(interfaces).flatMap(([of, names]) => {
     const { membersOf } = declared(root, of)

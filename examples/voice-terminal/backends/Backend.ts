@@ -1,4 +1,4 @@
-/** What the demonstration can do to each server that the pools connect to. */
+/** Everything that the demonstration can do to each server that the pools connect to. */
 import { Effect, Exit, Scope, Semaphore } from "effect"
 
 export interface Backend {

@@ -10,11 +10,11 @@ export class Unequal extends Error {
   }
 }
 
-/** What an operation took in one round, in microseconds. */
+/** The time of an operation in one round, in microseconds. */
 export interface Lap {
-  /** Of wall time, all callers together. */
+  /** Wall time, all callers together. */
   readonly time: number
-  /** Of processor time of the contender's process, its garbage and its threads included. */
+  /** Processor time of the contender's process, its garbage and its threads included. */
   readonly cpu: number
 }
 
@@ -27,7 +27,7 @@ export interface Race {
 export interface Round {
   readonly callers: number
   readonly operations: number
-  /** What the results of all of them add up to. */
+  /** The sum of the results of all of them. */
   readonly sum: number
   /** Does so many operations and gives the sum of their results. */
   run(total: number): Promise<number>

@@ -7,7 +7,7 @@ export interface Choice {
   readonly quick: boolean
 }
 
-/** What came out of a suite. */
+/** The outcome of a suite. */
 export interface Outcome {
   /** A record for programs. */
   readonly record: object

@@ -88,7 +88,8 @@ export class QueueFull extends Data.TaggedError("QueueFull")<{
   readonly isRetryable = true
   override get message(): string {
     const { diagnosis, pending, pendingLimit } = this
-    const full = `${pending} callers wait already and pendingLimit is ${pendingLimit}`
+    const waiting = pending === 1 ? "1 caller waits" : `${pending} callers wait`
+    const full = `${waiting} already and pendingLimit is ${pendingLimit}`
     return diagnosis === undefined ? full : `${full}; ${diagnosis.text}. ${diagnosis.remedy}`
   }
 }

@@ -298,7 +298,7 @@ describe("ConnectionPool: pendingLimit", () => {
       assert(Exit.isFailure(exit))
       const error = yield* Effect.flip(exit)
       assert.deepInclude(error.reason, { _tag: "QueueFull", pending: 1, pendingLimit: 1, isRetryable: true })
-      assert.strictEqual(error.message, "pool: 1 callers wait already and pendingLimit is 1")
+      assert.strictEqual(error.message, "pool: 1 caller waits already and pendingLimit is 1")
     }))
 
   it.effect("a place in the queue that is free again can be taken", () =>

@@ -98,7 +98,7 @@ describe("PoolDiagnosis: one cause is named", () => {
       assert.strictEqual(diagnosis?.cause, "oneHolder")
       assert.match(
         message,
-        /^1 callers wait already and pendingLimit is 1; nightly-report holds 2 of 2 connections, .*\. Run fewer of them/
+        /^1 caller waits already and pendingLimit is 1; nightly-report holds 2 of 2 connections, .*\. Run fewer of them/
       )
       yield* advance("5 seconds")
     }))

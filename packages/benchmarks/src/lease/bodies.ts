@@ -1,4 +1,4 @@
-/** What is done with a leased connection, once for async functions and once for Effect. */
+/** The work done with a leased connection, once for async functions and once for Effect. */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type { Connection } from "./connections.ts"
@@ -16,7 +16,7 @@ export interface Body {
   restart(): void
 }
 
-/** What the results of `leases` leases add up to: 1 + 2 + ... */
+/** The sum of the results of `leases` leases: 1 + 2 + ... */
 export const checksum = (leases: number): number => leases * (leases + 1) / 2
 
 const empty = (): Body => {

@@ -1,4 +1,4 @@
-/** What the pools hold: objects that cost nothing, so that only the pools are timed. */
+/** The connections that the pools hold: objects that cost nothing, so that only the pools are timed. */
 
 export interface Connection {
   readonly id: number

@@ -1,4 +1,4 @@
-/** What every pool in the race must offer to be driven in the same way. */
+/** The same calls for every pool in the race, so that all are driven in the same way. */
 import type { Body } from "./bodies.ts"
 import type { Connections } from "./connections.ts"
 

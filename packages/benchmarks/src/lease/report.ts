@@ -21,7 +21,7 @@ export interface Result {
   readonly ratioInEffect: number
   /** The same beside Effect's own `Pool.use`. */
   readonly ratioToPoolUse: number
-  /** What the loop and the body cost without any pool, and with nothing but a list and a queue. */
+  /** The cost of the loop and the body without any pool, and with nothing but a list and a queue. */
   readonly floor: Readonly<Record<string, number>>
   readonly raw: Readonly<Record<string, Summary>>
 }

@@ -1,4 +1,4 @@
-/** What is timed: two bodies, each with one caller, as many callers as connections, and ten and a hundred times that. */
+/** The timed work: two bodies, each with one caller, as many callers as connections, and ten and a hundred times that. */
 import type { Rounds } from "../measure.ts"
 import type { Choice } from "../suite.ts"
 import type { BodyName } from "./bodies.ts"

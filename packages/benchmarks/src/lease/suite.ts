@@ -1,4 +1,4 @@
-/** What a lease costs, beside other pools. */
+/** The cost of a lease, beside other pools. */
 import { closeLane, finish, type Lane, openLane, race, setUp } from "../measure.ts"
 import type { Suite } from "../suite.ts"
 import { contenders } from "./contenders/all.ts"

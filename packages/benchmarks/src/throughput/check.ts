@@ -2,7 +2,7 @@
 import { inTime, Unequal } from "../race.ts"
 import type { Client, Located, Workload } from "./workload.ts"
 
-/** What the results of so many operations weigh together. */
+/** The weight of the results of so many operations together. */
 export const sumOf = (workload: Workload<unknown>, total: number): number => {
   let sum = 0
   for (let i = 0; i < total; i++) sum += workload.weight(i)

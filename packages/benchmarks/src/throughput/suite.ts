@@ -1,4 +1,4 @@
-/** What a pool costs beside the network: operations on real servers, beside the clients that one would use without it. */
+/** The cost of a pool beside the network: operations on real servers, beside the clients that one would use without it. */
 import { closeLane, finish, type Lane, openLane, race, type Rounds, setUp } from "../measure.ts"
 import { Unequal } from "../race.ts"
 import type { Suite } from "../suite.ts"

@@ -28,10 +28,10 @@ export interface Workload<A> {
   readonly operations: Readonly<Record<Callers, number>>
   /** Whether that is the result of operation `i`, in all its parts. */
   isRight(i: number, result: A): boolean
-  /** What a result adds to the sum, and what that of operation `i` must add. */
+  /** The weight that a result adds to the sum, and the one that the result of operation `i` must add. */
   weigh(result: A): number
   weight(i: number): number
-  /** What is wrong with what the operations have left at the server, for those that leave something. */
+  /** The fault in the data that the operations have left at the server, for those that leave some. */
   inspect?(url: string): Promise<string | undefined>
   readonly contenders: ReadonlyArray<Contender<A>>
 }

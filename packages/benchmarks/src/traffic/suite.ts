@@ -1,4 +1,4 @@
-/** What it costs that callers are told apart, and what it gives. */
+/** The cost of telling callers apart, and its use. */
 import { closeLane, finish, openLane, race, setUp } from "../measure.ts"
 import type { Suite } from "../suite.ts"
 import { contenders } from "./race/contenders.ts"

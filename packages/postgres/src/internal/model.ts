@@ -131,7 +131,7 @@ export interface PostgresMembers<out Env = never> {
    */
   readonly listen: (channel: string) => Stream.Stream<Notification, SqlError | PoolError, Env>
   /**
-   * What a statement costs, as a template or as `query` takes a function: by its last runs if the pool has the option `heavy` and
+   * The cost of a statement, as a template or as `query` takes a function: by its last runs if the pool has the option `heavy` and
    * it ran 20 times, else by the planner, who is asked without running it. Of a pool that is a mock it is unknown.
    */
   readonly cost: {
@@ -139,7 +139,7 @@ export interface PostgresMembers<out Env = never> {
     (f: (sql: Statement.Constructor) => Statement.Statement<any>): Effect.Effect<StatementCost, PoolError, Env>
   }
   /**
-   * What the server says beside its answers, on whichever connection of the pool: `RAISE NOTICE`, warnings. A reader that is a
+   * Messages of the server beside its answers, on whichever connection of the pool: `RAISE NOTICE`, warnings. A reader that is a
    * thousand behind loses the oldest.
    */
   readonly notices: Stream.Stream<Notice, never, Env>

@@ -1,5 +1,5 @@
 /**
- * What the server says beside its answers (`RAISE NOTICE`, warnings), for whoever listens.
+ * Notices: messages of the server beside its answers (`RAISE NOTICE`, warnings), for whoever listens.
  */
 import * as ServerText from "@effect-pools/core/ServerText"
 import type { ErrorFields } from "@effect/sql-pg/PgProtocol"

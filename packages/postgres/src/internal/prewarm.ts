@@ -1,5 +1,5 @@
 /**
- * What is run on a new connection before its first lease, so that the first caller does not wait for cold caches.
+ * Statements that run on a new connection before its first lease, so that the first caller does not wait for cold caches.
  */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -34,7 +34,7 @@ export const run = (session: Session, options: PrewarmOptions | undefined): Effe
     } else if (done.value._tag === "Failure") {
       yield* Effect.logWarning(`a new connection was not warmed: ${String(done.value.cause)}`)
     }
-    // What it left behind is not for borrowers.
+    // Borrowers get nothing that it left behind.
     yield* Effect.ignore(Effect.suspend(() => session.reset() ?? Effect.void))
   })
 }

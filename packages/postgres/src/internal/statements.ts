@@ -1,5 +1,5 @@
 /**
- * What the sessions of a pool have prepared, in numbers, and which texts are worth it.
+ * The statements that the sessions of a pool have prepared, in numbers, and which texts are worth it.
  *
  * A text that a program runs once costs more when it is prepared: the server keeps a plan that nobody uses, and another is
  * dropped for it. So a text is prepared when it comes for the second time, on whichever connection.

@@ -1,4 +1,4 @@
-/** What the server answers. */
+/** The answer of the server. */
 
 export interface Item {
   readonly id: number

@@ -1,4 +1,4 @@
-/** What is in the server before anybody reads, and what is written. */
+/** The data in the server before anybody reads, and the data that is written. */
 
 export const keys = 100
 

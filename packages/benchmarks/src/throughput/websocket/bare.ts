@@ -1,4 +1,4 @@
-/** What one writes around `ws`: the answers told from each other by an id, or one request at a time on each. */
+/** The code that one writes around `ws`: the answers told from each other by an id, or one request at a time on each. */
 import genericPool, { type Pool } from "generic-pool"
 import { once } from "node:events"
 import { WebSocket } from "ws"

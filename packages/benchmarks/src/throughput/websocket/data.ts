@@ -1,4 +1,4 @@
-/** What is sent and comes back. */
+/** The messages that are sent and come back. */
 
 export interface Message {
   /** Tells the answers on one connection from each other. */

@@ -89,7 +89,7 @@ const round = async ({ keys, waiters }: Crowd, pool: ConnectionPool.ConnectionPo
   }
 }
 
-/** What is left once nothing more can be collected. */
+/** The memory that is left once nothing more can be collected. */
 const settledHeap = async (): Promise<number> => {
   for (let time = 0; time < 4; time++) {
     await new Promise<void>((resolve) => setTimeout(resolve, 100))

@@ -25,9 +25,9 @@ const makers: Readonly<Record<string, clients.MakeClient>> = {
 export const contenders: ReadonlyArray<string> = Object.keys(makers)
 
 export interface Outcome {
-  /** Of the time that each key held connections, when every key has callers enough. */
+  /** Jain's index of the time that each key held connections, when every key has callers enough. */
   readonly jain: number
-  /** What a caller of a quiet key waits and works, in milliseconds, beside the flooder. */
+  /** The time that a caller of a quiet key waits and works, in milliseconds, beside the flooder. */
   readonly quiet: { readonly p50: number; readonly p99: number }
 }
 

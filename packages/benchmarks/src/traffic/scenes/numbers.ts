@@ -1,6 +1,6 @@
 /** Numbers that the scenes tell. */
 
-/** What the share of the sorted values does not exceed. */
+/** The value that the share of the sorted values does not exceed. */
 export const percentile = (values: ReadonlyArray<number>, share: number): number => {
   const sorted = values.toSorted((a, b) => a - b)
   return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0

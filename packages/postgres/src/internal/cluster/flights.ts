@@ -69,7 +69,7 @@ export class Flights {
   /** Runs a read, or waits for an equal one that runs already. */
   run(key: string, view: View, read: AnyEffect): AnyEffect {
     return Effect.withFiber((fiber) => {
-      // What the caller writes just now would be in no answer that others wait for.
+      // An answer that others wait for would lack the caller's write of just now.
       if (view.writing > 0) return read
       const alone = Effect.suspend(() => this.wait(this.start(key, read, fiber.context)))
       const flight = this.open.get(key)
@@ -85,7 +85,7 @@ export class Flights {
   private join(flight: Flight, read: AnyEffect): AnyEffect {
     flight.joined++
     return Effect.flatMap(Effect.exit(this.wait(flight)), (exit) => {
-      // What the first had to fail with for its own sake is not the fault of those who joined.
+      // A failure of the first for its own sake is not the fault of those who joined.
       if (Exit.isFailure(exit) && isPersonal(exit.cause)) return read
       this.shared++
       return exit
@@ -104,7 +104,7 @@ export class Flights {
     flight.fiber = this.fork(Effect.onExitPrimitive(run, (exit) => {
       if (this.open.get(key) === flight) this.open.delete(key)
       Deferred.doneUnsafe(flight.done, exit)
-      // Whoever waits to see where it runs need not wait any more.
+      // Callers that wait to see where it runs need not wait any more.
       Deferred.doneUnsafe(flight.placed, Exit.void)
       return undefined
     }))

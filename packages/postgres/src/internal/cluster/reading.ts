@@ -73,7 +73,7 @@ export const make = (cluster: Cluster, kit: Kit, flights: Flights): Reading => {
   }
 }
 
-/** What decides about the answer beside the database: who asks, as whom, and how old it may be. */
+/** The circumstances that decide about the answer beside the database: who asks, as whom, and how old it may be. */
 const keyFor = (
   cluster: Cluster,
   fiber: Fiber.Fiber<unknown, unknown>,

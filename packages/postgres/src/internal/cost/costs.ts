@@ -17,7 +17,7 @@ export interface StatementCost {
    * - `unknown`: the planner has no answer for it, such as for `CREATE TABLE`
    */
   readonly source: "observed" | "planned" | "unknown"
-  /** What 95 % of its last runs did not exceed, in milliseconds; `undefined` before the twentieth. */
+  /** The time that 95 % of its last runs did not exceed, in milliseconds; `undefined` before the twentieth. */
   readonly p95: number | undefined
   /** Runs that were observed, the last 32 at most. */
   readonly runs: number
