@@ -7,10 +7,12 @@
  *
  * @since 0.1.0
  */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as References from "effect/References"
 import * as Tracer from "effect/Tracer"
+import * as ProcessHold from "./internal/base/processHold.ts"
 
 const ofTheCaller: ReadonlySet<string> = new Set([
   Tracer.ParentSpan.key,
@@ -24,6 +26,17 @@ const borrowed = new RegExp(
   "^effect/sql/SqlClient/(TransactionConnection/|BeginTransaction)|" +
     "^@effect-pools/[^/]+/(Transaction|TransactionSource|Held|Level)(/|$)"
 )
+
+/**
+ * Whether the process may end while a pool is idle, by its option `unref`. A dial that finds it true calls `unref` of each
+ * socket that it opens: the pool itself keeps the process alive while anybody waits for a connection or has one.
+ *
+ * @category references
+ * @since 0.1.0
+ */
+export const Unref: Context.Reference<boolean> = Context.Reference<boolean>("@effect-pools/core/Unref", {
+  defaultValue: () => false
+})
 
 /**
  * A context without what belongs to whoever is being served: parent span, annotations and spans of the log, and the
@@ -46,3 +59,16 @@ export const own = <R>(context: Context.Context<R>): Context.Context<R> => {
  */
 export const provideOwn = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.updateContext(effect, (context: Context.Context<R>) => own(context))
+
+/**
+ * A context for the work of a pool with the option `unref`: its sleeps keep no process alive, and `Unref` is true. The pool
+ * itself runs its dials in it; it is for what a backend runs beside them.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const unrefed = <R>(context: Context.Context<R>): Context.Context<R> =>
+  context.pipe(
+    Context.add(Clock.Clock, ProcessHold.unrefed(Context.get(context, Clock.Clock))),
+    Context.add(Unref, true)
+  ) as Context.Context<R>

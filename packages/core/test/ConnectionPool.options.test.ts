@@ -266,6 +266,16 @@ const cases: Cases = {
     },
     expected: [2, 8]
   },
+  unref: {
+    values: [true, false],
+    *measure({ pool }) {
+      // Only timers that keep the process alive are told.
+      const timers = () => process.getActiveResourcesInfo().filter((resource) => resource === "Timeout").length
+      yield* pool.withConnection(id)
+      return (yield* pool.withConnection(() => Effect.sync(timers))) - timers()
+    },
+    expected: [1, 0]
+  },
   metrics: {
     values: [true, false],
     *measure() {

@@ -40,6 +40,7 @@ const poolOptions: ReadonlyArray<string> = Object.keys(
     startup: 1,
     startupTimeout: 1,
     eventBuffer: 1,
+    unref: 1,
     metrics: 1,
     traffic: 1,
     thresholds: 1

@@ -136,6 +136,7 @@ const bad: ReadonlyArray<readonly [option: string, options: unknown, rule: strin
   ["thresholds.errors", { thresholds: { errors: 5 } }, "is none of utilization, queue, wait, errorRate"],
   ["eventBuffer", { eventBuffer: 1e9 }, "must be an integer from 1 to 1000000, got 1000000000"],
   ["metrics", { metrics: "true" }, "must be true or false, got \"true\""],
+  ["unref", { unref: 1 }, "must be true or false, got 1"],
   ["name", { name: "" }, "must be a text of 1 to 200 characters without control characters, got \"\""],
   ["name", { name: "a\nb" }, "must be a text of 1 to 200 characters without control characters, got \"a\\nb\""],
   ["name", { name: 5 }, "must be a text of 1 to 200 characters without control characters, got 5"],
@@ -256,6 +257,7 @@ describe("PoolConfig.make completes", () => {
         startup: "failFast",
         startupTimeout: 10_000,
         eventBuffer: 1_024,
+        unref: false,
         metrics: true,
         traffic: {
           slack: { high: 0, normal: 1_000, low: 5_000 },
@@ -308,6 +310,7 @@ describe("PoolConfig.make completes", () => {
           startup: "failFast",
           startupTimeout: "15 seconds",
           eventBuffer: 16,
+          unref: true,
           metrics: false,
           traffic: {
             slack: { normal: "2 seconds" },
@@ -351,6 +354,7 @@ describe("PoolConfig.make completes", () => {
           startup: "failFast",
           startupTimeout: 15_000,
           eventBuffer: 16,
+          unref: true,
           metrics: false,
           traffic: {
             slack: { high: 0, normal: 2_000, low: 5_000 },

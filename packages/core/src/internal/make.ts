@@ -27,7 +27,9 @@ import { Hold, PoolObserver } from "./places/hold.ts"
 import { Places } from "./places/places.ts"
 import { Trust } from "./trust/trust.ts"
 import { PoolState } from "./pool/state.ts"
+import { ProcessHold } from "./base/processHold.ts"
 import { PoolTime } from "./base/time.ts"
+import * as PoolContext from "../PoolContext.ts"
 import { holdsAlready, isWithinLease } from "./pool/nested.ts"
 import type { OrderOptions } from "./line/byTraffic.ts"
 import { Line, MakeOrder } from "./line/line.ts"
@@ -44,7 +46,10 @@ export const makeState = Effect.fnUntraced(
   function*(config: PoolConfig, connector: Connector<any, any>, background: Scope.Closeable) {
     const given = yield* Effect.context<never>()
     const scheduler = asynchronous(Context.get(given, Scheduler.Scheduler))
-    const context = Context.add(given, Scheduler.Scheduler, scheduler)
+    const context = Context.add(given, Scheduler.Scheduler, scheduler).pipe(
+      config.unref ? PoolContext.unrefed : (same) => same
+    )
+    const processHold = config.unref ? yield* Scope.provide(ProcessHold.make, background) : undefined
     const runFork = Effect.runForkWith(context)
     const time = new PoolTime(Context.get(context, Clock.Clock), (by) => clockLeapt(state, by))
     // Before the fibers, which end first: they may not meet a Pool that has ended.
@@ -75,11 +80,11 @@ export const makeState = Effect.fnUntraced(
       time,
       random: Context.get(context, Random.Random),
       events: new EventHub(config.eventBuffer),
-      places: new Places(config, hold),
+      places: new Places(config, hold, processHold),
       trust: new Trust(config.freshnessWindow, connector),
       dialer: yield* Scope.provide(Dialer.make(config, (cause) => storeFailed(state, cause)), background),
       degradation: yield* SubscriptionRef.make<Level>(0),
-      line: new Line((arrivals) => makeOrder(orderOptions, arrivals), config.acquireTimeout, dispatcher),
+      line: new Line((arrivals) => makeOrder(orderOptions, arrivals), config.acquireTimeout, dispatcher, processHold),
       dispatcher,
       // Work begins on the scheduler's next turn and never inside the change that asked for it.
       fork: (effect) => runInBackground(Effect.andThen(Effect.yieldNow, effect)),

@@ -11,6 +11,7 @@ import type { Socket } from "node:net"
 import type { TLSSocket } from "node:tls"
 import { buildConnector } from "undici"
 import * as DialError from "@effect-pools/core/DialError"
+import * as PoolContext from "@effect-pools/core/PoolContext"
 import { Connection } from "./connection.ts"
 import type { Exchange } from "./exchange.ts"
 import { SocketGone } from "./faults.ts"
@@ -37,6 +38,7 @@ export const make = (settings: ConnectionSettings, shared: Shared): Dial => {
   return Effect.fnUntraced(function*(signals: Signals) {
     const before = shared.watch.now()
     const socket = yield* Effect.acquireRelease(open, closed, { interruptible: true })
+    if (yield* PoolContext.Unref) socket.unref()
     const lost = Deferred.makeUnsafe<never, DialError.DialError>()
     let connection: Connection | undefined
     const onGone: OnGone = (error, end) => {

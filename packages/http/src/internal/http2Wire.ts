@@ -6,6 +6,7 @@
  * away), and takes a body cut short by RST_STREAM for whole. Here a stream is reset with an error code and never destroyed
  * by us, and a body is whole with END_STREAM only.
  */
+import * as PoolContext from "@effect-pools/core/PoolContext"
 import * as SocketError from "@effect-pools/core/SocketError"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -27,6 +28,7 @@ const windows = { stream: 256 * 1024, session: 512 * 1024 }
 export const make: MakeWire = (settings, socket, address, onGone) =>
   Effect.gen(function*() {
     const session = yield* open(settings, socket)
+    if (yield* PoolContext.Unref) session.unref()
     const wire = new Http2Wire(settings, session, socket, address, onGone)
     wire.proof = yield* Http2Proof.make(session, socket, (error) => wire.fail(error))
     yield* remoteSettings(session)

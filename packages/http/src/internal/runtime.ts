@@ -3,6 +3,7 @@
  */
 import * as BalancedPool from "@effect-pools/core/BalancedPool"
 import * as ConnectionPool from "@effect-pools/core/ConnectionPool"
+import * as PoolContext from "@effect-pools/core/PoolContext"
 import { type InvalidOption, PoolError } from "@effect-pools/core/PoolError"
 import { type Attachment, makeAttachment } from "@effect-pools/core/PoolService"
 import * as Cause from "effect/Cause"
@@ -75,7 +76,15 @@ const sending = (pool: Pool, settings: ConnectionSettings, origins: ReadonlyArra
 }
 
 /** The engine's pool of one origin. */
-const poolOf = Effect.fnUntraced(function*(
+const poolOf = (
+  member: Options.Member,
+  dialer: typeof Dial.make | undefined
+): Effect.Effect<Pool, PoolError, Scope.Scope> => {
+  const made = makePool(member, dialer)
+  return member.pool.unref === true ? Effect.updateContext(made, PoolContext.unrefed<Scope.Scope>) : made
+}
+
+const makePool = Effect.fnUntraced(function*(
   { pool: options, settings }: Options.Member,
   dialer: typeof Dial.make | undefined
 ): Effect.fn.Return<Pool, PoolError, Scope.Scope> {

@@ -64,6 +64,7 @@ export const config = (config: PoolConfig): Api.Config => ({
   startup: config.startup,
   startupTimeout: config.startupTimeout,
   eventBuffer: config.eventBuffer,
+  unref: config.unref,
   metrics: config.metrics
 })
 

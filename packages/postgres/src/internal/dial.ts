@@ -5,6 +5,7 @@
  */
 import * as PgConnection from "@effect/sql-pg/PgConnection"
 import type { Signals } from "@effect-pools/core/Connector"
+import * as PoolContext from "@effect-pools/core/PoolContext"
 import * as ServerText from "@effect-pools/core/ServerText"
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
@@ -13,7 +14,7 @@ import * as Exit from "effect/Exit"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type { SqlError } from "effect/sql/SqlError"
-import type { Duplex } from "node:stream"
+import type { Socket } from "node:net"
 import { DialError } from "@effect-pools/core/DialError"
 import * as Cancellation from "./cancellation.ts"
 import { fromSqlError } from "./dialError.ts"
@@ -33,13 +34,14 @@ export const dial = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Session, DialError, Scope.Scope> {
   const address = addressOf(settings)
   const password = yield* currentPassword(settings)
-  let socket: Duplex | undefined
+  let socket: Socket | undefined
   // Added first, so that it runs last, when the driver has said goodbye.
   yield* Effect.addFinalizer(() => socket === undefined ? Effect.void : closed(socket))
   const failed = (error: SqlError) =>
     fromSqlError(error, { address, hasFreshCredentials: Effect.isEffect(settings.password) })
   const transport = yield* Effect.mapError(Transport.open(settings), failed)
   socket = transport
+  if (yield* PoolContext.Unref) transport.unref()
   const isPrivate = settings.ssl !== false || Transport.isUnixSocket(settings.host)
   const guard = LoginGuard.watch(transport, { requireAuth: settings.requireAuth, isPrivate })
   const connection = yield* PgConnection.make(configOf(settings, password, transport)).pipe(
@@ -113,7 +115,7 @@ const describe = (error: unknown): string => ServerText.messageOf(error, "it fai
 const configOf = (
   settings: ConnectionSettings,
   password: Redacted.Redacted | undefined,
-  transport: Duplex
+  transport: Socket
 ): PgConnection.Config => ({
   ...settings.driver,
   stream: () => transport,
@@ -135,7 +137,7 @@ const stopped = (session: Session): Effect.Effect<unknown> =>
   Effect.timeoutOption(Effect.interruptible(Effect.suspend(() => session.stop)), goodbyeLimit)
 
 /** Waits for the server to hang up, since until then it counts the connection, and hangs up if it doesn't. */
-const closed = (socket: Duplex): Effect.Effect<void> =>
+const closed = (socket: Socket): Effect.Effect<void> =>
   Effect.suspend(() => {
     if (socket.closed) return Effect.void
     const hungUp = Effect.callback<void>((resume) => {

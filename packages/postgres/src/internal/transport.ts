@@ -10,7 +10,6 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { ConnectionError, SqlError } from "effect/sql/SqlError"
 import * as Net from "node:net"
-import type { Duplex } from "node:stream"
 import * as Tls from "node:tls"
 import type { ConnectionSettings } from "./settings.ts"
 
@@ -19,11 +18,11 @@ type Target = Pick<ConnectionSettings, "host" | "port" | "ssl" | "driver">
 export const isUnixSocket = (host: string): boolean => host.startsWith("/")
 
 /** Opens one, ready for the first message of the login. Whoever takes it closes it. */
-export const open = (target: Target): Effect.Effect<Duplex, SqlError> =>
-  Effect.callback<Duplex, SqlError>((resume) => {
+export const open = (target: Target): Effect.Effect<Net.Socket, SqlError> =>
+  Effect.callback<Net.Socket, SqlError>((resume) => {
     let isOver = false
-    let socket: Duplex
-    const end = (result: Effect.Effect<Duplex, SqlError>): void => {
+    let socket: Net.Socket
+    const end = (result: Effect.Effect<Net.Socket, SqlError>): void => {
       if (isOver) return
       isOver = true
       resume(result)
@@ -33,10 +32,12 @@ export const open = (target: Target): Effect.Effect<Duplex, SqlError> =>
       socket.destroy()
     }
     // The first listener for errors stays for good, so that there is one in whatever state the socket is.
-    const follow = (next: Duplex): Duplex => {
+    const follow = (next: Net.Socket): Net.Socket => {
       next.on("error", (cause) => fail(cause, "PgConnection: Failed to connect"))
-      next.on("close", () =>
-        fail(new Error("Connection closed unexpectedly"), "PgConnection: Connection closed during startup"))
+      next.on(
+        "close",
+        () => fail(new Error("Connection closed unexpectedly"), "PgConnection: Connection closed during startup")
+      )
       return next
     }
     const raw = dialed(target)
@@ -51,9 +52,7 @@ export const open = (target: Target): Effect.Effect<Duplex, SqlError> =>
         if (refusal !== undefined) {
           return fail(new Error(refusal.cause), refusal.message)
         }
-        const secured = Result.try(() =>
-          follow(secure(target, raw))
-        )
+        const secured = Result.try(() => follow(secure(target, raw)))
         if (Result.isFailure(secured)) return fail(secured.failure, "PgConnection: Failed to connect")
         socket = secured.success
         socket.once("secureConnect", () => end(Effect.succeed(socket)))
@@ -74,7 +73,7 @@ const dialed = ({ driver, host, port }: Target): Net.Socket =>
     keepAliveInitialDelay: OptionRules.millisOf(driver.keepAlive) ?? 30_000
   })
 
-const secure = ({ host, ssl }: Target, socket: Net.Socket): Duplex =>
+const secure = ({ host, ssl }: Target, socket: Net.Socket): Net.Socket =>
   Tls.connect({
     host,
     // A certificate is for names; an address is checked by itself, and may not be told.

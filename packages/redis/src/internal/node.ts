@@ -4,6 +4,7 @@
  * ioredis must do nothing by itself here: it neither reconnects nor queues nor retries, asks for no password and has no
  * timer running. The end of the socket is the end of the node.
  */
+import * as PoolContext from "@effect-pools/core/PoolContext"
 import * as TlsOptions from "@effect-pools/core/TlsOptions"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -115,6 +116,7 @@ export const open = (
       redis.on("close", end)
       yield* Effect.addFinalizer(() => closed(node))
       yield* restore(connected(node))
+      if (yield* PoolContext.Unref) redis.stream.unref()
       return node
     })
   )

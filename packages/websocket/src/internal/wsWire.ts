@@ -1,6 +1,7 @@
 /**
  * A wire of `ws`. The only file that touches it.
  */
+import * as PoolContext from "@effect-pools/core/PoolContext"
 import * as ServerText from "@effect-pools/core/ServerText"
 import * as SocketError from "@effect-pools/core/SocketError"
 import * as Effect from "effect/Effect"
@@ -12,14 +13,16 @@ import { OpenFailed, WebSocketError } from "../WebSocketError.ts"
 import type { Listener, Open, Target, Wire } from "./wire.ts"
 
 export const open: Open = (target, listener) =>
-  Effect.callback<void, WebSocketError>((resume) => {
-    // Made and listened to in one step: an error that finds no listener would end the process.
-    const made = Result.try(() => connect(target))
-    if (Result.isFailure(made)) return resume(Effect.fail(openFailed(target, made.failure)))
-    const ws = made.success
-    listen(ws, target, listener, (error) => resume(error === undefined ? Effect.void : Effect.fail(error)))
-    return Effect.sync(() => ws.terminate())
-  })
+  Effect.flatMap(PoolContext.Unref, (mayEnd) =>
+    Effect.callback<void, WebSocketError>((resume) => {
+      // Made and listened to in one step: an error that finds no listener would end the process.
+      const made = Result.try(() => connect(target))
+      if (Result.isFailure(made)) return resume(Effect.fail(openFailed(target, made.failure)))
+      const ws = made.success
+      if (mayEnd) ws.once("upgrade", ({ socket }) => void socket.unref())
+      listen(ws, target, listener, (error) => resume(error === undefined ? Effect.void : Effect.fail(error)))
+      return Effect.sync(() => ws.terminate())
+    }))
 
 const connect = (target: Target): WebSocket =>
   new WebSocket(target.url, Array.from(target.protocols), {

@@ -5,6 +5,7 @@
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Scheduler from "effect/Scheduler"
+import type { ProcessHold } from "../base/processHold.ts"
 import { ByTraffic, type OrderOptions } from "./byTraffic.ts"
 import { Deadlines } from "./deadlines.ts"
 import type { Lease, Pooled } from "./lease.ts"
@@ -29,6 +30,7 @@ export class Line {
   private readonly arrivals = new LeaseList<Lease>()
   /** Wakes waiting fibers, on the scheduler the pool was made with. */
   private readonly dispatcher: Scheduler.SchedulerDispatcher
+  private readonly processHold: ProcessHold | undefined
   /** Waiting fibers whose outcome is decided and that run on the scheduler's next turn. */
   private woken: Array<Lease> = []
   /** The parts of callers that are refused, as they were told last. Written by `shed` alone. */
@@ -37,8 +39,10 @@ export class Line {
   constructor(
     makeOrder: (arrivals: Arrivals) => Order,
     acquireTimeout: number,
-    dispatcher: Scheduler.SchedulerDispatcher
+    dispatcher: Scheduler.SchedulerDispatcher,
+    processHold?: ProcessHold
   ) {
+    this.processHold = processHold
     this.order = makeOrder(this.arrivals)
     this.deadlines = new Deadlines(acquireTimeout)
     this.dispatcher = dispatcher
@@ -86,6 +90,7 @@ export class Line {
     const own = this.order.enter(lease)
     this.deadlines.add(lease, left === undefined ? own : Math.min(left, own))
     this.arrivals.push(lease)
+    this.processHold?.begin()
   }
 
   leave(lease: Lease): void {
@@ -93,6 +98,7 @@ export class Line {
     this.order.leave(lease)
     this.arrivals.remove(lease)
     this.deadlines.remove(lease)
+    this.processHold?.end()
   }
 
   /** Decides the outcome of one that has waited. Its fiber runs on the scheduler's next turn, never inside the caller of this. */

@@ -129,8 +129,9 @@ export interface PoolOptions {
   /**
    * How often idle connections are probed, every one of them: a duration or a schedule. Default by kind. A caller that
    * comes while the only idle one is probed waits for its answer, or for a new connection if there is room for one. Its
-   * timer keeps a Node.js process alive, as the sockets do: a pool ends with its scope, and a program by closing it.
-   * Too short: probes for nothing. Too long: a backend that hangs is noticed by the next caller.
+   * timer keeps a Node.js process alive, as the sockets do, unless `unref` says otherwise: a pool ends with its scope,
+   * and a program by closing it. Too short: probes for nothing. Too long: a backend that hangs is noticed by the next
+   * caller.
    */
   readonly healthCheck?: Duration.Input | Schedule.Schedule<unknown> | undefined
   /**
@@ -165,6 +166,12 @@ export interface PoolOptions {
    * readers miss events. Too large: each slow reader keeps as many in memory.
    */
   readonly eventBuffer?: number | undefined
+  /**
+   * Whether a Node.js process may end while the pool is idle: its timers and sockets then keep it alive only while a
+   * connection is lent, opened, checked or closed, or a caller waits. A process that ends so does not drain the pool,
+   * and whatever else watches it keeps the process alive: a manager's routes, a `PostgresCluster`. Default false.
+   */
+  readonly unref?: boolean | undefined
   /** Whether the pool publishes metrics. Default true. */
   readonly metrics?: boolean | undefined
   /**
@@ -218,6 +225,7 @@ export interface PoolConfig {
   readonly startup: "failFast" | "lazy"
   readonly startupTimeout: number
   readonly eventBuffer: number
+  readonly unref: boolean
   readonly metrics: boolean
   readonly traffic: TrafficConfig
   /** `undefined` where none were given: as `"calm"`, unless a manager of the pool says otherwise. */

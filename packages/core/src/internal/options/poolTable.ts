@@ -193,8 +193,8 @@ const entries: Entry.Table<PoolOptions, Complete, Complete> = {
       isByKind: true,
       note:
         "A caller that comes while the only idle one is probed waits for its answer, or for a new connection if there is " +
-        "room for one. Its timer keeps a Node.js process alive, as the sockets do: a pool ends with its scope, and a program " +
-        "by closing it.",
+        "room for one. Its timer keeps a Node.js process alive, as the sockets do, unless `unref` says otherwise: a pool ends with its " +
+        "scope, and a program by closing it.",
       tooSmall: "probes for nothing.",
       tooLarge: "a backend that hangs is noticed by the next caller."
     }
@@ -238,6 +238,12 @@ const entries: Entry.Table<PoolOptions, Complete, Complete> = {
     unit: "events",
     tooSmall: "readers miss events.",
     tooLarge: "each slow reader keeps as many in memory."
+  }),
+  unref: Entry.flag(false, {
+    does:
+      "Whether a Node.js process may end while the pool is idle: its timers and sockets then keep it alive only while " +
+      "a connection is lent, opened, checked or closed, or a caller waits. A process that ends so does not drain the pool, and " +
+      "whatever else watches it keeps the process alive: a manager's routes, a `PostgresCluster`."
   }),
   metrics: Entry.flag(true, { does: "Whether the pool publishes metrics." }),
   traffic: Entry.group<TrafficRules, TrafficConfig, Complete>(trafficTable, {

@@ -9,6 +9,7 @@ import type { RetireReason } from "../../PoolEvent.ts"
 import { Pooled } from "../line/lease.ts"
 import type { PoolConfig } from "../model/config.ts"
 import type { ConnectionState } from "../model/connection.ts"
+import type { ProcessHold } from "../base/processHold.ts"
 import type { Hold } from "./hold.ts"
 
 /** A caller that waits until so many connections are open. */
@@ -30,6 +31,7 @@ export class Places {
   readonly warmUps: ReadonlySet<WarmUp>
   private readonly config: PoolConfig
   private readonly hold: Hold
+  private readonly processHold: ProcessHold | undefined
   private readonly all = new Set<Pooled>()
   private readonly listed: Array<Pooled> = []
   private readonly idling: Array<Pooled> = []
@@ -45,9 +47,10 @@ export class Places {
   private lastId = 0
   private arrivals = 0
 
-  constructor(config: PoolConfig, hold: Hold) {
+  constructor(config: PoolConfig, hold: Hold, processHold?: ProcessHold) {
     this.config = config
     this.hold = hold
+    this.processHold = processHold
     this.limited = config.maxConnections
     this.connections = this.all
     this.list = this.listed
@@ -111,6 +114,7 @@ export class Places {
     this.all.add(connection)
     connection.place = this.listed.push(connection) - 1
     this.openingNumber++
+    this.processHold?.begin()
     return connection
   }
 
@@ -181,6 +185,7 @@ export class Places {
   remove(connection: Pooled): void {
     if (!this.all.delete(connection)) return
     this.closingNumber--
+    this.processHold?.end()
     const last = this.listed.pop()!
     if (last === connection) return
     this.listed[connection.place] = last
@@ -193,10 +198,11 @@ export class Places {
 
   raiseFloor(warmUp: WarmUp): void {
     this.raised.add(warmUp)
+    this.processHold?.begin()
   }
 
   lowerFloor(warmUp: WarmUp): void {
-    this.raised.delete(warmUp)
+    if (this.raised.delete(warmUp)) this.processHold?.end()
   }
 
   /** From now on no connection is kept open for its own sake: the pool ends. */
@@ -238,9 +244,16 @@ export class Places {
       connection.isDue = false
       this.dueNumber--
     }
+    if (this.processHold !== undefined) this.keepProcess(this.processHold, connection.state, to)
     this.count(connection.state, -1)
     connection.state = to
     this.count(to, 1)
+  }
+
+  /** A connection that is not idle is a reason for the process to live. */
+  private keepProcess(processHold: ProcessHold, from: ConnectionState, to: ConnectionState): void {
+    if (to !== "idle") processHold.begin()
+    if (from !== "idle") processHold.end()
   }
 
   private count(state: ConnectionState, by: 1 | -1): void {

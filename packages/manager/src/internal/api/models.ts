@@ -294,6 +294,7 @@ export const Config = Schema.Struct({
   startup: Schema.Literals(["failFast", "lazy"]),
   startupTimeout: Schema.Finite,
   eventBuffer: Schema.Finite,
+  unref: Schema.Boolean,
   metrics: Schema.Boolean
 })
 /** @category models @since 0.1.0 */
