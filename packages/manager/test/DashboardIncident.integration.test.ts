@@ -237,6 +237,8 @@ describe("the names of pools", () => {
     browse((page) =>
       Effect.gen(function*() {
         yield* isLive(page)
+        // The search comes with the pools.
+        yield* eventually($(() => page.locator(".card").count()), 10)
         yield* $(() => page.keyboard.press("/"))
         yield* $(() => page.keyboard.type("ap-north"))
         yield* eventually($(() => page.locator(".card").count()), 1)
