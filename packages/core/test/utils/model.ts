@@ -89,7 +89,11 @@ export const trace = ({ commands, setting }: Program) =>
   ).pipe(Effect.provideService(References.MinimumLogLevel, "None"), Random.withSeed("trace"))
 
 export const makeWorld = Effect.fnUntraced(function*(setting: Setting, turns: Turns) {
-  const witness = new Witness({ ...setting, slow: setting.stubborn ? timeouts.verySlow : timeouts.slow })
+  const witness = new Witness({
+    ...setting,
+    connectTimeout: timeouts.connectTimeout,
+    slow: setting.stubborn ? timeouts.verySlow : timeouts.slow
+  })
   const scope = yield* Scope.make()
   const held = EffectPools.make()
   const pool = yield* held.watch(Scope.provide(ConnectionPool.make(witness.connector, optionsOf(setting)), scope))

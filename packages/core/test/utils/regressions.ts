@@ -137,5 +137,27 @@ export const regressions: Readonly<Record<string, Program>> = {
       { _tag: "Break", which: 0, isSilent: false }
     ],
     { freshnessWindow: 0, maxConnections: 3, validates: false, resets: false, sharers: 3 }
+  ),
+  "a dial from before retireAll that succeeds after others have failed takes no old connection from who waits": program(
+    [
+      behave("connect", "slow"),
+      lease(0),
+      { _tag: "AllOk" },
+      { _tag: "Lease", how: "acquire", hold: 0, end: "die" },
+      { _tag: "RetireAll" },
+      { _tag: "Lease", how: "withConnection", hold: 45, end: "die" },
+      { _tag: "Lease", how: "acquire", hold: 45, end: "fail" },
+      behave("connect", "defect"),
+      { _tag: "Advance", by: 400 }
+    ],
+    {
+      maxConnections: 2,
+      minConnections: 1,
+      pendingLimit: 2,
+      freshnessWindow: 20,
+      validates: false,
+      resets: false,
+      stubborn: true
+    }
   )
 }

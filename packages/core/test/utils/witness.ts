@@ -17,6 +17,8 @@ export interface Options {
   /** How many callers may share a connection. */
   readonly sharers?: number
   readonly joins?: "idle" | "busiest"
+  /** How long the pool lets a dial take, in milliseconds. */
+  readonly connectTimeout?: number
   /** Dials can't be interrupted. */
   readonly stubborn?: boolean
 }
@@ -178,10 +180,14 @@ export class Witness {
         yield* Effect.addFinalizer(() => Effect.sync(() => void this.sockets--))
         this.dialing++
         const { generation } = this
+        const startedAt = yield* Clock.currentTimeMillis
         const exit = yield* Effect.exit(this.options.stubborn === true ? dial : restore(dial))
         this.dialing--
-        this.isFailing = Exit.isFailure(exit)
         const at = yield* Clock.currentTimeMillis
+        // One that could not be stopped at its limit has failed for the pool, whatever became of it.
+        const hasFailed = Exit.isFailure(exit) || at - startedAt >= (this.options.connectTimeout ?? Infinity)
+        // A dial from before the order to replace everything shows nothing of what can be opened after it.
+        if (hasFailed || generation === this.generation) this.isFailing = hasFailed
         if (Exit.isSuccess(exit)) {
           if (generation !== this.generation) this.replaced.set(exit.value.id, this.doubt)
           this.proofs.set(exit.value.id, { at, doubt: this.doubt })
