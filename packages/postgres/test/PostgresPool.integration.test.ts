@@ -178,9 +178,15 @@ layer(EmbeddedPostgres.layer(), { excludeTestServices: true, timeout: "2 minutes
         yield* eventually("it hears", Effect.map(Db.notify("a", "first"), () => first.pollUnsafe() !== undefined))
         yield* server.terminateBackends({ applicationName: "app/Db" })
         // It asks for nothing more just now, so it does not know yet that its connection is lost.
-        const again = Effect.retry(Stream.runDrain(Db.listen("a")), { schedule: Schedule.spaced("10 millis") })
+        let second = 0
+        const again = Effect.retry(Stream.runForEach(Db.listen("a"), () => Effect.sync(() => void second++)), {
+          schedule: Schedule.spaced("10 millis")
+        })
         const heard = yield* Effect.forkChild(again)
-        yield* listens(2)
+        yield* eventually(
+          "the new one hears",
+          Effect.map(Effect.ignore(Db.notify("a", "second")), () => second > 0)
+        )
         yield* Scope.close(slow, Exit.void)
         yield* listens(1)
         yield* Fiber.interrupt(heard)
