@@ -10,7 +10,7 @@ export interface OptionText {
   /** With the options that it is part of: `breaker.failureRate`. */
   readonly name: string
   readonly type: string
-  /** What it does, without the sentences of the next three. */
+  /** Its effect, without the sentences of the next three. */
   readonly what: string
   readonly default: string
   readonly tooSmall: string
@@ -117,7 +117,7 @@ const sortedText = (comment: string): Omit<OptionText, "name" | "type"> => {
 }
 
 const byDefault = /^(Default|By default|Off by default|`"\w+"` \(default\))/
-/** What one of several values does, which is the default. */
+/** The effect of one of several values, which is the default. */
 const choice = /^`"\w+"` \(default\)/
 const small = /^Too (small|short|narrow|few): /
 const large = /^(Too (large|long|wide|many)|None): /

@@ -77,7 +77,7 @@ const run = (program: string) =>
     return output
   }).pipe(Effect.scoped, Effect.provide(NodeServices.layer))
 
-/** What both programs print. */
+/** The output of both programs. */
 const programs: ReadonlyArray<readonly [library: string, prints: string]> = [
   ["pg-pool", "refused\nAda: 30\nGrace: 50\n"],
   ["generic-pool", `+OK\n:42\n${Array.from({ length: 10 }, () => "+PONG").join(" ")}\n`],

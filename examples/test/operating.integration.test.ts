@@ -27,7 +27,7 @@ const kinds = ["db", "redis", "http", "websocket", "service"]
 
 const rules = [...read("effect-pools.rules.yml").matchAll(/^ +expr: '(.*)'$/gm)].map(([, expr = ""]) => expr)
 
-/** What Grafana sends when one of the kinds and all pools are chosen. */
+/** The values that Grafana sends when one of the kinds and all pools are chosen. */
 const queries = (kind: string): ReadonlyArray<string> => {
   return dashboard.panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr)).map((expr) =>
     expr.replaceAll("${kind}", kind).replaceAll("$pool", ".*").replaceAll("$__rate_interval", "5m")

@@ -1,4 +1,4 @@
-/** What is pooled: a session with a server that answers each line with a line. The server of this example is a Redis. */
+/** The pooled thing: a session with a server that answers each line with a line. The server of this example is a Redis. */
 import { connect, type Socket } from "node:net"
 import { createInterface, type Interface } from "node:readline"
 

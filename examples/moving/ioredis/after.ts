@@ -30,7 +30,7 @@ const program = Effect.gen(function*() {
   yield* Console.log(Result.getOrThrow(done[1]))
 
   const heard = yield* cache.subscribe("news").pipe(
-    // Who publishes before the subscription has begun is not heard.
+    // A message published before the subscription has begun is not heard.
     Stream.tap((element) => element._tag === "Subscribed" ? cache.publish("news", "hello") : Effect.void),
     RedisSubscription.messages,
     Stream.runHead

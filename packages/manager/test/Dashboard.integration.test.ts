@@ -1,29 +1,16 @@
 import { Monitoring } from "@effect-pools/manager"
 import { TcpProxy } from "@effect-pools/testing"
-import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { Clock, Context, Effect, Layer, Scope } from "effect"
-import type { Browser, Page } from "playwright-core"
-import { $, cardOf, eventually, factsOf, launch, visit, type VisitOptions } from "./fixtures/dashboardBrowser.ts"
-import { buildDashboard } from "./fixtures/dashboardBuild.ts"
+import type { Page } from "playwright-core"
+import { $, cardOf, eventually, factsOf } from "./fixtures/dashboardBrowser.ts"
+import { inBrowser, isLive } from "./fixtures/dashboardPages.ts"
 import { contrasts, focusOrder, namelessControls, watchFrames } from "./fixtures/dashboardProbes.ts"
 import { manyPools, poolsThatSay, twoPools } from "./fixtures/dashboardWorld.ts"
 import { Cache, Db, token } from "./support.ts"
 
-let browser: Browser
+const { browse, visitAt } = inBrowser()
 
-beforeAll(async () => {
-  await buildDashboard()
-  browser = await launch()
-})
-
-afterAll(() => browser?.close())
-
-const browse = <A, E, R>(
-  f: (page: Page) => Effect.Effect<A, E, R>,
-  { path = "", ...options }: Omit<Partial<VisitOptions>, "url"> & { readonly path?: string } = {}
-) => Effect.flatMap(Monitoring.Address, ({ url }) => visit(browser, { ...options, url: `${url}${path}` }, f))
-
-const isLive = (page: Page) => $(() => page.locator("[data-link=live]").waitFor())
 const textsOf = (page: Page, selector: string) => $(() => page.locator(selector).allInnerTexts())
 const countOf = (page: Page, selector: string) => $(() => page.locator(selector).count())
 const seen = (page: Page, text: string | RegExp) => $(() => page.getByText(text).first().waitFor())
@@ -248,7 +235,7 @@ describe("a server that goes away", () => {
         first.context
       )
       const leases = (page: Page) => Effect.map(factsOf(page, cache), ({ leases }) => leases)
-      yield* visit(browser, { url: first.url, allowed }, (page) =>
+      yield* visitAt({ url: first.url, allowed }, (page) =>
         Effect.gen(function*() {
           yield* eventually(leases(page), "3")
           yield* Scope.close(first.scope, yield* Effect.exit(Effect.void))
@@ -276,7 +263,7 @@ describe("a server that goes away", () => {
     return Effect.gen(function*() {
       const { url } = yield* Monitoring.Address
       const proxy = yield* TcpProxy.make({ host: "127.0.0.1", port: Number(new URL(url).port) })
-      yield* visit(browser, { url: `http://127.0.0.1:${proxy.port}/`, allowed }, (page) =>
+      yield* visitAt({ url: `http://127.0.0.1:${proxy.port}/`, allowed }, (page) =>
         Effect.gen(function*() {
           yield* isLive(page)
           yield* proxy.blackhole(true)

@@ -1,29 +1,16 @@
 import { ConnectionPool } from "@effect-pools/core"
-import { ConnectionManager, Monitoring } from "@effect-pools/manager"
+import { ConnectionManager } from "@effect-pools/manager"
 import { FakeConnector } from "@effect-pools/testing"
-import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import type { Browser, Page } from "playwright-core"
-import { $, cardOf, eventually, launch, visit, type VisitOptions } from "./fixtures/dashboardBrowser.ts"
-import { buildDashboard } from "./fixtures/dashboardBuild.ts"
+import type { Page } from "playwright-core"
+import { $, cardOf, eventually } from "./fixtures/dashboardBrowser.ts"
+import { inBrowser, isLive } from "./fixtures/dashboardPages.ts"
 import { twoPools } from "./fixtures/dashboardWorld.ts"
 import { Cache, Db, isolated, monitored, token } from "./support.ts"
 
-let browser: Browser
+const { browse } = inBrowser()
 
-beforeAll(async () => {
-  await buildDashboard()
-  browser = await launch()
-})
-
-afterAll(() => browser?.close())
-
-const browse = <A, E, R>(
-  f: (page: Page) => Effect.Effect<A, E, R>,
-  { path = "", ...options }: Omit<Partial<VisitOptions>, "url"> & { readonly path?: string } = {}
-) => Effect.flatMap(Monitoring.Address, ({ url }) => visit(browser, { ...options, url: `${url}${path}` }, f))
-
-const isLive = (page: Page) => $(() => page.locator("[data-link=live]").waitFor())
 const textOf = (page: Page, selector: string) => $(() => page.locator(selector).first().innerText())
 
 const fast = { sampleInterval: "200 millis", alertAfter: "200 millis", clearAfter: "400 millis" } as const
