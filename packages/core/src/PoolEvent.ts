@@ -9,6 +9,7 @@
  */
 import type { DrainReport } from "./internal/model/connection.ts"
 import type { Level } from "./internal/model/traffic.ts"
+import type { LimitedBy } from "./internal/model/limit.ts"
 import type { OperationEnd } from "./internal/model/operation.ts"
 
 export type { OperationEnd } from "./internal/model/operation.ts"
@@ -220,9 +221,14 @@ export interface AllRetired extends Common<"AllRetired"> {
   readonly generation: number
 }
 
-/** The live limit changed. @category events @since 0.1.0 */
+/** The live limit changed, or another bound decides it. @category events @since 0.1.0 */
 export interface LimitChanged extends Common<"LimitChanged"> {
   readonly limit: number
+  readonly from: number
+  /** The bound that decides the limit from now on. */
+  readonly limitedBy: LimitedBy
+  /** Why it changed, in words. */
+  readonly why: string
 }
 
 /**

@@ -8,12 +8,14 @@
  */
 import type { Borrower } from "./internal/model/borrower.ts"
 import type { PoolCounts } from "./internal/model/counts.ts"
+import type { LimitedBy } from "./internal/model/limit.ts"
 import type { OperationStats } from "./internal/model/operation.ts"
 import type { Timing } from "./internal/model/timing.ts"
 import type { TrafficStats } from "./internal/model/traffic.ts"
 
 export type { Borrower } from "./internal/model/borrower.ts"
 export { noCounts, type PoolCounts } from "./internal/model/counts.ts"
+export type { LimitedBy } from "./internal/model/limit.ts"
 export type { OperationEnd, OperationStats, SlowOperation } from "./internal/model/operation.ts"
 export type { Timing } from "./internal/model/timing.ts"
 export type { KeyStats, TrafficStats } from "./internal/model/traffic.ts"
@@ -73,8 +75,10 @@ export interface PoolNumbers {
   readonly minConnections: number
   /** The largest number of connections, as configured. */
   readonly maxConnections: number
-  /** The live limit: at most `maxConnections`, lower when the user lowered it. */
+  /** The live limit: at most `maxConnections`, lower when something holds it down. */
   readonly limit: number
+  /** The bound that decides the live limit. Of a pool that is made of others, the first that holds one of them down. */
+  readonly limitedBy: LimitedBy
   /** `used` as a share of `limit`, 0 to 100. */
   readonly utilization: number
   /** How long the first caller in the queue has waited, in milliseconds; 0 without a queue. */

@@ -13,7 +13,7 @@ import { retire } from "./pool/retire.ts"
 import type { PoolState } from "./pool/state.ts"
 import { failWaiters, sendOn } from "./lease/wait.ts"
 import type { Priority } from "./model/traffic.ts"
-import { settleWarmUps } from "./open/warmUp.ts"
+import { moveLimit } from "./open/limit.ts"
 
 /** Marks a connection one holds as not to be lent again. */
 export const invalidate = (state: PoolState, lent: unknown): Effect.Effect<void> =>
@@ -142,14 +142,7 @@ export const setLimit = (state: PoolState, limit: number): Effect.Effect<void, P
       return Effect.fail(state.error(new InvalidOption({ option: "limit", rule })))
     }
     if (state.phase !== "open") return Effect.fail(state.error(new PoolClosed({ state: state.phase })))
-    state.places.setLimit(limit)
-    emit(state, { _tag: "LimitChanged", limit })
-    // Dials under way do not count: one may fail, and is retired on arrival if it is too many.
-    const surplus = Math.max(0, state.places.live - limit)
-    // The coldest are at the front.
-    for (const connection of state.places.idle.slice(0, surplus)) retire(state, connection, "idle")
-    state.changed()
-    settleWarmUps(state)
+    moveLimit(state, "setLimit", limit, "somebody set it")
     return Effect.void
   })
 

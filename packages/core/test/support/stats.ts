@@ -25,6 +25,7 @@ export const statsOf = (given: Given = {}): PoolStats.PoolStats => ({
   minConnections: 2,
   maxConnections: 20,
   limit: 20,
+  limitedBy: "maxConnections",
   utilization: 0,
   oldestWaiter: 0,
   overdue: 0,

@@ -63,7 +63,10 @@ const ofPools: Table<Api.PoolEvent> = {
   Paused: () => warning("paused: nobody is admitted"),
   Resumed: () => good("resumed"),
   AllRetired: () => info("all connections are replaced"),
-  LimitChanged: ({ limit }) => info(`the limit is now ${count(limit)}`),
+  LimitChanged: ({ from, limit, limitedBy, why }) => ({
+    level: limitedBy === "server" ? "warning" : "info",
+    text: `the limit is now ${count(limit)} after ${count(from)}: ${why}`
+  }),
   SheddingChanged: ({ refused: { low, normal } }) =>
     low === 0 && normal === 0
       ? good("overloaded no more: nobody is refused")

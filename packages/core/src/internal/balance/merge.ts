@@ -65,6 +65,7 @@ export const stats = (name: string, all: ReadonlyArray<PoolStats>): PoolStats =>
     minConnections: sum(all, (stats) => stats.minConnections),
     maxConnections: sum(all, (stats) => stats.maxConnections),
     limit,
+    limitedBy: all.map(({ limitedBy }) => limitedBy).find((by) => by !== "maxConnections") ?? "maxConnections",
     utilization: limit === 0 ? 0 : Math.min(100, used / limit * 100),
     oldestWaiter: max(all, (stats) => stats.oldestWaiter),
     overdue: sum(all, (stats) => stats.overdue),

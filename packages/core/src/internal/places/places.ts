@@ -11,6 +11,7 @@ import type { PoolConfig } from "../model/config.ts"
 import type { ConnectionState } from "../model/connection.ts"
 import type { ProcessHold } from "../base/processHold.ts"
 import type { Hold } from "./hold.ts"
+import { Limits } from "./limits.ts"
 
 /** A caller that waits until so many connections are open. */
 export interface WarmUp {
@@ -29,6 +30,8 @@ export class Places {
   readonly sharing: ReadonlyArray<Pooled>
   /** Callers for whom the floor is raised. */
   readonly warmUps: ReadonlySet<WarmUp>
+  /** The bounds of how many there may be. */
+  readonly limits: Limits
   private readonly config: PoolConfig
   private readonly hold: Hold
   private readonly processHold: ProcessHold | undefined
@@ -42,7 +45,6 @@ export class Places {
   private usedNumber = 0
   private closingNumber = 0
   private dueNumber = 0
-  private limited: number
   private keepsFloor = true
   private lastId = 0
   private arrivals = 0
@@ -51,7 +53,7 @@ export class Places {
     this.config = config
     this.hold = hold
     this.processHold = processHold
-    this.limited = config.maxConnections
+    this.limits = new Limits(config.maxConnections)
     this.connections = this.all
     this.list = this.listed
     this.idle = this.idling
@@ -82,7 +84,7 @@ export class Places {
 
   /** How many there may be at most. */
   get limit(): number {
-    return this.limited
+    return this.limits.limit
   }
 
   /** Connections that are open and not on their way out. */
@@ -95,7 +97,7 @@ export class Places {
     if (!this.keepsFloor) return 0
     let floor = this.config.minConnections
     for (const { target } of this.raised) floor = Math.max(floor, target)
-    return Math.min(floor, this.limited)
+    return Math.min(floor, this.limit)
   }
 
   /** Counts the connections that became idle. */
@@ -190,10 +192,6 @@ export class Places {
     if (last === connection) return
     this.listed[connection.place] = last
     last.place = connection.place
-  }
-
-  setLimit(limit: number): void {
-    this.limited = limit
   }
 
   raiseFloor(warmUp: WarmUp): void {

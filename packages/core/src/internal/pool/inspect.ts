@@ -42,7 +42,7 @@ export const vitals = (state: PoolState): Vitals => ({
 
 /** The numbers that need no walk through the distributions. */
 export const numbers = (state: PoolState): PoolNumbers => {
-  const { config, line, places: { limit, used } } = state
+  const { config, line, places: { limit, limits: { limitedBy }, used } } = state
   const now = state.time.now()
   return {
     name: config.name,
@@ -57,7 +57,8 @@ export const numbers = (state: PoolState): PoolNumbers => {
     minConnections: config.minConnections,
     maxConnections: config.maxConnections,
     limit,
-    utilization: Math.min(100, used / limit * 100),
+    limitedBy,
+    utilization: limit === 0 ? 0 : Math.min(100, used / limit * 100),
     oldestWaiter: line.oldest === undefined ? 0 : now - line.oldest.since,
     overdue: overdue(state),
     breaker: state.dialer.breakerUntil > now ? "open" : "closed",

@@ -157,6 +157,11 @@ export const Borrower = Schema.Struct({
 /** @category models @since 0.1.0 */
 export type Borrower = typeof Borrower.Type
 
+/** The bound that decides the live limit of a pool. @category models @since 0.1.0 */
+export const LimitedBy = Schema.Literals(["maxConnections", "setLimit", "sizing", "server", "budget"])
+/** @category models @since 0.1.0 */
+export type LimitedBy = typeof LimitedBy.Type
+
 /** The numbers of a pool at one moment. @category models @since 0.1.0 */
 export const Stats = Schema.Struct({
   name: Schema.String,
@@ -174,6 +179,8 @@ export const Stats = Schema.Struct({
   maxConnections: Schema.Finite,
   /** The live limit, at most `maxConnections`. */
   limit: Schema.Finite,
+  /** The bound that decides it. */
+  limitedBy: LimitedBy,
   /** `used` as a share of `limit`, 0 to 100. */
   utilization: Schema.Finite,
   oldestWaiter: Schema.Finite,

@@ -3,7 +3,7 @@
  */
 import * as Schema from "effect/Schema"
 import { Alert, Fleet } from "./answers.ts"
-import { DrainReport, Level, OperationEnd, Sample, Tags } from "./models.ts"
+import { DrainReport, Level, LimitedBy, OperationEnd, Sample, Tags } from "./models.ts"
 import { Text } from "./parts.ts"
 
 const RetireReason = Schema.Literals([
@@ -72,7 +72,13 @@ export const PoolEvent = Schema.Union([
   Schema.TaggedStruct("Paused", common),
   Schema.TaggedStruct("Resumed", common),
   Schema.TaggedStruct("AllRetired", { ...common, generation: Schema.Finite }),
-  Schema.TaggedStruct("LimitChanged", { ...common, limit: Schema.Finite }),
+  Schema.TaggedStruct("LimitChanged", {
+    ...common,
+    limit: Schema.Finite,
+    from: Schema.Finite,
+    limitedBy: LimitedBy,
+    why: Schema.String
+  }),
   /** Callers wait too long, and a part of them is refused, 0 to 1. */
   Schema.TaggedStruct("SheddingChanged", {
     ...common,

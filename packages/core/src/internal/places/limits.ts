@@ -1,0 +1,58 @@
+/**
+ * The live limit: the least of what the bounds say. Each bound has one writer, and none knows of the others.
+ */
+import type { Bound, LimitedBy } from "../model/limit.ts"
+
+/** Of bounds that are equal the first is told: the one nearest to the user. */
+const order: ReadonlyArray<Bound> = ["setLimit", "sizing", "server", "budget"]
+
+export class Limits {
+  private readonly most: number
+  private readonly bounds: Record<Bound, number> = {
+    setLimit: Infinity,
+    sizing: Infinity,
+    server: Infinity,
+    budget: Infinity
+  }
+  private least: number
+  private decides: LimitedBy = "maxConnections"
+
+  constructor(maxConnections: number) {
+    this.most = maxConnections
+    this.least = maxConnections
+  }
+
+  /** How many connections there may be at most: 0 only where a budget grants none. */
+  get limit(): number {
+    return this.least
+  }
+
+  /** The bound that decides. */
+  get limitedBy(): LimitedBy {
+    return this.decides
+  }
+
+  /** What a bound says; `Infinity` while it says nothing. */
+  of(bound: Bound): number {
+    return this.bounds[bound]
+  }
+
+  /** What the limit would be without a bound. */
+  without(bound: Bound): number {
+    return order.reduce((least, each) => each === bound ? least : Math.min(least, this.bounds[each]), this.most)
+  }
+
+  /** Tells whether the limit or the bound that decides it is another now. */
+  set(bound: Bound, to: number): boolean {
+    const { decides, least } = this
+    this.bounds[bound] = to
+    this.least = this.most
+    this.decides = "maxConnections"
+    for (const each of order) {
+      if (this.bounds[each] >= this.least) continue
+      this.least = this.bounds[each]
+      this.decides = each
+    }
+    return least !== this.least || decides !== this.decides
+  }
+}
