@@ -20,33 +20,60 @@ const folders = [
 
 const integration = "test/**/*.integration.test.ts"
 
-const projects = folders.flatMap(({ name, root }): Array<TestProjectInlineConfiguration> => [
-  {
-    root,
-    ssr: { resolve: { conditions } },
-    test: {
-      name: `${name}:unit`,
-      include: ["test/**/*.test.ts"],
-      exclude: [integration],
-      testTimeout: 10_000,
-      sequence: { groupOrder: 1 }
+// These count what the machine runs and keeps, or bound the time of work that a test beside them would slow down.
+const alone: Readonly<Record<string, ReadonlyArray<string>>> = {
+  benchmarks: ["processes"],
+  core: ["ConnectionPool.blockedLoop", "ConnectionPool.partialFailure"],
+  examples: ["voice-terminal"],
+  http: ["BlockedLoop"],
+  manager: ["Dashboard", "DashboardIncident", "Monitoring"],
+  postgres: ["BlockedLoop", "Secrets"],
+  testing: ["EmbeddedPostgres", "EmbeddedRedis"],
+  websocket: ["BlockedLoop"]
+}
+
+const aloneIn = (folder: string) => (alone[folder] ?? []).map((file) => `test/${file}.integration.test.ts`)
+
+// Real servers and real time, once the unit tests are through.
+const limits = { testTimeout: 60_000, hookTimeout: 120_000 }
+
+const projects = folders.flatMap(({ name, root }): Array<TestProjectInlineConfiguration> => {
+  const common = { root, ssr: { resolve: { conditions } } }
+  return [
+    {
+      ...common,
+      test: {
+        name: `${name}:unit`,
+        include: ["test/**/*.test.ts"],
+        exclude: [integration],
+        testTimeout: 10_000,
+        sequence: { groupOrder: 1 }
+      }
+    },
+    {
+      // Two at a time, since most of it is waiting.
+      ...common,
+      test: {
+        ...limits,
+        name: `${name}:integration`,
+        include: [integration],
+        exclude: aloneIn(name),
+        maxWorkers: 2,
+        sequence: { groupOrder: 2 }
+      }
+    },
+    {
+      ...common,
+      test: {
+        ...limits,
+        name: `${name}:integration:alone`,
+        include: aloneIn(name),
+        maxWorkers: 1,
+        sequence: { groupOrder: 3 }
+      }
     }
-  },
-  {
-    // Real servers and real time: one file after the other, once the unit tests are through.
-    root,
-    ssr: { resolve: { conditions } },
-    test: {
-      name: `${name}:integration`,
-      include: [integration],
-      testTimeout: 60_000,
-      hookTimeout: 120_000,
-      fileParallelism: false,
-      maxWorkers: 1,
-      sequence: { groupOrder: 2 }
-    }
-  }
-])
+  ].filter(({ test }) => test.include.length > 0)
+})
 
 export default defineConfig({
   test: {

@@ -2,12 +2,20 @@
 import { type ChildProcess, fork } from "node:child_process"
 
 const children = new Set<ChildProcess>()
+const asked = new WeakSet<ChildProcess>()
+const firstLoss = Promise.withResolvers<never>()
+
+/** Fails as soon as a process ends that was not asked to: the rest of the run would be measured in vain. */
+export const lost: Promise<never> = firstLoss.promise
 
 /** Starts a module as a process of the run. */
 export const start = (module: URL, args: ReadonlyArray<string>): ChildProcess => {
   const child = fork(module, args, { execArgv: ["--conditions=@effect-pools/source"] })
   children.add(child)
-  child.once("exit", () => children.delete(child))
+  child.once("exit", () => {
+    children.delete(child)
+    if (!asked.has(child)) firstLoss.reject(new Error(`the process of ${args.join(" ")} ended`))
+  })
   return child
 }
 
@@ -17,6 +25,7 @@ const endLimit = 20_000
 export const end = (child: ChildProcess): Promise<void> =>
   new Promise((resolve) => {
     if (!children.has(child)) return resolve()
+    asked.add(child)
     const timer = setTimeout(() => child.kill("SIGKILL"), endLimit)
     child.once("exit", () => {
       clearTimeout(timer)
@@ -40,14 +49,12 @@ export const endWithParent = (cleanUp: () => Promise<void> = () => Promise.resol
   if (!process.connected) exit() // it was told before it could listen
 }
 
-/** Sends a message and waits for the answer. A process that ends instead ends the benchmark. */
+/** Sends a message and waits for the answer. */
 export const ask = <Answer>(child: ChildProcess, name: string, message?: object): Promise<Answer> =>
   new Promise((resolve, reject) => {
-    const fail = () => reject(new Error(`the process of ${name} ended`))
-    child.once("exit", fail)
+    const fail = (error: Error) => reject(new Error(`the process of ${name} can't be asked: ${error.message}`))
     child.once("error", fail)
     child.once("message", (answer: unknown) => {
-      child.off("exit", fail)
       child.off("error", fail)
       resolve(answer as Answer) // what the module that runs there sends
     })

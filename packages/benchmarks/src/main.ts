@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs"
 import { dirname } from "node:path"
 import { parseArgs } from "node:util"
-import { endAll } from "./children.ts"
+import { endAll, lost } from "./children.ts"
 import { leaseSuite } from "./lease/suite.ts"
 import { describeMachine, readVersions } from "./machine.ts"
 import type { Outcome } from "./suite.ts"
@@ -52,7 +52,7 @@ process.on("SIGINT", () => void end(130))
 process.on("SIGTERM", () => void end(143))
 
 try {
-  await main()
+  await Promise.race([main(), lost])
   await end(0)
 } catch (error) {
   if (ending === undefined) console.error(error)
