@@ -50,6 +50,13 @@ describe("with unref a script ends while its pool is idle, and not while anybody
       yield* ends("postgres", Redacted.value(server.url))
     }).pipe(Effect.scoped))
 
+  it.live("a PostgreSQL cluster", () =>
+    Effect.gen(function*() {
+      const primary = yield* EmbeddedPostgres.make()
+      const replica = yield* EmbeddedPostgres.replica(primary)
+      yield* ends("cluster", `${Redacted.value(primary.url)} ${Redacted.value(replica.url)}`)
+    }).pipe(Effect.scoped))
+
   it.live("Redis", () =>
     Effect.gen(function*() {
       const server = yield* EmbeddedRedis.make()

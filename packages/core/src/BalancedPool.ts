@@ -93,28 +93,36 @@ export const make = Effect.fnUntraced(
     })
     const merged = (configs: ReadonlyArray<PoolConfig>): PoolConfig => merge.configs(name, configs)
     const config = merged(upstreams.map(({ pool }) => pool.config))
-    const fork = yield* FiberSet.runtime(yield* FiberSet.make<unknown, never>())<never>()
-    const balancer = new Balancer({
-      settings,
-      config,
-      merge: merged,
-      time: new PoolTime(yield* Clock.Clock),
-      random: yield* Random.Random,
-      events: new EventHub(config.eventBuffer),
-      // Work begins on the scheduler's next turn and never inside the lease that asked for it.
-      fork: (effect) => void fork(Effect.andThen(Effect.yieldNow, effect))
-    })
-    balancer.watch = watch(balancer)
-    yield* Effect.addFinalizer(() => Effect.sync(() => balancer.end()))
-    for (const { pool, weight = 1 } of upstreams) {
-      yield* facade.publish(balancer, balancer.add(pool, weight))
-    }
-    yield* balancer.look
-    yield* Effect.forkScoped(balancer.watchPools(lookEvery))
-    return facade.make<Lent>(balancer)
+    const made = over<Lent>(upstreams, { config, merge: merged, settings })
+    // Upstreams that keep the process alive need no help for it.
+    return yield* config.unref ? Effect.updateContext(made, PoolContext.unrefed<Scope.Scope>) : made
   },
   PoolContext.provideOwn
 )
+
+/** From parts that have been checked. */
+const over = Effect.fnUntraced(function*<Lent>(
+  upstreams: ReadonlyArray<Upstream<Lent>>,
+  parts: Pick<ConstructorParameters<typeof Balancer>[0], "config" | "merge" | "settings">
+): Effect.fn.Return<BalancedPool<Lent>, never, Scope.Scope> {
+  const fork = yield* FiberSet.runtime(yield* FiberSet.make<unknown, never>())<never>()
+  const balancer = new Balancer({
+    ...parts,
+    time: new PoolTime(yield* Clock.Clock),
+    random: yield* Random.Random,
+    events: new EventHub(parts.config.eventBuffer),
+    // Work begins on the scheduler's next turn and never inside the lease that asked for it.
+    fork: (effect) => void fork(Effect.andThen(Effect.yieldNow, effect))
+  })
+  balancer.watch = watch(balancer)
+  yield* Effect.addFinalizer(() => Effect.sync(() => balancer.end()))
+  for (const { pool, weight = 1 } of upstreams) {
+    yield* facade.publish(balancer, balancer.add(pool, weight))
+  }
+  yield* balancer.look
+  yield* Effect.forkScoped(balancer.watchPools(lookEvery))
+  return facade.make<Lent>(balancer)
+})
 
 /**
  * A service class for a balanced pool. Its service is a `ConnectionPool`, so that it goes wherever a pool goes.

@@ -307,6 +307,18 @@ export interface UpstreamLeft extends Common<"UpstreamLeft"> {
 }
 
 /**
+ * Another member of a pool takes the writes, or none does: of a cluster of servers. @category events @since 0.1.0
+ */
+export interface PrimaryChanged extends Common<"PrimaryChanged"> {
+  /** The name of the member that took them before; `undefined` if there was none. */
+  readonly from: string | undefined
+  /** `undefined` while there is none. */
+  readonly to: string | undefined
+  /** The timeline of the servers: each promotion begins another. */
+  readonly timeline: number
+}
+
+/**
  * Everything that can happen in a pool.
  *
  * @category models
@@ -346,3 +358,4 @@ export type PoolEvent =
   | UpstreamReturned
   | UpstreamJoined
   | UpstreamLeft
+  | PrimaryChanged

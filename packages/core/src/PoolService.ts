@@ -15,6 +15,7 @@ export { make, makePool } from "./internal/service/layers.ts"
 export { onEnd } from "./internal/service/onEnd.ts"
 export { serviceClass } from "./internal/service/serviceClass.ts"
 export { shared } from "./internal/service/shared.ts"
+export { telling } from "./internal/service/telling.ts"
 export { endsAtOnce } from "./internal/service/testEnd.ts"
 
 /**

@@ -138,6 +138,27 @@ export interface PoolStats extends Vitals {
   readonly traffic: TrafficStats
   /** The pools that it is made of, if it is: the upstreams of a balanced pool, the servers of a cluster. */
   readonly members?: ReadonlyArray<MemberStats> | undefined
+  /** The member that takes the writes, where only one of them does: of a cluster. */
+  readonly primary?: PrimaryStats | undefined
+}
+
+/**
+ * The member of a pool that takes the writes, at one moment.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface PrimaryStats {
+  /** Its name; `undefined` while there is none. */
+  readonly name: string | undefined
+  /** Since when, in milliseconds since the epoch. */
+  readonly since: number
+  /** The one before it; `undefined` if there was none. */
+  readonly before: string | undefined
+  /** The timeline of the servers: each promotion begins another. */
+  readonly timeline: number
+  /** How often it changed. The first that was found is no change. */
+  readonly changes: number
 }
 
 /**

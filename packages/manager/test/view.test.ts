@@ -71,7 +71,8 @@ const events: { readonly [Tag in PoolEvent.PoolEvent["_tag"]]: Extract<PoolEvent
     UpstreamEjected: { _tag: "UpstreamEjected", ...common, upstream: "u", because: "failureRate", forMillis: 30_000 },
     UpstreamReturned: { _tag: "UpstreamReturned", ...common, upstream: "u" },
     UpstreamJoined: { ...common, _tag: "UpstreamJoined", upstream: "a", weight: 1 },
-    UpstreamLeft: { ...common, _tag: "UpstreamLeft", upstream: "a" }
+    UpstreamLeft: { ...common, _tag: "UpstreamLeft", upstream: "a" },
+    PrimaryChanged: { ...common, _tag: "PrimaryChanged", from: "a", to: undefined, timeline: 2 }
   }
 
 const overTheWire = Schema.decodeUnknownSync(Schema.fromJsonString(MonitoringApi.PoolEvent))

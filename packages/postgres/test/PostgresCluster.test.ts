@@ -1,7 +1,7 @@
 import { ClusterScript, Consistency, PostgresCluster, PostgresPool } from "@effect-pools/postgres"
-import { Traffic } from "@effect-pools/core"
+import { type PoolEvent, Traffic } from "@effect-pools/core"
 import { assert, describe, it } from "@effect/vitest"
-import { ConfigProvider, type Duration, Effect, Fiber, Layer, Redacted } from "effect"
+import { ConfigProvider, Deferred, type Duration, Effect, Fiber, Layer, Redacted, Stream } from "effect"
 import { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
 
@@ -177,6 +177,94 @@ describe("PostgresCluster", () => {
         const roles = yield* Effect.map(Db.nodes, (nodes) => nodes.map(({ role }) => role))
         assert.deepStrictEqual(roles, ["stray", "replica", "primary"])
       })))
+
+  it.effect("who takes the writes is told as an event and in the numbers: who it was, who it is, in which timeline", () =>
+    withScript(2, (script) =>
+      Effect.gen(function*() {
+        const name = (server: number) => `app/Db/server-${server}:5432`
+        const told: Array<PoolEvent.PoolEvent> = []
+        yield* Effect.forkScoped(
+          Stream.runForEach(Db.events, (event) =>
+            Effect.sync(() => void (event._tag === "PrimaryChanged" && told.push(event)))),
+          { startImmediately: true }
+        )
+        assert.deepInclude((yield* Db.stats).primary, { name: name(0), before: undefined, timeline: 1, changes: 0 })
+        script.fail(0)
+        yield* TestClock.adjust("5 seconds")
+        script.promote(2)
+        yield* TestClock.adjust("1 second")
+        assert.deepStrictEqual(
+          told.map(({ at: _, ...event }) =>
+            event
+          ),
+          [
+            { _tag: "PrimaryChanged", pool: "app/Db", from: name(0), to: name(2), timeline: 2 }
+          ]
+        )
+        const { primary } = yield* Db.stats
+        assert.deepInclude(primary, { name: name(2), before: name(0), timeline: 2, changes: 1 })
+        assert.isAtLeast(primary?.since ?? 0, 5_000)
+        // A failover by hand may leave a moment without any.
+        script.servers[2]!.isStandby = true
+        yield* TestClock.adjust("2 seconds")
+        assert.deepInclude(told.at(-1), { from: name(2), to: undefined })
+        assert.deepInclude((yield* Db.stats).primary, { name: undefined, before: name(2), changes: 2 })
+      }).pipe(Effect.scoped)))
+
+  it.effect("a read that waits for a connection of a replica goes to another one when that fails or falls behind", () =>
+    Effect.suspend(() => {
+      const gate = Deferred.makeUnsafe<void>()
+      const script = ClusterScript.make(
+        (statement, _, server) =>
+          statement === "SELECT long" && server === 1
+            ? Effect.as(Deferred.await(gate), [])
+            : statement.startsWith("SELECT")
+            ? Effect.as(Effect.sleep("50 millis"), [{ n: server }])
+            : [],
+        { replicas: 2 }
+      )
+      return Effect.gen(function*() {
+        const long = yield* Effect.forkChild(Db.read`SELECT long`, { startImmediately: true })
+        yield* moved(Db.read`SELECT long`)
+        // Both replicas have one connection, and that of the first is lent.
+        const waiting = yield* Effect.forkChild(
+          Effect.all(Array.from({ length: 3 }, () => Db.read`SELECT n`), { concurrency: "unbounded" }),
+          { startImmediately: true }
+        )
+        yield* TestClock.adjust("1 second")
+        const [, first] = yield* Db.nodes
+        assert.strictEqual(first?.stats.pending, 1)
+        script.fail(1)
+        yield* TestClock.adjust("3 seconds")
+        assert.deepStrictEqual(yield* Fiber.join(waiting), [[{ n: 2 }], [{ n: 2 }], [{ n: 2 }]])
+        Deferred.doneUnsafe(gate, Effect.void)
+        yield* Fiber.join(long)
+      }).pipe(Effect.provide(Db.layerTest(script, { maxConnections: 1, consistency: "eventual" })))
+    }))
+
+  it.effect("a single read that would write is read-only on a replica too, which may be the primary by now", () =>
+    withScript(1, (script) =>
+      Effect.gen(function*() {
+        yield* Effect.flip(Db.read`DELETE FROM t`)
+        assert.deepStrictEqual(servers(script, "BEGIN READ ONLY"), [1])
+      })))
+
+  it.effect("a read has a label", () =>
+    Effect.suspend(() => {
+      const script = ClusterScript.make(() => Effect.as(Effect.sleep("10 millis"), []), { replicas: 1 })
+      return Effect.gen(function*() {
+        for (const consistency of ["eventual", "primary"] as const) {
+          const reading = yield* Effect.forkChild(
+            Db.read((sql) => sql`SELECT n FROM t`, { label: "GET /t", consistency }),
+            { startImmediately: true }
+          )
+          yield* TestClock.adjust("1 millis")
+          assert.deepStrictEqual((yield* Db.connections).map(({ label }) => label), ["GET /t"])
+          yield* moved(Fiber.join(reading))
+          yield* Db.retireAll
+        }
+      }).pipe(Effect.provide(Db.layerTest(script)))
+    }))
 
   it.effect("of two primaries the one of the later timeline takes the writes, also when it is gone again", () =>
     withScript(2, (script) =>

@@ -90,7 +90,11 @@ const ofPools: Table<Api.PoolEvent> = {
   },
   UpstreamReturned: ({ upstream }) => good(`${upstream} is used again`),
   UpstreamJoined: ({ upstream, weight }) => good(`${upstream} joined with weight ${weight}`),
-  UpstreamLeft: ({ upstream }) => info(`${upstream} left`)
+  UpstreamLeft: ({ upstream }) => info(`${upstream} left`),
+  PrimaryChanged: ({ from, timeline, to }) =>
+    to === null
+      ? bad(`no server takes writes any more; before it was ${from ?? "none"}`)
+      : warning(`${to} takes the writes now, in timeline ${timeline}${from === null ? "" : `; before it was ${from}`}`)
 }
 
 const ofDeeds: Table<Api.Acted> = {

@@ -21,7 +21,7 @@ export const health = ({ diagnosis, name, warnings, ...health }: PoolHealth): Ap
 })
 
 /** Without what is there for programs that read two of them. */
-export const stats = ({ members, ...stats }: PoolStats): Api.Stats => ({
+export const stats = ({ members, primary, ...stats }: PoolStats): Api.Stats => ({
   ...Struct.omit(stats, ["waitsUpTo"]),
   operations: {
     ...stats.operations,
@@ -29,6 +29,9 @@ export const stats = ({ members, ...stats }: PoolStats): Api.Stats => ({
   },
   ...(members === undefined ? {} : {
     members: members.map((member) => ({ ...member, role: member.role ?? null, lag: member.lag ?? null }))
+  }),
+  ...(primary === undefined ? {} : {
+    primary: { ...primary, name: primary.name ?? null, before: primary.before ?? null }
   }),
   borrowers: stats.borrowers.map((borrower) => ({
     ...borrower,
@@ -144,5 +147,7 @@ export const event = (event: PoolEvent): Api.PoolEvent => {
     case "UpstreamJoined":
     case "UpstreamLeft":
       return event
+    case "PrimaryChanged":
+      return { ...event, from: event.from ?? null, to: event.to ?? null }
   }
 }

@@ -43,7 +43,8 @@ export const configs = (name: string, all: ReadonlyArray<PoolConfig>): PoolConfi
     ...all[0]!,
     ...Object.fromEntries(numbers),
     name,
-    metrics: all.some(({ metrics }) => metrics)
+    metrics: all.some(({ metrics }) => metrics),
+    unref: all.every(({ unref }) => unref)
   })
 }
 

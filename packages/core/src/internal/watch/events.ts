@@ -11,7 +11,8 @@ import type { PoolEvent } from "../../PoolEvent.ts"
 import { oneLine } from "../../Describe.ts"
 import type { PoolTime } from "../base/time.ts"
 
-type WithoutCommon<Event> = Event extends PoolEvent ? Omit<Event, "pool" | "at"> : never
+/** An event without what all have. */
+export type WithoutCommon<Event> = Event extends PoolEvent ? Omit<Event, "pool" | "at"> : never
 
 /** One way out: what is published, for as many streams as are run. */
 class Outlet {

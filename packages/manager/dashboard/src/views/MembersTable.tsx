@@ -1,14 +1,19 @@
 /** The pools that a pool is made of. */
 import type { VNode } from "preact"
 import type * as Api from "../../../src/MonitoringApi.ts"
-import { count, millis } from "../format.ts"
+import { count, millis, plural, time } from "../format.ts"
 
 interface Props {
   readonly stats: Api.Stats
 }
 
+const leads = ({ before, changes, name, since, timeline }: Api.Primary): string =>
+  `${name === null ? "No server takes writes" : `${name} takes the writes`} since ${time(since)}, in timeline ${
+    count(timeline)
+  }${before === null ? "" : `; before it was ${before}`} (${plural(changes, "change", "changes")}).`
+
 /** The servers of a cluster, or the upstreams of a balanced pool. */
-export const MembersTable = ({ stats: { members = [] } }: Props): VNode | null =>
+export const MembersTable = ({ stats: { members = [], primary } }: Props): VNode | null =>
   members.length === 0 ? null : (
     <section class="panel timings" aria-labelledby="members-title">
       <h2 id="members-title">Members</h2>
@@ -38,5 +43,6 @@ export const MembersTable = ({ stats: { members = [] } }: Props): VNode | null =
           </tbody>
         </table>
       </div>
+      {primary === undefined ? null : <p class="note">{leads(primary)}</p>}
     </section>
   )

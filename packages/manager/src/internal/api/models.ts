@@ -139,6 +139,21 @@ export const Member = Schema.Struct({
 /** @category models @since 0.1.0 */
 export type Member = typeof Member.Type
 
+/** The member of a cluster that takes the writes. @category models @since 0.1.0 */
+export const Primary = Schema.Struct({
+  /** `null` while there is none. */
+  name: Schema.NullOr(Schema.String),
+  /** Milliseconds since the epoch. */
+  since: Schema.Finite,
+  /** The one before it; `null` if there was none. */
+  before: Schema.NullOr(Schema.String),
+  /** Each promotion begins another. */
+  timeline: Schema.Finite,
+  changes: Schema.Finite
+})
+/** @category models @since 0.1.0 */
+export type Primary = typeof Primary.Type
+
 /** The leases of one label that run the same statement, now and in the last one to two minutes. @category models @since 0.1.0 */
 export const Borrower = Schema.Struct({
   label: Text,
@@ -207,7 +222,8 @@ export const Stats = Schema.Struct({
   borrowers: Schema.Array(Borrower),
   traffic: Traffic,
   /** The pools that it is made of, if it is. */
-  members: Schema.optionalKey(Schema.Array(Member))
+  members: Schema.optionalKey(Schema.Array(Member)),
+  primary: Schema.optionalKey(Primary)
 })
 /** @category models @since 0.1.0 */
 export type Stats = typeof Stats.Type

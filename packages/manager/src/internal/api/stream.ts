@@ -104,7 +104,14 @@ export const PoolEvent = Schema.Union([
   }),
   Schema.TaggedStruct("UpstreamReturned", { ...common, upstream: Schema.String }),
   Schema.TaggedStruct("UpstreamJoined", { ...common, upstream: Schema.String, weight: Schema.Finite }),
-  Schema.TaggedStruct("UpstreamLeft", { ...common, upstream: Schema.String })
+  Schema.TaggedStruct("UpstreamLeft", { ...common, upstream: Schema.String }),
+  /** Only of a cluster: another of its members takes the writes, or none does. */
+  Schema.TaggedStruct("PrimaryChanged", {
+    ...common,
+    from: Schema.NullOr(Schema.String),
+    to: Schema.NullOr(Schema.String),
+    timeline: Schema.Finite
+  })
 ])
 /** @category events @since 0.1.0 */
 export type PoolEvent = typeof PoolEvent.Type

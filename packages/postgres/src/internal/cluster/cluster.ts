@@ -4,6 +4,7 @@
  * Written by the probes alone. Time is that of one clock: a replica's lag is the age of the oldest place of the primary that
  * it has not reached, so a primary on which nothing happens has replicas without lag.
  */
+import type { LeaseOptions } from "@effect-pools/core/ConnectionPool"
 import type { PoolError } from "@effect-pools/core/PoolError"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -21,13 +22,15 @@ export interface Place {
 }
 
 export type WithPrimary = <A, E, R>(
-  f: (lease: LentConnection) => Effect.Effect<A, E, R>
+  f: (lease: LentConnection) => Effect.Effect<A, E, R>,
+  options: LeaseOptions
 ) => Effect.Effect<A, E | PoolError, R>
 
 export class Cluster {
   readonly name: string
   readonly settings: ClusterSettings
   readonly now: () => number
+  private readonly date: () => number
   places: ReadonlyArray<Place> = []
   primary: Node | undefined = undefined
   /** Why there is no primary. */
@@ -42,6 +45,11 @@ export class Cluster {
   readonly common = new View(false)
   /** Reads on the primary for want of a replica. */
   onPrimary = 0
+  /** How often another server took the writes, or none did. */
+  changes = 0
+  /** The primary before that of now, and since when there is this one, or none: milliseconds since the epoch. */
+  before: Node | undefined = undefined
+  changedAt: number
   /** Told when another server takes the writes, or none does. */
   onPrimaryChanged: (from: Node | undefined, to: Node | undefined) => void = () => {}
   /** Lends a connection of the primary. */
@@ -50,10 +58,12 @@ export class Cluster {
   /** Places of the primary, the oldest first. */
   private samples: Array<{ readonly at: number } & Position> = []
 
-  constructor(name: string, settings: ClusterSettings, now: () => number) {
+  constructor(name: string, settings: ClusterSettings, clock: Pick<Cluster, "now"> & { readonly date: () => number }) {
     this.name = name
     this.settings = settings
-    this.now = now
+    this.now = clock.now
+    this.date = clock.date
+    this.changedAt = this.date()
   }
 
   get nodes(): ReadonlyArray<Node> {
@@ -65,10 +75,12 @@ export class Cluster {
   }
 
   /** How long until a server is asked again. */
-  readonly interval = (): number =>
-    this.primary === undefined || this.primary.failures > 0
-      ? this.settings.probeInterval / 10
-      : this.settings.probeInterval
+  intervalOf(node: Node): number {
+    const { probeInterval } = this.settings
+    const isUrgent = this.primary === undefined || this.primary.failures > 0
+    // Whether a server is lost is found out soon, so that nobody goes on waiting there.
+    return isUrgent || (node.failures > 0 && !node.isLost) ? probeInterval / 10 : probeInterval
+  }
 
   /** Has all servers asked. */
   readonly askAll: Effect.Effect<void> = Effect.suspend(() =>
@@ -80,7 +92,7 @@ export class Cluster {
     if (Exit.isFailure(exit)) {
       node.failures++
       node.lastError = exit.cause.reasons[0]
-      if (node.isLost) node.isIn = false
+      if (node.isLost) node.lose(`${node.name} has not answered ${node.failures} probes in a row`)
       // The server that takes over is to be found at once.
       if (node === this.primary && node.failures === 1) { for (const { prober } of this.places) prober.nudge() }
       return
@@ -100,7 +112,7 @@ export class Cluster {
     if (isForeign && !node.isForeign) this.onForeign(node)
     node.isForeign = isForeign
     if (isForeign) {
-      node.isIn = false
+      node.lose(`${node.name} belongs to another cluster`)
       if (node === this.primary) this.lead(undefined, `${node.name} belongs to another cluster now`)
     }
     return isForeign
@@ -126,10 +138,14 @@ export class Cluster {
     this.why = why
     const before = this.primary
     if (node === before) return
+    const isFirst = before === undefined && this.before === undefined
     this.primary = node
+    if (before !== undefined) this.before = before
+    this.changedAt = this.date()
+    if (!isFirst) this.changes++
     if (node === undefined) this.hasPrimary.closeUnsafe()
     else {
-      node.isIn = false
+      node.leave()
       node.lag = undefined
       if (node.sample!.timeline > this.timeline) this.begin(node, node.sample!)
       this.hasPrimary.openUnsafe()
@@ -148,7 +164,7 @@ export class Cluster {
     this.samples = []
     for (const { node } of this.places) {
       node.base = isFirst || node === leader ? undefined : node.sample?.lsn ?? 0
-      if (!this.follows(node)) node.isIn = false
+      if (!this.follows(node)) node.leave()
     }
   }
 
@@ -164,13 +180,10 @@ export class Cluster {
   }
 
   private judge(node: Node, sample: Sample): void {
-    if (!sample.isStandby) {
-      node.isIn = false
-      return
-    }
+    if (!sample.isStandby) return node.leave()
     node.lag = this.lagOf(node)
     const { maxLag } = this.settings
-    if (!this.follows(node) || (node.lag ?? 0) > maxLag) node.isIn = false
+    if (!this.follows(node) || (node.lag ?? 0) > maxLag) node.leave()
     else if ((node.lag ?? 0) <= maxLag / 2) node.isIn = true
   }
 

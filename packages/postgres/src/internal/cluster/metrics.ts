@@ -8,6 +8,31 @@ import type { Cluster } from "./cluster.ts"
 
 /** For each server: its lag in seconds, whether it is the primary, whether it serves reads, and how many it served. */
 export const publish = (cluster: Cluster): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.andThen(publishWhole(cluster), publishNodes(cluster))
+
+const publishWhole = (cluster: Cluster): Effect.Effect<void, never, Scope.Scope> => {
+  const attributes = { pool: cluster.name }
+  return Effect.andThen(
+    PoolMetrics.makeGauge(
+      {
+        name: "db_pool_timeline",
+        description: "The timeline of the primary: each promotion begins another",
+        attributes
+      },
+      () => cluster.timeline
+    ),
+    PoolMetrics.makeCounter(
+      {
+        name: "db_pool_primary_changes_total",
+        description: "How often another server took the writes, or none did",
+        attributes
+      },
+      () => cluster.changes
+    )
+  )
+}
+
+const publishNodes = (cluster: Cluster): Effect.Effect<void, never, Scope.Scope> =>
   Effect.forEach(cluster.nodes, (node) => {
     const attributes = { pool: cluster.name, upstream: node.name }
     const gauge = (name: string, description: string, read: () => number) =>

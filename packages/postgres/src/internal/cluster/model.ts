@@ -116,6 +116,8 @@ export interface ReadOptions {
   readonly isolation?: Isolation | undefined
   /** Default: that of the cluster. */
   readonly dedupe?: boolean | undefined
+  /** Names its lease in warnings, `connections` and pages, such as the endpoint that it serves. */
+  readonly label?: string | undefined
 }
 
 /**
@@ -162,7 +164,8 @@ export interface ClusterMembers<out Env = never> {
    * has all of it in one read-only transaction. Wherever it lands the server refuses writes (25006). Inside a transaction
    * of the cluster it is part of it.
    *
-   * A read that a standby cancels or whose standby is lost is run once more, on the primary.
+   * A read that a standby cancels is run once more, on the primary. One whose standby is lost, or that waits for a connection
+   * of it, goes on at another replica that has what it must see, else on the primary.
    */
   readonly read: {
     <A extends object = Row>(

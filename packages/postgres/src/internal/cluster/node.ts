@@ -4,6 +4,7 @@
 import type { ConnectionPool } from "@effect-pools/core/ConnectionPool"
 import type { LentConnection } from "../lease.ts"
 import type { Position } from "./position.ts"
+import type { Stay } from "./stay.ts"
 
 /** The answer of a server to a probe. */
 export interface Sample extends Position {
@@ -31,8 +32,8 @@ export class Node {
   lag: number | undefined = undefined
   /** Whether it belongs to another cluster. */
   isForeign = false
-  /** Reads that it serves. */
-  reads = 0
+  /** Reads that it serves as a replica. */
+  readonly stays = new Set<Stay>()
   /** Reads that it served so far. */
   served = 0
   /** Where it stood when another server took over; `undefined` when it is known to follow that one. */
@@ -43,12 +44,33 @@ export class Node {
     this.bare = bare
   }
 
+  get reads(): number {
+    return this.stays.size
+  }
+
+  /** Serves no reads any more: those that wait for a connection go elsewhere, and those that have one end there. */
+  leave(): void {
+    this.isIn = false
+    for (const stay of this.stays) stay.sendOn()
+  }
+
+  /** Serves none, and lets go of those under way: nobody answers them there, or somebody who must not. */
+  lose(why: string): void {
+    this.leave()
+    for (const stay of this.stays) stay.end(why)
+  }
+
   get isLost(): boolean {
     return this.failures >= failuresToGo
   }
 
   get isStandby(): boolean {
     return this.sample?.isStandby === true
+  }
+
+  /** Whether reads may go there, as to a replica or as to the primary. */
+  mayRead(primary: Node | undefined): boolean {
+    return this.failures === 0 && (this.isIn || this === primary)
   }
 
   get load(): number {

@@ -3,6 +3,7 @@
  *
  * The pools' own connections would not do: they are busy when it matters.
  */
+import * as PoolContext from "@effect-pools/core/PoolContext"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -63,6 +64,8 @@ export interface Terms {
   readonly interval: () => number
   /** How long a probe may take, in milliseconds. */
   readonly timeout: number
+  /** Whether the connection keeps no process alive, by the option `unref`. */
+  readonly isUnref: boolean
   readonly onAnswer: (exit: Exit.Exit<Sample, unknown>) => void
 }
 
@@ -90,14 +93,15 @@ export class Prober {
     return Deferred.await(this.upcoming)
   })
 
-  readonly run: Effect.Effect<void> = Effect.suspend(() =>
-    Effect.forever(
+  readonly run: Effect.Effect<void> = Effect.suspend(() => {
+    const rounds = Effect.forever(
       Effect.andThen(
         Effect.suspend(() => this.once),
         Effect.suspend(() => Effect.timeoutOption(this.asked.await, this.terms.interval()))
       )
     )
-  ).pipe(Effect.ensuring(Effect.suspend(() => this.close)))
+    return this.terms.isUnref ? Effect.updateContext(rounds, PoolContext.unrefed<never>) : rounds
+  }).pipe(Effect.ensuring(Effect.suspend(() => this.close)))
 
   /** One probe. Never fails. */
   readonly once: Effect.Effect<void> = Effect.suspend(() => {
@@ -118,11 +122,16 @@ export class Prober {
     Effect.timeout(Effect.flatMap(this.connection, (asking) => asking), this.terms.timeout)
   )
 
+  private get connect(): Effect.Effect<Asking, unknown, Scope.Scope> {
+    const connect = this.source.connect(this.nudge)
+    return this.terms.isUnref ? Effect.updateContext(connect, PoolContext.unrefed<Scope.Scope>) : connect
+  }
+
   private readonly connection: Effect.Effect<Asking, unknown> = Effect.suspend(() => {
     if (this.open !== undefined) return Effect.succeed(this.open.asking)
     return Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(Scope.make(), (scope) =>
-        restore(Scope.provide(this.source.connect(this.nudge), scope)).pipe(
+        restore(Scope.provide(this.connect, scope)).pipe(
           Effect.tap((asking) => Effect.sync(() => void (this.open = { asking, scope }))),
           Effect.onExit((exit) => Exit.isSuccess(exit) ? Effect.void : Effect.forkDetach(Scope.close(scope, exit)))
         ))

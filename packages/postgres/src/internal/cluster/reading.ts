@@ -17,6 +17,7 @@ import type { Kit } from "../kit.ts"
 import type { LentConnection } from "../lease.ts"
 import { serverError } from "../session.ts"
 import * as Transaction from "../transaction.ts"
+import * as Verdict from "../verdict.ts"
 import type { Cluster } from "./cluster.ts"
 import { type Flights, keyOf } from "./flights.ts"
 import type { ReadOptions } from "./model.ts"
@@ -62,7 +63,7 @@ export const make = (cluster: Cluster, kit: Kit, flights: Flights): Reading => {
       Effect.withFiber((fiber) => {
         const effect = effectOf(cluster.name, ask(sql))
         if (kit.currentLease(fiber.context) !== undefined) return effect
-        if (Statement.isFragment(effect) && options?.isolation === undefined) {
+        if (isSingleRead(effect) && options?.isolation === undefined) {
           const one = options === undefined ? effect : Effect.provideService(effect, CurrentOptions, options)
           if ((options?.dedupe ?? cluster.settings.dedupe) !== true) return one
           const key = keyFor(cluster, fiber, effect as unknown as Statement.Statement<unknown>, options ?? none)
@@ -72,6 +73,13 @@ export const make = (cluster: Cluster, kit: Kit, flights: Flights): Reading => {
       })
   }
 }
+
+/**
+ * Whether it is one statement that reads. One that would write has a read-only transaction around it everywhere: a standby
+ * may have become the primary a moment ago.
+ */
+const isSingleRead = (effect: AnyEffect): boolean =>
+  Statement.isFragment(effect) && !Verdict.of((effect as unknown as Statement.Statement<unknown>).compile()[0]).mayWrite
 
 /** The circumstances that decide about the answer beside the database: who asks, as whom, and how old it may be. */
 const keyFor = (
@@ -94,9 +102,10 @@ const routed = <A, E, R>(
     const wish: Reads.Wish = {
       // Standbys have no serializable transactions.
       consistency: options.isolation === "serializable" ? "primary" : options.consistency ?? consistency,
-      maxWait: OptionRules.millisOf(options.maxWait) ?? maxWait
+      maxWait: OptionRules.millisOf(options.maxWait) ?? maxWait,
+      label: options.label
     }
-    return Reads.read(cluster, viewOf(cluster, fiber), wish, run, isLost)
+    return Reads.read(cluster, viewOf(cluster, fiber), wish, run, letDown)
   })
 
 const readOnly = (kit: Kit, lease: LentConnection, effect: AnyEffect, { isolation }: ReadOptions): AnyEffect =>
@@ -110,11 +119,12 @@ const readOnly = (kit: Kit, lease: LentConnection, effect: AnyEffect, { isolatio
     )
   )
 
-/** Whether a standby cancelled what it ran, since the primary's changes were in conflict with it, or was lost. */
-const isLost = (error: unknown): boolean => {
-  if (!isSqlError(error)) return false
+const letDown: Reads.LetDown<unknown> = (error) => {
+  if (!isSqlError(error)) return undefined
   const { code } = serverError(error as SqlError)
-  return code === undefined ? error.reason._tag === "ConnectionError" : lost.test(code)
+  if (code === undefined) return error.reason._tag === "ConnectionError" ? "lost" : undefined
+  return cancelled.test(code) ? "cancelled" : lost.test(code) ? "lost" : undefined
 }
 
-const lost = /^(?:40001|40P01|57P0[1-5]|25P04|08...)$/
+const cancelled = /^(?:40001|40P01)$/
+const lost = /^(?:57P0[1-5]|25P04|08...)$/

@@ -3,6 +3,7 @@
  */
 import { PoolError } from "@effect-pools/core/PoolError"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import { ClusterError, InvalidToken, NoFreshReplica } from "../../ClusterError.ts"
 import type { LentConnection } from "../lease.ts"
 import { CurrentFlight } from "./flights.ts"
@@ -11,10 +12,12 @@ import type { Consistency } from "./model.ts"
 import type { Node } from "./node.ts"
 import * as Position from "./position.ts"
 import type { View } from "./session.ts"
+import { SentOn, Stay } from "./stay.ts"
 
 export interface Wish {
   readonly consistency: Consistency
   readonly maxWait: number
+  readonly label: string | undefined
 }
 
 /** How a read is run on a server. */
@@ -23,25 +26,60 @@ export type Run<A, E, R> = (lease: LentConnection, isOnPrimary: boolean) => Effe
 /** Between looks of a read that waits for a replica, in milliseconds. */
 const pause = 5
 
-/** Runs a read where it may run, and once more on the primary when `isLost` says that its standby let it down. */
+/**
+ * Tells of an error whether the standby let the read down: `cancelled` what it ran, since the primary's changes were in
+ * conflict with it, or was `lost`.
+ */
+export type LetDown<E> = (error: E) => "cancelled" | "lost" | undefined
+
+/** Runs a read where it may run, and once more elsewhere when its standby let it down. */
 export const read = <A, E, R>(
   cluster: Cluster,
   view: View,
   wish: Wish,
   run: Run<A, E, R>,
-  isLost: (error: E) => boolean
+  letDown: LetDown<E>
 ): Effect.Effect<A, E | PoolError | ClusterError, R> =>
   Effect.suspend(() => {
-    if (wish.consistency === "primary") return onPrimary(cluster, view, run)
+    if (wish.consistency === "primary") return onPrimary(cluster, view, wish, run)
     return Effect.flatMap(find(cluster, view, wish), ({ node, waited }) => {
-      if (node === undefined) return instead(cluster, view, waited, run)
-      return Effect.catchIf(
-        onReplica(cluster, view, node, run),
-        (error) => isRefusal(error, node) || isLost(error as E),
-        () => instead(cluster, view, waited, run)
-      )
+      const onTheOne = instead(cluster, view, wish, waited, run)
+      if (node === undefined) return onTheOne
+      return orElse(onReplica(cluster, view, wish, node, run), node, letDown, (why) => {
+        // The conflict would be the same on another replica.
+        if (why === "cancelled") return onTheOne
+        return Effect.withFiber((fiber) => {
+          // Those who joined a flight chose the replica that it began on: only the primary has what each of them must see.
+          const isShared = fiber.getRef(CurrentFlight) !== undefined
+          const other = isShared ? undefined : instantly(cluster, view, wish, node)
+          return other === undefined
+            ? onTheOne
+            : orElse(onReplica(cluster, view, wish, other, run), other, letDown, () => onTheOne)
+        })
+      })
     })
   })
+
+/** Goes on elsewhere with a read that its replica did not take, or that it let down. */
+const orElse = <A, E, R, E2, R2>(
+  read: Effect.Effect<A, E | SentOn | PoolError, R>,
+  node: Node,
+  letDown: LetDown<E>,
+  elsewhere: (why: "cancelled" | "lost") => Effect.Effect<A, E2, R2>
+): Effect.Effect<A, E | PoolError | E2, R | R2> =>
+  Effect.catch(read, (error): Effect.Effect<A, E | PoolError | E2, R2> => {
+    if (error instanceof SentOn) return elsewhere("lost")
+    if (isRefusal(error, node)) return elsewhere("lost")
+    const why = letDown(error as E)
+    return why === undefined ? Effect.fail(error) : elsewhere(why)
+  })
+
+/** Another replica that has what must be seen already. */
+const instantly = (cluster: Cluster, view: View, { consistency }: Wish, except: Node): Node | undefined =>
+  consistency === "eventual" ? anyOf(cluster, except) : choose(cluster, view, except)
+
+const anyOf = ({ nodes }: Cluster, except?: Node): Node | undefined =>
+  least(nodes.filter((node) => node.isIn && node !== except))
 
 interface Found {
   /** Without one the read goes to the primary. */
@@ -53,7 +91,7 @@ interface Found {
 const find = (cluster: Cluster, view: View, wish: Wish): Effect.Effect<Found, ClusterError> =>
   Effect.suspend(() => {
     if (wish.consistency === "eventual") {
-      return Effect.succeed({ node: least(cluster.nodes.filter(({ isIn }) => isIn)), waited: 0 })
+      return Effect.succeed({ node: anyOf(cluster), waited: 0 })
     }
     const needsToken = view.mayHaveWritten || view.given.length > 0
     const node = needsToken ? undefined : choose(cluster, view)
@@ -108,7 +146,8 @@ export const settle = Effect.fnUntraced(function*(cluster: Cluster, view: View):
   yield* cluster.proberOf(primary).fresh
   const { failures, sample } = primary
   if (cluster.primary !== primary || failures > 0 || sample === undefined || sample.at < before) {
-    yield* Effect.sleep(pause)
+    // One that does not answer is not asked the more often for being waited for.
+    yield* Effect.sleep(failures > 0 ? cluster.intervalOf(primary) : pause)
     return yield* settle(cluster, view)
   }
   view.demand({ ...place(sample), systemId: sample.systemId }, cluster.now() + cluster.settings.tokenLifetime)
@@ -141,10 +180,10 @@ const isAhead = ({ primary, timeline }: Cluster, token: Position.Token): boolean
   (token.timeline > timeline || (token.timeline === timeline && token.lsn > primary.sample.lsn))
 
 /** The replica that a session reads from, or another that is at least as far. */
-const choose = (cluster: Cluster, view: View): Node | undefined => {
+const choose = (cluster: Cluster, view: View, except?: Node): Node | undefined => {
   const needed = view.needed(cluster.now())
   const last = view.isOrdered ? view.last : undefined
-  const fit = cluster.nodes.filter((node) => node.isIn && has(node, needed))
+  const fit = cluster.nodes.filter((node) => node.isIn && node !== except && has(node, needed))
   if (last === undefined) return least(fit)
   if (fit.includes(last.node) && last.node.sample?.startedAt === last.startedAt) return last.node
   const floor = floorOf(cluster, last)
@@ -169,48 +208,58 @@ const floorOf = (
   return own?.startedAt === startedAt ? own : seen(primary)
 }
 
-/** The one with the fewest reads for its size; of equal ones any. */
+/** The one with the fewest reads for its size, of equal ones any; one whose last probe failed only for want of another. */
 const least = (nodes: ReadonlyArray<Node>): Node | undefined => {
   let best: Node | undefined
-  for (const node of nodes) {
-    if (best === undefined || node.load < best.load || (node.load === best.load && node.served < best.served)) {
-      best = node
-    }
-  }
+  for (const node of nodes) if (best === undefined || isBetter(node, best)) best = node
   return best
+}
+
+const isBetter = (a: Node, b: Node): boolean => {
+  if ((a.failures === 0) !== (b.failures === 0)) return a.failures === 0
+  return a.load < b.load || (a.load === b.load && a.served < b.served)
 }
 
 const onReplica = <A, E, R>(
   cluster: Cluster,
   view: View,
+  { label }: Wish,
   node: Node,
   run: Run<A, E, R>
-): Effect.Effect<A, E | PoolError, R> => {
-  const startedAt = node.sample!.startedAt
-  node.reads++
-  node.served++
-  const placed = (lease: LentConnection): Effect.Effect<A, E, R> =>
-    Effect.withFiber((fiber) => {
-      fiber.getRef(CurrentFlight)?.begin(node, false, cluster.now())
-      return run(lease, false)
+): Effect.Effect<A, E | PoolError | SentOn, R> =>
+  Effect.suspend(() => {
+    const startedAt = node.sample!.startedAt
+    const stay = new Stay(() => cluster.nodes.some((other) => other !== node && other.mayRead(cluster.primary)))
+    node.stays.add(stay)
+    const placed = (lease: LentConnection): Effect.Effect<A, E, R> =>
+      Effect.withFiber((fiber) => {
+        stay.begin(lease)
+        node.served++
+        fiber.getRef(CurrentFlight)?.begin(node, false, cluster.now())
+        return run(lease, false)
+      })
+    return Effect.onExitPrimitive(node.bare.withConnection(placed, { onward: stay, label }), (exit) => {
+      node.stays.delete(stay)
+      const { lease } = stay
+      // A read that never began has seen nothing.
+      if (lease !== undefined && view.isOrdered) view.last = { node, at: cluster.now(), startedAt }
+      // It may be the first to know that the replica is gone.
+      if (Exit.isFailure(exit) && (lease === undefined || lease.session.isDead)) cluster.proberOf(node).nudge()
+      return undefined
     })
-  return Effect.onExitPrimitive(node.bare.withConnection(placed), () => {
-    node.reads--
-    if (view.isOrdered) view.last = { node, at: cluster.now(), startedAt }
-    return undefined
   })
-}
 
 /** The primary takes the read, if it does not take too many already. */
 const instead = <A, E, R>(
   cluster: Cluster,
   view: View,
+  wish: Wish,
   waited: number,
   run: Run<A, E, R>
 ): Effect.Effect<A, E | PoolError | ClusterError, R> =>
   Effect.suspend(() => {
     const { places, settings } = cluster
-    if (places.length === 1) return onPrimary(cluster, view, run)
+    if (places.length === 1) return onPrimary(cluster, view, wish, run)
     const { config } = (cluster.primary ?? places[0]!.node).bare
     const most = Math.max(1, Math.floor(settings.primaryShare * config.maxConnections))
     if (cluster.onPrimary >= most) {
@@ -228,13 +277,18 @@ const instead = <A, E, R>(
       )
     }
     cluster.onPrimary++
-    return Effect.onExitPrimitive(onPrimary(cluster, view, run), () => {
+    return Effect.onExitPrimitive(onPrimary(cluster, view, wish, run), () => {
       cluster.onPrimary--
       return undefined
     })
   })
 
-const onPrimary = <A, E, R>(cluster: Cluster, view: View, run: Run<A, E, R>): Effect.Effect<A, E | PoolError, R> =>
+const onPrimary = <A, E, R>(
+  cluster: Cluster,
+  view: View,
+  { label }: Wish,
+  run: Run<A, E, R>
+): Effect.Effect<A, E | PoolError, R> =>
   Effect.suspend(() => {
     let node: Node | undefined
     return Effect.onExitPrimitive(
@@ -245,7 +299,7 @@ const onPrimary = <A, E, R>(cluster: Cluster, view: View, run: Run<A, E, R>): Ef
           fiber.getRef(CurrentFlight)?.begin(node, true, cluster.now())
           return run(lease, true)
         })
-      }),
+      }, { label }),
       () => {
         if (node?.sample !== undefined && view.isOrdered) {
           view.last = { node, at: cluster.now(), startedAt: node.sample.startedAt }

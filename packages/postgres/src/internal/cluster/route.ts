@@ -69,11 +69,12 @@ export const make = (cluster: Cluster, balanced: BalancedPool<LentConnection>): 
 }
 
 /** The primary for reads: they are no writes of anybody. */
-export const forReads = (cluster: Cluster, balanced: BalancedPool<LentConnection>): Cluster["withPrimary"] => (f) =>
-  Effect.suspend(() => {
-    const borrow = balanced.withConnection(f)
-    return cluster.primary === undefined ? whenThereIsOne(cluster, borrow) : borrow
-  })
+export const forReads =
+  (cluster: Cluster, balanced: BalancedPool<LentConnection>): Cluster["withPrimary"] => (f, options) =>
+    Effect.suspend(() => {
+      const borrow = balanced.withConnection(f, options)
+      return cluster.primary === undefined ? whenThereIsOne(cluster, borrow) : borrow
+    })
 
 export const viewOf = (cluster: Cluster, fiber: AnyFiber): View =>
   fiber.getRef(CurrentSession)?.viewOf(cluster) ?? cluster.common

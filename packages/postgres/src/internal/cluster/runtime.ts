@@ -56,7 +56,7 @@ export const make = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Runtime.Pool, PoolError, Scope.Scope | Reactivity.Reactivity> {
   const clock = yield* Clock.Clock
   const now = (): number => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
-  const cluster = new Cluster(terms.name, plan.settings, now)
+  const cluster = new Cluster(terms.name, plan.settings, { now, date: () => clock.currentTimeMillisUnsafe() })
   const kit = yield* Kit.make(terms.name, plan.nodes[0].settings, plan.nodes[0].pool)
   cluster.places = yield* Effect.forEach(plan.nodes, (node) => placeOf(cluster, kit, node, reach, now))
   const balanced = yield* BalancedPool.make<LentConnection>(
@@ -64,14 +64,18 @@ export const make = Effect.fnUntraced(function*(
     { name: terms.name, outlierEjection: false, slowStart: 0 }
   )
   const fork = yield* FiberSet.runtime(yield* FiberSet.make<unknown, unknown>())<never>()
-  cluster.onPrimaryChanged = (from, to) => void fork(follow(cluster, balanced, from, to))
+  const { pool: route, tell } = yield* PoolService.telling(Route.make(cluster, balanced))
+  cluster.onPrimaryChanged = (from, to) => {
+    tell({ _tag: "PrimaryChanged", from: from?.name, to: to?.name, timeline: cluster.timeline })
+    fork(follow(cluster, balanced, from, to))
+  }
   cluster.onForeign = ({ name }) =>
     void fork(warn(cluster, `${name} belongs to another cluster: its system identifier differs`))
   cluster.withPrimary = Route.forReads(cluster, balanced)
   yield* start(cluster, terms)
   for (const { prober } of cluster.places) yield* Effect.forkScoped(prober.run)
   if (terms.metrics) yield* Metrics.publish(cluster)
-  const pool = yield* Runtime.over(kit, Route.make(cluster, balanced))
+  const pool = yield* Runtime.over(kit, route)
   return clusters.attach(View.of(cluster, pool), {
     cluster,
     reading: Reading.make(cluster, kit, new Flights(cluster, fork))
@@ -92,8 +96,9 @@ const placeOf = Effect.fnUntraced(function*(
   const node = new Node(plan.name, bare)
   const prober = new Prober(reach.source(plan), {
     now,
-    interval: cluster.interval,
+    interval: () => cluster.intervalOf(node),
     timeout: Math.max(1_000, bare.config.validateTimeout),
+    isUnref: bare.config.unref,
     onAnswer: (exit) => cluster.take(node, exit)
   })
   return { node, prober }
@@ -109,9 +114,10 @@ const follow = Effect.fnUntraced(function*(
   for (const node of cluster.nodes) {
     yield* Effect.orDie(balanced.setWeight(node.name, node === cluster.primary ? 1 : 0))
   }
-  if (to === undefined) yield* warn(cluster, `no primary: ${cluster.why}`)
+  const before = cluster.before === undefined ? "" : `; before it was ${cluster.before.name}`
+  if (to === undefined) yield* warn(cluster, `no primary: ${cluster.why}${before}`)
   else if (from !== undefined || cluster.places[0]?.node !== to) {
-    yield* warn(cluster, `${to.name} is the primary now, in timeline ${cluster.timeline}`)
+    yield* warn(cluster, `${to.name} is the primary now, in timeline ${cluster.timeline}${before}`)
   }
 })
 

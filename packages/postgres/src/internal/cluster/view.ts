@@ -22,7 +22,7 @@ export const of = (cluster: Cluster, pool: Runtime.Pool): Runtime.Pool => ({
           return PoolStats.memberOf(stats, { role, state, lag })
         })
     )
-    return { ...whole, members }
+    return { ...whole, members, primary: primaryOf(cluster) }
   }),
   health: Effect.gen(function*() {
     const whole = yield* pool.stats
@@ -48,6 +48,14 @@ export const of = (cluster: Cluster, pool: Runtime.Pool): Runtime.Pool => ({
       warnings
     }
   })
+})
+
+const primaryOf = ({ before, changedAt, changes, primary, timeline }: Cluster): PoolStats.PrimaryStats => ({
+  name: primary?.name,
+  since: changedAt,
+  before: before?.name,
+  timeline,
+  changes
 })
 
 const noPrimary = ({ primary, why }: Cluster): ReadonlyArray<PoolHealth.HealthWarning> =>
