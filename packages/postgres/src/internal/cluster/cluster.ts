@@ -26,6 +26,9 @@ export type WithPrimary = <A, E, R>(
   options: LeaseOptions
 ) => Effect.Effect<A, E | PoolError, R>
 
+/** The least between two probes of a replica that reads wait for, in milliseconds. */
+const pause = 3
+
 export class Cluster {
   readonly name: string
   readonly settings: ClusterSettings
@@ -55,6 +58,8 @@ export class Cluster {
   /** Lends a connection of the primary. */
   withPrimary: WithPrimary = () => Effect.die(new Error("a cluster without pools"))
   onForeign: (node: Node) => void = () => {}
+  /** Looks of reads that wait for a replica to come as far as they must see: true ends the wait. */
+  private readonly waiting = new Set<() => boolean>()
   /** Places of the primary, the oldest first. */
   private samples: Array<{ readonly at: number } & Position> = []
 
@@ -79,7 +84,22 @@ export class Cluster {
     const { probeInterval } = this.settings
     const isUrgent = this.primary === undefined || this.primary.failures > 0
     // Whether a server is lost is found out soon, so that nobody goes on waiting there.
-    return isUrgent || (node.failures > 0 && !node.isLost) ? probeInterval / 10 : probeInterval
+    if (isUrgent || (node.failures > 0 && !node.isLost)) return probeInterval / 10
+    if (this.waiting.size === 0 || !node.isIn) return probeInterval
+    // One that is far behind need not be asked as often as one that is nearly there.
+    return Math.min(probeInterval, Math.max(pause, (node.lag ?? 0) / 10))
+  }
+
+  /** Has a read look whenever a replica has come further, until it is content or the function is called. */
+  wait(look: () => boolean): () => void {
+    const isFirst = this.waiting.size === 0
+    this.waiting.add(look)
+    if (isFirst) { for (const { node, prober } of this.places) if (node.isIn) prober.nudge() }
+    return () => void this.waiting.delete(look)
+  }
+
+  private lookAgain(): void {
+    for (const look of this.waiting) if (look()) this.waiting.delete(look)
   }
 
   /** Has all servers asked. */
@@ -89,6 +109,12 @@ export class Cluster {
 
   /** Takes in what a probe has found out. */
   take(node: Node, exit: Exit.Exit<Sample, unknown>): void {
+    const { isIn, sample } = node
+    this.learn(node, exit)
+    if (node.isIn !== isIn || node.sample?.lsn !== sample?.lsn || node === this.primary) this.lookAgain()
+  }
+
+  private learn(node: Node, exit: Exit.Exit<Sample, unknown>): void {
     if (Exit.isFailure(exit)) {
       node.failures++
       node.lastError = exit.cause.reasons[0]

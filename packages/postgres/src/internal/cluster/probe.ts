@@ -26,37 +26,64 @@ export type Asking = Effect.Effect<Omit<Sample, "at">, unknown>
 /** A source that is a real server. */
 export const server = (settings: ConnectionSettings): Source => ({
   connect: (onEnd) =>
-    Effect.map(
+    Effect.flatMap(
       dial({ ...settings, sharing: 1, role: "any" }, { changes: 0 }, { onBroken: onEnd, onEnded: onEnd }),
-      ask
+      (session) => ask(session, settings.pooler !== undefined)
     )
 })
 
-const question = `
-SELECT pg_is_in_recovery(),
-  CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END::text,
-  CASE WHEN NOT pg_is_in_recovery() THEN left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) END,
-  greatest(
-    (SELECT timeline_id FROM pg_control_checkpoint()),
-    (SELECT min_recovery_end_timeline FROM pg_control_recovery()),
-    (SELECT received_tli FROM pg_stat_wal_receiver)
-  )::text,
-  (SELECT system_identifier FROM pg_control_system())::text,
+/** The facts that stay as they are as long as the connection lasts. */
+const whoAreYou = `
+SELECT (SELECT system_identifier FROM pg_control_system())::text,
   extract(epoch FROM pg_postmaster_start_time())::text,
   pg_size_bytes(current_setting('wal_segment_size'))::text`
 
-const ask = ({ own }: Session): Asking =>
-  Effect.map(own.queryValues(question, [], false), ([row = []]) => {
-    const [isStandby, lsn, hexTimeline, timeline, systemId, startedAt, segmentSize] = row
+/** Asked up to some hundred times a second, so that a standby alone looks for its timeline, which takes the server longest. */
+const howFar = `
+SELECT pg_is_in_recovery(),
+  CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END::text,
+  CASE WHEN pg_is_in_recovery() THEN greatest(
+    (SELECT timeline_id FROM pg_control_checkpoint()),
+    (SELECT min_recovery_end_timeline FROM pg_control_recovery()),
+    (SELECT received_tli FROM pg_stat_wal_receiver)
+  )::text ELSE left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) END`
+
+interface Identity {
+  readonly systemId: string
+  readonly startedAt: string
+  readonly segmentSize: number
+}
+
+const identify = ({ own }: Session): Effect.Effect<Identity, unknown> =>
+  Effect.map(own.queryValues(whoAreYou, [], false), ([row = []]) => ({
+    systemId: String(row[0]),
+    startedAt: String(row[1]),
+    segmentSize: Number(row[2])
+  }))
+
+/** A pooler in between may go on to another server on the same connection. */
+const ask = (session: Session, isPooled: boolean): Effect.Effect<Asking, unknown> =>
+  isPooled
+    ? Effect.succeed(Effect.flatMap(identify(session), (identity) => locate(session, identity)))
+    : Effect.map(identify(session), (identity) => locate(session, identity))
+
+const locate = ({ own }: Session, { segmentSize, startedAt, systemId }: Identity): Asking =>
+  Effect.map(own.queryValues(howFar, [], true), ([row = []]) => {
+    const [recovers, lsn, timeline] = row
+    const isStandby = recovers === true
     const place = Position.lsnOf(String(lsn))
     return {
-      isStandby: isStandby === true,
-      lsn: isStandby === true ? place : Position.endOf(place, Number(segmentSize)),
-      timeline: isStandby === true ? Number(timeline) : Number.parseInt(String(hexTimeline), 16),
-      systemId: String(systemId),
-      startedAt: String(startedAt)
+      isStandby,
+      lsn: isStandby ? place : Position.endOf(place, segmentSize),
+      // The primary tells it as a part of a file's name.
+      timeline: Number.parseInt(String(timeline), isStandby ? 10 : 16),
+      systemId,
+      startedAt
     }
   })
+
+/** Between the beginnings of two probes, in milliseconds. */
+const rest = 2
 
 export interface Terms {
   readonly now: () => number
@@ -73,6 +100,8 @@ export class Prober {
   private readonly source: Source
   private readonly terms: Terms
   private readonly asked = Latch.makeUnsafe(false)
+  /** When the last probe began. */
+  private last = -Infinity
   /** Done with the probe that has not begun yet. */
   private upcoming = Deferred.makeUnsafe<void>()
   private open: { readonly asking: Asking; readonly scope: Scope.Closeable } | undefined = undefined
@@ -98,7 +127,7 @@ export class Prober {
       Effect.andThen(
         Effect.suspend(() => this.once),
         Effect.suspend(() => Effect.timeoutOption(this.asked.await, this.terms.interval()))
-      )
+      ).pipe(Effect.andThen(this.rest))
     )
     return this.terms.isUnref ? Effect.updateContext(rounds, PoolContext.unrefed<never>) : rounds
   }).pipe(Effect.ensuring(Effect.suspend(() => this.close)))
@@ -108,7 +137,7 @@ export class Prober {
     this.asked.closeUnsafe()
     const done = this.upcoming
     this.upcoming = Deferred.makeUnsafe<void>()
-    const at = this.terms.now()
+    const at = this.last = this.terms.now()
     return Effect.exit(this.answer).pipe(
       Effect.flatMap((exit) => {
         this.terms.onAnswer(Exit.map(exit, (answer) => ({ ...answer, at })))
@@ -121,6 +150,12 @@ export class Prober {
   private readonly answer: Effect.Effect<Omit<Sample, "at">, unknown> = Effect.suspend(() =>
     Effect.timeout(Effect.flatMap(this.connection, (asking) => asking), this.terms.timeout)
   )
+
+  /** Those who ask in quick succession share a probe. */
+  private readonly rest: Effect.Effect<void> = Effect.suspend(() => {
+    const left = this.last + rest - this.terms.now()
+    return left > 0 ? Effect.sleep(left) : Effect.void
+  })
 
   private get connect(): Effect.Effect<Asking, unknown, Scope.Scope> {
     const connect = this.source.connect(this.nudge)

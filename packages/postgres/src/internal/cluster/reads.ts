@@ -4,6 +4,7 @@
 import { PoolError } from "@effect-pools/core/PoolError"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import { ClusterError, InvalidToken, NoFreshReplica } from "../../ClusterError.ts"
 import type { LentConnection } from "../lease.ts"
 import { CurrentFlight } from "./flights.ts"
@@ -23,7 +24,7 @@ export interface Wish {
 /** How a read is run on a server. */
 export type Run<A, E, R> = (lease: LentConnection, isOnPrimary: boolean) => Effect.Effect<A, E, R>
 
-/** Between looks of a read that waits for a replica, in milliseconds. */
+/** Before the primary is asked again that has just become another, in milliseconds. */
 const pause = 5
 
 /**
@@ -108,23 +109,31 @@ const search = Effect.fnUntraced(function*(
   // Without a primary that answers nobody knows what must be seen.
   const known = yield* within(settle(cluster, view), maxWait)
   if (known === undefined) return { node: undefined, waited: cluster.now() - since }
-  while (true) {
-    const node = choose(cluster, view)
-    if (node !== undefined || left() <= 0 || !cluster.nodes.some(({ isIn }) => isIn)) {
-      return { node, waited: cluster.now() - since }
-    }
-    const behind = cluster.places.filter(({ node }) =>
-      node.isIn || node === view.last?.node || node === cluster.primary
-    )
-    yield* within(
-      Effect.andThen(
-        Effect.raceAllFirst(behind.map(({ prober }) => prober.fresh)),
-        Effect.suspend(() => choose(cluster, view) === undefined ? Effect.sleep(pause) : Effect.void)
-      ),
-      Math.max(1, left())
-    )
+  const node = choose(cluster, view)
+  if (node !== undefined || left() <= 0 || !cluster.nodes.some(({ isIn }) => isIn)) {
+    return { node, waited: cluster.now() - since }
   }
+  const found = yield* Effect.timeoutOption(arrival(cluster, view), left())
+  return { node: Option.getOrUndefined(found), waited: cluster.now() - since }
 })
+
+/** Waits for a replica that has what must be seen; `undefined` when there is none to wait for. */
+const arrival = (cluster: Cluster, view: View): Effect.Effect<Node | undefined> =>
+  Effect.callback((resume) => {
+    const { last } = view
+    if (view.isOrdered && last !== undefined && floorOf(cluster, last) === undefined) {
+      // Either tells how far the session has read.
+      cluster.proberOf(last.node).nudge()
+      if (cluster.primary !== undefined) cluster.proberOf(cluster.primary).nudge()
+    }
+    const leave = cluster.wait(() => {
+      const node = choose(cluster, view)
+      if (node === undefined && cluster.nodes.some(({ isIn }) => isIn)) return false
+      resume(Effect.succeed(node))
+      return true
+    })
+    return Effect.sync(leave)
+  })
 
 const within = <A, E>(effect: Effect.Effect<A, E>, millis: number): Effect.Effect<true | undefined, E> =>
   Effect.map(
