@@ -193,14 +193,8 @@ describe("PostgresCluster", () => {
         yield* TestClock.adjust("5 seconds")
         script.promote(2)
         yield* TestClock.adjust("1 second")
-        assert.deepStrictEqual(
-          told.map(({ at: _, ...event }) =>
-            event
-          ),
-          [
-            { _tag: "PrimaryChanged", pool: "app/Db", from: name(0), to: name(2), timeline: 2 }
-          ]
-        )
+        assert.strictEqual(told.length, 1)
+        assert.deepInclude(told[0], { _tag: "PrimaryChanged", pool: "app/Db", from: name(0), to: name(2), timeline: 2 })
         const { primary } = yield* Db.stats
         assert.deepInclude(primary, { name: name(2), before: name(0), timeline: 2, changes: 1 })
         assert.isAtLeast(primary?.since ?? 0, 5_000)

@@ -72,7 +72,7 @@ const measured = (name: string, own: Effect.Success<ReturnType<typeof servers>>,
     )
   )
 
-export const heavy = Effect.gen(function*() {
+export const heavy: Effect.Effect<void, unknown> = Effect.gen(function*() {
   const own = yield* servers(0)
   yield* measured("without the option heavy", own, undefined)
   const ratio = yield* measured("with heavy: {}", own, {})

@@ -3,7 +3,7 @@ import { Console, Effect } from "effect"
 import { Db, live, servers } from "./world.ts"
 
 /** Fails when a replica was out at any look. */
-export const idle = (seconds: number) =>
+export const idle = (seconds: number): Effect.Effect<void, unknown> =>
   Effect.gen(function*() {
     const own = yield* servers(3)
     yield* Effect.gen(function*() {

@@ -1,6 +1,7 @@
 /** Long scenes with a primary and its replicas: `npm run cluster -- pairs 1000000 | idle 60 | faults 60 | heavy`. */
 import { NodeRuntime } from "@effect/platform-node"
-import { Effect } from "effect"
+import type { Effect } from "effect"
+import { faults } from "./faults.ts"
 import { heavy } from "./heavy.ts"
 import { idle } from "./idle.ts"
 import { pairs } from "./pairs.ts"
@@ -10,6 +11,7 @@ const [, , scene = "", size] = process.argv
 const scenes: Record<string, () => Effect.Effect<unknown, unknown>> = {
   pairs: () => pairs(Number(size ?? 1_000_000)),
   idle: () => idle(Number(size ?? 60)),
+  faults: () => faults(Number(size ?? 60)),
   heavy: () => heavy
 }
 

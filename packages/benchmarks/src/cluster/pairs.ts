@@ -84,7 +84,7 @@ const alone = Effect.gen(function*() {
 }).pipe(Effect.scoped)
 
 /** Fails when a read was stale, or too few of them went to replicas. */
-export const pairs = (count: number) =>
+export const pairs = (count: number): Effect.Effect<void, unknown> =>
   Effect.gen(function*() {
     const { cpu: ofAlone, rate: rateAlone } = yield* alone
     const own = yield* servers(delays.length)

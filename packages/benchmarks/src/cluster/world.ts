@@ -1,7 +1,7 @@
 /** A primary with three replicas, and what their processes cost. */
 import { PostgresCluster, PostgresPool } from "@effect-pools/postgres"
 import * as EmbeddedPostgres from "@effect-pools/testing/EmbeddedPostgres"
-import { Effect, type Layer } from "effect"
+import { Effect, type Layer, type Scope } from "effect"
 import { readFileSync } from "node:fs"
 
 export class Db extends PostgresCluster.Service<Db>()("app/Db") {}
@@ -14,7 +14,9 @@ export interface Servers {
   readonly replicas: ReadonlyArray<EmbeddedPostgres.Replica>
 }
 
-export const servers = (replicas: number) =>
+export const servers = (
+  replicas: number
+): Effect.Effect<Servers, EmbeddedPostgres.EmbeddedPostgresError, Scope.Scope> =>
   Effect.gen(function*() {
     const primary = yield* EmbeddedPostgres.make({ settings })
     return {
@@ -68,7 +70,10 @@ export interface Cpu {
 }
 
 /** Runs an effect, and tells how many seconds of CPU it took of each. */
-export const costing = <A, E, R>({ primary, replicas }: Servers, effect: Effect.Effect<A, E, R>) =>
+export const costing = <A, E, R>(
+  { primary, replicas }: Servers,
+  effect: Effect.Effect<A, E, R>
+): Effect.Effect<{ readonly value: A; readonly cpu: Cpu }, E, R> =>
   Effect.gen(function*() {
     const pids = yield* Effect.all([primary.pid, ...replicas.map(({ pid }) => pid)])
     const look = () => {
