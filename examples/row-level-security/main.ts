@@ -1,21 +1,39 @@
 /**
  * One pool for all tenants: the server shows each request the rows of its tenant alone, whatever its statements say.
+ *
+ * `DATABASE_URL` names the server, else one is started. With `PGBOUNCER_HOST` or `PGBOUNCER_PORT` all of it goes through a
+ * PgBouncer, and nothing else changes.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Traffic } from "@effect-pools/core"
-import { PostgresPool } from "@effect-pools/postgres"
+import { PostgresConfig, PostgresPool } from "@effect-pools/postgres"
 import { EmbeddedPostgres } from "@effect-pools/testing"
-import { Console, Effect, Layer } from "effect"
+import { Config, ConfigProvider, Console, Effect, Layer, Redacted } from "effect"
 
 class Db extends PostgresPool.Service<Db>()("app/Db") {
-  static readonly live = Layer.unwrap(Effect.map(EmbeddedPostgres.EmbeddedPostgres, ({ url }) =>
-    this.layer({
-      url,
-      // Before a connection is lent it is made the tenant's, and a tenant prefers one that is so already.
+  static readonly live = this.layerConfig(
+    Config.map(PostgresConfig.fromEnv, (server): PostgresConfig.PostgresOptions => ({
+      ...(server.pooler === undefined ? {} : PostgresConfig.presets.pooler),
+      minConnections: 1,
+      ...server,
+      // Before a connection is lent it is made the tenant's, and a tenant prefers one that is so already. Behind a PgBouncer
+      // each transaction is made the tenant's.
       session: (tenant) => ({ settings: { "app.tenant": tenant } }),
       traffic: { affinity: true }
-    })))
+    }))
+  )
 }
+
+const own = Layer.unwrap(
+  Effect.map(
+    EmbeddedPostgres.EmbeddedPostgres,
+    ({ url }) => ConfigProvider.layerAdd(ConfigProvider.fromEnvRecord({ DATABASE_URL: Redacted.value(url) }))
+  )
+).pipe(Layer.provide(EmbeddedPostgres.layer()))
+
+const server = Layer.unwrap(
+  Effect.map(Config.option(Config.Redacted("DATABASE_URL")), (given) => given._tag === "Some" ? Layer.empty : own)
+)
 
 const setUp = Db.withConnection((sql) =>
   Effect.gen(function*() {
@@ -44,4 +62,4 @@ const program = Effect.gen(function*() {
   yield* Console.log(`without a tenant: ${nobody.length} rows`)
 })
 
-program.pipe(Effect.provide(Layer.provide(Db.live, EmbeddedPostgres.layer())), NodeRuntime.runMain)
+program.pipe(Effect.provide(Layer.provide(Db.live, server)), NodeRuntime.runMain)

@@ -1,8 +1,10 @@
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Stream } from "effect"
+import { EmbeddedPostgres } from "@effect-pools/testing"
+import { Effect, Redacted, Stream } from "effect"
 import { ChildProcess } from "effect/process"
 import { fileURLToPath } from "node:url"
+import * as PgBouncer from "../../packages/postgres/test/fixtures/pgBouncer.ts"
 
 /** Each program, and what it says when all is well. */
 const programs: ReadonlyArray<readonly [folder: string, says: ReadonlyArray<RegExp>]> = [
@@ -49,12 +51,12 @@ const programs: ReadonlyArray<readonly [folder: string, says: ReadonlyArray<RegE
   ]]
 ]
 
-const run = (folder: string) =>
+const run = (folder: string, env: Record<string, string> = {}) =>
   Effect.gen(function*() {
     const child = yield* ChildProcess.make(
       process.execPath,
       ["--conditions=@effect-pools/source", `${folder}/main.ts`],
-      { cwd: fileURLToPath(new URL("..", import.meta.url)) }
+      { cwd: fileURLToPath(new URL("..", import.meta.url)), env, extendEnv: true }
     )
     const [output, errors, code] = yield* Effect.all([
       Stream.mkString(Stream.decodeText(child.stdout)),
@@ -73,3 +75,18 @@ describe("each example runs by itself", () => {
       for (const pattern of says) assert.match(output, pattern)
     }))
 })
+
+it.live("row-level-security says the same through a PgBouncer in transaction mode", () =>
+  Effect.gen(function*() {
+    const server = yield* EmbeddedPostgres.make()
+    const bouncer = yield* PgBouncer.make(server, { pool_mode: "transaction", default_pool_size: 1 })
+    const { code, errors, output } = yield* run("row-level-security", {
+      DATABASE_URL: Redacted.value(server.url),
+      PGBOUNCER_HOST: "127.0.0.1",
+      PGBOUNCER_PORT: String(bouncer.port)
+    })
+    assert.strictEqual(code, 0, output + errors)
+    const [, says = []] = programs.find(([folder]) => folder === "row-level-security") ?? []
+    for (const pattern of says) assert.match(output, pattern)
+    assert.strictEqual((yield* server.backends()).length, 1)
+  }).pipe(Effect.scoped, Effect.provide(PgBouncer.installed)))

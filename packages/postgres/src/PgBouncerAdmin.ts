@@ -127,13 +127,16 @@ const resumed = (
   run(`RESUME ${database}`).pipe(
     Effect.retry({
       schedule: Schedule.spaced("500 millis").pipe(Schedule.upTo({ duration: "30 seconds" })),
-      while: ({ isAnswer }) => !isAnswer
+      // A refusal may pass too, such as one for too many clients.
+      while: (error) => !isNotPaused(error)
     }),
-    // One that is not paused has been resumed.
-    Effect.catchIf(({ isAnswer, message }) => isAnswer && /not paused/.test(message), () => Effect.void),
+    // It has been resumed, or has come back from a restart.
+    Effect.catchIf(isNotPaused, () => Effect.void),
     Effect.catch((error) => Effect.logError(`${database} may still be paused: RESUME failed, ${error.message}`)),
     Effect.asVoid
   )
+
+const isNotPaused = ({ isAnswer, message }: PgBouncerError): boolean => isAnswer && /not paused/.test(message)
 
 const quoted = (name: string): string => `"${name.replaceAll("\"", "\"\"")}"`
 

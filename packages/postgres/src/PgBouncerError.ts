@@ -14,6 +14,6 @@ import * as Data from "effect/Data"
 export class PgBouncerError extends Data.TaggedError("PgBouncerError")<{
   readonly command: string
   readonly message: string
-  /** Whether the console itself refused it. If not, nobody knows whether it was carried out. */
+  /** Whether PgBouncer itself refused it, or the login. If not, nobody knows whether it was carried out. */
   readonly isAnswer: boolean
 }> {}

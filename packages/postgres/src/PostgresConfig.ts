@@ -151,7 +151,12 @@ export interface PostgresOptions extends PoolConfig.PoolOptions {
    * its role and settings. Before a connection is lent, a new one or one that others had, it is made so, in one or two round
    * trips and without any if it is so already; for callers without a key it is as it was opened. One that can't be made
    * so is replaced, and the caller fails with `ConnectFailed`. With `traffic: { affinity: true }` callers prefer connections that
-   * are theirs. Default: sessions are all the same. Not beside `sharing`, nor behind a PgBouncer in transaction mode.
+   * are theirs. Default: sessions are all the same. Not beside `sharing`.
+   *
+   * Behind a PgBouncer in transaction mode nothing is done to a connection before it is lent: each transaction of a key begins
+   * with its state (`set_config(..., true)`), and each statement outside of one is put into a transaction, which takes four
+   * round trips instead of one. A statement that the server refuses in transactions (`VACUUM`) is then `PoolMisuse`, and
+   * a state that can't be set fails the statement with a `SqlError`.
    */
   readonly session?: SessionOf | undefined
   /**
@@ -209,20 +214,55 @@ export interface PostgresOptions extends PoolConfig.PoolOptions {
 }
 
 /**
- * Options for common situations, to be spread before one's own: those of `PoolConfig.presets` with a `statementTimeout`.
- * `PoolConfig.presetTexts` says what each is for.
+ * The names of the presets: those of every pool, and `pooler`, for a pool behind a PgBouncer.
  *
  * @category presets
  * @since 0.1.0
  */
-export const presets: Readonly<Record<PoolConfig.PresetName, PostgresOptions>> = PoolConfig.presetsWith<
-  PostgresOptions
->({
-  development: { statementTimeout: "30 seconds" },
-  production: { statementTimeout: "1 minute" },
-  highThroughput: { statementTimeout: "30 seconds" },
-  lowLatency: { statementTimeout: "10 seconds" },
-  serverless: { statementTimeout: "30 seconds" }
+export type PresetName = PoolConfig.PresetName | "pooler"
+
+/**
+ * Options for common situations, to be spread before one's own: those of `PoolConfig.presets` with a `statementTimeout`, and
+ * one of its own.
+ *
+ * - `pooler`: behind a PgBouncer in transaction mode. Many connections, since PgBouncer shares a few to the server among
+ *   them (its `default_pool_size`); few of them kept; and no setting that a session would have to keep, so that limits of
+ *   statements are the role's (`ALTER ROLE app SET statement_timeout = '1min'`). For session mode take another one, with
+ *   `pooler: { mode: "session" }` and not more `maxConnections` than `default_pool_size`
+ *
+ * @category presets
+ * @since 0.1.0
+ */
+export const presets: Readonly<Record<PresetName, PostgresOptions>> = Object.freeze({
+  ...PoolConfig.presetsWith<PostgresOptions>({
+    development: { statementTimeout: "30 seconds" },
+    production: { statementTimeout: "1 minute" },
+    highThroughput: { statementTimeout: "30 seconds" },
+    lowLatency: { statementTimeout: "10 seconds" },
+    serverless: { statementTimeout: "30 seconds" }
+  }),
+  pooler: Object.freeze({
+    pooler: Object.freeze({ mode: "transaction" as const }),
+    minConnections: 5,
+    maxConnections: 80,
+    idleTimeout: "1 minute",
+    connectTimeout: "5 seconds",
+    acquireTimeout: "30 seconds"
+  })
+})
+
+/**
+ * The presets' names and descriptions as data, for people who choose one.
+ *
+ * @category presets
+ * @since 0.1.0
+ */
+export const presetTexts: Readonly<Record<PresetName, PoolConfig.PresetText>> = Object.freeze({
+  ...PoolConfig.presetTexts,
+  pooler: Object.freeze({
+    name: "Behind PgBouncer",
+    description: "Many connections to a PgBouncer in transaction mode, which shares few to the server"
+  })
 })
 
 const Positive = Schema.Finite.check(Schema.isGreaterThan(0))
@@ -233,7 +273,7 @@ const Positive = Schema.Finite.check(Schema.isGreaterThan(0))
  * reads.
  *
  * Behind a PgBouncer `PGBOUNCER_HOST` and `PGBOUNCER_PORT` (6432) take the place of the server's, in `DATABASE_URL` too, and
- * `PGBOUNCER_POOL_MODE` is `pooler.mode`, `transaction` unless it is given.
+ * `PGBOUNCER_POOL_MODE` is `pooler.mode`, `transaction` unless it is given. `presets.pooler` has the rest.
  *
  * Absent variables are left out. Variables that contradict each other are refused when the pool is made.
  *

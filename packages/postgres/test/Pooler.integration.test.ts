@@ -1,7 +1,8 @@
 import * as EmbeddedPostgres from "@effect-pools/testing/EmbeddedPostgres"
 import { PgBouncerAdmin, type PostgresConfig } from "@effect-pools/postgres"
 import { assert, layer } from "@effect/vitest"
-import { Cause, Deferred, Effect, Exit, Fiber, Layer, Schedule, Stream } from "effect"
+import { Cause, Deferred, Duration, Effect, Exit, Fiber, Layer, Redacted, Result, Schedule, Stream } from "effect"
+import * as Console from "../src/internal/pooler/console.ts"
 import * as PgBouncer from "./fixtures/pgBouncer.ts"
 import { Db, eventually, type Services, withDb } from "./support.ts"
 
@@ -92,48 +93,6 @@ layer(servers, { excludeTestServices: true, timeout: "2 minutes" })("a pool that
         yield* server.terminateBackends()
       })))
 
-  it.effect("many callers of tenants on few server connections, some of which are killed, see their own rows only", () =>
-    withBouncer(
-      // A slow machine takes long for so many, which is not what this test asks about.
-      { maxConnections: 200, pendingLimit: 2000, acquireTimeout: "1 minute" },
-      { default_pool_size: 20, max_client_conn: 300 },
-      () =>
-        Effect.gen(function*() {
-          const server = yield* EmbeddedPostgres.EmbeddedPostgres
-          const failures: Array<string> = []
-          let foreign = 0
-          const caller = (n: number) =>
-            Db.transaction((sql) =>
-              Effect.gen(function*() {
-                const tenant = `t${n % 10}`
-                yield* sql`SELECT set_config('app.tenant', ${tenant}, true)`
-                const [row] = yield* sql<
-                  { tenant: string }
-                >`SELECT current_setting('app.tenant') AS tenant, ${n}::int AS n`
-                if (row?.tenant !== tenant) foreign++
-              })
-            ).pipe(
-              Effect.catch((error) =>
-                Effect.sync(() =>
-                  void failures.push(String(error) + String((error as { readonly cause?: unknown }).cause))
-                )
-              )
-            )
-          const busy = yield* Effect.forkChild(
-            Effect.forEach(Array.from({ length: 1000 }, (_, n) => n), caller, { concurrency: 1000, discard: true })
-          )
-          yield* Effect.sleep(150)
-          yield* server.terminateBackends()
-          yield* Fiber.join(busy)
-          assert.strictEqual(foreign, 0)
-          assert.deepStrictEqual(
-            failures.filter((failure) => /26000|does not exist|already exists/.test(failure)),
-            []
-          )
-          assert.isAtMost(failures.length, 100, failures[0])
-        })
-    ))
-
   it.effect("the console tells numbers and settings, and RESUME follows a pause however its work ends", () =>
     withBouncer({}, {}, (admin, bouncer) =>
       Effect.gen(function*() {
@@ -203,6 +162,154 @@ layer(servers, { excludeTestServices: true, timeout: "2 minutes" })("a pool that
         yield* refusal({ pooler: { mode: "transaction", admin }, prepare: true }, {}),
         /option prepare: can't be true/
       )
+      const session = { pooler: { mode: "session", admin } } as const
+      const one = { pool_mode: "session", default_pool_size: 10 }
+      assert.match(
+        yield* refusal({ ...session, statementTimeout: "5 seconds" }, one),
+        /option statementTimeout: can't hold: PgBouncer refuses statement_timeout .*ALTER ROLE/
+      )
+      assert.match(
+        yield* refusal({ ...session, settings: { lock_timeout: "5s" } }, {
+          ...one,
+          ignore_startup_parameters: "extra_float_digits, lock_timeout"
+        }),
+        /option settings: can't hold: PgBouncer drops lock_timeout/
+      )
+      assert.match(
+        yield* refusal({ pooler: { mode: "transaction", admin } }, { pool_mode: "statement" }),
+        /option pooler.mode: is "transaction", and PgBouncer has pool_mode = statement/
+      )
+      assert.match(
+        yield* refusal({ pooler: { mode: "transaction", admin } }, { admin_users: "nobody_else" }),
+        /option pooler.admin: must be one of PgBouncer's admin_users or stats_users: .*not allowed/
+      )
+      assert.match(
+        yield* refusal({ pooler: { mode: "transaction", admin: { password: Redacted.make("wrong") } } }, {}),
+        /option pooler.admin: must be one of .*/
+      )
+      yield* withBouncer(
+        { pooler: { mode: "session", admin }, settings: { timezone: "UTC" }, applicationName: "mine" },
+        one,
+        () => Db.query`SELECT 1`
+      )
       yield* withBouncer({ pooler: { mode: "transaction", admin } }, {}, () => Db.query`SELECT 1`)
+    }))
+
+  it.effect("one who may only look is refused what changes, and what is told leaves nothing paused", () =>
+    withBouncer({}, { admin_users: "somebody_else", stats_users: "app" }, (admin) =>
+      Effect.gen(function*() {
+        yield* Db.query`SELECT 1`
+        assert.isAbove((yield* admin.stats).length, 0)
+        for (const work of [admin.paused("app")(Effect.die("it was paused")), admin.reconnect("app")]) {
+          const error = yield* Effect.flip(work)
+          assert.deepInclude(error, { _tag: "PgBouncerError", isAnswer: true })
+          assert.match(error.message, /admin access needed/)
+        }
+        const unknown = yield* Effect.flip(admin.paused("no 'such\" base")(Effect.void))
+        assert.strictEqual(unknown._tag, "PgBouncerError")
+        yield* Db.query`SELECT 1`
+      })))
+
+  it.effect("a pause that is interrupted at whichever step, or loses its PgBouncer, is resumed", () =>
+    withBouncer({}, {}, (admin, bouncer) =>
+      Effect.gen(function*() {
+        yield* Db.query`SELECT 1`
+        const isPaused = Effect.map(
+          admin.databases,
+          (all) => all.find(({ name }) => name === "app")?.["paused"] === "1"
+        )
+        const [whole] = yield* Effect.timed(admin.paused("app")(Effect.sleep(5)))
+        const steps = Number(process.env["PAUSE_STEPS"] ?? 15)
+        for (let step = 0; step < steps; step++) {
+          yield* Effect.timeoutOption(admin.paused("app")(Effect.sleep(5)), (Duration.toMillis(whole) * step) / steps)
+          assert.isFalse(yield* isPaused, `interrupted at step ${step} of ${steps}`)
+        }
+        yield* Effect.timeout(Db.query`SELECT 1`, "5 seconds")
+        // It is gone while it is paused, and RESUME finds another, which is not.
+        yield* admin.paused("app")(Effect.andThen(bouncer.kill, bouncer.start))
+        const killed = yield* Effect.forkChild(admin.paused("app")(bouncer.kill), { startImmediately: true })
+        yield* eventually("it is down", Effect.map(Effect.result(admin.databases), Result.isFailure))
+        yield* bouncer.start
+        yield* Fiber.join(killed)
+        assert.isFalse(yield* isPaused)
+        yield* eventually("it works", Effect.map(Effect.result(Db.query`SELECT 1`), Result.isSuccess), "10 seconds")
+      })))
+
+  it.effect("goes on through RELOAD, RECONNECT and WAIT_CLOSE, and says what it met after KILL and DISABLE", () =>
+    withBouncer(
+      { maxConnections: 2, connectTimeout: "1 second", acquireTimeout: "2 seconds" },
+      {},
+      (admin, { port }) =>
+        Effect.gen(function*() {
+          const { password, user: username } = yield* EmbeddedPostgres.EmbeddedPostgres
+          const login = { host: "127.0.0.1", port, username, password, ssl: false, requireAuth: undefined, driver: {} }
+          const command = (text: string) => Console.run(login, text)
+          const works = Effect.timeout(Db.query`SELECT 1`, "5 seconds")
+          yield* works
+          yield* command("RELOAD")
+          yield* works
+          const busy = yield* Effect.forkChild(Db.query`SELECT pg_sleep(0.3)`, { startImmediately: true })
+          yield* admin.reconnect("app")
+          yield* command("WAIT_CLOSE app")
+          yield* Fiber.join(busy)
+          yield* works
+          const cut = yield* Effect.forkChild(Effect.flip(Db.query`SELECT pg_sleep(30)`), { startImmediately: true })
+          yield* eventually("it runs", Effect.map(admin.pools, (all) => all.some((pool) => pool["sv_active"] === "1")))
+          yield* command("KILL app")
+          const error = yield* Fiber.join(cut)
+          assert.isTrue(error._tag === "SqlError" && error.isRetryable, String(error))
+          const refused = yield* Effect.flip(Db.query`SELECT 1`)
+          assert.strictEqual(refused._tag, "PoolError", String(refused))
+          yield* command("RESUME app")
+          yield* eventually("it works", Effect.map(Effect.result(works), Result.isSuccess), "15 seconds")
+          yield* command("DISABLE app")
+          // The connections that are open go on; a new pool is told.
+          yield* works
+          const { database } = yield* EmbeddedPostgres.EmbeddedPostgres
+          const options = { ...login, database, acquireTimeout: "1 second", pooler: { mode: "transaction" } } as const
+          const disabled = yield* Effect.flip(withDb(options, Db.query`SELECT 1`))
+          assert.match(disabled.message, /does not allow connections|disabled/)
+          yield* command("ENABLE app")
+          yield* eventually("it works", Effect.map(Effect.result(works), Result.isSuccess), "15 seconds")
+        })
+    ))
+
+  it.effect("prepares nothing unless it is told to, and counts what it prepares where PgBouncer keeps it", () =>
+    Effect.gen(function*() {
+      const one = (n: number) => Db.query((sql) => sql.unsafe(`SELECT ${n} AS n, pg_sleep(0.01)`))
+      const three = Effect.forEach([1, 2, 3], one)
+      const often = Effect.andThen(three, Effect.all(Array.from({ length: 8 }, () => three), { concurrency: 4 }))
+      const inTransactions = Effect.all(Array.from({ length: 8 }, () => Db.transaction(three)), { concurrency: 4 })
+      const prepared = Effect.andThen(Effect.andThen(often, inTransactions), Db.prepared)
+      assert.deepInclude(yield* withBouncer({}, {}, () => prepared), { hits: 0, misses: 0, evictions: 0 })
+      if (!(yield* PgBouncer.keepsPrepared)) return
+      const counts = yield* withBouncer(
+        { prepare: true, maxConnections: 4, pooler: { mode: "transaction", admin: {} } },
+        { max_prepared_statements: 100, default_pool_size: 3 },
+        () => prepared
+      )
+      // Each of four connections prepares each of three texts at most once, at its second use.
+      assert.isAtMost(counts.misses, 12)
+      assert.strictEqual(counts.firsts, 3)
+      assert.isAbove(counts.hits, 3 * counts.misses)
+    }))
+
+  it.effect("warms new connections, and what fails there fails no dial", () =>
+    Effect.gen(function*() {
+      const warmed = (run: ReadonlyArray<string>, timeout: Duration.Input = "2 seconds") =>
+        withBouncer({ minConnections: 2, maxConnections: 2, prewarm: { run, timeout } }, {}, () =>
+          Effect.gen(function*() {
+            yield* Db.warmUp(2)
+            yield* Db.query`SELECT 1`
+            return (yield* Db.stats).counts.opened
+          }))
+      yield* withBouncer({}, {}, () =>
+        Db.query`CREATE TABLE IF NOT EXISTS warmth (n int)`)
+      assert.strictEqual(yield* warmed(["INSERT INTO warmth VALUES (1)", "SELECT count(*) FROM warmth"]), 2)
+      assert.strictEqual(yield* warmed(["SELECT no_such_thing"]), 2)
+      assert.strictEqual(yield* warmed(["SELECT pg_sleep(60)"], "100 millis"), 2)
+      const rows = yield* withBouncer({}, {}, () =>
+        Db.query`SELECT n FROM warmth`)
+      assert.strictEqual(rows.length, 2)
     }))
 })

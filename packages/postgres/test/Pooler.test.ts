@@ -23,6 +23,11 @@ describe("the option pooler", () => {
     assert.match(refusal({ ...transaction, idleInTransactionTimeout: "1 second" }), /option idleInTransactionTimeout/)
     assert.match(refusal({ ...transaction, searchPath: ["a"] }), /option searchPath/)
     assert.match(refusal({ ...transaction, settings: { timezone: "UTC" } }), /option settings/)
+    assert.match(
+      refusal({ ...transaction, prewarm: { run: ["SELECT 1", "SET lock_timeout = '1s'"] } }),
+      /option prewarm: has a statement that can't be run: SET would stay/
+    )
+    assert.strictEqual(refusal({ ...transaction, session: () => ({}) }), "it was accepted")
     assert.match(refusal({ ...transaction, sessionReset: "always" }), /option sessionReset: has no effect/)
     assert.match(
       refusal({ ...transaction, url: Redacted.make("postgres://u@h/d?options=-c%20timezone=UTC") }),
@@ -63,6 +68,21 @@ describe("the option pooler", () => {
       assert.strictEqual(Redacted.value(url.url!), "postgres://app:s%40@bouncer:6432/app?sslmode=require")
       assert.notProperty(yield* env({ DATABASE_HOST: "db" }), "pooler")
       assert.match(String(yield* Effect.flip(env({ PGBOUNCER_POOL_MODE: "statement" }))), /PGBOUNCER_POOL_MODE/)
+    }))
+
+  it.effect("has a preset, which the environment goes on from", () =>
+    Effect.gen(function*() {
+      const { pooler } = PostgresConfig.presets
+      const checked = (options: PostgresConfig.PostgresOptions) => Result.getOrThrow(Options.check(options, "app/Db"))
+      assert.deepStrictEqual(checked({ username: "u", ...pooler }).settings.pooler, { mode: "transaction" })
+      const said = yield* env({ PGBOUNCER_HOST: "bouncer", PGBOUNCER_POOL_MODE: "session", POOL_MAX_CONNECTIONS: "15" })
+      const { pool, settings } = checked({ username: "u", ...pooler, ...said })
+      assert.deepStrictEqual([settings.host, settings.port, settings.pooler], ["bouncer", 6432, { mode: "session" }])
+      assert.deepInclude(pool, { minConnections: 5, maxConnections: 15 })
+      // A limit that only a session could keep is refused by its name, from the environment too.
+      const limited = yield* env({ PGBOUNCER_HOST: "bouncer", POOL_STATEMENT_TIMEOUT_MS: "1000" })
+      assert.match(refusal({ ...pooler, ...limited }), /option statementTimeout: can't hold/)
+      assert.match(refusal({ ...PostgresConfig.presets.production, ...pooler }), /option statementTimeout: can't hold/)
     }))
 
   it("lets pass what ends with the transaction", () => {

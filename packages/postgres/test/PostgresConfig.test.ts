@@ -308,13 +308,21 @@ describe("presets", () => {
       production: "60000",
       highThroughput: "30000",
       lowLatency: "10000",
-      serverless: "30000"
+      serverless: "30000",
+      // Of a session, which PgBouncer lends to others in the next moment.
+      pooler: undefined
     })
+  })
+
+  it("have names and descriptions for people to choose by", () => {
+    const { presets, presetTexts } = PostgresConfig
+    assert.deepStrictEqual(Object.keys(presetTexts), Object.keys(presets))
+    assert.throws(() => Object.assign(presets.pooler, { maxConnections: 1 }), TypeError)
   })
 
   it.effect("are accepted by the pool, and have its sizes", () =>
     Effect.gen(function*() {
-      for (const { statementTimeout: _, ...preset } of Object.values(PostgresConfig.presets)) {
+      for (const { pooler: _, statementTimeout: __, ...preset } of Object.values(PostgresConfig.presets)) {
         const config = yield* PoolConfig.make(PostgresConfig.kind, "app/Db", preset)
         assert.strictEqual(config.maxConnections, preset.maxConnections)
       }

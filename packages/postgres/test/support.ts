@@ -5,6 +5,7 @@ import { type PostgresConfig, PostgresPool } from "@effect-pools/postgres"
 import { assert } from "@effect/vitest"
 import { Context, Duration, Effect, Exit, Layer, Redacted, Scope } from "effect"
 import type { SqlClient } from "effect/sql"
+import * as Differences from "./fixtures/differences.ts"
 import * as PgBouncer from "./fixtures/pgBouncer.ts"
 
 export { eventually } from "@effect-pools/testing/Eventually"
@@ -24,19 +25,24 @@ export const withDb = <A, E, R>(
     const scope = yield* Scope.make()
     const url = options.url === undefined && options.host === undefined ? yield* wayTo(server) : {}
     const context = yield* Layer.buildWithScope(Db.layer({ drainTimeout: "1 second", ...url, ...options }), scope)
-    const exit = yield* Effect.exit(Effect.provideContext(test, context))
+    const work = Effect.provideContext(test, context)
+    const exit = yield* Effect.exit(Differences.mode === undefined ? work : bounded(work))
     yield* Scope.close(scope, Exit.void)
     const { counts } = yield* Context.get(context, Db).stats
     if (Exit.isSuccess(exit)) assert.strictEqual(counts.opened - counts.closed, 0, "opened - closed")
     return yield* exit
   }).pipe(Effect.scoped) as Effect.Effect<A, E | PoolError, Exclude<R, Services> | EmbeddedPostgres.EmbeddedPostgres>
 
-/** The suite runs through a PgBouncer with `THROUGH_PGBOUNCER=transaction` or `session`: the README lists what differs. */
+/** A test that differs may wait for ever. */
+const bounded = <A, E, R>(test: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.timeoutOrElse(test, { duration: "15 seconds", orElse: () => Effect.die(new Error("it did not end")) })
+
+/** The suite runs through a PgBouncer with `THROUGH_PGBOUNCER=transaction` or `session`: `differences.ts` lists what differs. */
 const wayTo = (
   server: EmbeddedPostgres.Instance
 ): Effect.Effect<PostgresConfig.PostgresOptions, never, Scope.Scope> => {
-  const mode = process.env["THROUGH_PGBOUNCER"]
-  if (mode !== "transaction" && mode !== "session") return Effect.succeed({ url: server.url })
+  const { mode } = Differences
+  if (mode === undefined) return Effect.succeed({ url: server.url })
   return Effect.map(
     PgBouncer.make(server, { pool_mode: mode, default_pool_size: 50, max_client_conn: 500 }),
     ({ port }) => {

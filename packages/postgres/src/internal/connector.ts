@@ -59,6 +59,8 @@ export const lending = (kit: Kit): Lending => {
     clientOf: Lent.make(kit),
     isIn: (lease, context) => kit.currentLease(context) === lease,
     limits: kit.limits,
+    alone: (lease, effect) => Lent.alone(kit, lease, effect),
+    commit: kit.commit,
     ruleOf: kit.settings.pooler?.mode === "transaction" ? Misuse.ruleOf : undefined
   }
   return {

@@ -63,6 +63,8 @@ export interface Kit {
   readonly transact: <A, E, R>(source: Acquirer, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | SqlError, R>
   /** The options that `SqlClient.make` needs besides those of its connections. */
   readonly clientOptions: Omit<SqlClient.SqlClient.MakeOptions, "acquirer" | "borrower" | "transactionAcquirer">
+  /** Ends a transaction of a lease. */
+  readonly commit: (connection: Connection) => Effect.Effect<void, SqlError>
 }
 
 // Every transaction provides its own source, so the default is never reached.
@@ -134,7 +136,8 @@ export const make = Effect.fnUntraced(function*(
     limits: limitsOf(options),
     lane: laneOf(settings.heavy, options.maxConnections ?? 20),
     now: () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000,
-    clientOptions
+    clientOptions,
+    commit
   }
   return kit
 })

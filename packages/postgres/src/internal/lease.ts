@@ -23,6 +23,7 @@ import { isStale } from "./schema.ts"
 import { serverError, type Session } from "./session.ts"
 import { StatementEnd } from "./statementEnd.ts"
 import { CurrentLevel, Level, type OpenStream, Turns } from "./turns.ts"
+import * as LocalTenant from "./tenant/local.ts"
 import * as Verdict from "./verdict.ts"
 
 type AnyExit = Exit.Exit<unknown, unknown>
@@ -36,6 +37,8 @@ interface Statement<A> {
   readonly verdict: Verdict.Verdict
   readonly prepare: boolean
   readonly f: Execute<A>
+  /** Whether it is the pool's own, and belongs to what was just begun. */
+  readonly isOwn?: boolean | undefined
 }
 
 /** The terms that all leases of a pool have in common. */
@@ -50,6 +53,9 @@ export interface Terms {
   readonly limits: Limits
   /** The rule that a text breaks where sessions are nobody's own. */
   readonly ruleOf?: ((text: string) => string | undefined) | undefined
+  /** Runs a statement in a transaction of its own on a lease that the fiber is in no transaction of. */
+  readonly alone: <A>(lease: LentConnection, effect: Effect.Effect<A, SqlError>) => Effect.Effect<A, SqlError>
+  readonly commit: (lease: LentConnection) => Effect.Effect<void, SqlError>
 }
 
 const outlived =
@@ -71,6 +77,8 @@ export class LentConnection implements Connection {
   /** The open transaction, if it was begun by `transaction`. */
   transaction: Begun | undefined = undefined
   readonly terms: Terms
+  /** The state of the key that it was lent for, where that holds for transactions only. */
+  tenant: LocalTenant.LocalTenant | undefined = undefined
   private readonly turns: Turns
   private client: PostgresConnection | undefined = undefined
 
@@ -90,15 +98,50 @@ export class LentConnection implements Connection {
   private run<A>(text: string, prepare: boolean, f: Execute<A>): Effect.Effect<A, SqlError> {
     return Effect.suspend(() => {
       const verdict = Verdict.of(text)
-      const once = this.runOnce({ text, verdict, prepare, f })
+      const once = this.runFor(this.tenant, { text, verdict, prepare, f })
       return prepare
         ? Effect.catchIf(
           once,
           (error) => this.mayRunAnew(error),
-          () => this.runOnce({ text, verdict, prepare: false, f })
+          () => this.runFor(this.tenant, { text, verdict, prepare: false, f })
         )
         : once
     })
+  }
+
+  /** A statement that begins a transaction is followed by the tenant's state, and one outside of all is put into one. */
+  private runFor<A>(
+    tenant: LocalTenant.LocalTenant | undefined,
+    statement: Statement<A>
+  ): Effect.Effect<A, SqlError> {
+    const once = this.runOnce(statement)
+    if (tenant === undefined) return once
+    const { verdict } = statement
+    if (verdict.control !== undefined) return tenant.after(once, this.runOwn)
+    return Effect.withFiber((fiber) => {
+      if (this.isWithin(fiber)) return once
+      const alone = Effect.catchIf(
+        this.terms.alone(this, once),
+        (error) => LocalTenant.refusedInTransaction(error) !== undefined,
+        (error) => this.misused(LocalTenant.refusedInTransaction(error)!)
+      )
+      return verdict.mayWrite ? alone : Effect.mapError(alone, LocalTenant.ofRead)
+    })
+  }
+
+  private readonly runOwn: LocalTenant.RunOwn = (text, params) =>
+    this.runOnce({
+      text,
+      verdict: Verdict.of(text),
+      prepare: false,
+      f: (pg) => pg.query(text, params, false),
+      isOwn: true
+    })
+
+  /** Whether a statement of a fiber belongs to an open transaction, one that was begun by a text included. */
+  private isWithin(fiber: AnyFiber): boolean {
+    const level = this.levelOf(fiber)
+    return level === undefined ? !this.turns.isInLevel && this.tenant?.isSet === true : level.isOpen
   }
 
   /** Whether a prepared statement was refused for what was true when it was prepared, and nothing was lost with it. */
@@ -108,7 +151,8 @@ export class LentConnection implements Connection {
 
   private runOnce<A>(statement: Statement<A>): Effect.Effect<A, SqlError> {
     return Effect.withFiber((fiber) => {
-      const rule = this.refusal(fiber, statement.verdict) ?? this.terms.ruleOf?.(statement.text)
+      const rule = this.refusal(fiber, statement.verdict) ??
+        (statement.isOwn === true ? undefined : this.terms.ruleOf?.(statement.text))
       if (rule !== undefined) return this.misused(rule)
       return this.isShared ? this.runShared(statement) : this.runAlone(statement, fiber)
     })
@@ -164,12 +208,17 @@ export class LentConnection implements Connection {
     const { f, prepare, text, verdict } = statement
     return Effect.callback((resume) => {
       if (turns.isUsed) {
-        const isControl = control.test(text)
+        const isControl = statement.isOwn === true || control.test(text)
         const level = this.levelOf(fiber)
         if (!(isControl ? turns.isFreeForControl : turns.isFree(level))) {
           resume(Effect.andThen(turns.wait(level, isControl), this.runOnce(statement)))
           return undefined
         }
+      }
+      const rule = statement.isOwn === true ? undefined : this.tenant?.sends(verdict)
+      if (rule !== undefined) {
+        resume(this.misused(rule))
+        return undefined
       }
       const before = this.begin(text, verdict)
       const answer = Effect.suspend(() => f(session.pg, prepare && session.prepares(text, verdict)))
@@ -289,11 +338,37 @@ export class LentConnection implements Connection {
     const rows = Stream.unwrap(Effect.withFiber((fiber) => {
       const verdict = Verdict.of(text)
       const rule = this.refusal(fiber, this.isShared ? undefined : verdict) ?? this.terms.ruleOf?.(text)
-      return rule === undefined ? this.openStream(text, params, verdict, fiber) : this.misused(rule)
+      if (rule !== undefined) return this.misused(rule)
+      return this.tenant === undefined || this.isWithin(fiber)
+        ? this.openStream(text, params, verdict, this.levelOf(fiber))
+        : this.openStreamAlone(text, params, verdict, fiber)
     }))
     return transformRows === undefined
       ? rows
       : Stream.mapArray(rows, (rows) => transformRows(rows) as NonEmptyReadonlyArray<Row>)
+  }
+
+  /** A stream for a tenant outside of a transaction has one of its own, which ends with it. */
+  private openStreamAlone(
+    text: string,
+    params: Params,
+    verdict: Verdict.Verdict,
+    fiber: AnyFiber
+  ): Effect.Effect<Stream.Stream<Row, SqlError>, SqlError, Scope.Scope> {
+    return Effect.gen({ self: this }, function*() {
+      const level = new Level(fiber.getRef(CurrentLevel))
+      yield* this.enter(level)
+      // A transaction that can't be rolled back is noticed when the lease ends.
+      yield* Effect.addFinalizer(() =>
+        this.tenant?.isSet === true ? Effect.ignore(this.execute("ROLLBACK", [], undefined)) : Effect.void
+      )
+      yield* this.execute("BEGIN", [], undefined)
+      const scope = yield* Scope.fork(yield* Effect.scope)
+      const rows = yield* Scope.provide(this.openStream(text, params, verdict, level), scope)
+      // The server takes the end of the transaction when the stream is closed.
+      const end = Effect.andThen(Scope.close(scope, Exit.void), this.terms.commit(this))
+      return Stream.concat(rows, Stream.fromEffectDrain(end))
+    })
   }
 
   /** The stream's end is waited for by nobody who was interrupted, but by the reset. */
@@ -301,19 +376,21 @@ export class LentConnection implements Connection {
     text: string,
     params: Params,
     verdict: Verdict.Verdict,
-    fiber: AnyFiber
+    level: Level | undefined
   ): Effect.Effect<Stream.Stream<Row, SqlError>, SqlError, Scope.Scope> {
     const { session, turns } = this
     return Effect.gen({ self: this }, function*() {
       let open: OpenStream
       const scope = yield* Effect.acquireRelease(
-        Effect.flatMap(turns.openStream(this.levelOf(fiber)), (opened) => {
+        Effect.flatMap(turns.openStream(level), (opened) => {
           open = opened
           return Scope.make()
         }),
         (scope, exit) => session.closeBeside(Effect.andThen(Scope.close(scope, exit), turns.closeStream(open))),
         { interruptible: true }
       )
+      const rule = this.tenant?.sends(verdict)
+      if (rule !== undefined) return yield* this.misused(rule)
       const before = this.begin(text, verdict)
       yield* Scope.addFinalizerExit(scope, (exit) =>
         Effect.sync(() => {

@@ -8,6 +8,7 @@
 import * as PgClient from "@effect/sql-pg/PgClient"
 import * as Effect from "effect/Effect"
 import type { Acquirer, Borrower } from "effect/sql/SqlConnection"
+import * as SqlClient from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Statement from "effect/sql/Statement"
 import type { PostgresConnection } from "./connectionModel.ts"
@@ -104,6 +105,18 @@ const withTransaction = <A, E, R>(
       ? transaction
       : Effect.updateContext(transaction, kit.outsideTransaction<R>)
   })
+
+/** Runs an effect in a transaction of its own on a lease that the fiber is in no transaction of. */
+export const alone = <A, E, R>(
+  kit: Kit,
+  lease: LentConnection,
+  effect: Effect.Effect<A, E, R>
+): Effect.Effect<A, E | SqlError, R> =>
+  Effect.provideService(
+    Effect.updateContext(kit.transact(Effect.succeed(lease), effect), kit.outsideTransaction<R>),
+    SqlClient.BeginTransaction,
+    undefined
+  )
 
 const PgJson = Statement.custom<PgClient.PgCustom>("PgJson")
 

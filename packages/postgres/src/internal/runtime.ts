@@ -69,7 +69,7 @@ export const makeWith = Effect.fnUntraced(function*<Session>(
 ): Effect.fn.Return<Pool, PoolError, Scope.Scope | Reactivity.Reactivity> {
   const kit = yield* Kit.make(options.name ?? id, settings, options)
   const bare = yield* ConnectionPool.make(connectorOf(kit), { ...options, kind })
-  return yield* over(kit, TenantPool.make(bare, settings.session))
+  return yield* over(kit, TenantPool.make(bare, settings))
 })
 
 /** The pool that lends clients, and all that comes with it, over one that lends leases. */

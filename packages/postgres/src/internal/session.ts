@@ -52,6 +52,8 @@ export class Session {
   last: string | undefined = undefined
   /** Whether a shared statement was left by its fiber and may still be on its way. */
   isAbandoned = false
+  /** Whether the beginning of a transaction was left by its fiber, so that nothing was done in it. */
+  private isLeftBeginning = false
   /** Called when it ended, or can't be trusted any more. */
   readonly onEnd = new Set<() => void>()
   /** Statements that go on by themselves, since their callers were interrupted. */
@@ -247,8 +249,9 @@ export class Session {
           effect,
           (error) => isLate ? unanswered("the server did not begin a transaction until acquireTimeout") : error
         ),
-        () => {
+        (exit) => {
           watch.interruptUnsafe()
+          if (Exit.hasInterrupts(exit)) this.isLeftBeginning = true
           return undefined
         }
       )
@@ -372,7 +375,9 @@ export class Session {
     const wasOpen = this.isInTransaction
     const statements = Dirt.cleaning(this.wire.dirt, this.options.prepares)
     if (statements === undefined) return unclean("the session has prepared statements of its borrower")
-    const warn = wasOpen && this.isObserved
+    const isNews = wasOpen && this.isObserved && !this.isLeftBeginning
+    this.isLeftBeginning = false
+    const warn = isNews
       ? Effect.logWarning("a lease ended inside a transaction, which is rolled back").pipe(
         Effect.annotateLogs({ processId: this.own.processId })
       )

@@ -59,6 +59,11 @@ export class Turns {
     this.limit = limit
   }
 
+  /** Whether a transaction that was begun by the pool is open. */
+  get isInLevel(): boolean {
+    return this.innermost !== undefined
+  }
+
   /** Whether somebody in `level` may send something just now. */
   isFree(level: Level | undefined): boolean {
     return (this.innermost === level && this.stream === undefined) || this.session.isDead

@@ -26,6 +26,8 @@ export interface Verdict {
   readonly changesReading: boolean
   /** Whether it may change data, so that doing it twice is not doing it once. */
   readonly mayWrite: boolean
+  /** Whether it begins or ends a transaction. */
+  readonly control: "begins" | "ends" | undefined
   /** Whether it ends a transaction with what it did. */
   readonly isCommit: boolean
   /** Whether a literal such as `'now'` stands for the moment at which it is read, so that it can't be prepared. */
@@ -42,6 +44,7 @@ export const judge = (text: string): Verdict => {
     isShareable: dirt === Dirt.none && Dirt.isPlain(text),
     kind: kindOf(text),
     mayWrite: !reads.test(text) || (mayHideWrite.test(text) && hidesWrite(tokens())),
+    control: mayControl.test(text) ? controlOf(tokens()) : undefined,
     isCommit: commits.test(text),
     changesReading: setsSomething.test(text) && Settings.changesReading(tokens()),
     isOfTheMoment: mayBeOfTheMoment.test(text) && isOfTheMoment(tokens())
@@ -51,8 +54,32 @@ export const judge = (text: string): Verdict => {
 const reads =
   /^\s*(?:SELECT|VALUES|TABLE|WITH|SHOW|SET|RESET|BEGIN|START|SAVEPOINT|RELEASE|ROLLBACK|ABORT|LISTEN|UNLISTEN|FETCH|CLOSE)\b|^\s*$/i
 const commits = /^\s*(?:COMMIT|END|PREPARE\s+TRANSACTION)\b/i
+const mayControl = /^\s*(?:BEGIN|START|COMMIT|END|ROLLBACK|ABORT|PREPARE|--|\/\*)/i
 const mayHideWrite = /\b(?:INTO|INSERT|UPDATE|DELETE|MERGE)\b/i
 const writing = new Set(["into", "insert", "update", "delete", "merge"])
+
+/** A text that can't be read is taken for one that ends a transaction: nothing is then believed of what follows. */
+const controlOf = (tokens: ReadonlyArray<SqlText.Token> | undefined): Verdict["control"] => {
+  if (tokens === undefined) return "ends"
+  const [first, second] = tokens
+  if (first?.kind !== "word") return undefined
+  switch (first.text) {
+    case "begin":
+    case "start":
+      return "begins"
+    case "commit":
+    case "end":
+    case "abort":
+      return "ends"
+    case "rollback":
+      // To a savepoint, which leaves what was set before it.
+      return tokens.some(({ kind, text }) => kind === "word" && text === "to") ? undefined : "ends"
+    case "prepare":
+      return second?.text === "transaction" ? "ends" : undefined
+    default:
+      return undefined
+  }
+}
 
 // `FOR UPDATE` and `FOR NO KEY UPDATE` only lock.
 const hidesWrite = (tokens: ReadonlyArray<SqlText.Token> | undefined): boolean =>

@@ -52,6 +52,8 @@ const leaseOf = Effect.map(Clock.Clock, (clock) => {
     pool: "p",
     now: () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6,
     isIn: () => false,
+    alone: () => Effect.never,
+    commit: () => Effect.void,
     limits: { wait: "1 second", silence: "1 hour", answer: "1 second" },
     clientOf: () => {
       throw new Error("a statement needs no client")

@@ -92,7 +92,7 @@ const placeOf = Effect.fnUntraced(function*(
   // One transaction service for all servers, so that whatever is run in a transaction finds it.
   const own: Kit.Kit = { ...kit, settings: plan.settings }
   const lending = yield* ConnectionPool.make(reach.connector(plan, own), { ...plan.pool, kind })
-  const bare = TenantPool.make(lending, plan.settings.session)
+  const bare = TenantPool.make(lending, plan.settings)
   const node = new Node(plan.name, bare)
   const prober = new Prober(reach.source(plan), {
     now,

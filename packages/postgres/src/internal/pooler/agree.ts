@@ -8,22 +8,39 @@ import * as PgBouncerAdmin from "../../PgBouncerAdmin.ts"
 import type { PgBouncerError } from "../../PgBouncerError.ts"
 import type { ConnectionSettings } from "../settings.ts"
 
-/** A console that can't be asked is like a server that can't be reached: it fails the layer unless that is lazy. */
+/**
+ * A console that can't be asked is like a server that can't be reached: it fails the layer unless that is lazy. One that
+ * refuses its user always would.
+ */
 export const agree = (
   settings: ConnectionSettings,
   pool: PoolOptions
 ): Effect.Effect<void, InvalidOption | PoolError> =>
-  Effect.catchTag(compare(settings, pool), "PgBouncerError", (cause) =>
-    pool.startup === "lazy"
-      ? Effect.annotateLogs(Effect.logWarning(`PgBouncer was not asked for its settings: ${cause.message}`), {
-        pool: pool.name
-      })
-      : Effect.fail(
-        new PoolError({
-          pool: pool.name ?? "postgres",
-          reason: new ConnectFailed({ cause, attempts: 1, waited: 0, isRetryable: true })
+  Effect.catchTag(
+    compare(settings, pool),
+    "PgBouncerError",
+    (cause): Effect.Effect<void, InvalidOption | PoolError> => {
+      if (isRefusal(cause)) {
+        const rule = `must be one of PgBouncer's admin_users or stats_users: ${cause.message}`
+        return Effect.fail(new InvalidOption({ option: "pooler.admin", rule }))
+      }
+      return pool.startup === "lazy"
+        ? Effect.annotateLogs(Effect.logWarning(`PgBouncer was not asked for its settings: ${cause.message}`), {
+          pool: pool.name
         })
-      ))
+        : Effect.fail(
+          new PoolError({
+            pool: pool.name ?? "postgres",
+            reason: new ConnectFailed({ cause, attempts: 1, waited: 0, isRetryable: true })
+          })
+        )
+    }
+  )
+
+/** Whether it is about who asks, and not about how much PgBouncer has to do. */
+const isRefusal = ({ isAnswer, message }: PgBouncerError): boolean =>
+  isAnswer && /not allowed|denied|authentication|password|no such user|access needed/i.test(message) &&
+  !/no more connections/i.test(message)
 
 /** Asks the console whether PgBouncer is as the pool has been told. */
 const compare = Effect.fnUntraced(function*(
@@ -51,7 +68,7 @@ const present = (database: Readonly<Record<string, string | null>>): Readonly<Re
 })
 
 const contradiction = (
-  { driver, pooler }: ConnectionSettings,
+  { driver, pooler, startupParameters }: ConnectionSettings,
   { maxConnections = 20 }: PoolOptions,
   said: Readonly<Record<string, string>>
 ): InvalidOption | undefined => {
@@ -72,5 +89,34 @@ const contradiction = (
   if (pooler!.mode === "transaction" && driver.prepare === true && Number(prepared ?? 0) === 0) {
     return refuse("prepare", "can't be true: this PgBouncer keeps no prepared statements (max_prepared_statements)")
   }
-  return undefined
+  return unknownParameter(startupParameters, said, refuse)
+}
+
+/** The parameters that PgBouncer keeps for each client. */
+const tracked = ["application_name", "client_encoding", "datestyle", "timezone", "standard_conforming_strings"]
+
+const optionOf: Readonly<Record<string, string>> = {
+  statement_timeout: "statementTimeout",
+  idle_in_transaction_session_timeout: "idleInTransactionTimeout",
+  search_path: "searchPath"
+}
+
+/** Others than those that it keeps are refused by it at each dial, or never reach the server. */
+const unknownParameter = (
+  parameters: ConnectionSettings["startupParameters"],
+  said: Readonly<Record<string, string>>,
+  refuse: (option: string, rule: string) => InvalidOption
+): InvalidOption | undefined => {
+  const listed = (setting: string): ReadonlySet<string> => new Set((said[setting] ?? "").toLowerCase().split(/[\s,]+/))
+  const kept = new Set([...tracked, ...listed("track_extra_parameters")])
+  const ignored = listed("ignore_startup_parameters")
+  const name = Object.keys(parameters).find((name) => !kept.has(name))
+  if (name === undefined) return undefined
+  return refuse(
+    optionOf[name] ?? "settings",
+    `can't hold: PgBouncer ${
+      ignored.has(name) ? "drops" : "refuses"
+    } ${name} when a session begins, so set it on the ` +
+      `role (ALTER ROLE ... SET ${name})`
+  )
 }

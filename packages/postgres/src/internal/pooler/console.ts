@@ -36,13 +36,11 @@ const login = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Duplex, PgBouncerError, Scope.Scope> {
   const failed = (cause: unknown) => {
     const { reason } = cause as { readonly reason?: { readonly cause?: unknown } }
-    return new PgBouncerError({
-      command,
-      message: `no console at ${settings.host}:${settings.port}: ${
-        ServerText.messageOf(reason?.cause ?? cause, "it failed")
-      }`,
-      isAnswer: false
-    })
+    const why = reason?.cause ?? cause
+    const message = `no console at ${settings.host}:${settings.port}: ${ServerText.messageOf(why, "it failed")}`
+    // An error of PgBouncer's own has a code.
+    const isAnswer = typeof (why as { readonly severity?: unknown } | null)?.severity === "string"
+    return new PgBouncerError({ command, message, isAnswer })
   }
   const password = Effect.isEffect(settings.password)
     ? yield* Effect.mapError(settings.password, failed)

@@ -5,6 +5,7 @@ import * as OptionRules from "@effect-pools/core/OptionRules"
 import type { InvalidOption } from "@effect-pools/core/PoolError"
 import * as Result from "effect/Result"
 import type { PostgresOptions } from "../../PostgresConfig.ts"
+import * as Misuse from "./misuse.ts"
 
 const modes: ReadonlySet<unknown> = new Set(["transaction", "session"])
 
@@ -40,11 +41,9 @@ export const check = (
   if (startupOptions !== undefined) {
     return OptionRules.refuse("url", `has options, which can't hold when pooler.mode is "transaction"`)
   }
-  if (options.session !== undefined) {
-    return OptionRules.refuse(
-      "session",
-      `can't hold when pooler.mode is "transaction": begin each transaction with set_config(name, value, true)`
-    )
+  for (const text of options.prewarm?.run ?? []) {
+    const rule = Misuse.ruleOf(text)
+    if (rule !== undefined) return OptionRules.refuse("prewarm", `has a statement that can't be run: ${rule}`)
   }
   if (options.sessionReset !== undefined) {
     return OptionRules.refuse("sessionReset", `has no effect when pooler.mode is "transaction": no reset is sent`)

@@ -6,39 +6,60 @@ import { ConnectFailed, PoolError, PoolMisuse } from "@effect-pools/core/PoolErr
 import * as PoolService from "@effect-pools/core/PoolService"
 import * as Traffic from "@effect-pools/core/Traffic"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import type { LentConnection } from "../lease.ts"
+import type { ConnectionSettings } from "../settings.ts"
 import { apply, nobody } from "./apply.ts"
+import { LocalTenant } from "./local.ts"
 import type { SessionOf, SessionState } from "./model.ts"
 
 export const make = (
   pool: ConnectionPool<LentConnection>,
-  sessionOf: SessionOf | undefined
+  { pooler, session: sessionOf }: Pick<ConnectionSettings, "pooler" | "session">
 ): ConnectionPool<LentConnection> => {
   if (sessionOf === undefined) return pool
-  const ready = (lease: LentConnection): Effect.Effect<void, PoolError> =>
-    Effect.withFiber((fiber) => {
-      const { affinity } = fiber.getRef(Traffic.Traffic)
-      const wanted = affinity === undefined ? nobody : checked(pool.name, affinity, sessionOf)
-      const applying = apply(lease.session.tenant, lease.session.pin, wanted)
-      if (applying === undefined) return Effect.void
-      return Effect.catch(applying, (cause) =>
-        // Nobody must get a session of which nobody knows whose it is.
-        Effect.andThen(
-          pool.invalidate(lease),
-          Effect.fail(
-            new PoolError({
-              pool: pool.name,
-              reason: new ConnectFailed({ cause, attempts: 1, waited: 0, isRetryable: cause.isRetryable })
-            })
-          )
-        ))
-    })
-  return PoolService.derive<LentConnection, LentConnection>(pool, {
+  const stateOf = (fiber: Fiber.Fiber<unknown, unknown>): SessionState => {
+    const { affinity } = fiber.getRef(Traffic.Traffic)
+    return affinity === undefined ? nobody : checked(pool.name, affinity, sessionOf)
+  }
+  return derived(pool, pooler?.mode === "transaction" ? local(stateOf) : ofSession(pool, stateOf))
+}
+
+type StateOf = (fiber: Fiber.Fiber<unknown, unknown>) => SessionState
+type Ready = (lease: LentConnection) => Effect.Effect<void, PoolError>
+
+/** The session is nobody's own: its transactions are told. */
+const local = (stateOf: StateOf): Ready => (lease) =>
+  Effect.withFiber((fiber) => {
+    const state = stateOf(fiber)
+    const isNothing = state.role === undefined && Object.keys(state.settings ?? {}).length === 0
+    if (!isNothing) lease.tenant = new LocalTenant(lease.session, state)
+    return Effect.void
+  })
+
+const ofSession = (pool: ConnectionPool<LentConnection>, stateOf: StateOf): Ready => (lease) =>
+  Effect.withFiber((fiber) => {
+    const applying = apply(lease.session.tenant, lease.session.pin, stateOf(fiber))
+    if (applying === undefined) return Effect.void
+    return Effect.catch(applying, (cause) =>
+      // Nobody must get a session of which nobody knows whose it is.
+      Effect.andThen(
+        pool.invalidate(lease),
+        Effect.fail(
+          new PoolError({
+            pool: pool.name,
+            reason: new ConnectFailed({ cause, attempts: 1, waited: 0, isRetryable: cause.isRetryable })
+          })
+        )
+      ))
+  })
+
+const derived = (pool: ConnectionPool<LentConnection>, ready: Ready): ConnectionPool<LentConnection> =>
+  PoolService.derive<LentConnection, LentConnection>(pool, {
     withConnection: (f, options) => pool.withConnection((lease) => Effect.andThen(ready(lease), f(lease)), options),
     acquireWith: (options) => Effect.tap(pool.acquireWith(options), ready),
     invalidate: pool.invalidate
   })
-}
 
 const checked = (pool: string, key: string, sessionOf: SessionOf): SessionState => {
   const state = sessionOf(key)
