@@ -242,8 +242,9 @@ layer(servers, { excludeTestServices: true, timeout: "2 minutes" })("a pool that
       (admin, { port }) =>
         Effect.gen(function*() {
           const { password, user: username } = yield* EmbeddedPostgres.EmbeddedPostgres
-          const login = { host: "127.0.0.1", port, username, password, ssl: false, requireAuth: undefined, driver: {} }
-          const command = (text: string) => Console.run(login, text)
+          const login = { host: "127.0.0.1", port, username, password }
+          const settings = { ...login, ssl: false, requireAuth: undefined, driver: {} }
+          const command = (text: string) => Console.run(settings, text)
           const works = Effect.timeout(Db.query`SELECT 1`, "5 seconds")
           yield* works
           yield* command("RELOAD")

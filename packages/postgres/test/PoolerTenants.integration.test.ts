@@ -183,7 +183,7 @@ layer(servers, { excludeTestServices: true, timeout: "2 minutes" })(
           Effect.gen(function*() {
             const server = yield* EmbeddedPostgres.EmbeddedPostgres
             const kill = (n: number) => n % 150 === 100 ? server.terminateBackends() : Effect.void
-            const tally = yield* Notes.traffic({ length: Notes.lengthOf(600), interrupted: 0.33, beside: kill })
+            const tally = yield* Notes.traffic({ length: Notes.lengthOf(400), interrupted: 0.33, beside: kill })
             yield* Notes.told("50 tenants behind PgBouncer", tally)
             assert.strictEqual(tally.foreign, 0)
             assert.strictEqual(tally.wrong.length, 0, tally.wrong[0])

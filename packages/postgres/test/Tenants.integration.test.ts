@@ -72,7 +72,7 @@ layer(EmbeddedPostgres.layer(), { excludeTestServices: true, timeout: "2 minutes
         withDb(
           options,
           Effect.gen(function*() {
-            const tally = yield* Notes.traffic({ length: Notes.lengthOf(3000), interrupted: 0.33 })
+            const tally = yield* Notes.traffic({ length: Notes.lengthOf(1500), interrupted: 0.33 })
             yield* Notes.told("50 tenants on 10 connections", tally)
             assert.strictEqual(tally.foreign, 0)
             assert.deepStrictEqual(tally.wrong, [])
