@@ -12,6 +12,7 @@ const rooms = [
   "options",
   "watch",
   "line",
+  "sizing",
   "places",
   "trust",
   "dial",

@@ -11,7 +11,8 @@ import { service } from "../packages/core/src/PoolKind.ts"
 /** The interfaces that have the options, and the path of the option that each is the type of. */
 const places = [
   { file: "packages/core/src/internal/model/config.ts", type: "PoolOptions", path: "" },
-  { file: "packages/core/src/internal/model/traffic.ts", type: "TrafficRules", path: "traffic." }
+  { file: "packages/core/src/internal/model/traffic.ts", type: "TrafficRules", path: "traffic." },
+  { file: "packages/core/src/internal/model/sizing.ts", type: "SizingOptions", path: "sizing." }
 ]
 
 const root = join(import.meta.dirname, "..")

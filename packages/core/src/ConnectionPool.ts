@@ -58,6 +58,7 @@ import { connections, numbers, stats } from "./internal/pool/inspect.ts"
 import { DrainWithin as drainWithin } from "./internal/end/drainWithin.ts"
 import { makeDrain, makeState } from "./internal/make.ts"
 import type { PoolState } from "./internal/pool/state.ts"
+import { watchSize } from "./internal/open/sizing.ts"
 import { startUp, warmUp } from "./internal/open/warmUp.ts"
 import { ScopedRequest, WithLease } from "./internal/lease/withLease.ts"
 import { warn } from "./internal/watch/events.ts"
@@ -191,6 +192,7 @@ export const make = Effect.fnUntraced(
     state.fork(keepHouse(state))
     state.fork(checkHealth(state))
     state.fork(watchLevel(state))
+    state.fork(watchSize(state))
     yield* startUp(state)
     return makePool<Lent>(state, drain("serve"))
   },

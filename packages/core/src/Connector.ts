@@ -48,6 +48,27 @@ export interface Signals {
    * metrics and health. It costs a tenth of a microsecond.
    */
   readonly onOperation?: ((operation: Operation) => void) | undefined
+  /**
+   * Tells the pool that the server refused work on an open connection because it is full, as HTTP does by a status of 429 or
+   * 503: the pool keeps to one connection fewer than are open for 30 s, or for `retryAfter` if that is longer, and
+   * then goes up again step by step. For a dial that is refused so, the field `refusal` of its error says the same.
+   */
+  readonly onFull?: ((refused: Refused) => void) | undefined
+}
+
+/**
+ * The refusal of a server that is full.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Refused {
+  /** The server's words, such as `status 429`. Never a secret. */
+  readonly said: string
+  /** How long the refused work took, in milliseconds: of work that is refused together only the first counts. */
+  readonly took: number
+  /** How long the server asks to be left alone, in milliseconds, if it says so. At most five minutes are heeded. */
+  readonly retryAfter?: number | undefined
 }
 
 /**

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { OptionInfo, PoolConfig, PoolOptions } from "./internal/model/config.ts"
+import type { SizingConfig } from "./internal/model/sizing.ts"
 import { check, type Refusal } from "./internal/options/check.ts"
 import { common, complete } from "./internal/options/complete.ts"
 import { describe } from "./internal/options/describe.ts"
@@ -16,6 +17,8 @@ import { InvalidOption, PoolError } from "./PoolError.ts"
 import type { PoolKind } from "./PoolKind.ts"
 
 export type { OptionInfo, PoolConfig, PoolOptions } from "./internal/model/config.ts"
+
+export type { SizingConfig, SizingOptions } from "./internal/model/sizing.ts"
 
 export { presets, presetsWith, presetTexts } from "./internal/options/presets.ts"
 export type { PresetName, PresetText } from "./internal/options/presets.ts"
@@ -27,8 +30,9 @@ export type { PresetName, PresetText } from "./internal/options/presets.ts"
  * @since 0.1.0
  */
 export const defaultsOf = (kind: PoolKind): Omit<PoolConfig, "kind" | "isDatabase" | "name"> => {
-  const { name: _, ...defaults } = baseOf(kind)
-  return Object.freeze(defaults)
+  const base = baseOf(kind)
+  const { name: _, ...defaults } = base
+  return Object.freeze({ ...defaults, sizing: rangeOf(base) })
 }
 
 const baseOf = (kind: PoolKind): Complete => {
@@ -86,7 +90,16 @@ const checkKind = (kind: PoolKind): Result.Result<unknown, Refusal> => {
 }
 
 const configOf = ({ isDatabase, name }: PoolKind, options: Complete): PoolConfig =>
-  Object.freeze({ kind: name, isDatabase: isDatabase === true, ...options })
+  Object.freeze({ kind: name, isDatabase: isDatabase === true, ...options, sizing: rangeOf(options) })
+
+/** The range of the size where it is not given is that of the pool. */
+const rangeOf = (
+  { maxConnections, minConnections, sizing: { max: most, min: least, mode, start } }: Complete
+): SizingConfig => {
+  const max = Math.min(most, maxConnections)
+  const min = Math.min(max, Math.max(1, Number.isFinite(least) ? least : minConnections))
+  return Object.freeze({ mode, min, max, start: Math.max(min, Math.min(max, start)) })
+}
 
 /** A key that is `undefined` would undo what the result is spread over. */
 const present = (read: object): object =>

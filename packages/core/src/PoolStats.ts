@@ -10,6 +10,7 @@ import type { Borrower } from "./internal/model/borrower.ts"
 import type { PoolCounts } from "./internal/model/counts.ts"
 import type { LimitedBy } from "./internal/model/limit.ts"
 import type { OperationStats } from "./internal/model/operation.ts"
+import type { SizingStats } from "./internal/model/sizing.ts"
 import type { Timing } from "./internal/model/timing.ts"
 import type { TrafficStats } from "./internal/model/traffic.ts"
 
@@ -17,6 +18,7 @@ export type { Borrower } from "./internal/model/borrower.ts"
 export { noCounts, type PoolCounts } from "./internal/model/counts.ts"
 export type { LimitedBy } from "./internal/model/limit.ts"
 export type { OperationEnd, OperationStats, SlowOperation } from "./internal/model/operation.ts"
+export type { SizeMove, SizeTried, SizingStats } from "./internal/model/sizing.ts"
 export type { Timing } from "./internal/model/timing.ts"
 export type { KeyStats, TrafficStats } from "./internal/model/traffic.ts"
 
@@ -136,6 +138,8 @@ export interface PoolStats extends Vitals {
   readonly borrowers: ReadonlyArray<Borrower>
   /** The callers that wait and that are served, told apart by what they say with `Traffic`. */
   readonly traffic: TrafficStats
+  /** What the adaptive size does, or would do, and why; `undefined` without the option `sizing`. */
+  readonly sizing?: SizingStats | undefined
   /** The pools that it is made of, if it is: the upstreams of a balanced pool, the servers of a cluster. */
   readonly members?: ReadonlyArray<MemberStats> | undefined
   /** The member that takes the writes, where only one of them does: of a cluster. */

@@ -296,6 +296,14 @@ const cases: Cases = {
     },
     expected: [2, 4]
   },
+  sizing: {
+    values: [{ mode: "advise", start: 2 }, { mode: "apply", start: 2 }],
+    beside: { maxConnections: 4 },
+    *measure({ pool }) {
+      return (yield* pool.stats).limit
+    },
+    expected: [4, 2]
+  },
   thresholds: {
     values: ["calm", "strict"],
     beside: { maxConnections: 20 },

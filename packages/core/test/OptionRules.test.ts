@@ -43,6 +43,7 @@ const poolOptions: ReadonlyArray<string> = Object.keys(
     unref: 1,
     metrics: 1,
     traffic: 1,
+    sizing: 1,
     thresholds: 1
   } satisfies Record<keyof PoolOptions, 1>
 )

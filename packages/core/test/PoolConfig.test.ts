@@ -153,6 +153,23 @@ const bad: ReadonlyArray<readonly [option: string, options: unknown, rule: strin
   ["options", [], "must be an object, got an array"],
   // Options beside one another
   ["minConnections", { minConnections: 6, maxConnections: 5 }, "must not exceed maxConnections (5), got 6"],
+  ["sizing.mode", { sizing: { mode: "on" } }, "must be \"off\" or \"advise\" or \"apply\", got \"on\""],
+  ["sizing.min", { sizing: { mode: "apply", min: 0 } }, `${connections(1)}, got 0`],
+  ["sizing.most", { sizing: { mode: "apply", most: 5 } }, "is not an option of a pool (did you mean \"mode\"?)"],
+  ["sizing.max", { sizing: { max: 5 } }, "has no effect without sizing.mode, give \"advise\" or \"apply\""],
+  ["sizing.min", { sizing: { mode: "apply", min: 6, max: 5 } }, "must not exceed sizing.max (5), got 6"],
+  ["sizing.min", { sizing: { mode: "apply", min: 6, start: 5 } }, "must not exceed sizing.start (5), got 6"],
+  ["sizing.start", { sizing: { mode: "apply", start: 6, max: 5 } }, "must not exceed sizing.max (5), got 6"],
+  [
+    "sizing.max",
+    { maxConnections: 5, sizing: { mode: "advise", max: 6 } },
+    "must not exceed maxConnections (5), got 6"
+  ],
+  [
+    "sizing.min",
+    { minConnections: 3, sizing: { mode: "apply", min: 2 } },
+    "must not be less than minConnections (3), got 2"
+  ],
   [
     "validateTimeout",
     { validateTimeout: "3 seconds", acquireTimeout: 2000 },
@@ -271,6 +288,7 @@ describe("PoolConfig.make completes", () => {
           retryBudget: Infinity,
           affinity: false
         },
+        sizing: { mode: "off", min, max, start: max },
         thresholds: undefined
       })
       assert.deepStrictEqual(yield* delays(schedule, 2), [healthCheck * 1000, healthCheck * 1000])
@@ -324,6 +342,7 @@ describe("PoolConfig.make completes", () => {
             retryBudget: 0.1,
             affinity: true
           },
+          sizing: { mode: "apply", min: 3, max: 4, start: 4 },
           thresholds: { utilization: 75, wait: "2 seconds" }
         }),
         {
@@ -368,6 +387,7 @@ describe("PoolConfig.make completes", () => {
             retryBudget: 0.1,
             affinity: true
           },
+          sizing: { mode: "apply", min: 3, max: 4, start: 4 },
           thresholds: { utilization: 75, queue: "limit", wait: 2_000, errorRate: 0.05 }
         }
       )
@@ -377,6 +397,8 @@ describe("PoolConfig.make completes", () => {
     [
       [{ maxConnections: 1 }, { minConnections: 1, maxConnections: 1 }],
       [{ minConnections: 30 }, { minConnections: 30, maxConnections: 30 }],
+      [{ sizing: { mode: "apply", max: 40 } }, { minConnections: 2, maxConnections: 40 }],
+      [{ sizing: { mode: "apply", min: 1 } }, { minConnections: 1, maxConnections: 20 }],
       [{ minConnections: 20 }, { minConnections: 20, maxConnections: 20 }],
       [{ maxLifetime: "1 minute" }, { idleTimeout: 60_000, maxLifetime: 60_000 }],
       [{ idleTimeout: "3 hours" }, { idleTimeout: 10_800_000, maxLifetime: 10_800_000 }],

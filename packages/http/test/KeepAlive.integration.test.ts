@@ -207,6 +207,34 @@ describe("Retry-After", () => {
     response.end()
   }
 
+  it.live.each([429, 503])(
+    "status %i brings the limit to one fewer than are open, and no request is lost",
+    (status) =>
+      Effect.gen(function*() {
+        let isFull = true
+        const { origin } = yield* Servers.plain((_, response) => {
+          setTimeout(() => {
+            response.writeHead(isFull ? status : 200, isFull ? { "retry-after": "60" } : {})
+            response.end("so")
+          }, 50)
+        })
+        yield* withApi(
+          { origin, maxConnections: 6 },
+          Effect.gen(function*() {
+            const get = Effect.map(Api.get("/"), (response) => response.status)
+            const many = Effect.all(Array.from({ length: 18 }, () => get), { concurrency: "unbounded" })
+            const first = yield* Effect.all(Array.from({ length: 6 }, () => get), { concurrency: "unbounded" })
+            assert.deepStrictEqual(first, [status, status, status, status, status, status])
+            assert.deepInclude(yield* Api.stats, { limit: 5, limitedBy: "server" })
+            isFull = false
+            assert.isTrue((yield* many).every((each) => each === 200))
+            assert.deepInclude(yield* Api.stats, { limit: 5, limitedBy: "server", total: 5 })
+            assert.include((yield* Api.health).diagnosis?.text, `status ${status}`)
+          })
+        )
+      })
+  )
+
   it.live("pauses the pool for as long as the server asks, where maxRetryAfter allows", () =>
     Effect.gen(function*() {
       const { origin } = yield* Servers.plain(busy)

@@ -334,9 +334,13 @@ describe("a server that", () => {
           const sleepers = Array.from({ length: 30 }, (_, i) => Db.query`SELECT ${i}::int AS i, pg_sleep(0.05) IS NULL`)
           const rows = yield* Effect.all(sleepers, { concurrency: "unbounded" })
           assert.strictEqual(rows.length, 30)
-          const { counts } = yield* Db.stats
+          const { counts, limit, limitedBy } = yield* Db.stats
           assert.isAbove(counts.failedToOpen, 0)
           assert.isAtMost(counts.opened, 8)
+          // One fewer than it got, so that others who share the server find room.
+          assert.strictEqual(limitedBy, "server")
+          assert.isBelow(limit, counts.opened)
+          assert.deepInclude(counts, { timedOut: 0, refused: 0, failed: 0 })
         })
       )
     ))

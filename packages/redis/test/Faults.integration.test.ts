@@ -318,8 +318,10 @@ describe("faults of the network", () => {
             })
             // Those that got in serve the others.
             assert.deepStrictEqual(exits.filter(Exit.isFailure).map(reasonOf), [])
-            const { counts } = yield* Cache.stats
+            const { counts, limit, limitedBy } = yield* Cache.stats
             assert.isAtMost(counts.opened, 4)
+            assert.strictEqual(limitedBy, "server")
+            assert.isAtMost(limit, Math.max(1, counts.opened - 1))
             assert.isAbove(counts.failedToOpen, 0)
           })
         ).pipe(

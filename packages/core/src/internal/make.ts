@@ -25,6 +25,7 @@ import { emit, EventHub, warn } from "./watch/events.ts"
 import { exitDoor } from "./end/exitDoor.ts"
 import { Hold, PoolObserver } from "./places/hold.ts"
 import { Places } from "./places/places.ts"
+import { MakeClimb, Sizer } from "./sizing/sizer.ts"
 import { Trust } from "./trust/trust.ts"
 import { PoolState } from "./pool/state.ts"
 import { ProcessHold } from "./base/processHold.ts"
@@ -81,6 +82,9 @@ export const makeState = Effect.fnUntraced(
       random: Context.get(context, Random.Random),
       events: new EventHub(config.eventBuffer),
       places: new Places(config, hold, processHold),
+      sizer: config.sizing.mode === "off"
+        ? undefined
+        : new Sizer(config.sizing, config.sizing.mode, Context.get(context, MakeClimb)),
       trust: new Trust(config.freshnessWindow, connector),
       dialer: yield* Scope.provide(Dialer.make(config, (cause) => storeFailed(state, cause)), background),
       degradation: yield* SubscriptionRef.make<Level>(0),

@@ -6,6 +6,7 @@ import type { Exchange } from "./exchange.ts"
 import { isOurs } from "./faults.ts"
 import type { Job } from "./job.ts"
 import * as KeepAlive from "./keepAlive.ts"
+import * as RetryAfter from "./retryAfter.ts"
 import { RequestEnd } from "./operation.ts"
 import type { Watch } from "./watch.ts"
 import type { Wire } from "./wire.ts"
@@ -74,6 +75,7 @@ export class Connection implements KeepAlive.Kept {
     if (onOperation !== undefined && exchange.outgoing !== undefined && exchange.wasSent && !exchange.isOwn) {
       onOperation(new RequestEnd(exchange, exchange.outgoing, watch.now()))
     }
+    if (exchange.status === 429 || exchange.status === 503) this.refused(exchange)
     if (exchange.error !== undefined) {
       exchange.metClosing = this.keeper.watch.now() - exchange.sentAt <= this.roundTrip
     }
@@ -84,6 +86,14 @@ export class Connection implements KeepAlive.Kept {
     // Closed with its response, or by us in the middle of it: nothing is wrong with the server.
     else if (exchange.error === undefined || isOurs(exchange.error)) this.end()
     else this.break(exchange.error)
+  }
+
+  /** The server is full, or wants to be left alone. */
+  private refused(exchange: Exchange): void {
+    const { signals: { onFull }, watch } = this.keeper
+    if (exchange.isOwn) return
+    const took = watch.now() - exchange.sentAt
+    onFull?.({ said: `status ${exchange.status}`, took, retryAfter: RetryAfter.asked(exchange, watch.date()) })
   }
 
   readonly break = (cause: unknown): void => {

@@ -62,6 +62,11 @@ export class Watch {
     return Number(this.clock.monotonicTimeNanosUnsafe()) / 1_000_000
   }
 
+  /** Milliseconds since the epoch. */
+  date(): number {
+    return this.clock.currentTimeMillisUnsafe()
+  }
+
   add(connection: Watched): void {
     this.connections.add(connection)
   }

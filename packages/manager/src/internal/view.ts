@@ -21,7 +21,7 @@ export const health = ({ diagnosis, name, warnings, ...health }: PoolHealth): Ap
 })
 
 /** Without what is there for programs that read two of them. */
-export const stats = ({ members, primary, ...stats }: PoolStats): Api.Stats => ({
+export const stats = ({ members, primary, sizing, ...stats }: PoolStats): Api.Stats => ({
   ...Struct.omit(stats, ["waitsUpTo"]),
   operations: {
     ...stats.operations,
@@ -33,6 +33,7 @@ export const stats = ({ members, primary, ...stats }: PoolStats): Api.Stats => (
   ...(primary === undefined ? {} : {
     primary: { ...primary, name: primary.name ?? null, before: primary.before ?? null }
   }),
+  ...(sizing === undefined ? {} : { sizing }),
   borrowers: stats.borrowers.map((borrower) => ({
     ...borrower,
     label: labelled(borrower.label),
@@ -68,7 +69,8 @@ export const config = (config: PoolConfig): Api.Config => ({
   startupTimeout: config.startupTimeout,
   eventBuffer: config.eventBuffer,
   unref: config.unref,
-  metrics: config.metrics
+  metrics: config.metrics,
+  sizing: config.sizing
 })
 
 /** The words of callers come from anywhere: each is shown on one line. */

@@ -8,7 +8,7 @@ import { boundaries } from "../../PoolMetrics.ts"
 import type { OperationStats } from "../model/operation.ts"
 import { addUp } from "../pool/borrowing.ts"
 import type { KeyStats, Level, Priority, TrafficStats } from "../model/traffic.ts"
-import type { PoolStats, Recent, Timing } from "../../PoolStats.ts"
+import type { PoolStats, Recent, SizingStats, Timing } from "../../PoolStats.ts"
 
 /** The limits that several pools have together: they add up. */
 const added = ["minConnections", "maxConnections", "pendingLimit", "connectRate"] as const
@@ -83,9 +83,24 @@ export const stats = (name: string, all: ReadonlyArray<PoolStats>): PoolStats =>
     operations: ofOperations,
     avgQueryTime: ofOperations.time.mean,
     borrowers: addUp(all.flatMap(({ borrowers }) => borrowers)),
-    traffic: traffic(all.map((stats) => stats.traffic))
+    traffic: traffic(all.map((stats) => stats.traffic)),
+    sizing: sizing(all.flatMap((stats) => stats.sizing ?? []))
   }
 }
+
+/** Each finds its own size: what single sizes gave can't be added up. */
+const sizing = (all: ReadonlyArray<SizingStats>): SizingStats | undefined =>
+  all.length === 0 ? undefined : {
+    mode: all.some(({ mode }) => mode === "apply") ? "apply" : "advise",
+    min: sum(all, ({ min }) => min),
+    max: sum(all, ({ max }) => max),
+    size: sum(all, ({ size }) => size),
+    next: sum(all, ({ next }) => next),
+    why: all.map(({ why }) => why).join("; "),
+    rate: sum(all, ({ rate }) => rate),
+    tried: [],
+    moves: all.flatMap(({ moves }) => moves).toSorted((a, b) => a.at - b.at).slice(-20)
+  }
 
 const perPriority = (of: (priority: Priority) => number): TrafficStats["pending"] => ({
   high: of("high"),

@@ -43,12 +43,14 @@ export const serverFull: CauseEntry = {
   silences: ofDials,
   find: (seen) => {
     const { lastDial, stats } = seen
-    if (lastDial?.refusal !== "capacity" || (openOf(seen) > 0 && lastDial.ago > stale)) return undefined
+    const isOfDial = lastDial?.refusal === "capacity" && (openOf(seen) === 0 || lastDial.ago <= stale)
+    const said = isOfDial ? lastDial.said : seen.fullServer?.said
+    if (said === undefined) return undefined
     return {
-      ago: beganAgo(seen),
+      ago: isOfDial ? beganAgo(seen) : seen.fullServer!.ago,
       isCritical: openOf(seen) === 0,
-      text: `the server has no room for more connections: ${lastDial.said}; ` +
-        `${openOf(seen)} of at most ${stats.limit} are open here`,
+      text: `the server has no room for more connections: ${said}; ` +
+        `${openOf(seen)} of at most ${stats.maxConnections} are open here`,
       remedy: "Lower maxConnections of the pools and instances that share the server until their sum fits, " +
         "or raise the server's own limit. A larger maxConnections does not help."
     }

@@ -28,6 +28,8 @@ export interface Observation {
   readonly selfWaiting: { readonly callers: number; readonly labels: ReadonlyArray<string> }
   /** The last dial, if it failed. */
   readonly lastDial: FailedDial | undefined
+  /** The words of a server that said it is full, while the pool keeps to fewer connections for it. */
+  readonly fullServer: { readonly said: string; readonly ago: number } | undefined
   /** How long the oldest dial under way has been without an answer. */
   readonly unansweredFor: number
   /** How long the breaker lets nobody dial yet; 0 where it is closed. */

@@ -27,6 +27,7 @@ export const observe = (state: PoolState): Observation => {
     borrowers: state.borrowers.read(),
     selfWaiting: selfWaiting(state),
     lastDial: lastDialOf(state, now),
+    fullServer: state.places.fullServer.said(now),
     unansweredFor: unansweredFor(state, now),
     breakerFor: Math.max(0, dialer.breakerUntil - now),
     outage: outageOf(state, now)

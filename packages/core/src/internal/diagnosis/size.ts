@@ -45,8 +45,9 @@ const loadOf = ({ load, stats }: Observation): { readonly text: string; readonly
 }
 
 const grow = ({ stats }: Observation, size: number): string => {
-  const isLowered = stats.limit < stats.maxConnections
-  const what = isLowered ? `the live limit (setLimit, now ${stats.limit} of ${stats.maxConnections})` : "maxConnections"
+  const what = stats.limitedBy === "maxConnections"
+    ? "maxConnections"
+    : `the live limit (${stats.limitedBy}, now ${stats.limit} of ${stats.maxConnections})`
   const to = size <= stats.limit
     ? ""
     : ` to ${size}, which PoolSizing.advise reckons for waits of at most ${targetWait} ms`

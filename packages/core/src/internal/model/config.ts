@@ -3,6 +3,7 @@
  */
 import type * as Duration from "effect/Duration"
 import type * as Schedule from "effect/Schedule"
+import type { SizingConfig, SizingOptions } from "./sizing.ts"
 import type { TrafficConfig, TrafficRules } from "./traffic.ts"
 import type { PoolThresholdOptions, PoolThresholds } from "./thresholds.ts"
 
@@ -181,6 +182,11 @@ export interface PoolOptions {
    */
   readonly traffic?: TrafficRules | undefined
   /**
+   * The search for the number of connections that help: while callers wait and nearly all connections are lent, the
+   * pool changes its live limit by a tenth, and keeps the change only if that pays in leases a second. Off by default.
+   */
+  readonly sizing?: SizingOptions | undefined
+  /**
    * From which numbers on the pool is not well: `"calm"`, `"strict"` or numbers of your own, see `PoolThresholds`.
    * `health` warns by them, and a manager raises its alerts. Default `"calm"`.
    */
@@ -228,6 +234,7 @@ export interface PoolConfig {
   readonly unref: boolean
   readonly metrics: boolean
   readonly traffic: TrafficConfig
+  readonly sizing: SizingConfig
   /** `undefined` where none were given: as `"calm"`, unless a manager of the pool says otherwise. */
   readonly thresholds: PoolThresholds | undefined
 }

@@ -5,6 +5,7 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import { describeCause } from "../../Describe.ts"
 import { BreakerOpen, ConnectFailed, type PoolErrorReason } from "../../PoolError.ts"
+import { refusalOf } from "../base/refusal.ts"
 import { failWaiters, sendOn } from "../lease/wait.ts"
 import type { Pooled } from "../line/lease.ts"
 import { mayServe } from "../pool/serving.ts"
@@ -12,6 +13,7 @@ import type { PoolState } from "../pool/state.ts"
 import { failedCallersOf } from "../../PoolStats.ts"
 import { emit, warn } from "../watch/events.ts"
 import { isRetryable } from "../base/retryable.ts"
+import { serverFull } from "./full.ts"
 import { failWarmUps } from "./warmUp.ts"
 
 /** A connection that nobody has used and that ends within so many milliseconds was no success of its dial. */
@@ -51,10 +53,13 @@ export const dialFailed = (
       failedCallers: failedCallersOf(state.counts.numbers)
     })
   }
-  if (isIsolated) return Effect.sync(() => isolatedFailure(state, connection, cause))
   // Dials that fail together are one step of the schedule: the first of them starts the delay.
-  const isFirst = !dialer.isBlocked
+  const isFirst = !isIsolated && !dialer.isBlocked
   const block = isFirst ? dialer.block() : 0
+  if (refusalOf(cause) === "capacity") {
+    serverFull(state, { began: connection.openedAt, dial: connection.id, said: describeCause(cause) })
+  }
+  if (isIsolated) return Effect.sync(() => isolatedFailure(state, connection, cause))
   return Effect.gen(function*() {
     const delay = isFirst ? yield* dialer.backOff(state.time.date(), cause) : 0
     const openFor = yield* dialer.openFor

@@ -8,11 +8,12 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Cause from "effect/Cause"
 import * as Scope from "effect/Scope"
-import { describeCause } from "../../Describe.ts"
+import { describeCause, oneLine } from "../../Describe.ts"
 import { giveBack } from "../lease/checkIn.ts"
 import { demand } from "../lease/share.ts"
 import { refusedFor } from "../dial/dialer.ts"
 import { breakerOpened, dialFailed, failUnserved, resumeAfter } from "./failure.ts"
+import { serverFull } from "./full.ts"
 import { emit } from "../watch/events.ts"
 import { limited, StepMisused } from "../base/limited.ts"
 import type { Pooled } from "../line/lease.ts"
@@ -64,7 +65,9 @@ const connect = (state: PoolState, connection: Pooled): Effect.Effect<unknown, u
     state.connector.connect({
       onBroken: (cause) => broken(state, connection, cause),
       onEnded: () => ended(state, connection),
-      onOperation: (operation) => operated(state, connection, operation)
+      onOperation: (operation) => operated(state, connection, operation),
+      onFull: ({ retryAfter, said, took }) =>
+        serverFull(state, { began: state.time.now() - took, retryAfter, said: oneLine(said) })
     })
   ).pipe(
     Scope.provide(connection.scope),

@@ -86,6 +86,36 @@ const startsInTime: Rule = ({ connectRate, maxConnections, minConnections = 0, s
   }
 }
 
+/** Its numbers mean nothing unless it is on; `"off"` may be said beside them, to switch it off for a while. */
+const sizingHasEffect: Rule = ({ sizing }) => {
+  if (sizing === undefined || sizing.mode !== undefined) return undefined
+  const option = (["min", "max", "start"] as const).find((each) => sizing[each] !== undefined)
+  return option &&
+    { path: ["sizing", option], issue: "has no effect without sizing.mode, give \"advise\" or \"apply\"" }
+}
+
+/** What is named first must not exceed what is named after it, where both are given. */
+const sizesOrdered: Rule = ({ maxConnections, minConnections, sizing: { max, min, start } = {} }) => {
+  const named: ReadonlyArray<readonly [name: string, value: number | undefined]> = [
+    ["minConnections", minConnections],
+    ["sizing.min", min],
+    ["sizing.start", start],
+    ["sizing.max", max],
+    ["maxConnections", maxConnections]
+  ]
+  const given = named.filter((each): each is readonly [string, number] => each[1] !== undefined)
+  for (const [index, [low, value]] of given.entries()) {
+    const beyond = given.slice(index + 1).find(([, most]) => value > most)
+    if (beyond === undefined) continue
+    const [high, most] = beyond
+    // Of a pair the one of `sizing` is told, unless it is no part of it.
+    return low.startsWith("sizing")
+      ? { path: low.split("."), issue: `must not exceed ${high} (${most}), got ${value}` }
+      : { path: high.split("."), issue: `must not be less than ${low} (${value}), got ${most}` }
+  }
+  return undefined
+}
+
 const rules: ReadonlyArray<Rule> = [
   thresholds,
   ordered("minConnections", "must not exceed", "maxConnections"),
@@ -94,7 +124,9 @@ const rules: ReadonlyArray<Rule> = [
   ordered("idleTimeout", "must not exceed", "maxLifetime"),
   ordered("leakTimeout", "must be less than", "reclaimTimeout"),
   startupTimeoutHasEffect,
-  startsInTime
+  startsInTime,
+  sizingHasEffect,
+  sizesOrdered
 ]
 
 const Options = structOf(poolTable).check(

@@ -5,9 +5,11 @@
 import type * as Duration from "effect/Duration"
 import * as Schedule from "effect/Schedule"
 import type { PoolConfig, PoolOptions } from "../model/config.ts"
+import type { SizingConfig, SizingOptions } from "../model/sizing.ts"
 import type { TrafficConfig, TrafficRules } from "../model/traffic.ts"
 import * as PoolThresholds from "../../PoolThresholds.ts"
 import * as Entry from "./entry.ts"
+import { sizingTable } from "./sizingTable.ts"
 import { trafficTable } from "./trafficTable.ts"
 
 /** Every option with a value. */
@@ -26,6 +28,8 @@ const minutes = 60 * seconds
 export const connectRateFor = (maxConnections: number): number => Math.max(50, Math.min(200, 2.5 * maxConnections))
 
 const below = (fallback: number, limit: number): number => fallback < limit ? fallback : limit / 2
+
+const given = (...ends: ReadonlyArray<number>): ReadonlyArray<number> => ends.filter((end) => Number.isFinite(end))
 
 const healthCheck = Schedule.spaced(45 * seconds)
 
@@ -66,7 +70,8 @@ const entries: Entry.Table<PoolOptions, Complete, Complete> = {
     isByKind: true,
     tooSmall: "the first callers after a quiet time wait for a dial.",
     tooLarge: "the server keeps sessions nobody uses.",
-    yields: ({ maxConnections, minConnections }) => Math.min(minConnections, maxConnections)
+    yields: ({ maxConnections, minConnections, sizing }) =>
+      Math.min(minConnections, maxConnections, ...given(sizing.min, sizing.max))
   }),
   maxConnections: Entry.count([1, 100_000], 8, {
     does: "The most connections ever open, those being opened and closed included, at least 1.",
@@ -77,7 +82,8 @@ const entries: Entry.Table<PoolOptions, Complete, Complete> = {
       "nobody knows how long the first will keep theirs; a dial whose turn comes when nobody wants it any more is not made.",
     tooSmall: "callers queue.",
     tooLarge: "the server slows down or refuses; count the other instances of the program too.",
-    yields: ({ maxConnections, minConnections }) => Math.max(maxConnections, minConnections)
+    yields: ({ maxConnections, minConnections, sizing }) =>
+      Math.max(maxConnections, minConnections, ...given(sizing.min, sizing.max, sizing.start))
   }),
   acquireTimeout: Entry.duration(30 * seconds, {
     does: "How long a caller waits for a connection.",
@@ -251,6 +257,12 @@ const entries: Entry.Table<PoolOptions, Complete, Complete> = {
     defaults:
       "By default priorities and keys that callers tell with `Traffic` order the queue, nobody is refused for them, " +
       "and callers that tell nothing are served first come, first served."
+  }),
+  sizing: Entry.group<SizingOptions, SizingConfig, Complete>(sizingTable, {
+    does:
+      "The search for the number of connections that help: while callers wait and nearly all connections are lent, the pool " +
+      "changes its live limit by a tenth, and keeps the change only if that pays in leases a second.",
+    defaults: "Off by default."
   }),
   // A rule beside the table checks it, which tells which of its numbers is wrong.
   thresholds: Entry.converted({ expects: "anything", is: () => true }, undefined, PoolThresholds.make, {

@@ -11,6 +11,7 @@ import type { PoolConfig } from "../model/config.ts"
 import type { ConnectionState } from "../model/connection.ts"
 import type { ProcessHold } from "../base/processHold.ts"
 import type { Hold } from "./hold.ts"
+import { FullServer } from "./fullServer.ts"
 import { Limits } from "./limits.ts"
 
 /** A caller that waits until so many connections are open. */
@@ -32,6 +33,7 @@ export class Places {
   readonly warmUps: ReadonlySet<WarmUp>
   /** The bounds of how many there may be. */
   readonly limits: Limits
+  readonly fullServer = new FullServer()
   private readonly config: PoolConfig
   private readonly hold: Hold
   private readonly processHold: ProcessHold | undefined

@@ -29,7 +29,8 @@ export const stats = (state: PoolState): PoolStats => {
     operations,
     avgQueryTime: operations.time.mean,
     borrowers: borrowersOf(state),
-    traffic: state.line.order.traffic
+    traffic: state.line.order.traffic,
+    sizing: state.sizer?.stats(state.places.limit)
   }
 }
 

@@ -23,6 +23,7 @@ import type { EventHub } from "../watch/events.ts"
 import type { Lease, Pooled } from "../line/lease.ts"
 import type { Line } from "../line/line.ts"
 import type { Places } from "../places/places.ts"
+import type { Sizer } from "../sizing/sizer.ts"
 import type { Trust } from "../trust/trust.ts"
 import { LoadWatch } from "../watch/load.ts"
 import { OutageWatch } from "../watch/outage.ts"
@@ -45,6 +46,8 @@ export class PoolState {
   readonly dialer: Dialer
   readonly places: Places
   readonly trust: Trust
+  /** Finds the size, in a pool with the option `sizing`. */
+  readonly sizer: Sizer | undefined
   /** The level of degradation as it was told last. */
   readonly degradation: SubscriptionRef.SubscriptionRef<Level>
   /** Wakes waiting fibers, on the scheduler the pool was made with. */
@@ -97,6 +100,7 @@ export class PoolState {
     readonly dialer: Dialer
     readonly places: Places
     readonly trust: Trust
+    readonly sizer: Sizer | undefined
     readonly line: Line
     readonly degradation: SubscriptionRef.SubscriptionRef<Level>
     readonly dispatcher: Scheduler.SchedulerDispatcher
@@ -112,6 +116,7 @@ export class PoolState {
     this.dialer = options.dialer
     this.places = options.places
     this.trust = options.trust
+    this.sizer = options.sizer
     this.dispatcher = options.dispatcher
     this.line = options.line
     this.degradation = options.degradation

@@ -16,6 +16,7 @@ import { BorrowersTable } from "./Borrowers.tsx"
 import { Diagnoses } from "./Diagnoses.tsx"
 import { EventLog } from "./EventLog.tsx"
 import { MembersTable } from "./MembersTable.tsx"
+import { SizingTable } from "./SizingTable.tsx"
 import { KeysTable, PrioritiesTable } from "./PoolTraffic.tsx"
 import { ConfigTable, CountsTable, RetiredTable, SlowestTable, TimingsTable } from "./PoolTables.tsx"
 
@@ -56,6 +57,7 @@ const Page = ({ pool }: Props): VNode => {
       <Now pool={pool} />
       <Diagnoses pool={name} />
       <MembersTable stats={stats} />
+      <SizingTable stats={stats} />
       <Charts pool={pool} />
       <BorrowersTable borrowers={stats.borrowers} />
       <Connections pool={name} />

@@ -122,7 +122,7 @@ const numbers: ReadonlySet<string> = new Set([
   "eventBuffer"
 ])
 
-export const ConfigTable = ({ config: { breaker, ...config } }: { readonly config: Api.Config }): VNode => (
+export const ConfigTable = ({ config: { breaker, sizing, ...config } }: { readonly config: Api.Config }): VNode => (
   <section class="panel" aria-labelledby="config-title">
     <h2 id="config-title">Options in force</h2>
     <dl class="pairs code">
@@ -130,6 +130,14 @@ export const ConfigTable = ({ config: { breaker, ...config } }: { readonly confi
       <Pair name="breaker.failureRate">{percent(breaker.failureRate)}</Pair>
       <Pair name="breaker.minimumDials">{count(breaker.minimumDials)}</Pair>
       <Pair name="breaker.openDuration">{millis(breaker.openDuration)}</Pair>
+      <Pair name="sizing.mode">{sizing.mode}</Pair>
+      {sizing.mode === "off" ? null : (
+        <>
+          <Pair name="sizing.min">{count(sizing.min)}</Pair>
+          <Pair name="sizing.max">{count(sizing.max)}</Pair>
+          <Pair name="sizing.start">{count(sizing.start)}</Pair>
+        </>
+      )}
     </dl>
   </section>
 )

@@ -177,6 +177,26 @@ export const LimitedBy = Schema.Literals(["maxConnections", "setLimit", "sizing"
 /** @category models @since 0.1.0 */
 export type LimitedBy = typeof LimitedBy.Type
 
+/** What the adaptive size of a pool does, or would do, and why. @category models @since 0.1.0 */
+export const Sizing = Schema.Struct({
+  mode: Schema.Literals(["advise", "apply"]),
+  min: Schema.Finite,
+  max: Schema.Finite,
+  size: Schema.Finite,
+  /** The size that it tries, or would try. */
+  next: Schema.Finite,
+  why: Schema.String,
+  /** Leases a second. */
+  rate: Schema.Finite,
+  /** What each size gave, leases a second. */
+  tried: Schema.Array(Schema.Struct({ size: Schema.Finite, rate: Schema.Finite, at: Schema.Finite })),
+  moves: Schema.Array(
+    Schema.Struct({ at: Schema.Finite, from: Schema.Finite, to: Schema.Finite, why: Schema.String })
+  )
+})
+/** @category models @since 0.1.0 */
+export type Sizing = typeof Sizing.Type
+
 /** The numbers of a pool at one moment. @category models @since 0.1.0 */
 export const Stats = Schema.Struct({
   name: Schema.String,
@@ -221,6 +241,8 @@ export const Stats = Schema.Struct({
   /** The callers that take the connections' time, the largest share first. */
   borrowers: Schema.Array(Borrower),
   traffic: Traffic,
+  /** What the adaptive size does, or would do; missing without it. */
+  sizing: Schema.optionalKey(Sizing),
   /** The pools that it is made of, if it is. */
   members: Schema.optionalKey(Schema.Array(Member)),
   primary: Schema.optionalKey(Primary)
@@ -318,7 +340,13 @@ export const Config = Schema.Struct({
   startupTimeout: Schema.Finite,
   eventBuffer: Schema.Finite,
   unref: Schema.Boolean,
-  metrics: Schema.Boolean
+  metrics: Schema.Boolean,
+  sizing: Schema.Struct({
+    mode: Schema.Literals(["off", "advise", "apply"]),
+    min: Schema.Finite,
+    max: Schema.Finite,
+    start: Schema.Finite
+  })
 })
 /** @category models @since 0.1.0 */
 export type Config = typeof Config.Type
