@@ -32,6 +32,42 @@ layer(EmbeddedPostgres.layer(), { excludeTestServices: true, timeout: "2 minutes
       assert.isAbove(yield* withDb(options, slowest), 200)
     }))
 
+  it.effect("nobody needs to have seen a heavy one end: those that run for long tell, and count in the lane", () =>
+    withDb(
+      { ...options, maxConnections: 8, minConnections: 8, heavy: { above: "150 millis" } },
+      Effect.gen(function*() {
+        // Prepared, and seen by the planner.
+        yield* Effect.repeat(Db.query`SELECT ${0}::int AS n`, { times: 3 })
+        const long = Db.query`SELECT pg_sleep(1)`
+        const began: Array<Fiber.Fiber<unknown, unknown>> = []
+        const begin = Effect.gen(function*() {
+          began.push(yield* Effect.forkChild(long, { startImmediately: true }))
+        })
+        for (let n = 0; n < 4; n++) yield* begin
+        yield* Effect.sleep(250)
+        // Nobody has ended yet. Without that knowledge these would take the connections that are left.
+        for (let n = 0; n < 8; n++) yield* begin
+        const took: Array<number> = []
+        for (let n = 0; n < 100; n++) {
+          const [millis] = yield* timed(Db.query`SELECT ${n}::int AS n`)
+          took.push(millis)
+          yield* Effect.sleep(5)
+        }
+        yield* Fiber.interruptAll(began)
+        assert.isBelow(Math.max(...took), 400)
+      })
+    ))
+
+  it.effect("a statement that is always left before its end is heavy all the same", () =>
+    withDb(
+      { ...options, heavy: { above: "50 millis" } },
+      Effect.gen(function*() {
+        const left = Db.query((sql) => sql`SELECT pg_sleep(1)`, { timeout: "120 millis" })
+        for (let n = 0; n < 3; n++) yield* Effect.flip(left)
+        assert.isTrue((yield* Db.cost`SELECT pg_sleep(1)`).isHeavy)
+      })
+    ))
+
   it.effect("is what was observed, and before that what the planner thinks, who runs nothing", () =>
     withDb(
       { ...options, heavy: { above: "200 millis", plannedAbove: 1_000_000 } },

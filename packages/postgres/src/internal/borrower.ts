@@ -44,15 +44,22 @@ const sharingConnection = (
   const on =
     (how: Single) => (...args: readonly [text: string, ...rest: ReadonlyArray<any>]): Effect.Effect<any, any> => {
       const text = args[0]
-      const run = (lease: LentConnection): Effect.Effect<unknown, SqlError> => {
-        const statement = (lease[how] as (...args: ReadonlyArray<any>) => Effect.Effect<unknown, SqlError>)(...args)
-        return lane === undefined ? statement : lane.timed(text, statement)
-      }
+      const statement = (lease: LentConnection): Effect.Effect<unknown, SqlError> =>
+        (lease[how] as (...args: ReadonlyArray<any>) => Effect.Effect<unknown, SqlError>)(...args)
       const isShared = sharing > 1 && Verdict.of(text).isShareable
-      const borrow = isShared ? pool.withShared(run, options) : pool.withConnection(run, options)
+      const borrow = <A>(run: (lease: LentConnection) => Effect.Effect<A, SqlError>) =>
+        isShared ? pool.withShared(run, options) : pool.withConnection(run, options)
+      if (lane === undefined) return borrow(statement)
       // A lane comes with the pool itself.
       const whole = pool as ConnectionPool<LentConnection>
-      return lane === undefined ? borrow : lane.run(whole, text, (args as ReadonlyArray<any>)[1] ?? [], options, borrow)
+      const params = (args as ReadonlyArray<any>)[1] ?? []
+      return lane.run(
+        whole,
+        text,
+        params,
+        options,
+        (isInLane) => borrow((lease) => lane.timed(text, isInLane, statement(lease)))
+      )
     }
   const held: Effect.Effect<LentConnection, any, Scope.Scope> = pool.acquireWith(options)
   return {

@@ -27,9 +27,18 @@ export interface StatementCost {
   readonly isHeavy: boolean
 }
 
+/** A statement that runs. */
+export interface Run {
+  readonly since: number
+  /** Whether it has a turn of the lane. */
+  readonly isInLane: boolean
+}
+
 interface Known {
   /** A ring of durations in milliseconds. */
   readonly durations: Array<number>
+  /** The oldest first. */
+  readonly running: Set<Run>
   at: number
   planned: { readonly cost: number | undefined; readonly until: number } | undefined
 }
@@ -49,10 +58,33 @@ export class Costs {
     this.rules = rules
   }
 
-  record(text: string, millis: number): void {
+  begin(text: string, isInLane: boolean, now: number): Run {
+    const run = { since: now, isInLane }
+    this.of(text).running.add(run)
+    return run
+  }
+
+  /** One that failed or was left says what it takes only if that is long. */
+  end(text: string, run: Run, isDone: boolean, now: number): void {
     const known = this.of(text)
-    known.durations[known.at] = millis
+    known.running.delete(run)
+    const took = now - run.since
+    if (!isDone && took < this.rules.above) return
+    known.durations[known.at] = took
     known.at = (known.at + 1) % kept
+  }
+
+  /** Heavy statements that run without a turn of the lane, since nobody knew of them when they began. */
+  outside(now: number): number {
+    let count = 0
+    for (const { running } of this.known.values()) {
+      for (const run of running) if (!run.isInLane && this.isLong(run, now)) count++
+    }
+    return count
+  }
+
+  private isLong({ since }: Run, now: number): boolean {
+    return now - since >= this.rules.above
   }
 
   /** Whether the planner is to be asked. */
@@ -65,14 +97,17 @@ export class Costs {
     this.of(text).planned = { cost, until: now + planLifetime }
   }
 
-  read(text: string): StatementCost {
-    const { durations, planned } = this.of(text)
+  read(text: string, now: number): StatementCost {
+    const { durations, planned, running } = this.of(text)
     const runs = durations.length
+    // Those that run for long already tell as much as if they had ended.
+    let long = 0
+    if (runs < enough) { for (const run of running) if (this.isLong(run, now)) long++ }
     const ordered = durations.toSorted((a, b) => a - b)
     const p95 = runs >= enough ? ordered[Math.ceil(runs * 0.95) - 1] : undefined
     const cost = planned?.cost
     const isHeavy = p95 === undefined
-      ? (cost ?? 0) >= this.rules.plannedAbove || (runs >= few && ordered[0]! >= this.rules.above)
+      ? (cost ?? 0) >= this.rules.plannedAbove || (runs + long >= few && (ordered[0] ?? Infinity) >= this.rules.above)
       : p95 >= this.rules.above
     return {
       source: p95 !== undefined ? "observed" : cost !== undefined ? "planned" : "unknown",
@@ -87,7 +122,7 @@ export class Costs {
   private of(text: string): Known {
     let known = this.known.get(text)
     if (known === undefined) {
-      known = { durations: [], at: 0, planned: undefined }
+      known = { durations: [], running: new Set(), at: 0, planned: undefined }
       const oldest = this.known.size >= most ? this.known.keys().next().value : undefined
       if (oldest !== undefined) this.known.delete(oldest)
     } else this.known.delete(text)

@@ -4,7 +4,9 @@
  */
 import type { ConnectionPool, LeaseOptions } from "@effect-pools/core/ConnectionPool"
 import { AcquireTimeout, PoolError } from "@effect-pools/core/PoolError"
+import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Semaphore from "effect/Semaphore"
 import type { LentConnection } from "../lease.ts"
 import type { Costs, StatementCost } from "./costs.ts"
@@ -12,26 +14,40 @@ import { ask } from "./plan.ts"
 
 type Pool = ConnectionPool<LentConnection>
 
+/** Told in place of an answer by a statement that was found to be heavy while it waited for its connection. */
+const turnedAway: unique symbol = Symbol("turned away")
+
+/** How a statement gets a connection and runs there, with a turn of the lane or without. */
+export type Borrow<A, E, R> = (isInLane: boolean) => Effect.Effect<A | typeof turnedAway, E, R>
+
 export class Lane {
   readonly costs: Costs
+  private readonly permits: number
   private readonly turns: Semaphore.Semaphore
+  /** How many turns there are now. */
+  private open: number
 
   constructor(costs: Costs, permits: number) {
     this.costs = costs
+    this.permits = this.open = permits
     this.turns = Semaphore.makeUnsafe(permits)
   }
 
-  /** Runs a statement that `borrow` gets a connection for, in the lane if it is heavy. */
+  /** Runs a statement, in the lane if it is heavy. */
   run<A, E, R>(
     pool: Pool,
     text: string,
     params: ReadonlyArray<unknown>,
     options: LeaseOptions | undefined,
-    borrow: Effect.Effect<A, E, R>
+    borrow: Borrow<A, E, R>
   ): Effect.Effect<A, E | PoolError, R> {
+    const inTurn = Effect.suspend(() => this.inTurn(pool, borrow))
     return Effect.flatMap(
       this.cost(pool, text, params, options),
-      ({ isHeavy }): Effect.Effect<A, E | PoolError, R> => isHeavy ? this.inTurn(pool, borrow) : borrow
+      ({ isHeavy }): Effect.Effect<A, E | PoolError, R> =>
+        isHeavy
+          ? inTurn
+          : Effect.flatMap(borrow(false), (answer) => answer === turnedAway ? inTurn : Effect.succeed(answer as A))
     )
   }
 
@@ -43,37 +59,57 @@ export class Lane {
     options?: LeaseOptions
   ): Effect.Effect<StatementCost, PoolError> {
     return Effect.clockWith((clock) => {
-      if (!this.costs.wants(text, clock.currentTimeMillisUnsafe())) return Effect.sync(() => this.costs.read(text))
-      return Effect.map(pool.withConnection((lease) => ask(lease, text, params), options), (planned) => {
+      const read = Effect.sync(() => this.costs.read(text, monotonic(clock)))
+      if (!this.costs.wants(text, clock.currentTimeMillisUnsafe())) return read
+      return Effect.flatMap(pool.withConnection((lease) => ask(lease, text, params), options), (planned) => {
         this.costs.planned(text, planned, clock.currentTimeMillisUnsafe())
-        return this.costs.read(text)
+        return read
       })
     })
   }
 
-  /** Takes in how long a statement takes, whoever waits for what before it. */
-  timed<A, E, R>(text: string, statement: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
-    return Effect.clockWith((clock) => {
-      const since = clock.monotonicTimeNanosUnsafe()
-      // One that failed or was left says nothing of what it takes.
-      return Effect.tap(
-        statement,
-        () => Effect.sync(() => this.costs.record(text, Number(clock.monotonicTimeNanosUnsafe() - since) / 1e6))
-      )
+  /** Runs a statement that has its connection, and takes in how long it takes, whoever waits for what before it. */
+  timed<A, E, R>(
+    text: string,
+    isInLane: boolean,
+    statement: Effect.Effect<A, E, R>
+  ): Effect.Effect<A | typeof turnedAway, E, R> {
+    return Effect.clockWith((clock): Effect.Effect<A | typeof turnedAway, E, R> => {
+      const now = monotonic(clock)
+      if (!isInLane && this.costs.read(text, now).isHeavy) return Effect.succeed(turnedAway)
+      const run = this.costs.begin(text, isInLane, now)
+      return Effect.onExitPrimitive(statement, (exit) => {
+        this.costs.end(text, run, Exit.isSuccess(exit), monotonic(clock))
+        // One that took a connection beside the lane has given it back.
+        return !isInLane && this.open < this.permits ? this.adjust : undefined
+      })
     })
   }
 
-  private inTurn<A, E, R>(pool: Pool, borrow: Effect.Effect<A, E, R>): Effect.Effect<A, E | PoolError, R> {
+  /** The heavy statements that run beside the lane, since they began before anybody knew, take of its turns. */
+  private readonly adjust: Effect.Effect<void> = Effect.clockWith((clock) => {
+    this.open = Math.max(0, this.permits - this.costs.outside(monotonic(clock)))
+    return Semaphore.resize(this.turns, this.open)
+  })
+
+  private inTurn<A, E, R>(pool: Pool, borrow: Borrow<A, E, R>): Effect.Effect<A, E | PoolError, R> {
     const { acquireTimeout } = pool.config
-    return Effect.uninterruptibleMask((restore) =>
-      Effect.flatMap(
-        restore(Effect.timeoutOption(this.turns.take(1), acquireTimeout)),
-        (taken): Effect.Effect<A, E | PoolError, R> =>
-          taken._tag === "Some" ? Effect.ensuring(restore(borrow), this.turns.release(1)) : late(pool, acquireTimeout)
+    // In the lane nothing is turned away.
+    const held = borrow(true) as Effect.Effect<A, E, R>
+    return Effect.andThen(
+      this.adjust,
+      Effect.uninterruptibleMask((restore) =>
+        Effect.flatMap(
+          restore(Effect.timeoutOption(this.turns.take(1), acquireTimeout)),
+          (taken): Effect.Effect<A, E | PoolError, R> =>
+            taken._tag === "Some" ? Effect.ensuring(restore(held), this.turns.release(1)) : late(pool, acquireTimeout)
+        )
       )
     )
   }
 }
+
+const monotonic = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
 
 const late = (pool: Pool, waited: number): Effect.Effect<never, PoolError> =>
   Effect.flatMap(pool.stats, (stats) =>
