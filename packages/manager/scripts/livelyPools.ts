@@ -1,6 +1,6 @@
 /** Pools over backends that are not there, under a load that goes up and down: something to look at. */
 import { ConnectionPool, type Connector } from "@effect-pools/core"
-import { ConnectionManager, Monitoring } from "@effect-pools/manager"
+import { ConnectionManager, type Manager, Monitoring } from "@effect-pools/manager"
 import { Data, Effect, Layer, Random, Redacted } from "effect"
 
 interface Fake {
@@ -21,6 +21,12 @@ export interface Lively {
   readonly holder?: readonly [label: string, statement: string, connections: number, after: number]
   /** Whether the backend is there. */
   readonly isUp?: () => boolean
+}
+
+/** A pool with its load, whatever kind it is of. */
+export interface Made {
+  readonly Pool: Manager.PoolKey
+  readonly layer: Layer.Layer<never, unknown>
 }
 
 class Unreachable extends Data.TaggedError("Unreachable")<{ readonly message: string }> {}
@@ -70,7 +76,7 @@ const hold = (pool: ConnectionPool.ConnectionPool<Fake>, holder: NonNullable<Liv
 }
 
 /** A pool as a service class made on the spot, with its load. */
-const poolOf = (lively: Lively) => {
+export const poolOf = (lively: Lively): Made => {
   class Pool extends ConnectionPool.Service<Pool, Fake>()(`lively/${lively.name}`) {}
   const load = Effect.gen(function*() {
     const pool = yield* Pool
@@ -85,11 +91,12 @@ const poolOf = (lively: Lively) => {
 export const token = "a-token-to-look-at"
 
 /** The pools, their load, the manager and the server. */
-export const world = (pools: ReadonlyArray<Lively>, port = 0) => {
-  const made = pools.map(poolOf)
+export const world = (made: ReadonlyArray<Made>, port = 0) => {
   const manager = ConnectionManager.layer({ pools: made.map(({ Pool }) => Pool), sampleInterval: "500 millis" })
+  // Their classes are made on the spot, and have no names that a type could list.
+  const all = Layer.mergeAll(Layer.empty, ...made.map(({ layer }) => layer)) as unknown as Layer.Layer<unknown, unknown>
   return Monitoring.layer({ port, token: Redacted.make(token) }).pipe(
     Layer.provideMerge(manager),
-    Layer.provide(Layer.mergeAll(Layer.empty, ...made.map(({ layer }) => layer)))
+    Layer.provide(all)
   )
 }

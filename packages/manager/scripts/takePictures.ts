@@ -12,7 +12,8 @@ import { Console, Effect } from "effect"
 import { mkdirSync, statSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { type Browser, chromium, type Page } from "playwright-core"
-import { type Lively, token, world } from "./livelyPools.ts"
+import { clusterOf, type LivelyCluster } from "./livelyCluster.ts"
+import { type Lively, poolOf, token, world } from "./livelyPools.ts"
 
 const folder = fileURLToPath(new URL("../../../docs/pictures/", import.meta.url))
 /** ms; long enough for charts with something in them. */
@@ -34,8 +35,8 @@ const phone = { screen: "phone", width: 390, height: 844 } as const
 const pictures: ReadonlyArray<Picture> = [
   { name: "dashboard-light", hash: "#/", colorScheme: "light", ...wide },
   { name: "dashboard-dark", hash: "#/", colorScheme: "dark", ...wide },
-  { name: "pool-light", hash: "#/pool/primary-db", colorScheme: "light", ...wide },
-  { name: "pool-dark", hash: "#/pool/primary-db", colorScheme: "dark", ...wide },
+  { name: "pool-light", hash: "#/pool/database", colorScheme: "light", ...wide },
+  { name: "pool-dark", hash: "#/pool/database", colorScheme: "dark", ...wide },
   { name: "phone-light", hash: "#/", colorScheme: "light", ...phone },
   { name: "phone-dark", hash: "#/", colorScheme: "dark", ...phone }
 ]
@@ -51,25 +52,27 @@ const incidentPictures: ReadonlyArray<Picture> = [
 /** ms */
 const incidentWatched = 45_000
 
+const shopCluster: LivelyCluster = {
+  name: "shop/orders",
+  replicas: 2,
+  options: {
+    maxConnections: 5,
+    acquireTimeout: "2 seconds",
+    slowAcquireTimeout: "500 millis",
+    probeInterval: "500 millis"
+  },
+  callers: 16,
+  hold: 20,
+  lags: [0, 40],
+  jobs: [
+    ["POST /checkout", "INSERT INTO orders (cart_id, total) VALUES ($1, $2) RETURNING id"],
+    ["GET /orders/:id", "SELECT * FROM orders WHERE id = $1"],
+    ["GET /orders", "SELECT * FROM orders WHERE customer_id = $1 ORDER BY placed_at DESC LIMIT 20"]
+  ],
+  holder: ["nightly-report", "SELECT region, sum(total) FROM orders GROUP BY region /* nightly report */", 5, 32_000]
+}
+
 const shop: ReadonlyArray<Lively> = [
-  {
-    name: "shop/orders-primary",
-    options: { kind: { name: "db" }, maxConnections: 5, acquireTimeout: "2 seconds", slowAcquireTimeout: "500 millis" },
-    callers: 8,
-    hold: 20,
-    jobs: [
-      ["POST /checkout", "INSERT INTO orders (cart_id, total) VALUES ($1, $2) RETURNING id"],
-      ["GET /orders/:id", "SELECT * FROM orders WHERE id = $1"]
-    ],
-    holder: ["nightly-report", "SELECT region, sum(total) FROM orders GROUP BY region /* nightly report */", 5, 32_000]
-  },
-  {
-    name: "shop/orders-replica",
-    options: { kind: { name: "db" }, maxConnections: 8 },
-    callers: 8,
-    hold: 30,
-    jobs: [["GET /orders", "SELECT * FROM orders WHERE customer_id = $1 ORDER BY placed_at DESC LIMIT 20"]]
-  },
   {
     name: "shop/cache",
     options: { kind: { name: "redis" }, maxConnections: 10 },
@@ -88,25 +91,22 @@ const shop: ReadonlyArray<Lively> = [
 
 let isUp = true
 
+const database: LivelyCluster = {
+  name: "database",
+  replicas: 2,
+  options: { maxConnections: 12, minConnections: 2, probeInterval: "500 millis" },
+  callers: 36,
+  hold: 45,
+  lags: [0, 120],
+  jobs: [
+    ["POST /calls", "INSERT INTO calls (user_id, room, started_at) VALUES ($1, $2, now()) RETURNING id"],
+    ["PATCH /calls/:id", "UPDATE calls SET ended_at = now() WHERE id = $1"],
+    ["GET /users/:id", "SELECT id, name, plan FROM users WHERE id = $1"],
+    ["GET /calls", "SELECT * FROM calls WHERE user_id = $1 ORDER BY started_at DESC LIMIT 20"]
+  ]
+}
+
 const pools: ReadonlyArray<Lively> = [
-  {
-    name: "primary-db",
-    options: { kind: { name: "db" } },
-    callers: 24,
-    hold: 45,
-    jobs: [
-      ["POST /calls", "INSERT INTO calls (user_id, room, started_at) VALUES ($1, $2, now()) RETURNING id"],
-      ["PATCH /calls/:id", "UPDATE calls SET ended_at = now() WHERE id = $1"],
-      ["GET /users/:id", "SELECT id, name, plan FROM users WHERE id = $1"]
-    ]
-  },
-  {
-    name: "read-replica",
-    options: { kind: { name: "db" }, maxConnections: 12 },
-    callers: 12,
-    hold: 30,
-    jobs: [["GET /calls", "SELECT * FROM calls WHERE user_id = $1 ORDER BY started_at DESC LIMIT 20"]]
-  },
   {
     name: "cache",
     options: { kind: { name: "redis" }, maxConnections: 10 },
@@ -187,12 +187,12 @@ const own = Effect.gen(function*() {
   const { url } = yield* Monitoring.Address
   yield* Effect.forkScoped(outage)
   yield* takeAll(url, watched)
-}).pipe(Effect.scoped, Effect.provide(world(pools)))
+}).pipe(Effect.scoped, Effect.provide(world([clusterOf(database), ...pools.map(poolOf)])))
 
 const incident = Effect.gen(function*() {
   const { url } = yield* Monitoring.Address
   yield* takeAll(url, incidentWatched, incidentPictures)
-}).pipe(Effect.scoped, Effect.provide(world(shop)))
+}).pipe(Effect.scoped, Effect.provide(world([clusterOf(shopCluster), ...shop.map(poolOf)])))
 
 const [, , address] = process.argv
 

@@ -1,8 +1,10 @@
 import * as EmbeddedPostgres from "@effect-pools/testing/EmbeddedPostgres"
 import { Consistency, PostgresCluster } from "@effect-pools/postgres"
 import { assert, layer } from "@effect/vitest"
-import { Context, Duration, Effect, Exit, Fiber, Layer, Redacted, Scope } from "effect"
-import { SqlClient } from "effect/sql"
+import { PgConnection } from "@effect/sql-pg"
+import { Context, Duration, Effect, Exit, Fiber, Layer, Random, Redacted, Schedule, Scope } from "effect"
+import { SqlClient, type Statement } from "effect/sql"
+import { isSqlError } from "effect/sql/SqlError"
 import { eventually } from "./support.ts"
 
 class Db extends PostgresCluster.Service<Db>()("app/Db") {}
@@ -153,6 +155,11 @@ layer(Servers.layer, { excludeTestServices: true, timeout: "2 minutes" })("Postg
       { probeInterval: "200 millis", maxConnections: 4, consistency: "eventual" },
       Effect.gen(function*() {
         const { replicas } = yield* Servers
+        const allIn = eventually(
+          "all are in",
+          Effect.map(Db.nodes, (nodes) => nodes.filter(({ isIn }) => isIn).length === 3)
+        )
+        yield* allIn
         const slow = Db.read<{ port: number }>`SELECT current_setting('port')::int AS port, pg_sleep(0.4)`
         for (const fault of ["stop", "kill9"] as const) {
           const replica = replicas[fault === "stop" ? 0 : 1]!
@@ -167,11 +174,106 @@ layer(Servers.layer, { excludeTestServices: true, timeout: "2 minutes" })("Postg
           assert.notInclude(rows.map(([row]) => row!.port), replica.port)
           assert.strictEqual((yield* Db.nodes).filter(({ isIn }) => isIn).length, 2)
           yield* fault === "stop" ? replica.cont : replica.start
-          yield* eventually(
-            "it is in again",
-            Effect.map(Db.nodes, (nodes) => nodes.filter(({ isIn }) => isIn).length === 3)
-          )
+          yield* allIn
         }
+      })
+    ))
+
+  it.effect("a table altered and an enum replaced under load fail no read, and a write with retry neither", () =>
+    withCluster(
+      { maxConnections: 4, maxWait: "10 seconds" },
+      Effect.gen(function*() {
+        const { primary } = yield* Servers
+        // Nobody of the cluster sees them made.
+        const elsewhere = (texts: ReadonlyArray<string>) =>
+          Effect.scoped(
+            Effect.flatMap(PgConnection.make({ url: primary.url }), (connection) =>
+              Effect.forEach(texts, (text) => connection.query(text)))
+          )
+        yield* Db.query`DROP TABLE IF EXISTS changing`
+        yield* Db.query`DROP TYPE IF EXISTS colour`
+        yield* Db.query`CREATE TYPE colour AS ENUM ('red', 'blue')`
+        yield* Db.query`CREATE TABLE changing (id int PRIMARY KEY, c colour)`
+        yield* Db.query`INSERT INTO changing SELECT id, 'red' FROM generate_series(1, 8) AS id`
+        const work = { isOpen: true }
+        const failures: Array<string> = []
+        let unretried = 0
+        let done = 0
+        const looped = <E, R>(effect: Effect.Effect<unknown, E, R>, onFailure: (error: E) => void) =>
+          Effect.gen(function*() {
+            while (work.isOpen) {
+              const result = yield* Effect.result(effect)
+              if (result._tag === "Failure") onFailure(result.failure)
+              else done++
+              yield* Effect.sleep(2)
+            }
+          }).pipe(Consistency.session)
+        const note = (error: unknown) => void failures.push(String(isSqlError(error) ? error.reason.cause : error))
+        const all = (sql: Statement.Constructor) => sql`SELECT * FROM changing ORDER BY id`
+        const write = (id: number) => (sql: Statement.Constructor) =>
+          sql`UPDATE changing SET c = ${"blue"} WHERE id = ${id}`
+        const retry = Schedule.upTo(Schedule.spaced("5 millis"), { times: 5 })
+        const busy = yield* Effect.forkChild(Effect.all([
+          ...[1, 2, 3].map(() => looped(Db.read`SELECT * FROM changing ORDER BY id`, note)),
+          ...[1, 2, 3].map(() => looped(Db.read((sql) => Effect.andThen(all(sql), all(sql))), note)),
+          looped(Db.read((sql) => all(sql), { consistency: "primary" }), note),
+          ...[1, 2].map((id) => looped(Db.transaction(write(id), { retry }), note)),
+          ...[3, 4].map((id) => looped(Db.transaction(write(id)), () => void unretried++))
+        ], { concurrency: "unbounded" }))
+        const settled = Effect.suspend(() => {
+          const before = done
+          return eventually("it goes on", Effect.sync(() => done > before + 200))
+        })
+        yield* settled
+        const replace = [
+          "ALTER TYPE colour RENAME TO colour_old",
+          "CREATE TYPE colour AS ENUM ('red', 'blue', 'green')",
+          "ALTER TABLE changing ALTER COLUMN c TYPE colour USING c::text::colour",
+          "DROP TYPE colour_old"
+        ]
+        const changes = [["ALTER TABLE changing ADD COLUMN name text"], replace]
+        for (const change of changes) {
+          yield* elsewhere(change)
+          yield* settled
+        }
+        work.isOpen = false
+        yield* Fiber.join(busy)
+        assert.deepStrictEqual(failures, [])
+        assert.isAtMost(unretried, changes.length)
+      })
+    ))
+
+  it.effect("with equal reads once, an own write is seen all the same, and no read of a session steps back", () =>
+    withCluster(
+      { dedupe: true, maxWait: "10 seconds" },
+      Effect.gen(function*() {
+        yield* Db.query`CREATE TABLE IF NOT EXISTS shared (id int PRIMARY KEY, n int)`
+        yield* Db
+          .query`INSERT INTO shared SELECT id, 0 FROM generate_series(0, 3) AS id ON CONFLICT (id) DO UPDATE SET n = 0`
+        const until = performance.now() + 2_500
+        let stale = 0
+        let steps = 0
+        const caller = Effect.gen(function*() {
+          const seen = [0, 0, 0, 0]
+          while (performance.now() < until) {
+            const id = yield* Random.nextIntBetween(0, 3)
+            if ((yield* Random.next) < 0.3) {
+              const [row] = yield* Db.query<{ n: number }>`UPDATE shared SET n = n + 1 WHERE id = ${id} RETURNING n`
+              seen[id] = Math.max(seen[id]!, row!.n)
+            }
+            // Several ask for the same at once, as all callers do.
+            const [[row]] = yield* Effect.all([
+              Db.read<{ n: number }>`SELECT n FROM shared WHERE id = ${id}`,
+              Db.read<{ n: number }>`SELECT n FROM shared WHERE id = ${id}`
+            ], { concurrency: 2 })
+            if (row!.n < seen[id]!) stale++
+            seen[id] = Math.max(seen[id]!, row!.n)
+            steps++
+          }
+        }).pipe(Consistency.session)
+        yield* Effect.all(Array.from({ length: 24 }, () => caller), { concurrency: "unbounded", discard: true })
+        assert.strictEqual(stale, 0)
+        assert.isAbove(steps, 100)
       })
     ))
 

@@ -1,7 +1,7 @@
 import { ClusterScript, Consistency, PostgresCluster, PostgresPool } from "@effect-pools/postgres"
 import { type PoolEvent, Traffic } from "@effect-pools/core"
 import { assert, describe, it } from "@effect/vitest"
-import { ConfigProvider, Deferred, type Duration, Effect, Fiber, Layer, Redacted, Stream } from "effect"
+import { Cause, ConfigProvider, Deferred, type Duration, Effect, Exit, Fiber, Layer, Redacted, Stream } from "effect"
 import { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
 
@@ -369,6 +369,10 @@ describe("PostgresCluster", () => {
         yield* refusal({ primary: a, maxLag: "1 minute" }),
         "option tokenLifetime: must be more than maxLag"
       )
+      assert.include(
+        yield* refusal({ primary: a, consistency: "strong" } as never),
+        "option consistency: must be \"session\" or"
+      )
       assert.include(yield* refusal({ primary: a, primaryShare: 0 }), "option primaryShare: must be a number above 0")
       assert.include(
         yield* refusal({ primary: a, role: "primary" } as never),
@@ -380,6 +384,20 @@ describe("PostgresCluster", () => {
       const standby = Redacted.make("postgres://app:secret@a,b/app?target_session_attrs=standby")
       assert.include(yield* refusal({ primary: standby }), "option primary: has a target_session_attrs that a cluster")
     }))
+
+  it.effect("a bad option of a read is misuse, and names the rule", () =>
+    withScript(1, () =>
+      Effect.gen(function*() {
+        const misuse = (options: object) =>
+          Effect.map(
+            Effect.exit(Db.read((sql) => sql`SELECT n FROM t`, options)),
+            (exit) => Exit.isFailure(exit) ? String(Cause.squash(exit.cause)) : "it ran"
+          )
+        assert.include(yield* misuse({ consistency: "strong" }), "option consistency of read: must be \"session\" or")
+        assert.include(yield* misuse({ maxWait: -1 }), "option maxWait of read")
+        assert.include(yield* misuse({ isolation: "snapshot" }), "option isolation of read")
+        assert.include(yield* misuse({ lable: "x" }), "lable")
+      })))
 
   it.effect("the environment names several hosts, and replicas", () =>
     Effect.gen(function*() {

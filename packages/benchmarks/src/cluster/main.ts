@@ -1,4 +1,4 @@
-/** Long scenes with a primary and its replicas: `npm run cluster -- pairs 1000000 | idle 60 | faults 60 | heavy`. */
+/** Long scenes with a primary and its replicas: `npm run cluster -- pairs 1000000 [minutes] | idle 60 | faults 60 | heavy`. */
 import { NodeRuntime } from "@effect/platform-node"
 import type { Effect } from "effect"
 import { faults } from "./faults.ts"
@@ -6,10 +6,10 @@ import { heavy } from "./heavy.ts"
 import { idle } from "./idle.ts"
 import { pairs } from "./pairs.ts"
 
-const [, , scene = "", size] = process.argv
+const [, , scene = "", size, minutes] = process.argv
 
 const scenes: Record<string, () => Effect.Effect<unknown, unknown>> = {
-  pairs: () => pairs(Number(size ?? 1_000_000)),
+  pairs: () => pairs(Number(size ?? 1_000_000), Number(minutes ?? 60)),
   idle: () => idle(Number(size ?? 60)),
   faults: () => faults(Number(size ?? 60)),
   heavy: () => heavy

@@ -8,6 +8,8 @@ const delays = [0, 300, 2_000]
 const round = 20_000
 
 interface Tally {
+  /** When no more are begun. */
+  readonly deadline: number
   done: number
   stale: number
   refused: number
@@ -25,7 +27,7 @@ const caller = <E, R>(
   read: (id: number) => Effect.Effect<ReadonlyArray<{ readonly n: number }>, E, R>
 ) =>
   Effect.gen(function*() {
-    for (let n = 1; tally.done < until; n++) {
+    for (let n = 1; tally.done < until && performance.now() < tally.deadline; n++) {
       tally.done++
       yield* write(id, n)
       const [row] = yield* read(id)
@@ -67,32 +69,34 @@ const shown = ({ primary, program, replicas }: Cpu, pairs: number): string => {
   return `CPU a pair: program ${each(program)}, primary ${each(primary)}, replicas ${each(replicas)}`
 }
 
-const alone = Effect.gen(function*() {
-  const own = yield* servers(0)
-  return yield* Effect.gen(function*() {
-    yield* Alone.query((sql) => sql.unsafe(create))
-    yield* Alone.query((sql) => sql.unsafe(fill))
-    const tally: Tally = { done: 0, stale: 0, refused: 0 }
-    yield* onPrimary(tally, round)
-    const timed = Effect.timed(onPrimary(tally, 4 * round))
-    const { cpu, value: [took] } = yield* costing(own, timed)
-    const pairs = 3 * round
-    const rate = pairs / Duration.toSeconds(took)
-    yield* Console.log(`primary alone: ${pairs} pairs at ${rate.toFixed(0)}/s. ${shown(cpu, pairs)}`)
-    return { rate, cpu: cpu.primary / pairs }
-  }).pipe(Effect.provide(Alone.layerPoolOnly({ url: own.primary.url, maxConnections: 16 })))
-}).pipe(Effect.scoped)
-
-/** Fails when a read was stale, or too few of them went to replicas. */
-export const pairs = (count: number): Effect.Effect<void, unknown> =>
+const alone = (deadline: number) =>
   Effect.gen(function*() {
-    const { cpu: ofAlone, rate: rateAlone } = yield* alone
+    const own = yield* servers(0)
+    return yield* Effect.gen(function*() {
+      yield* Alone.query((sql) => sql.unsafe(create))
+      yield* Alone.query((sql) => sql.unsafe(fill))
+      const tally: Tally = { deadline, done: 0, stale: 0, refused: 0 }
+      yield* onPrimary(tally, round)
+      const timed = Effect.timed(onPrimary(tally, 4 * round))
+      const { cpu, value: [took] } = yield* costing(own, timed)
+      const pairs = 3 * round
+      const rate = pairs / Duration.toSeconds(took)
+      yield* Console.log(`primary alone: ${pairs} pairs at ${rate.toFixed(0)}/s. ${shown(cpu, pairs)}`)
+      return { rate, cpu: cpu.primary / pairs }
+    }).pipe(Effect.provide(Alone.layerPoolOnly({ url: own.primary.url, maxConnections: 16 })))
+  }).pipe(Effect.scoped)
+
+/** As many as can be done in some minutes. Fails when a read was stale, or too few of them went to replicas. */
+export const pairs = (count: number, minutes: number): Effect.Effect<void, unknown> =>
+  Effect.gen(function*() {
+    const { cpu: ofAlone, rate: rateAlone } = yield* alone(Infinity)
+    const deadline = performance.now() + minutes * 60_000
     const own = yield* servers(delays.length)
     yield* Effect.gen(function*() {
       yield* Db.query((sql) => sql.unsafe(create))
       yield* Db.query((sql) => sql.unsafe(fill))
       yield* Effect.forEach(own.replicas, (replica, index) => replica.delayReplay(delays[index]!))
-      const tally: Tally = { done: 0, stale: 0, refused: 0 }
+      const tally: Tally = { deadline, done: 0, stale: 0, refused: 0 }
       yield* onCluster(tally, Math.min(round, count))
       const warm = tally.done
       const progress = Effect.forever(

@@ -70,6 +70,7 @@ export const dial = Effect.fnUntraced(function*(
   if (schema.statements !== undefined) {
     const { statements } = schema
     internals.statements?.onUse((isReady, evicted) => {
+      session.ranPrepared = isReady
       if (isReady) statements.hits++
       else statements.misses++
       statements.evictions += evicted

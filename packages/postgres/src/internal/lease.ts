@@ -19,8 +19,8 @@ import * as Stream from "effect/Stream"
 import type { PostgresConnection } from "./connectionModel.ts"
 import type { Limits } from "./limits.ts"
 import * as Loss from "./loss.ts"
-import { isStale } from "./schema.ts"
-import { serverError, type Session } from "./session.ts"
+import { isOfTypes } from "./schema.ts"
+import { isOutdated, markOutdated, serverError, type Session } from "./session.ts"
 import { StatementEnd } from "./statementEnd.ts"
 import { CurrentLevel, Level, type OpenStream, Turns } from "./turns.ts"
 import * as LocalTenant from "./tenant/local.ts"
@@ -146,7 +146,7 @@ export class LentConnection implements Connection {
 
   /** Whether a prepared statement was refused for what was true when it was prepared, and nothing was lost with it. */
   private mayRunAnew(error: SqlError): boolean {
-    return !this.session.isInTransaction && isStale(serverError(error))
+    return !this.session.isInTransaction && isOutdated(error)
   }
 
   private runOnce<A>(statement: Statement<A>): Effect.Effect<A, SqlError> {
@@ -178,7 +178,14 @@ export class LentConnection implements Connection {
   }
 
   private explained(error: SqlError, before: Loss.Before): SqlError {
-    return this.session.isDead ? Loss.explain(error, this.session.wire, before) : error
+    const { session } = this
+    if (session.isDead) return Loss.explain(error, session.wire, before)
+    // In company nobody knows whose statement ran last.
+    if (session.ranPrepared && !this.isShared && isOfTypes(serverError(error))) {
+      session.options.schema.changes++
+      markOutdated(error)
+    }
+    return error
   }
 
   /** In company an interrupted statement just goes on. */

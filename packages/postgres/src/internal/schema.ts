@@ -35,6 +35,14 @@ export const isStale = ({ code, message, routine }: Said): boolean => {
   }
 }
 
+/**
+ * Errors that only the first execution of a text has by its own fault. Once it is prepared, they say that a type of its
+ * parameters is another now, as while an enum is replaced step by step.
+ */
+const ofTypes = /^(?:42804|42883|42725|42P18)$/
+
+export const isOfTypes = ({ code }: Said): boolean => code !== undefined && ofTypes.test(code)
+
 const changes = /^(?:ALTER (?:TABLE|TYPE|VIEW|MATERIALIZED VIEW|FOREIGN TABLE|DOMAIN|FUNCTION)|CREATE VIEW|DROP TYPE)$/
 
 /** Whether the command with this tag may change the columns or types of statements. */

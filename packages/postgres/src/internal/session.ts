@@ -17,7 +17,7 @@ import * as FatalSqlState from "../FatalSqlState.ts"
 import * as Dirt from "./dirt.ts"
 import type { PgInternals, Statements } from "./pgInternals.ts"
 import type { Limits } from "./limits.ts"
-import type { Schema } from "./schema.ts"
+import { isStale, type Schema } from "./schema.ts"
 import type { Verdict } from "./verdict.ts"
 import * as Tenant from "./tenant/apply.ts"
 import type { Pin, SessionTenant } from "./tenant/state.ts"
@@ -50,6 +50,8 @@ export class Session {
   readonly running: Array<string> = []
   /** The statement that began last. */
   last: string | undefined = undefined
+  /** Whether the statement that began last was run by the name under which it was prepared before. */
+  ranPrepared = false
   /** Whether a shared statement was left by its fiber and may still be on its way. */
   isAbandoned = false
   /** Whether the beginning of a transaction was left by its fiber, so that nothing was done in it. */
@@ -130,6 +132,7 @@ export class Session {
   begin(text: string, { changesReading, dirt }: Verdict): void {
     this.running.push(text)
     this.last = text
+    this.ranPrepared = false
     this.wire.dirt |= dirt
     if (changesReading) this.wire.readsOtherwise = true
     const { changes } = this.options.schema
@@ -409,6 +412,15 @@ const unanswered = (message: string): SqlError =>
   new SqlError({ reason: new ConnectionError({ cause: new Error(message), message, operation: "begin" }) })
 
 const unclean = (message: string): Effect.Effect<never, Unclean> => Effect.fail(new Unclean({ message }))
+
+/** Errors of statements that fitted when they were prepared, as no code of theirs alone tells. */
+const outdated = new WeakSet<SqlError>()
+
+/** Takes in that the statement no longer fits, though it did when it was prepared. */
+export const markOutdated = (error: SqlError): void => void outdated.add(error)
+
+/** Whether the server refused a statement because it was prepared before a change of the schema. */
+export const isOutdated = (error: SqlError): boolean => outdated.has(error) || isStale(serverError(error))
 
 /** The server's words for an error, if it came from there. */
 export const serverError = (

@@ -16,8 +16,7 @@ import type { LentConnection } from "./lease.ts"
 import { leaseOf } from "./lent.ts"
 import type { Isolation, PostgresPool, TransactionOptions } from "./model.ts"
 import * as Runtime from "./runtime.ts"
-import { isStale } from "./schema.ts"
-import { serverError } from "./session.ts"
+import { isOutdated, serverError } from "./session.ts"
 
 /** Runs `f` in a new transaction, or in a savepoint if the fiber is in one of this pool. */
 export const run = <A, E, R>(
@@ -174,10 +173,6 @@ const levels: Readonly<Record<Isolation, string>> = {
  */
 const isConflict = (error: unknown): boolean =>
   isSqlError(error) &&
-  (error.reason._tag === "SerializationError" || error.reason._tag === "DeadlockError" || isOutdated(error))
-
-const isOutdated = (error: SqlError): boolean => {
-  const said = serverError(error)
-  // The last is what somebody else deallocated.
-  return isStale(said) || said.code === "26000"
-}
+  (error.reason._tag === "SerializationError" || error.reason._tag === "DeadlockError" || isOutdated(error) ||
+    // Somebody else deallocated it.
+    serverError(error).code === "26000")

@@ -3,11 +3,12 @@
  */
 import { effectOf } from "@effect-pools/core/Callback"
 import * as OptionRules from "@effect-pools/core/OptionRules"
-import type { PoolError } from "@effect-pools/core/PoolError"
+import { type PoolError, PoolMisuse } from "@effect-pools/core/PoolError"
 import * as Traffic from "@effect-pools/core/Traffic"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
+import * as Result from "effect/Result"
 import type { Acquirer, Borrower } from "effect/sql/SqlConnection"
 import * as SqlClient from "effect/sql/SqlClient"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
@@ -15,7 +16,7 @@ import * as Statement from "effect/sql/Statement"
 import type { ClusterError } from "../../ClusterError.ts"
 import type { Kit } from "../kit.ts"
 import type { LentConnection } from "../lease.ts"
-import { serverError } from "../session.ts"
+import * as Session from "../session.ts"
 import * as Transaction from "../transaction.ts"
 import * as Verdict from "../verdict.ts"
 import type { Cluster } from "./cluster.ts"
@@ -46,7 +47,9 @@ export const make = (cluster: Cluster, kit: Kit, flights: Flights): Reading => {
       if (current !== undefined) return f(current)
       return routed(cluster, fiber.getRef(CurrentOptions), (lease, isOnPrimary) =>
         // The server of a standby refuses writes by itself.
-        isOnPrimary ? readOnly(kit, lease, f(lease), none) : f(lease))
+        isOnPrimary
+          ? Effect.retry(readOnly(kit, lease, f(lease), none), { times: 1, while: isOutdated })
+          : f(lease))
     })) as Borrower
   const acquirer: Acquirer = Effect.withFiber((fiber) => {
     const current = kit.currentLease(fiber.context)
@@ -61,6 +64,8 @@ export const make = (cluster: Cluster, kit: Kit, flights: Flights): Reading => {
     sql,
     read: (ask, options) =>
       Effect.withFiber((fiber) => {
+        const rule = options === undefined ? undefined : brokenRule(options)
+        if (rule !== undefined) return Effect.die(new PoolMisuse({ pool: cluster.name, rule }))
         const effect = effectOf(cluster.name, ask(sql))
         if (kit.currentLease(fiber.context) !== undefined) return effect
         if (isSingleRead(effect) && options?.isolation === undefined) {
@@ -69,7 +74,9 @@ export const make = (cluster: Cluster, kit: Kit, flights: Flights): Reading => {
           const key = keyFor(cluster, fiber, effect as unknown as Statement.Statement<unknown>, options ?? none)
           return key === undefined ? one : flights.run(key, viewOf(cluster, fiber), one)
         }
-        return routed(cluster, options ?? none, (lease) => readOnly(kit, lease, effect, options ?? none))
+        const whole = routed(cluster, options ?? none, (lease) => readOnly(kit, lease, effect, options ?? none))
+        // The change of the schema comes to each server at a time of its own.
+        return Effect.retry(whole, { times: cluster.places.length, while: isOutdated })
       })
   }
 }
@@ -119,9 +126,26 @@ const readOnly = (kit: Kit, lease: LentConnection, effect: AnyEffect, { isolatio
     )
   )
 
+/** Whether a statement in it was prepared before the schema changed: what only reads may be done again. */
+const isOutdated = (error: unknown): boolean => isSqlError(error) && Session.isOutdated(error as SqlError)
+
+const rules: OptionRules.Rules<ReadOptions> = {
+  consistency: OptionRules.oneOf("session", "eventual", "primary"),
+  maxWait: OptionRules.duration(0),
+  isolation: OptionRules.oneOf("read committed", "repeatable read", "serializable"),
+  dedupe: OptionRules.flag,
+  label: OptionRules.text
+}
+
+const brokenRule = (options: ReadOptions): string | undefined =>
+  Result.match(OptionRules.check(rules, options), {
+    onFailure: ({ option, rule }) => `option ${option} of read: ${rule}`,
+    onSuccess: () => undefined
+  })
+
 const letDown: Reads.LetDown<unknown> = (error) => {
   if (!isSqlError(error)) return undefined
-  const { code } = serverError(error as SqlError)
+  const { code } = Session.serverError(error as SqlError)
   if (code === undefined) return error.reason._tag === "ConnectionError" ? "lost" : undefined
   return cancelled.test(code) ? "cancelled" : lost.test(code) ? "lost" : undefined
 }

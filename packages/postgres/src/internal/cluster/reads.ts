@@ -52,10 +52,11 @@ export const read = <A, E, R>(
         return Effect.withFiber((fiber) => {
           // Those who joined a flight chose the replica that it began on: only the primary has what each of them must see.
           const isShared = fiber.getRef(CurrentFlight) !== undefined
-          const other = isShared ? undefined : instantly(cluster, view, wish, node)
-          return other === undefined
-            ? onTheOne
-            : orElse(onReplica(cluster, view, wish, other, run), other, letDown, () => onTheOne)
+          if (isShared) return onTheOne
+          return Effect.flatMap(find(cluster, view, wish, node), ({ node: other, waited: again }) =>
+            other === undefined
+              ? instead(cluster, view, wish, waited + again, run)
+              : orElse(onReplica(cluster, view, wish, other, run), other, letDown, () => onTheOne))
         })
       })
     })
@@ -75,10 +76,6 @@ const orElse = <A, E, R, E2, R2>(
     return why === undefined ? Effect.fail(error) : elsewhere(why)
   })
 
-/** Another replica that has what must be seen already. */
-const instantly = (cluster: Cluster, view: View, { consistency }: Wish, except: Node): Node | undefined =>
-  consistency === "eventual" ? anyOf(cluster, except) : choose(cluster, view, except)
-
 const anyOf = ({ nodes }: Cluster, except?: Node): Node | undefined =>
   least(nodes.filter((node) => node.isIn && node !== except))
 
@@ -88,37 +85,38 @@ interface Found {
   readonly waited: number
 }
 
-/** A replica that has what must be seen; waits for one if need be. */
-const find = (cluster: Cluster, view: View, wish: Wish): Effect.Effect<Found, ClusterError> =>
+/** A replica that has what must be seen, other than one that let the read down; waits for one if need be. */
+const find = (cluster: Cluster, view: View, wish: Wish, except?: Node): Effect.Effect<Found, ClusterError> =>
   Effect.suspend(() => {
     if (wish.consistency === "eventual") {
-      return Effect.succeed({ node: anyOf(cluster), waited: 0 })
+      return Effect.succeed({ node: anyOf(cluster, except), waited: 0 })
     }
     const needsToken = view.mayHaveWritten || view.given.length > 0
-    const node = needsToken ? undefined : choose(cluster, view)
-    return node === undefined ? search(cluster, view, wish) : Effect.succeed({ node, waited: 0 })
+    const node = needsToken ? undefined : choose(cluster, view, except)
+    return node === undefined ? search(cluster, view, wish, except) : Effect.succeed({ node, waited: 0 })
   })
 
 const search = Effect.fnUntraced(function*(
   cluster: Cluster,
   view: View,
-  { maxWait }: Wish
+  { maxWait }: Wish,
+  except: Node | undefined
 ): Effect.fn.Return<Found, ClusterError> {
   const since = cluster.now()
   const left = () => since + maxWait - cluster.now()
   // Without a primary that answers nobody knows what must be seen.
   const known = yield* within(settle(cluster, view), maxWait)
   if (known === undefined) return { node: undefined, waited: cluster.now() - since }
-  const node = choose(cluster, view)
-  if (node !== undefined || left() <= 0 || !cluster.nodes.some(({ isIn }) => isIn)) {
+  const node = choose(cluster, view, except)
+  if (node !== undefined || left() <= 0 || anyOf(cluster, except) === undefined) {
     return { node, waited: cluster.now() - since }
   }
-  const found = yield* Effect.timeoutOption(arrival(cluster, view), left())
+  const found = yield* Effect.timeoutOption(arrival(cluster, view, except), left())
   return { node: Option.getOrUndefined(found), waited: cluster.now() - since }
 })
 
 /** Waits for a replica that has what must be seen; `undefined` when there is none to wait for. */
-const arrival = (cluster: Cluster, view: View): Effect.Effect<Node | undefined> =>
+const arrival = (cluster: Cluster, view: View, except: Node | undefined): Effect.Effect<Node | undefined> =>
   Effect.callback((resume) => {
     const { last } = view
     if (view.isOrdered && last !== undefined && floorOf(cluster, last) === undefined) {
@@ -127,8 +125,8 @@ const arrival = (cluster: Cluster, view: View): Effect.Effect<Node | undefined> 
       if (cluster.primary !== undefined) cluster.proberOf(cluster.primary).nudge()
     }
     const leave = cluster.wait(() => {
-      const node = choose(cluster, view)
-      if (node === undefined && cluster.nodes.some(({ isIn }) => isIn)) return false
+      const node = choose(cluster, view, except)
+      if (node === undefined && anyOf(cluster, except) !== undefined) return false
       resume(Effect.succeed(node))
       return true
     })
