@@ -144,9 +144,10 @@ export interface Connector<Connection, Lent = Connection> {
    *   the pool opens one more at a time. A slow request holds up few others
    * - `"busiest"`: the one with the most sharers that is not full yet. Another is taken, or opened, only when all are
    *   full. For a protocol whose requests gain from leaving together: fewer writes, and fewer connections
-   * - `"adaptive"`: while shared leases last less than 2 ms on average, callers that come within as long fill a
-   *   connection to half of `sharers` before another is taken, so that their requests leave together; otherwise as
-   *   `"idle"`. For a protocol that answers in turn: a slow request holds up those that came with it, and nobody later
+   * - `"adaptive"`: while shared leases last less than 2 ms on average, or up to 10 ms of which each has less than 0.25 ms
+   *   as its part, callers that come together (within 2 to 10 ms, four times as long as leases last) fill a connection
+   *   before another is taken, so that their requests leave together; otherwise as `"idle"`. For a protocol that answers
+   *   in turn: a slow request holds up those that came with it, and nobody later
    *
    * Either way a caller that waits for a connection of its own is overtaken by no sharer.
    */

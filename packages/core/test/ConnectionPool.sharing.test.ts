@@ -429,13 +429,32 @@ describe("ConnectionPool.withShared where the pool finds out what sharers join",
   const crowd = (count: number, enter: Effect.Success<ReturnType<typeof setUp>>["enter"]) =>
     Effect.forEach(Array.from({ length: count }), () => enter())
 
-  it.effect("after short leases those that come together fill a connection to the half before another is taken", () =>
+  it.effect("after short leases those that come together fill a connection before another is taken", () =>
     onAdaptive(({ crowd, enter }) =>
       Effect.gen(function*() {
-        const callers = yield* crowd(5, enter)
-        assert.deepStrictEqual(sizes(callers), [2, 3])
+        const callers = yield* crowd(8, enter)
+        assert.deepStrictEqual(sizes(callers), [2, 6])
         for (const caller of callers) yield* caller.leave
       })
+    ))
+
+  it.effect("leases that last because many share the time are short", () =>
+    onSharedPool(
+      { minConnections: 3, maxConnections: 3, freshnessWindow: "1 hour" },
+      ({ enter, pool }) =>
+        Effect.gen(function*() {
+          yield* TestClock.adjust("3 seconds")
+          yield* Effect.repeat(pool.withShared(() => Effect.void), { times: 31 })
+          for (let round = 0; round < 4; round++) {
+            const callers = yield* crowd(60, enter)
+            yield* TestClock.adjust("3 millis")
+            for (const caller of callers) yield* caller.leave
+          }
+          const callers = yield* crowd(3, enter)
+          assert.deepStrictEqual(sizes(callers), [3])
+          for (const caller of callers) yield* caller.leave
+        }),
+      { joins: "adaptive", sharers: 60 }
     ))
 
   it.effect("they spread while nothing is known of their leases", () =>
@@ -478,7 +497,12 @@ describe("ConnectionPool.withShared where the pool finds out what sharers join",
   it.effect("those who find none idle join the one with the fewest, until all are full", () =>
     onAdaptive(({ crowd, enter }) =>
       Effect.gen(function*() {
-        const callers = yield* crowd(19, enter)
+        const long: Array<Effect.Success<ReturnType<typeof enter>>> = []
+        for (let i = 0; i < 3; i++) {
+          long.push(yield* enter())
+          yield* TestClock.adjust("3 millis")
+        }
+        const callers = long.concat(yield* crowd(16, enter))
         assert.deepStrictEqual(sizes(callers.slice(0, 12)), [4, 4, 4])
         assert.deepStrictEqual(sizes(callers.slice(0, 18)), [6, 6, 6])
         assert.isUndefined(callers[18]!.on())

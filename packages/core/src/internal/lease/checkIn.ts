@@ -35,7 +35,7 @@ export const checkIn = (
   const held = now - lease.lentAt
   const end = endOf(exit)
   state.counts.leaseEnded(end, held)
-  if (lease.isShared && state.connector.joins === "adaptive") state.sharedUse.record(held)
+  if (lease.isShared && state.connector.joins === "adaptive") state.sharedUse.record(held, connection.holders.size)
   state.line.order.account?.ended(lease, held, end)
   account(state, lease, connection, held, now)
   if (end === "failure" || end === "defect") connection.errors++

@@ -5,8 +5,8 @@
  * The connector says what a sharer joins. `"idle"`: an idle connection is taken first, so that load spreads; when none
  * is idle a caller joins the connection with the fewest sharers, and one more is opened. `"busiest"`: a caller joins
  * the connection with the most sharers that is not full, so that requests leave together; another is taken, and at last
- * opened, when all are full. `"adaptive"`: while leases are short, callers that come in one moment fill a connection to
- * the half before another is taken; otherwise as `"idle"`. In each way a caller waits only when all are full, and one
+ * opened, when all are full. `"adaptive"`: while leases are short, callers that come in one moment fill a connection
+ * before another is taken; otherwise as `"idle"`. In each way a caller waits only when all are full, and one
  * that waits for a connection of its own is overtaken by nobody.
  *
  * A connection that is to be retired is joined by nobody, so it ends with its last sharer, however busy the pool is.
@@ -14,7 +14,6 @@
 import type { Pooled } from "../line/lease.ts"
 import { isCurrent, whyRetire } from "../pool/retire.ts"
 import type { PoolState } from "../pool/state.ts"
-import { short } from "../watch/sharedUse.ts"
 
 /** Whether sharers fill a connection before they take another. */
 export const fillsUp = ({ connector: { joins }, sharedUse }: PoolState): boolean =>
@@ -24,15 +23,13 @@ export const fillsUp = ({ connector: { joins }, sharedUse }: PoolState): boolean
 export const isCrowded = (state: PoolState, { holders: { head, size } }: Pooled, now: number): boolean => {
   const { connector: { joins }, sharedUse } = state
   if (size < 2 || joins === "busiest") return false
-  return joins !== "adaptive" || !sharedUse.isShort || head!.lentAt < now - short
+  return joins !== "adaptive" || !sharedUse.isShort || head!.lentAt < now - sharedUse.moment
 }
 
 /** The shared connection that one more caller fills up, or `undefined`: then it takes an idle one. */
 export const fillable = (state: PoolState, now: number): Pooled | undefined => {
-  const { connector: { joins, sharers = 1 } } = state
-  return joins === "adaptive"
-    ? pick(state, now, Math.ceil(sharers / 2), 1, now - short)
-    : pick(state, now, sharers, 1, -Infinity)
+  const { connector: { joins, sharers = 1 }, sharedUse } = state
+  return pick(state, now, sharers, 1, joins === "adaptive" ? now - sharedUse.moment : -Infinity)
 }
 
 /** The shared connection that one more caller may use when none is idle, or `undefined`. */
