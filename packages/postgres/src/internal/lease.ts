@@ -96,47 +96,44 @@ export class LentConnection implements Connection {
 
   /** An effect that can be run several times, also at once: each time it is another statement. */
   private run<A>(text: string, prepare: boolean, f: Execute<A>): Effect.Effect<A, SqlError> {
-    return Effect.suspend(() => {
+    return Effect.withFiber((fiber) => {
       const verdict = Verdict.of(text)
-      const once = this.runFor(this.tenant, { text, verdict, prepare, f })
+      const once = this.runFor({ text, verdict, prepare, f }, fiber)
       return prepare
-        ? Effect.catchIf(
-          once,
-          (error) => this.mayRunAnew(error),
-          () => this.runFor(this.tenant, { text, verdict, prepare: false, f })
-        )
+        ? Effect.catch(once, (error) =>
+          this.mayRunAnew(error)
+            ? Effect.withFiber((fiber) => this.runFor({ text, verdict, prepare: false, f }, fiber))
+            : Effect.fail(error))
         : once
     })
   }
 
   /** A statement that begins a transaction is followed by the tenant's state, and one outside of all is put into one. */
-  private runFor<A>(
-    tenant: LocalTenant.LocalTenant | undefined,
-    statement: Statement<A>
-  ): Effect.Effect<A, SqlError> {
-    const once = this.runOnce(statement)
-    if (tenant === undefined) return once
+  private runFor<A>(statement: Statement<A>, fiber: AnyFiber): Effect.Effect<A, SqlError> {
+    const { tenant } = this
+    if (tenant === undefined) return this.runOnce(statement, fiber)
+    const once = Effect.withFiber((fiber) => this.runOnce(statement, fiber))
     const { verdict } = statement
     if (verdict.control !== undefined) return tenant.after(once, this.runOwn)
-    return Effect.withFiber((fiber) => {
-      if (this.isWithin(fiber)) return once
-      const alone = Effect.catchIf(
-        this.terms.alone(this, once),
-        (error) => LocalTenant.refusedInTransaction(error) !== undefined,
-        (error) => this.misused(LocalTenant.refusedInTransaction(error)!)
-      )
-      return verdict.mayWrite ? alone : Effect.mapError(alone, LocalTenant.ofRead)
-    })
+    if (this.isWithin(fiber)) return once
+    const alone = Effect.catchIf(
+      this.terms.alone(this, once),
+      (error) => LocalTenant.refusedInTransaction(error) !== undefined,
+      (error) => this.misused(LocalTenant.refusedInTransaction(error)!)
+    )
+    return verdict.mayWrite ? alone : Effect.mapError(alone, LocalTenant.ofRead)
   }
 
   private readonly runOwn: LocalTenant.RunOwn = (text, params) =>
-    this.runOnce({
-      text,
-      verdict: Verdict.of(text),
-      prepare: false,
-      f: (pg) => pg.query(text, params, false),
-      isOwn: true
-    })
+    Effect.withFiber((fiber) =>
+      this.runOnce({
+        text,
+        verdict: Verdict.of(text),
+        prepare: false,
+        f: (pg) => pg.query(text, params, false),
+        isOwn: true
+      }, fiber)
+    )
 
   /** Whether a statement of a fiber belongs to an open transaction, one that was begun by a text included. */
   private isWithin(fiber: AnyFiber): boolean {
@@ -149,13 +146,11 @@ export class LentConnection implements Connection {
     return !this.session.isInTransaction && isOutdated(error)
   }
 
-  private runOnce<A>(statement: Statement<A>): Effect.Effect<A, SqlError> {
-    return Effect.withFiber((fiber) => {
-      const rule = this.refusal(fiber, statement.verdict) ??
-        (statement.isOwn === true ? undefined : this.terms.ruleOf?.(statement.text))
-      if (rule !== undefined) return this.misused(rule)
-      return this.isShared ? this.runShared(statement) : this.runAlone(statement, fiber)
-    })
+  private runOnce<A>(statement: Statement<A>, fiber: AnyFiber): Effect.Effect<A, SqlError> {
+    const rule = this.refusal(fiber, statement.verdict) ??
+      (statement.isOwn === true ? undefined : this.terms.ruleOf?.(statement.text))
+    if (rule !== undefined) return this.misused(rule)
+    return this.isShared ? this.runShared(statement) : this.runAlone(statement, fiber)
   }
 
   /** The state in which a statement begins, and the time. */
@@ -188,21 +183,19 @@ export class LentConnection implements Connection {
     return error
   }
 
-  /** In company an interrupted statement just goes on. */
+  /** In company an interrupted statement just goes on. It begins with this call. */
   private runShared<A>({ f, prepare, text, verdict }: Statement<A>): Effect.Effect<A, SqlError> {
     const { session } = this
-    return Effect.suspend(() => {
-      const before = this.begin(text, verdict)
-      const answer = Effect.mapError(
-        f(session.own, prepare && session.prepares(text, verdict)),
-        (error) => this.explained(error, before)
-      )
-      return Effect.onExitPrimitive(answer, (exit) => {
-        session.finish(text)
-        if (Exit.hasInterrupts(exit)) session.isAbandoned = true
-        this.ended(text, before, exit)
-        return undefined
-      })
+    const before = this.begin(text, verdict)
+    const answer = Effect.mapError(
+      f(session.own, prepare && session.prepares(text, verdict)),
+      (error) => this.explained(error, before)
+    )
+    return Effect.onExitPrimitive(answer, (exit) => {
+      session.finish(text)
+      if (Exit.hasInterrupts(exit)) session.isAbandoned = true
+      this.ended(text, before, exit)
+      return undefined
     })
   }
 
@@ -218,7 +211,10 @@ export class LentConnection implements Connection {
         const isControl = statement.isOwn === true || control.test(text)
         const level = this.levelOf(fiber)
         if (!(isControl ? turns.isFreeForControl : turns.isFree(level))) {
-          resume(Effect.andThen(turns.wait(level, isControl), this.runOnce(statement)))
+          resume(Effect.andThen(
+            turns.wait(level, isControl),
+            Effect.withFiber((fiber) => this.runOnce(statement, fiber))
+          ))
           return undefined
         }
       }

@@ -152,9 +152,12 @@ const strength: ReadonlyArray<string> = ["read committed", "repeatable read", "s
   Isolation
 >
 
-/** The words come from here and never from the options, which could carry SQL. */
-const begin = ({ deferrable, isolation, readOnly }: TransactionOptions): string =>
-  [
+/**
+ * The words come from here and never from the options, which could carry SQL. `undefined` is the client's own `BEGIN`, which
+ * it prepares.
+ */
+const begin = ({ deferrable, isolation, readOnly }: TransactionOptions): string | undefined =>
+  isolation === undefined && readOnly !== true && deferrable !== true ? undefined : [
     "BEGIN",
     isolation === undefined ? "" : ` ISOLATION LEVEL ${levels[isolation]}`,
     readOnly === true ? " READ ONLY" : "",

@@ -48,7 +48,8 @@ export interface OpenStream {
 export class Turns {
   private innermost: Level | undefined = undefined
   private stream: OpenStream | undefined = undefined
-  private readonly waiting = new Set<() => void>()
+  /** Made when somebody waits: few leases ever have more than one at work. */
+  private waiting: Set<() => void> | undefined = undefined
   private readonly session: { readonly isDead: boolean; readonly onEnd: Set<() => void> }
   private readonly limit: Duration.Input
   /** Whether there ever was a transaction or a stream: most leases know neither. */
@@ -136,26 +137,27 @@ export class Turns {
 
   /** Lets those that wait look again. */
   wake(): void {
-    for (const look of Array.from(this.waiting)) look()
+    for (const look of Array.from(this.waiting ?? [])) look()
   }
 
   /** Waits for a turn, and takes it in the same moment. */
   private inLine(isFree: () => boolean, take: () => void): Effect.Effect<void, SqlError> {
     const turn = Effect.callback<void>((resume) => {
+      const waiting = this.waiting ??= new Set()
       const look = (): void => {
         if (!isFree()) return
-        this.waiting.delete(look)
+        waiting.delete(look)
         this.session.onEnd.delete(look)
         take()
         resume(Effect.void)
       }
       const { onEnd } = this.session
-      this.waiting.add(look)
+      waiting.add(look)
       // On a dead session nobody has to wait, since nothing will be carried out.
       onEnd.add(look)
       look()
       return Effect.sync(() => {
-        this.waiting.delete(look)
+        waiting.delete(look)
         onEnd.delete(look)
       })
     })

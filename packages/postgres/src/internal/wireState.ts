@@ -43,6 +43,7 @@ export class WireState {
 
   readonly observe = (message: BackendMessage<unknown>): void => {
     this.heard++
+    if (message._tag === "DataRow") return
     switch (message._tag) {
       case "CommandComplete":
         this.completed(message.commandTag)

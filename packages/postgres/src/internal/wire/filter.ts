@@ -32,21 +32,28 @@ export const install = (seam: Seam, observer: OnMessage): void => {
   const filter = new Filter(seam, observer)
   const { parser } = seam
   const pushEach = parser.pushEach
-  let reader = parser.readField
   // The driver gives the same function each time, so it is kept.
   let next: OnMessage = () => {}
-  const onMessage = (message: Message): void => filter.take(message, next)
+  let careful = parser.readField
+  // The driver puts its reader there when it sends, when it is told the columns, and at the end of an answer. As an accessor
+  // the property would cost each row as much as reading it.
+  const takeCare = (): void => {
+    if (parser.readField === careful) return
+    careful = filter.careful(parser.readField)
+    parser.readField = careful
+  }
+  const onMessage = (message: Message): void => {
+    filter.take(message, next)
+    if (message._tag !== "DataRow") takeCare()
+  }
   const framer = new Framer(
     seam.maxMessageSize,
-    (bytes) => pushEach.call(parser, bytes, onMessage),
+    (bytes) => {
+      takeCare()
+      pushEach.call(parser, bytes, onMessage)
+    },
     (length) => filter.refuse(`a row of ${length} bytes exceeds maxMessageSize, which is ${seam.maxMessageSize} bytes`)
   )
-  Object.defineProperty(parser, "readField", {
-    get: () => reader,
-    set: (given: FieldReader<unknown> | undefined) => {
-      reader = filter.careful(given)
-    }
-  })
   Object.assign(parser, {
     pushEach: (chunk: Uint8Array, given: OnMessage) => {
       next = given
@@ -139,6 +146,7 @@ class Filter {
     const { registry } = this.seam
     const own = columns.map(({ dataTypeOid }) => Catalogue.readerOf(dataTypeOid, registry))
     const dated = columns.map(({ dataTypeOid }) => Catalogue.isDated(dataTypeOid))
+    if (own.every((read) => read === undefined) && !dated.includes(true)) return this.makePlain(reader, columns)
     return (bytes, offset, size, column) => {
       if (size < 0 || this.failure !== undefined) return null
       // Through `Result` each value of each row would cost an object more.
@@ -150,6 +158,19 @@ class Filter {
         return dated[column] === true && Catalogue.isNoDate(value)
           ? Catalogue.beyondDates(columns[column]!.dataTypeOid, bytes.subarray(offset, offset + size))
           : value
+      } catch (cause) {
+        return this.secondChance(bytes.subarray(offset, offset + size), columns[column], cause)
+      }
+    }
+  }
+
+  /** For columns that the driver reads by itself, which most are: each value passes here. */
+  private makePlain(reader: FieldReader<unknown>, columns: ReadonlyArray<FieldDescription>): FieldReader<unknown> {
+    return (bytes, offset, size, column) => {
+      // As above.
+      // oxlint-disable-next-line effect-pools/no-try
+      try {
+        return reader(bytes, offset, size, column)
       } catch (cause) {
         return this.secondChance(bytes.subarray(offset, offset + size), columns[column], cause)
       }
