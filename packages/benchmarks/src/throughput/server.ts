@@ -12,7 +12,10 @@ export type Answer =
 
 const servers = {
   redis: async (): Promise<Started> => (await import("./redis/server.ts")).start,
+  redisTls: async (): Promise<Started> => (await import("./redis/server.ts")).startWithTls,
   http: async (): Promise<Started> => (await import("./http/server.ts")).start,
+  https: async (): Promise<Started> => (await import("./http/server.ts")).startWithTls,
+  http2: async (): Promise<Started> => (await import("./http/server.ts")).startHttp2,
   websocket: async (): Promise<Started> => (await import("./websocket/server.ts")).start,
   postgres: async (): Promise<Started> => (await import("./postgres/server.ts")).start
 }

@@ -12,9 +12,10 @@ const operationsOfScenario = 8000
 let isWarm = false
 
 const warm = async (workload: Workload<unknown>, client: Client<unknown>, callers: number): Promise<void> => {
-  if (!isWarm) await client.run(64, firstOperations, workload.weigh)
+  const { weigh, worth = 1 } = workload
+  if (!isWarm) await client.run(64, Math.ceil(firstOperations / worth), weigh)
   isWarm = true
-  await client.run(callers, operationsOfScenario, workload.weigh)
+  await client.run(callers, Math.ceil(operationsOfScenario / worth), weigh)
 }
 
 export const track = async (name: string, scenario: Located): Promise<Race> => {

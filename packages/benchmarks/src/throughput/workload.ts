@@ -24,6 +24,8 @@ export interface Contender<A> {
 export interface Workload<A> {
   readonly name: string
   readonly server: ServerKind
+  /** How many single operations one of these is about as much work as: it needs the fewer to warm up. Default 1. */
+  readonly worth?: number
   /** Operations in one round by the number of callers: about half a second. */
   readonly operations: Readonly<Record<Callers, number>>
   /** Whether that is the result of operation `i`, in all its parts. */

@@ -1,8 +1,8 @@
-/** A small JSON document. */
+/** A small JSON document, in the clear, over TLS and over HTTP/2; and a large one. */
 import { isDeepStrictEqual } from "node:util"
 import type { Workload } from "../workload.ts"
-import { httpContenders } from "./contenders.ts"
-import { type Item, itemOf, items } from "./data.ts"
+import { contendersFor, contendersOfHttp2, contendersWithTls } from "./contenders.ts"
+import { type Item, itemOf, items, largeItemOf, largePathOf, pathOf } from "./data.ts"
 
 const get: Workload<unknown> = {
   name: "http-get",
@@ -11,7 +11,33 @@ const get: Workload<unknown> = {
   isRight: (i, item) => isDeepStrictEqual(item, itemOf(i)),
   weigh: (item) => (item as Item).id, // compared in full before
   weight: (i) => i % items,
-  contenders: httpContenders
+  contenders: contendersFor(pathOf)
 }
 
-export const httpWorkloads: ReadonlyArray<Workload<unknown>> = [get]
+const getLarge: Workload<unknown> = {
+  ...get,
+  name: "http-get-250k",
+  worth: 10,
+  operations: { 1: 500, 10: 750, 64: 960 },
+  isRight: (i, item) => isDeepStrictEqual(item, largeItemOf(i)),
+  contenders: contendersFor(largePathOf)
+}
+
+const getWithTls: Workload<unknown> = {
+  ...get,
+  name: "https-get",
+  server: "https",
+  operations: { 1: 2500, 10: 7500, 64: 9600 },
+  contenders: contendersWithTls(pathOf)
+}
+
+const getByHttp2: Workload<unknown> = {
+  ...get,
+  name: "http2-get",
+  server: "http2",
+  worth: 2,
+  operations: { 1: 1500, 10: 4000, 64: 6400 },
+  contenders: contendersOfHttp2(pathOf)
+}
+
+export const httpWorkloads: ReadonlyArray<Workload<unknown>> = [get, getLarge, getWithTls, getByHttp2]

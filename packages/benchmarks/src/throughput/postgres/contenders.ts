@@ -1,21 +1,27 @@
-/** Clients that read a row by its key. All of them have the server prepare the statement once per connection. */
+/** Clients of PostgreSQL. All of them have the server prepare a statement once per connection. */
+import type { PoolError } from "@effect-pools/core/PoolError"
 import { PostgresPool } from "@effect-pools/postgres"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
+import type { SqlError } from "effect/sql/SqlError"
 import { Client } from "pg"
 import PgPool from "pg-pool"
-import postgres from "postgres"
+import postgres, { type Sql } from "postgres"
 import { bareClient, effectClient } from "../client.ts"
 import { type Contender, poolSize } from "../workload.ts"
-import { idOf, type Person } from "./data.ts"
 
-/** As the clients give them. */
-export type Answer = ReadonlyArray<Person> | { readonly rows: ReadonlyArray<Person> }
+export class Db extends PostgresPool.Service<Db>()("bench/Db") {}
 
-class Db extends PostgresPool.Service<Db>()("bench/Db") {}
+/** The same operation for all of them, each in the way that its documentation advises. */
+export interface Operation<A> {
+  ours(db: typeof Db, i: number): Effect.Effect<A, SqlError | PoolError, Db>
+  pg(pool: PgPool<Client>, i: number): Promise<A>
+  postgresJs(sql: Sql, i: number): Promise<A>
+  pgClient(sql: PgClient.PgClient, i: number): Effect.Effect<A, SqlError>
+}
 
-const ours = (name: string, sharing: number): Contender<Answer> => ({
+const ours = <A>(name: string, sharing: number, { ours }: Operation<A>): Contender<A> => ({
   name,
   isOurs: true,
   connections: poolSize,
@@ -27,59 +33,46 @@ const ours = (name: string, sharing: number): Contender<Answer> => ({
         maxConnections: poolSize,
         sharing
       }),
-      (i) => Db.query<Person>`SELECT id, name, email FROM person WHERE id = ${idOf(i)}`
+      (i) => ours(Db, i)
     )
 })
 
-const pgPool: Contender<Answer> = {
+const pgPool = <A>({ pg }: Operation<A>): Contender<A> => ({
   name: "pg-pool",
   isOurs: false,
   connections: poolSize,
   async open(connectionString) {
     const pool = new PgPool({ connectionString, max: poolSize, Client })
-    const query = (i: number) =>
-      pool.query<Person>({
-        name: "person",
-        text: "SELECT id, name, email FROM person WHERE id = $1",
-        values: [idOf(i)]
-      })
-    return bareClient<Answer>(query, () => pool.end())
+    return bareClient<A>((i) => pg(pool, i), () => pool.end())
   }
-}
+})
 
-const postgresJs: Contender<Answer> = {
+const postgresJs = <A>(operation: Operation<A>): Contender<A> => ({
   name: "postgres.js",
   isOurs: false,
   connections: poolSize,
   async open(url) {
     const sql = postgres(url, { max: poolSize })
-    // It runs when it is awaited, so the promise goes on as it is.
-    const query = (i: number): Promise<Answer> =>
-      sql<Array<Person>>`SELECT id, name, email FROM person WHERE id = ${idOf(i)}`
-    return bareClient(query, () => sql.end())
+    return bareClient<A>((i) => operation.postgresJs(sql, i), () => sql.end())
   }
-}
+})
 
-const pgClient = (name: string, multiplex: boolean): Contender<Answer> => ({
+const pgClient = <A>(name: string, multiplex: boolean, { pgClient }: Operation<A>): Contender<A> => ({
   name,
   isOurs: false,
   connections: poolSize,
   open: (url) =>
     effectClient(
       PgClient.layer({ url: Redacted.make(url), minConnections: poolSize, maxConnections: poolSize, multiplex }),
-      (i) =>
-        Effect.flatMap(
-          PgClient.PgClient,
-          (sql) => sql<Person>`SELECT id, name, email FROM person WHERE id = ${idOf(i)}`
-        )
+      (i) => Effect.flatMap(PgClient.PgClient, (sql) => pgClient(sql, i))
     )
 })
 
-export const postgresContenders: ReadonlyArray<Contender<Answer>> = [
-  ours("effect-pools", 1),
-  ours("effect-pools sharing", 32),
-  pgPool,
-  postgresJs,
-  pgClient("PgClient", false),
-  pgClient("PgClient multiplex", true)
+export const contendersFor = <A>(operation: Operation<A>): ReadonlyArray<Contender<A>> => [
+  ours("effect-pools", 1, operation),
+  ours("effect-pools sharing", 32, operation),
+  pgPool(operation),
+  postgresJs(operation),
+  pgClient("PgClient", false, operation),
+  pgClient("PgClient multiplex", true, operation)
 ]

@@ -1,5 +1,6 @@
 /** The pool, beside the one connection that most programs have. */
 import { RedisPool } from "@effect-pools/redis"
+import { TestCertificate } from "@effect-pools/testing"
 import type { PoolError } from "@effect-pools/core/PoolError"
 import type { RedisError } from "@effect-pools/redis/RedisError"
 import type * as Effect from "effect/Effect"
@@ -16,13 +17,22 @@ export interface Operation<A> {
   bare(redis: Redis, i: number): Promise<A>
 }
 
+/** For servers that speak TLS, whose URLs begin with `rediss:`. */
+const tlsOf = (url: string): { readonly tls?: { readonly ca: string } } =>
+  url.startsWith("rediss:") ? { tls: { ca: TestCertificate.certificate } } : {}
+
 const ours = <A>(name: string, connections: number, operation: Operation<A>): Contender<A> => ({
   name,
   isOurs: true,
   connections,
   open: (url) =>
     effectClient(
-      Cache.layerPoolOnly({ url: Redacted.make(url), minConnections: connections, maxConnections: connections }),
+      Cache.layerPoolOnly({
+        url: Redacted.make(url),
+        minConnections: connections,
+        maxConnections: connections,
+        ...tlsOf(url)
+      }),
       (i) => operation.ours(Cache, i)
     )
 })
@@ -33,7 +43,7 @@ const ioredis = <A>(name: string, enableAutoPipelining: boolean, operation: Oper
   connections: 1,
   async open(url) {
     const { hostname, port } = new URL(url)
-    const redis = new Redis(Number(port), hostname, { enableAutoPipelining })
+    const redis = new Redis(Number(port), hostname, { enableAutoPipelining, ...tlsOf(url) })
     return bareClient((i) => operation.bare(redis, i), () => redis.quit())
   }
 })

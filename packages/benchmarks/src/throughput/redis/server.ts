@@ -3,10 +3,19 @@ import { EmbeddedRedis } from "@effect-pools/testing"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type { Started } from "../started.ts"
-import { keys, readKey, valueOf } from "./data.ts"
+import { keys, largeKey, largeKeys, largeValueOf, readKey, valueOf } from "./data.ts"
 
-export const start: Started = Effect.gen(function*() {
-  const server = yield* EmbeddedRedis.make()
-  yield* server.command("MSET", ...Array.from({ length: keys }, (_, i) => [readKey(i), valueOf(i)]).flat())
-  return { url: Redacted.value(server.url), connections: Effect.map(server.clients, (clients) => clients.length) }
-})
+const pairs = Array.from({ length: keys }, (_, i) => [readKey(i), valueOf(i)])
+  .concat(Array.from({ length: largeKeys }, (_, i) => [largeKey(i), largeValueOf(i)]))
+
+const started = (tls: boolean): Started =>
+  Effect.gen(function*() {
+    const server = yield* EmbeddedRedis.make({ tls })
+    yield* server.command("MSET", ...pairs.flat())
+    const url = tls ? `rediss://localhost:${server.tlsPort}` : Redacted.value(server.url)
+    return { url, connections: Effect.map(server.clients, (clients) => clients.length) }
+  })
+
+export const start: Started = started(false)
+
+export const startWithTls: Started = started(true)

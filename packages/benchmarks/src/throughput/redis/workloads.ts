@@ -1,8 +1,8 @@
-/** One key read, one key written. */
+/** One key read, one key written; a large one read, and a small one over TLS. */
 import { Redis } from "ioredis"
 import type { Workload } from "../workload.ts"
 import { contendersFor } from "./contenders.ts"
-import { keys, readKey, valueOf, writtenKey } from "./data.ts"
+import { keys, largeKey, largeKeys, largeValueOf, readKey, valueOf, writtenKey } from "./data.ts"
 
 const operations = { 1: 5000, 10: 30_000, 64: 64_000 }
 
@@ -16,6 +16,26 @@ const get: Workload<string | null | undefined> = {
   contenders: contendersFor({
     ours: (cache, i) => cache.get(readKey(i)),
     bare: (redis, i) => redis.get(readKey(i))
+  })
+}
+
+const getWithTls: typeof get = {
+  ...get,
+  name: "redis-tls-get",
+  server: "redisTls",
+  operations: { 1: 4000, 10: 20_000, 64: 32_000 }
+}
+
+const getLarge: typeof get = {
+  ...get,
+  name: "redis-get-100k",
+  worth: 10,
+  operations: { 1: 1500, 10: 2000, 64: 3200 },
+  isRight: (i, value) => value === largeValueOf(i),
+  weight: (i) => i % largeKeys,
+  contenders: contendersFor({
+    ours: (cache, i) => cache.get(largeKey(i)),
+    bare: (redis, i) => redis.get(largeKey(i))
   })
 }
 
@@ -44,4 +64,4 @@ const set: Workload<boolean | "OK"> = {
   })
 }
 
-export const redisWorkloads: ReadonlyArray<Workload<unknown>> = [get, set]
+export const redisWorkloads: ReadonlyArray<Workload<unknown>> = [get, set, getLarge, getWithTls]
