@@ -52,7 +52,10 @@ export class Response extends Inspectable.Class implements HttpClientResponse.Ht
   }
 
   get headers(): Headers.Headers {
-    return this.cachedHeaders ??= Headers.fromInput(this.exchange.headers)
+    if (this.cachedHeaders !== undefined) return this.cachedHeaders
+    const headers = Headers.fromInput(this.exchange.headers)
+    // Over HTTP/2 the status is among them.
+    return this.cachedHeaders = ":status" in headers ? Headers.remove(headers, ":status") : headers
   }
 
   get cookies(): Cookies.Cookies {
