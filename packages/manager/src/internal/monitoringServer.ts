@@ -2,7 +2,6 @@
  * A server of its own for the monitoring routes, with limits on everything that a client can make it wait for or keep.
  * The only file that knows `@effect/platform-node`.
  */
-import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import type { PoolError } from "@effect-pools/core/PoolError"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -89,6 +88,8 @@ const serve = Effect.fnUntraced(function*(
 const gracefulShutdownTimeout = "500 millis"
 
 const listening = Effect.fnUntraced(function*(options: CheckedServer) {
+  // Loaded when a server is wanted: a manager without one, or with routes on a server of the program's, does without it.
+  const NodeHttpServer = yield* Effect.promise(() => import("@effect/platform-node/NodeHttpServer"))
   const server = nodeServer(options)
   const made = yield* Effect.mapError(
     NodeHttpServer.make(() => server, { host: options.host, port: options.port, gracefulShutdownTimeout }),
