@@ -8,9 +8,8 @@ const firstLoss = Promise.withResolvers<never>()
 /** Fails as soon as a process ends that was not asked to: the rest of the run would be measured in vain. */
 export const lost: Promise<never> = firstLoss.promise
 
-/** Starts a module as a process of the run. */
-export const start = (module: URL, args: ReadonlyArray<string>): ChildProcess => {
-  const child = fork(module, args, { execArgv: ["--conditions=@effect-pools/source"] })
+const startWith = (module: URL, args: ReadonlyArray<string>, execArgv: Array<string>): ChildProcess => {
+  const child = fork(module, args, { execArgv })
   children.add(child)
   child.once("exit", () => {
     children.delete(child)
@@ -18,6 +17,13 @@ export const start = (module: URL, args: ReadonlyArray<string>): ChildProcess =>
   })
   return child
 }
+
+/** Starts a module as a process of the run. */
+export const start = (module: URL, args: ReadonlyArray<string>): ChildProcess =>
+  startWith(module, args, ["--conditions=@effect-pools/source"])
+
+/** The same with our packages as they are published. */
+export const startBuilt = (module: URL, args: ReadonlyArray<string>): ChildProcess => startWith(module, args, [])
 
 const endLimit = 20_000
 

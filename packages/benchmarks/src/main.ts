@@ -5,11 +5,13 @@ import { parseArgs } from "node:util"
 import { endAll, lost } from "./children.ts"
 import { leaseSuite } from "./lease/suite.ts"
 import { describeMachine, readVersions } from "./machine.ts"
+import { outageSuite } from "./outage/suite.ts"
+import { startSuite } from "./start/suite.ts"
 import type { Outcome } from "./suite.ts"
 import { throughputSuite } from "./throughput/suite.ts"
 import { trafficSuite } from "./traffic/suite.ts"
 
-const suites = [leaseSuite, throughputSuite, trafficSuite]
+const suites = [leaseSuite, throughputSuite, trafficSuite, outageSuite, startSuite]
 
 const readArgs = () => {
   const { values } = parseArgs({
