@@ -106,6 +106,7 @@ export const sections: ReadonlyArray<Section> = [
     pages: [
       page("ARCHITECTURE.md", "Architecture", "project/architecture"),
       page("packages/benchmarks/README.md", "Benchmarks", "project/benchmarks"),
+      page("docs/project/results.md", "Results of the benchmark"),
       page("CONTRIBUTING.md", "Contributing", "project/contributing"),
       ...pagesOf("docs/decisions")
     ]

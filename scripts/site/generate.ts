@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url"
 import * as Changelog from "./changelog.ts"
 import * as Metrics from "./metrics.ts"
 import * as OptionPages from "./optionPages.ts"
+import * as Results from "./results.ts"
 
 const root = fileURLToPath(new URL("../../", import.meta.url)).replace(/\/$/, "")
 const folder = `${root}/docs/generated`
@@ -22,3 +23,4 @@ rmSync(folder, { recursive: true, force: true })
 for (const { name, text } of await Effect.runPromise(quiet(OptionPages.make(root)))) write(`options/${name}`, text)
 write("metrics", Metrics.table(await Effect.runPromise(quiet(Metrics.families))))
 write("changelog", Changelog.text(root))
+write("results", Results.text(root))

@@ -1,0 +1,105 @@
+/** The page of results, from the records that the benchmark writes. */
+import { existsSync, readFileSync } from "node:fs"
+
+interface Summary {
+  readonly median: number
+  readonly min: number
+  readonly max: number
+}
+
+/** As much of a result as all suites have. */
+interface Result {
+  readonly name: string
+  readonly unit: string
+  readonly ratio?: number
+  /** The fastest rival. */
+  readonly fastest?: string
+  /** Of each of ours its own ratio, where there are several. */
+  readonly ratios?: Readonly<Record<string, number>>
+  readonly raw?: Readonly<Record<string, Summary>>
+  readonly cpu?: Readonly<Record<string, Summary>>
+  readonly load?: Summary
+  readonly layer?: Summary
+}
+
+interface Machine {
+  readonly node: string
+  readonly cpu: string
+  readonly cores: number
+  readonly memory: string
+  readonly platform: string
+  readonly load: number
+}
+
+type Run = Readonly<Record<string, unknown>> & {
+  readonly machine: Machine
+  readonly versions: Readonly<Record<string, string>>
+}
+
+const digits = (value: number): number => value >= 100 ? 0 : value >= 10 ? 1 : 2
+
+const shown = (value: number): string =>
+  value.toFixed(digits(value)).replaceAll(/\B(?=(\d{3})+(?=\.|$))(?<!\.\d*)/g, " ")
+
+const spread = ({ max, median, min }: Summary): string => `${shown(median)} (${shown(min)} to ${shown(max)})`
+
+const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>): string =>
+  [head, head.map((_, i) => i === 0 ? "---" : "---:"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n")
+
+/** One table a workload: each contender's median and spread, and the ratio of ours to the fastest rival. */
+const raced = (results: ReadonlyArray<Result>): string =>
+  Object.entries(Object.groupBy(results, ({ name }) => name.replace(/\/[^/]*$/, ""))).map(([group, all = []]) => {
+    const names = [...new Set(all.flatMap(({ raw = {} }) => Object.keys(raw)))]
+    const ratioOf = ({ ratio, ratios }: Result, name: string): string => {
+      const own = ratios?.[name] ?? (name === "effect-pools" ? ratio : undefined)
+      return own === undefined ? "" : ` **x ${own.toFixed(2)}**`
+    }
+    const rows = names.map((name) =>
+      [name].concat(all.map((result) => {
+        const summary = result.raw?.[name]
+        return summary === undefined ? "" : spread(summary) + ratioOf(result, name)
+      }))
+    )
+    const head = [all[0]?.unit ?? "", ...all.map(({ name }) => name.slice(group.length + 1))]
+    return `### ${group}\n\n${table(head, rows)}`
+  }).join("\n\n")
+
+const started = (results: ReadonlyArray<Result>): string =>
+  table(
+    ["ms", "load", "layer"],
+    results.map(({ layer, load, name }) => [
+      name.replace("start/", ""),
+      load === undefined ? "" : spread(load),
+      layer === undefined ? "" : spread(layer)
+    ])
+  )
+
+const suites: ReadonlyArray<
+  readonly [name: string, title: string, text: string, render: (results: ReadonlyArray<Result>) => string]
+> = [
+  [
+    "throughput",
+    "Throughput",
+    "Operations a second on real servers, with 1, 10 and 64 callers; more is better.",
+    raced
+  ],
+  ["lease", "A lease", "Microseconds a lease, with 1 to 1000 callers; less is better.", raced],
+  ["start", "The start of a program", "Loading a package, and building the layer of a pool of it.", started]
+]
+
+const machineOf = ({ machine, versions }: Run): string => {
+  const { cores, cpu, load, memory, node, platform } = machine
+  const list = Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(", ")
+  return `Node ${node}, ${cpu}, ${cores} cores, ${memory}, ${platform}, load ${load} when it began. ${list}.`
+}
+
+const part = (root: string, [name, title, text, render]: typeof suites[number]): string | undefined => {
+  const file = `${root}/packages/benchmarks/results/${name}.json`
+  if (!existsSync(file)) return undefined
+  const record: Run = JSON.parse(readFileSync(file, "utf8"))
+  const { results } = record[name] as { readonly results: ReadonlyArray<Result> }
+  return `## ${title}\n\n${text} ${machineOf(record)}\n\n${render(results)}`
+}
+
+export const text = (root: string): string =>
+  suites.map((suite) => part(root, suite)).filter((part) => part !== undefined).join("\n\n")
