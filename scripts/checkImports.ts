@@ -9,6 +9,7 @@ import { dirname, join, normalize, relative } from "node:path"
 const rooms = [
   "model",
   "base",
+  "budget",
   "options",
   "watch",
   "line",

@@ -76,6 +76,7 @@ export const sections: ReadonlyArray<Section> = [
     title: "In production",
     pages: [
       page("docs/guide/sizing.md", "Sizing"),
+      page("docs/guide/budgets.md", "Budgets"),
       page("docs/guide/production.md", "Checklist"),
       page("docs/guide/operating.md", "Operating"),
       page("docs/guide/metrics.md", "Metrics"),

@@ -37,13 +37,16 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as ConfigInput from "./ConfigInput.ts"
+import { ConnectionBudget } from "./ConnectionBudget.ts"
 import type { Connector } from "./Connector.ts"
 import type { DrainReport, LeaseOptions } from "./internal/model/connection.ts"
 import type { ConnectionPool, PoolServiceClass } from "./internal/model/pool.ts"
+import { bookOf } from "./internal/budget/book.ts"
 import { sharedMethod } from "./internal/service/shared.ts"
 import { checkIn } from "./internal/lease/checkIn.ts"
 import { Lease } from "./internal/line/lease.ts"
@@ -58,6 +61,7 @@ import { connections, numbers, stats } from "./internal/pool/inspect.ts"
 import { DrainWithin as drainWithin } from "./internal/end/drainWithin.ts"
 import { makeDrain, makeState } from "./internal/make.ts"
 import type { PoolState } from "./internal/pool/state.ts"
+import { joinBudget } from "./internal/open/budgeted.ts"
 import { watchSize } from "./internal/open/sizing.ts"
 import { startUp, warmUp } from "./internal/open/warmUp.ts"
 import { ScopedRequest, WithLease } from "./internal/lease/withLease.ts"
@@ -174,6 +178,9 @@ export const make = Effect.fnUntraced(
     })
     const background = Scope.makeUnsafe()
     const state = yield* makeState(config, connector, background)
+    const budget = yield* Effect.serviceOption(ConnectionBudget)
+    const book = Option.isSome(budget) ? bookOf(budget.value) : undefined
+    if (book !== undefined) yield* joinBudget(state, book)
     const drain = makeDrain(state, background)
     yield* Effect.addFinalizer(() => drain("refuse"))
     if (config.metrics && (yield* PoolMetrics.isTaken(config))) warn(state, secondOfItsName)

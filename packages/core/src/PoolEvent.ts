@@ -221,6 +221,22 @@ export interface AllRetired extends Common<"AllRetired"> {
   readonly generation: number
 }
 
+/**
+ * The store that processes share a budget by can't be asked: what was granted last holds. Told once, by each pool of the
+ * budget. @category events @since 0.1.0
+ */
+export interface BudgetStoreLost extends Common<"BudgetStoreLost"> {
+  readonly budget: string
+  readonly cause: unknown
+}
+
+/** The store of a budget answers again. @category events @since 0.1.0 */
+export interface BudgetStoreBack extends Common<"BudgetStoreBack"> {
+  readonly budget: string
+  /** Milliseconds since it was lost. */
+  readonly away: number
+}
+
 /** The live limit changed, or another bound decides it. @category events @since 0.1.0 */
 export interface LimitChanged extends Common<"LimitChanged"> {
   readonly limit: number
@@ -348,6 +364,8 @@ export type PoolEvent =
   | Resumed
   | AllRetired
   | LimitChanged
+  | BudgetStoreLost
+  | BudgetStoreBack
   | SheddingChanged
   | DegradationChanged
   | QueueCleared

@@ -6,6 +6,7 @@
  *
  * @since 0.1.0
  */
+import type { PoolBudget } from "./internal/model/budget.ts"
 import type { Borrower } from "./internal/model/borrower.ts"
 import type { PoolCounts } from "./internal/model/counts.ts"
 import type { LimitedBy } from "./internal/model/limit.ts"
@@ -15,6 +16,7 @@ import type { Timing } from "./internal/model/timing.ts"
 import type { TrafficStats } from "./internal/model/traffic.ts"
 
 export type { Borrower } from "./internal/model/borrower.ts"
+export type { PoolBudget } from "./internal/model/budget.ts"
 export { noCounts, type PoolCounts } from "./internal/model/counts.ts"
 export type { LimitedBy } from "./internal/model/limit.ts"
 export type { OperationEnd, OperationStats, SlowOperation } from "./internal/model/operation.ts"
@@ -81,6 +83,8 @@ export interface PoolNumbers {
   readonly limit: number
   /** The bound that decides the live limit. Of a pool that is made of others, the first that holds one of them down. */
   readonly limitedBy: LimitedBy
+  /** What a `ConnectionBudget` grants the pool; absent where it is under none. */
+  readonly budget?: PoolBudget | undefined
   /** `used` as a share of `limit`, 0 to 100. */
   readonly utilization: number
   /** How long the first caller in the queue has waited, in milliseconds; 0 without a queue. */

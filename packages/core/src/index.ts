@@ -6,6 +6,7 @@
 export * as BalancedPool from "./BalancedPool.ts"
 export * as Callback from "./Callback.ts"
 export * as ConfigInput from "./ConfigInput.ts"
+export * as ConnectionBudget from "./ConnectionBudget.ts"
 export * as ConnectionPool from "./ConnectionPool.ts"
 export * as Connector from "./Connector.ts"
 export * as Describe from "./Describe.ts"

@@ -496,8 +496,12 @@ describe("ConnectionPool: events", () => {
         yield* settle
         yield* advance("1 second")
       }).pipe(Effect.provideService(CircuitBreaker.CircuitBreakerStore, silent))
-      // Those of upstreams are a balanced pool's (BalancedPool.ejection.test.ts), and a primary is a cluster's.
-      const all: Record<Exclude<PoolEvent.PoolEvent["_tag"], `Upstream${string}` | "PrimaryChanged">, true> = {
+      // Those of upstreams are a balanced pool's (BalancedPool.ejection.test.ts), a primary is a cluster's, and those of
+      // budgets are in ConnectionBudget.fleet.test.ts.
+      const all: Record<
+        Exclude<PoolEvent.PoolEvent["_tag"], `Upstream${string}` | `Budget${string}` | "PrimaryChanged">,
+        true
+      > = {
         Opened: true,
         OpenFailed: true,
         Acquired: true,

@@ -62,6 +62,8 @@ const events: { readonly [Tag in PoolEvent.PoolEvent["_tag"]]: Extract<PoolEvent
     Resumed: { _tag: "Resumed", ...common },
     AllRetired: { _tag: "AllRetired", ...common, generation: 2 },
     LimitChanged: { _tag: "LimitChanged", ...common, limit: 3, from: 5, limitedBy: "setLimit", why: "somebody set it" },
+    BudgetStoreLost: { _tag: "BudgetStoreLost", ...common, budget: "primary", cause: secret },
+    BudgetStoreBack: { _tag: "BudgetStoreBack", ...common, budget: "primary", away: 30_000 },
     SheddingChanged: { _tag: "SheddingChanged", ...common, refused: { normal: 0.25, low: 0.5 } },
     DegradationChanged: { _tag: "DegradationChanged", ...common, level: 1, from: 0, isManual: false },
     QueueCleared: { _tag: "QueueCleared", ...common, failed: 3 },

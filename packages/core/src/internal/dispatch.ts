@@ -82,8 +82,10 @@ const proofsInDoubt = 16
 const wanted = (state: PoolState): number => {
   if (state.dialer.isBlocked) return 0
   const room = state.places.limit - state.places.connections.size
-  if (room <= 0) return 0
-  const missing = Math.min(room, demand(state) - state.places.opening)
+  if (room <= 0 && !state.hasBudget) return 0
+  const more = demand(state) - state.places.opening
+  if (more > room) state.askForMore()
+  const missing = Math.min(room, more)
   // After a failure one dial at a time finds out whether the backend is back.
   return state.dialer.failures > 0 ? Math.min(missing, 1 - state.places.opening) : missing
 }

@@ -20,6 +20,7 @@ import { describeCause } from "../Describe.ts"
 import { Dialer } from "./dial/dialer.ts"
 import { dispatch } from "./dispatch.ts"
 import { hurryDrain, runDrain } from "./end/drain.ts"
+import { asynchronous } from "./base/scheduler.ts"
 import { DrainWithin } from "./end/drainWithin.ts"
 import { emit, EventHub, warn } from "./watch/events.ts"
 import { exitDoor } from "./end/exitDoor.ts"
@@ -34,13 +35,6 @@ import * as PoolContext from "../PoolContext.ts"
 import { holdsAlready, isWithinLease } from "./pool/nested.ts"
 import type { OrderOptions } from "./line/byTraffic.ts"
 import { Line, MakeOrder } from "./line/line.ts"
-
-/**
- * A pool that is made by `Effect.runSync` meets the scheduler of that one run, whose turns are microtasks: with it for life a
- * busy pool would let no timer and no socket come to its turn.
- */
-const asynchronous = (scheduler: Scheduler.Scheduler): Scheduler.Scheduler =>
-  scheduler.executionMode === "sync" ? new Scheduler.MixedScheduler("async") : scheduler
 
 /** Puts the parts of a pool together. What runs beside the callers ends with `background`. */
 export const makeState = Effect.fnUntraced(

@@ -67,6 +67,9 @@ const ofPools: Table<Api.PoolEvent> = {
     level: limitedBy === "server" ? "warning" : "info",
     text: `the limit is now ${count(limit)} after ${count(from)}: ${why}`
   }),
+  BudgetStoreLost: ({ budget, cause }) =>
+    warning(`the store of the budget ${budget} does not answer, what was granted last holds: ${cause}`),
+  BudgetStoreBack: ({ away, budget }) => good(`the store of the budget ${budget} is back after ${millis(away)}`),
   SheddingChanged: ({ refused: { low, normal } }) =>
     low === 0 && normal === 0
       ? good("overloaded no more: nobody is refused")

@@ -110,6 +110,7 @@ export const event = (event: PoolEvent): Api.PoolEvent => {
     case "ResetFailed":
     case "CloseFailed":
     case "BreakerStoreFailed":
+    case "BudgetStoreLost":
       return { ...event, cause: describeCause(event.cause) }
     case "Acquired":
     case "Released":
@@ -138,6 +139,7 @@ export const event = (event: PoolEvent): Api.PoolEvent => {
     case "Resumed":
     case "AllRetired":
     case "LimitChanged":
+    case "BudgetStoreBack":
     case "SheddingChanged":
     case "DegradationChanged":
     case "QueueCleared":

@@ -8,7 +8,7 @@ import { boundaries } from "../../PoolMetrics.ts"
 import type { OperationStats } from "../model/operation.ts"
 import { addUp } from "../pool/borrowing.ts"
 import type { KeyStats, Level, Priority, TrafficStats } from "../model/traffic.ts"
-import type { PoolStats, Recent, SizingStats, Timing } from "../../PoolStats.ts"
+import type { PoolBudget, PoolStats, Recent, SizingStats, Timing } from "../../PoolStats.ts"
 
 /** The limits that several pools have together: they add up. */
 const added = ["minConnections", "maxConnections", "pendingLimit", "connectRate"] as const
@@ -51,6 +51,7 @@ export const configs = (name: string, all: ReadonlyArray<PoolConfig>): PoolConfi
 export const stats = (name: string, all: ReadonlyArray<PoolStats>): PoolStats => {
   const used = sum(all, (stats) => stats.used)
   const limit = sum(all, (stats) => stats.limit)
+  const budget = budgetOf(all)
   const ofOperations = operations(all.map((stats) => stats.operations))
   return {
     name,
@@ -66,6 +67,7 @@ export const stats = (name: string, all: ReadonlyArray<PoolStats>): PoolStats =>
     minConnections: sum(all, (stats) => stats.minConnections),
     maxConnections: sum(all, (stats) => stats.maxConnections),
     limit,
+    ...(budget === undefined ? {} : { budget }),
     limitedBy: all.map(({ limitedBy }) => limitedBy).find((by) => by !== "maxConnections") ?? "maxConnections",
     utilization: limit === 0 ? 0 : Math.min(100, used / limit * 100),
     oldestWaiter: max(all, (stats) => stats.oldestWaiter),
@@ -101,6 +103,21 @@ const sizing = (all: ReadonlyArray<SizingStats>): SizingStats | undefined =>
     tried: [],
     moves: all.flatMap(({ moves }) => moves).toSorted((a, b) => a.at - b.at).slice(-20)
   }
+
+/** Their part together in the budget that all of them share, if they share one. */
+const budgetOf = (all: ReadonlyArray<PoolStats>): PoolBudget | undefined => {
+  const [first] = all
+  if (first?.budget === undefined || all.some(({ budget }) => budget?.name !== first.budget!.name)) return undefined
+  const has = sum(all, ({ total }) => total)
+  const { othersHold, ...rest } = first.budget
+  return {
+    ...rest,
+    grant: sum(all, ({ budget }) => budget!.grant),
+    wants: sum(all, ({ budget }) => budget!.wants),
+    othersHold: Math.max(0, othersHold + first.total - has),
+    others: Math.max(0, first.budget.others - (all.length - 1))
+  }
+}
 
 const perPriority = (of: (priority: Priority) => number): TrafficStats["pending"] => ({
   high: of("high"),

@@ -1,6 +1,7 @@
 /**
  * The table of causes, and the one that is told. Another cause is another entry: its place says which others it explains.
  */
+import { budgetSpent } from "./budget.ts"
 import type { CauseEntry, Found } from "./cause.ts"
 import {
   backendDown,
@@ -24,6 +25,7 @@ export const entries: ReadonlyArray<CauseEntry> = [
   backendDown,
   breakerOpen,
   queueDeadlock,
+  budgetSpent,
   oneKey,
   oneHolder,
   backendSlow,

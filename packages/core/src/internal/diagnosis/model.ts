@@ -10,6 +10,7 @@
  * - `backendDown`: no connection is open and dials fail or have no answer
  * - `breakerOpen`: the breaker lets nobody dial, for failures of other dials
  * - `queueDeadlock`: all who hold a connection wait for another
+ * - `budgetSpent`: the budget that the pool shares holds it down, and others have the rest
  * - `oneKey`: callers of one `fairKey` hold most connections while those of others wait
  * - `oneHolder`: one label holds the connections for long
  * - `backendSlow`: the backend answers more slowly than it did, or not at all
@@ -30,6 +31,7 @@ export const causes = [
   "backendDown",
   "breakerOpen",
   "queueDeadlock",
+  "budgetSpent",
   "oneKey",
   "oneHolder",
   "backendSlow",

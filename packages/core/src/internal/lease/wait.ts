@@ -32,6 +32,7 @@ export const wait = (state: PoolState, lease: Lease): Effect.Effect<any, any, an
     if (lease.deadline < state.watchedUntil) watchDeadlines(state, lease.deadline)
     // With every connection lent there is nothing to do but wait.
     if (state.places.used < state.places.limit || state.places.sharing.length > 0) state.changed()
+    else state.askForMore()
     // No clean-up here: an interrupted caller leaves the queue when it checks in what it has not got.
   })
 

@@ -27,7 +27,7 @@ export const warmUp = (state: PoolState, count: number): Effect.Effect<number, P
     // have answered it.
     return Effect.callback<number, PoolError>((resume) => {
       if (state.phase !== "open") return resume(Effect.fail(state.error(new PoolClosed({ state: state.phase }))))
-      const target = Math.min(count, state.places.limit)
+      const target = Math.min(count, state.places.limits.without("budget"))
       if (state.places.live >= target) {
         emit(state, { _tag: "WarmedUp", open: state.places.live })
         return resume(Effect.succeed(state.places.live))
@@ -43,7 +43,8 @@ export const warmUp = (state: PoolState, count: number): Effect.Effect<number, P
 
 export const settleWarmUps = (state: PoolState): void => {
   for (const request of state.places.warmUps) {
-    if (state.places.live >= Math.min(request.target, state.places.limit)) {
+    // What a budget does not grant yet it may grant soon.
+    if (state.places.live >= Math.min(request.target, state.places.limits.without("budget"))) {
       emit(state, { _tag: "WarmedUp", open: state.places.live })
       finish(state, request, Effect.succeed(state.places.live))
     }

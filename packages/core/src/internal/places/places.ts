@@ -96,10 +96,15 @@ export class Places {
 
   /** How many connections are kept open whatever the load. */
   get floor(): number {
+    return Math.min(this.wanted, this.limit)
+  }
+
+  /** How many there would be whatever the load, if nothing limited them. */
+  get wanted(): number {
     if (!this.keepsFloor) return 0
     let floor = this.config.minConnections
     for (const { target } of this.raised) floor = Math.max(floor, target)
-    return Math.min(floor, this.limit)
+    return floor
   }
 
   /** Counts the connections that became idle. */

@@ -36,6 +36,7 @@ export const close = Effect.fnUntraced(function*(state: PoolState, connection: P
   }))
   for (const lease of connection.holders) state.bereft.add(lease)
   state.places.remove(connection)
+  state.freed()
   if (Exit.isFailure(exit)) closeFailed(state, connection, exit)
   if (wasOpen) {
     const lived = state.time.now() - connection.openedAt

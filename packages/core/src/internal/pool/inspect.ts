@@ -45,7 +45,9 @@ export const vitals = (state: PoolState): Vitals => ({
 export const numbers = (state: PoolState): PoolNumbers => {
   const { config, line, places: { limit, limits: { limitedBy }, used } } = state
   const now = state.time.now()
+  const { budget } = state
   return {
+    ...(budget === undefined ? {} : { budget }),
     name: config.name,
     state: state.phase === "open" && state.isPaused ? "paused" : state.phase,
     total: state.places.connections.size,

@@ -16,6 +16,7 @@ import type { Connector } from "../../Connector.ts"
 import type { PoolConfig } from "../model/config.ts"
 import type { Level } from "../model/traffic.ts"
 import { PoolError, type PoolErrorReason } from "../../PoolError.ts"
+import type { PoolBudget } from "../model/budget.ts"
 import { Borrowers } from "../watch/borrowers.ts"
 import { Counts } from "../watch/counts.ts"
 import type { Dialer } from "../dial/dialer.ts"
@@ -70,6 +71,8 @@ export class PoolState {
   /** Leases whose connection was closed under them and that have not ended yet. */
   readonly bereft = new Set<Lease>()
   private currentPhase: "open" | "draining" | "closed" = "open"
+  /** Its part in a budget, if it has one. */
+  private seat: BudgetSeat | undefined = undefined
   /** Those that pause it: an operator, and pieces of work. */
   private readonly pausedBy = new Set<object>()
   /** The connection that each object belongs to that a connector has made. */
@@ -137,6 +140,30 @@ export class PoolState {
     return this.line.hasWoken ? this.time.elapsed : this.time.now()
   }
 
+  /** The pool takes part in a budget. */
+  sitAt(seat: BudgetSeat): void {
+    this.seat = seat
+  }
+
+  get budget(): PoolBudget | undefined {
+    return this.seat?.view()
+  }
+
+  /** Asks the budget for more, if it is the budget that holds the pool down. Costs next to nothing without one. */
+  askForMore(): void {
+    if (this.seat !== undefined && this.places.limits.limitedBy === "budget") this.seat.ask()
+  }
+
+  /** Whether there is a budget that a pool may ask for more. */
+  get hasBudget(): boolean {
+    return this.seat !== undefined
+  }
+
+  /** A socket is closed. */
+  freed(): void {
+    this.seat?.freed()
+  }
+
   get phase(): "open" | "draining" | "closed" {
     return this.currentPhase
   }
@@ -195,6 +222,13 @@ export class PoolState {
   error(reason: PoolErrorReason): PoolError {
     return new PoolError({ pool: this.config.name, reason })
   }
+}
+
+/** A pool's place at a budget. */
+export interface BudgetSeat {
+  readonly view: () => PoolBudget
+  readonly ask: () => void
+  readonly freed: () => void
 }
 
 /** How far the drain is, if there is one. */

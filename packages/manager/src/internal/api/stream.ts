@@ -79,6 +79,10 @@ export const PoolEvent = Schema.Union([
     limitedBy: LimitedBy,
     why: Schema.String
   }),
+  /** The store that processes share a budget by does not answer: what was granted last holds. */
+  Schema.TaggedStruct("BudgetStoreLost", { ...common, budget: Schema.String, cause: Schema.String }),
+  /** It answers again, so many milliseconds later. */
+  Schema.TaggedStruct("BudgetStoreBack", { ...common, budget: Schema.String, away: Schema.Finite }),
   /** Callers wait too long, and a part of them is refused, 0 to 1. */
   Schema.TaggedStruct("SheddingChanged", {
     ...common,
