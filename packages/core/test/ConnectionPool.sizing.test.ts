@@ -23,8 +23,8 @@ const withKnee = (knee: number, millis: number): Connector.Connector<Resource> =
 const options = { metrics: false, startup: "lazy", minConnections: 0, healthCheck: "1 hour" } as const
 
 /** A pool under callers that come back at once. */
-const underLoad = Effect.fnUntraced(function*(given: PoolConfig.PoolOptions, callers: number) {
-  const pool = yield* ConnectionPool.make(withKnee(20, 20), { ...options, ...given })
+const underLoad = Effect.fnUntraced(function*(given: PoolConfig.PoolOptions, callers: number, knee = 20) {
+  const pool = yield* ConnectionPool.make(withKnee(knee, 16), { ...options, ...given })
   const events: Array<PoolEvent.PoolEvent> = []
   yield* Effect.forkScoped(
     Stream.runForEach(pool.eventsWith({ leases: false }), (event) => Effect.sync(() => events.push(event)))
@@ -38,6 +38,38 @@ const underLoad = Effect.fnUntraced(function*(given: PoolConfig.PoolOptions, cal
 const silent = Effect.provide(Logger.layer([]))
 
 describe("ConnectionPool: sizing", () => {
+  it.effect.each([4, 12])(
+    "from %i connections finds how many a backend can use that works on 8 at a time",
+    (start) =>
+      Effect.gen(function*() {
+        const { events, pool } = yield* underLoad({ maxConnections: 16, sizing: { mode: "apply", start } }, 18, 8)
+        assert.strictEqual((yield* pool.stats).limit, start)
+        yield* TestClock.adjust("12 seconds")
+        const before = (yield* pool.stats).counts.ended.success
+        const sizes: Array<number> = []
+        for (let second = 0; second < 4; second++) {
+          yield* TestClock.adjust("1 second")
+          sizes.push((yield* pool.stats).limit)
+        }
+        const { counts, limit, limitedBy, sizing } = yield* pool.stats
+        const mean = sizes.reduce((sum, size) => sum + size, 0) / sizes.length
+        assert.isTrue(mean >= 6.4 && mean <= 9.6, sizes.join(" "))
+        // 8 at a time for 16 ms each; while another size is tried a little less.
+        assert.isAbove((counts.ended.success - before) / 4, 0.9 * 8 / 0.016)
+        assert.strictEqual(limitedBy, "sizing")
+        assert.deepInclude(sizing, { mode: "apply", min: 1, max: 16, size: limit })
+        assert.isAtLeast(sizing!.tried.length, 3)
+        const told = events.filter((event) => event._tag === "LimitChanged")
+        assert.isAtLeast(told.length, 3)
+        assert.deepStrictEqual(told.map(({ limit }) => limit), sizing!.moves.map(({ to }) => to))
+        assert.match(
+          sizing!.moves.map(({ why }) => why).join(),
+          /% throughput for \+?-?\d+ % connections \(\d+ leases a second\)/
+        )
+      }).pipe(Random.withSeed("knee"), Effect.scoped, silent),
+    60_000
+  )
+
   it.effect("that only advises tells what it would try, and changes nothing", () =>
     Effect.gen(function*() {
       const { events, pool } = yield* underLoad({ maxConnections: 10, sizing: { mode: "advise", min: 2 } }, 12)

@@ -4,6 +4,7 @@
 import { ConnectionPool, type PoolConfig, Traffic } from "@effect-pools/core"
 import { EffectPools, type GatedConnector } from "@effect-pools/testing"
 import { Cause, Clock, Deferred, Effect, Exit, Random, References, Schedule, Scope, Stream } from "effect"
+import { type Climb, MakeClimb } from "../../src/internal/sizing/sizer.ts"
 import type { Command, Program, Setting } from "./programs.ts"
 import { rules } from "./rules.ts"
 import { counted, type Turns, Violation } from "./turns.ts"
@@ -32,7 +33,10 @@ const optionsOf = (setting: Setting): ConnectionPool.MakeOptions => ({
   startup: "lazy",
   eventBuffer: 16,
   metrics: false,
-  traffic: trafficOf(setting)
+  traffic: trafficOf(setting),
+  sizing: setting.sizes === true
+    ? { mode: "apply", min: Math.max(1, Math.min(setting.minConnections, setting.maxConnections)) }
+    : undefined
 })
 
 const trafficOf = ({ traffic }: Setting): PoolConfig.PoolOptions["traffic"] =>
@@ -96,11 +100,41 @@ export const makeWorld = Effect.fnUntraced(function*(setting: Setting, turns: Tu
   })
   const scope = yield* Scope.make()
   const held = EffectPools.make()
-  const pool = yield* held.watch(Scope.provide(ConnectionPool.make(witness.connector, optionsOf(setting)), scope))
+  const found = { size: setting.maxConnections }
+  const pool = yield* held.watch(Scope.provide(ConnectionPool.make(witness.connector, optionsOf(setting)), scope)).pipe(
+    Effect.provideService(MakeClimb, (range) => new Chance(range, found))
+  )
   const runSync = Effect.runSyncWith(yield* Effect.context<never>())
   witness.givenUp = () => runSync(pool.stats).counts.closesTimedOut
-  return new World({ turns, witness, pool, held, scope, setting })
+  return new World({ turns, witness, pool, held, scope, setting, found })
 })
+
+/** A climb that goes wherever the program says. */
+class Chance implements Climb {
+  size: number
+  next = 0
+  why = "by chance"
+  rate = 0
+  isSettled = false
+  private readonly min: number
+  private readonly max: number
+  private readonly found: { readonly size: number }
+
+  constructor({ max, min, start }: { min: number; max: number; start: number }, found: { readonly size: number }) {
+    this.min = min
+    this.max = max
+    this.size = start
+    this.found = found
+  }
+
+  look(): undefined {
+    this.size = Math.max(this.min, Math.min(this.max, this.found.size))
+  }
+
+  moved(): void {
+    this.next = this.size
+  }
+}
 
 const pick = <A>(from: ReadonlyArray<A>, which: number): A | undefined => from[which % Math.max(1, from.length)]
 
@@ -146,7 +180,15 @@ const execute = (world: World, command: Command): Effect.Effect<unknown, unknown
       world.isPaused = false
       return pool.resume
     case "SetLimit":
-      return Effect.exit(pool.setLimit(command.limit))
+      return Effect.tap(Effect.exit(pool.setLimit(command.limit)), (exit) =>
+        Effect.sync(() => {
+          if (Exit.isSuccess(exit)) world.limit = command.limit
+        }))
+    case "Size":
+      world.found.size = command.size
+      return Effect.void
+    case "Full":
+      return Effect.sync(() => witness.fullServer())
     case "WarmUp":
       return warmUp(world, command.count)
     case "StopWarmUps":

@@ -57,6 +57,10 @@ export type Command =
   | Exclude<typeof Command.Type, typeof Lease.Type>
   | typeof Lease.Type & { readonly says?: typeof Says.Type }
   | { readonly _tag: "Degrade"; readonly level: Traffic.Level | "auto" }
+  /** The size that the pool finds. */
+  | { readonly _tag: "Size"; readonly size: number }
+  /** The server says on an open connection that it is full. */
+  | { readonly _tag: "Full" }
   | { readonly _tag: "Clear"; readonly priority: Traffic.Priority | undefined }
 
 const Setting = Schema.Struct({
@@ -74,6 +78,8 @@ const Setting = Schema.Struct({
 export type Setting = typeof Setting.Type & {
   /** Of a pool whose callers say something of themselves. */
   readonly traffic?: TrafficSetting
+  /** Whether it finds its size by itself. */
+  readonly sizes?: boolean
 }
 
 const TrafficSetting = Schema.Struct({
@@ -135,6 +141,30 @@ export const breakingPrograms = (maxLength: number): Arbitrary.Arbitrary<Program
           return { _tag: "Break", which: 0, isSilent: false }
         default:
           return command
+      }
+    })
+  }))
+
+/** Programs in which the limit moves: by hand, by the size that the pool finds, and because the server is full. */
+export const sizingPrograms = (maxLength: number): Arbitrary.Arbitrary<Program> =>
+  Arbitrary.map(programs(maxLength, true), ({ commands, setting }) => ({
+    setting: { ...setting, sizes: true },
+    commands: commands.flatMap((command): ReadonlyArray<Command> => {
+      switch (command._tag) {
+        case "Pause":
+        case "Resume":
+        case "RetireAll":
+        case "StopWarmUps":
+          return [{ _tag: "Full" }, command]
+        case "WarmUp":
+          return [{ _tag: "Size", size: command.count }, command]
+        case "Finish":
+          return [{ _tag: "Size", size: command.which }, command]
+        case "Advance":
+          // Longer than a server that is full is heeded.
+          return command.by === 400 ? [command, { _tag: "Advance", by: 10 }] : [command]
+        default:
+          return [command]
       }
     })
   }))

@@ -86,6 +86,15 @@ const all: Record<string, Rule> = {
   "no number is below 0": ({ stats }) =>
     Object.values(brief(stats)).some((n) => typeof n === "number" && n < 0) ? stats : undefined,
 
+  "the limit is within its bounds, and no bound goes below its own least": ({ stats, world }) => {
+    const { limit, limitedBy, maxConnections, minConnections, sizing } = stats
+    const least = Math.max(1, minConnections)
+    const isWithin = limit >= 1 && limit <= maxConnections && limit <= (world.limit ?? maxConnections)
+    const isKept = (limitedBy !== "sizing" && limitedBy !== "server") || limit >= least
+    const isInRange = sizing === undefined || (sizing.size >= sizing.min && sizing.size <= sizing.max)
+    return isWithin && isKept && isInRange ? undefined : { limitedBy, set: world.limit, sizing }
+  },
+
   "counters never fall": ({ stats, world }) => {
     const counts = flat(stats)
     return Object.entries(world.counts).find(([name, before]) => !(counts[name]! >= before))

@@ -35,6 +35,7 @@ export class Witness {
   readonly broken: Array<string> = []
   /** Validations that were seen to fail. */
   private failedValidations = 0
+  private signals: Connector.Signals | undefined = undefined
   /** How many borrowers use a connection. */
   private readonly uses = new Map<number, number>()
   private doubt = 0
@@ -71,10 +72,18 @@ export class Witness {
         if (this.isLent(connection)) this.broken.push(`connection ${connection.id} was reset while it was lent`)
         return connector.reset!(connection, exit)
       }),
-      connect: (signals) => this.watchDial(connector.connect(signals)),
+      connect: (signals) => {
+        this.signals = signals
+        return this.watchDial(connector.connect(signals))
+      },
       validate: connector.validate &&
         ((connection) => this.watchValidation(connection, connector.validate!(connection)))
     }
+  }
+
+  /** Says on a connection that the server is full. */
+  fullServer(): void {
+    this.signals?.onFull?.({ said: "status 503", took: 0 })
   }
 
   get fake(): FakeConnector.FakeConnector {

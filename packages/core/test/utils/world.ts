@@ -78,14 +78,19 @@ export class World {
   /** When a dial was last seen to have failed, until one succeeds. */
   failedAt: number | undefined = undefined
   counts: Readonly<Record<string, number>> = {}
+  /** The limit that was set last. */
+  limit: number | undefined = undefined
+  /** The size that the pool finds next. */
+  readonly found: { size: number }
 
-  constructor(options: Pick<World, "turns" | "witness" | "pool" | "held" | "scope" | "setting">) {
+  constructor(options: Pick<World, "turns" | "witness" | "pool" | "held" | "scope" | "setting" | "found">) {
     this.turns = options.turns
     this.witness = options.witness
     this.pool = options.pool
     this.held = options.held
     this.scope = options.scope
     this.setting = options.setting
+    this.found = options.found
   }
 
   get waiting(): ReadonlyArray<Caller> {
