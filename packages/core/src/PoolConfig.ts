@@ -115,7 +115,7 @@ const Positive = Schema.Finite.check(Schema.isGreaterThan(0))
 /**
  * Reads options from the environment: `POOL_MIN_CONNECTIONS`, `POOL_MAX_CONNECTIONS`, `POOL_IDLE_TIMEOUT_MS`,
  * `POOL_CONNECTION_TIMEOUT_MS` (which is `connectTimeout`), `POOL_ACQUIRE_TIMEOUT_MS`,
- * `POOL_HEALTH_CHECK_INTERVAL_MS` and `POOL_ENABLE_METRICS`.
+ * `POOL_HEALTH_CHECK_INTERVAL_MS`, `POOL_ENABLE_METRICS` and `POOL_SIZING` (`off`, `advise` or `apply`).
  *
  * Variables that are absent are left out, so that the result can be spread over a preset; an invalid one fails by its
  * name.
@@ -130,7 +130,11 @@ export const fromEnv: Config.Config<PoolOptions> = Config.all({
   connectTimeout: variable("POOL_CONNECTION_TIMEOUT_MS", Positive),
   acquireTimeout: variable("POOL_ACQUIRE_TIMEOUT_MS", Positive),
   healthCheck: variable("POOL_HEALTH_CHECK_INTERVAL_MS", Positive),
-  metrics: Config.Boolean("POOL_ENABLE_METRICS").pipe(Config.withDefault(undefined))
+  metrics: Config.Boolean("POOL_ENABLE_METRICS").pipe(Config.withDefault(undefined)),
+  sizing: Config.schema(Schema.Literals(["off", "advise", "apply"]), "POOL_SIZING").pipe(
+    Config.map((mode) => ({ mode })),
+    Config.withDefault(undefined)
+  )
 }).pipe(Config.map(present))
 
 /**

@@ -10,7 +10,7 @@
  * @since 0.1.0
  */
 import * as Duration from "effect/Duration"
-import type { PoolStats } from "./PoolStats.ts"
+import type { PoolStats, SizeTried } from "./PoolStats.ts"
 
 /**
  * The facts that a recommendation is made from. Cores, memory and the limit are those of the server of the connections,
@@ -127,8 +127,15 @@ export interface Forecast {
  * @since 0.1.0
  */
 export interface Advice {
-  /** The smallest size that keeps `targetWait`. */
+  /**
+   * The smallest size that keeps `targetWait`; where the pool measured with `sizing` that fewer give as much, that size.
+   */
   readonly connections: number
+  /**
+   * The size from which more connections gave no more leases a second, as the pool measured with the option `sizing`;
+   * `undefined` where it has not tried enough sizes.
+   */
+  readonly knee: number | undefined
   /** Callers per second. */
   readonly arrivalRate: number
   /** How long a connection is held, in the mean, in milliseconds. */
@@ -208,18 +215,37 @@ export const advise = (measured: Measured): Advice => {
   const { advised, forecasts } = sizing(load, seen.useTime, target)
   const { limit } = measured.stats
   const current = forecastOf(load, seen.useTime, limit, blockedOf(load, limit))
+  const knee = kneeOf(measured.stats.sizing?.tried ?? [])
   return {
     // Nobody came: nothing speaks for another size.
-    connections: seen.arrivals === 0 ? limit : advised,
+    connections: seen.arrivals === 0 ? limit : Math.min(advised, knee ?? advised),
+    knee,
     arrivalRate,
     useTime: seen.useTime,
     load,
     forecasts,
     current,
     measuredWait: seen.wait,
-    caveats: caveats.map((caveat) => caveat(seen, current)).filter((caveat) => caveat !== undefined)
+    caveats: [
+      ...caveats.map((caveat) => caveat(seen, current)).filter((caveat) => caveat !== undefined),
+      ...(knee === undefined || knee >= advised || seen.arrivals === 0 ? [] : [
+        `${advised} connections would keep the target by queueing theory, but with more than ${knee} the backend gave no ` +
+        "more leases a second: they would wait there instead."
+      ])
+    ]
   }
 }
+
+/** Beyond this size the pool has measured that leases a second follow the connections by less than half. */
+const kneeOf = (tried: ReadonlyArray<SizeTried>): number | undefined => {
+  const most = Math.max(...tried.map(({ rate }) => rate))
+  const best = tried.find(({ rate }) => rate >= enough * most)
+  // The largest that was tried may be too small still.
+  return best === undefined || tried.length < 2 || best === tried.at(-1) ? undefined : best.size
+}
+
+/** A size that gives so much of the most is as good as any. */
+const enough = 0.95
 
 interface Seen {
   readonly arrivals: number

@@ -572,7 +572,8 @@ describe("PoolConfig.fromEnv", () => {
         POOL_CONNECTION_TIMEOUT_MS: "1500.5",
         POOL_ACQUIRE_TIMEOUT_MS: "2000",
         POOL_HEALTH_CHECK_INTERVAL_MS: "5000",
-        POOL_ENABLE_METRICS: "false"
+        POOL_ENABLE_METRICS: "false",
+        POOL_SIZING: "advise"
       })
       assert.deepStrictEqual(options, {
         minConnections: 0,
@@ -581,7 +582,8 @@ describe("PoolConfig.fromEnv", () => {
         connectTimeout: 1500.5,
         acquireTimeout: 2000,
         healthCheck: 5000,
-        metrics: false
+        metrics: false,
+        sizing: { mode: "advise" }
       })
       assert.strictEqual((yield* PoolConfig.make(db, "app/Db", options)).connectTimeout, 1500.5)
     }))
@@ -613,7 +615,8 @@ describe("PoolConfig.fromEnv", () => {
       ["POOL_CONNECTION_TIMEOUT_MS", "Infinity"],
       ["POOL_ACQUIRE_TIMEOUT_MS", "5 seconds"],
       ["POOL_HEALTH_CHECK_INTERVAL_MS", "NaN"],
-      ["POOL_ENABLE_METRICS", "maybe"]
+      ["POOL_ENABLE_METRICS", "maybe"],
+      ["POOL_SIZING", "on"]
     ] as const
   )("names %s when it is %s", ([name, value]) =>
     Effect.gen(function*() {

@@ -145,6 +145,22 @@ describe("PoolSizing.advise", () => {
     assert.match(caveats.join(), /5 connections are 100 % busy/)
   })
 
+  it("advises no more than what the pool has measured to help", () => {
+    const tried = [[10, 500], [20, 990], [22, 1000], [30, 1001]].map(([size, rate]) => ({
+      size: size!,
+      rate: rate!,
+      at: 0
+    }))
+    const sizing = { mode: "apply", min: 1, max: 40, size: 20, next: 20, why: "", rate: 990, tried, moves: [] } as const
+    const stats = busy(10_000, 25, 30, { limit: 40, sizing })
+    const { caveats, connections, knee } = PoolSizing.advise({ stats, over: "10 seconds" })
+    assert.deepStrictEqual([connections, knee], [20, 20])
+    assert.match(caveats.join(), /with more than 20 the backend gave no more/)
+    const rising = { ...sizing, tried: tried.slice(0, 2) }
+    const still = PoolSizing.advise({ stats: busy(10_000, 25, 30, { limit: 40, sizing: rising }), over: "10 seconds" })
+    assert.deepStrictEqual([still.knee, still.connections > 25], [undefined, true])
+  })
+
   it("a pool nobody used keeps its size", () => {
     const { caveats, connections } = PoolSizing.advise({ stats: statsOf({ limit: 7 }), over: "1 minute" })
     assert.strictEqual(connections, 7)
