@@ -79,6 +79,7 @@ export const sections: ReadonlyArray<Section> = [
       page("docs/guide/budgets.md", "Budgets"),
       page("docs/guide/production.md", "Checklist"),
       page("docs/guide/operating.md", "Operating"),
+      page("docs/guide/pgbouncer.md", "Behind PgBouncer"),
       page("docs/guide/metrics.md", "Metrics"),
       page("docs/guide/troubleshooting.md", "Troubleshooting"),
       page("docs/guide/guarantees.md", "Guarantees and limits")

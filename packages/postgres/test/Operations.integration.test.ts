@@ -56,7 +56,7 @@ layer(EmbeddedPostgres.layer(), { excludeTestServices: true })("operations", (it
         )
         yield* Db.query`SELECT generate_series(1, ${3}::int)`
         yield* failing(Db.query`SELECT 1 / 0 WHERE 'a secret' <> ''`)
-        yield* failing(Effect.timeout(Db.query`SELECT pg_sleep(5)`, "20 millis"))
+        yield* failing(Effect.timeout(Db.query`SELECT pg_sleep(5)`, "200 millis"))
         yield* Stream.runDrain(Db.stream((sql) => sql`SELECT generate_series(1, 10)`.stream))
         yield* eventually("all are told", Effect.sync(() => seen.length === 4))
         assert.deepStrictEqual(seen.map(({ count, end, kind, status, text }) => [kind, end, status, count, text]), [

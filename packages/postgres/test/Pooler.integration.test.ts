@@ -93,6 +93,22 @@ layer(servers, { excludeTestServices: true, timeout: "2 minutes" })("a pool that
         yield* server.terminateBackends()
       })))
 
+  it.effect("in transaction mode settings that PgBouncer keeps for each client are those of the pool", () =>
+    withBouncer(
+      { maxConnections: 2, settings: { timezone: "Asia/Tokyo" } },
+      { default_pool_size: 1 },
+      (_, { port }) =>
+        Effect.gen(function*() {
+          const { database, password, user: username } = yield* EmbeddedPostgres.EmbeddedPostgres
+          const to = { host: "127.0.0.1", port, database, username, password, pooler: { mode: "transaction" } } as const
+          const zone = Effect.map(Db.query<{ TimeZone: string }>`SHOW timezone`, ([row]) => row?.TimeZone)
+          for (let n = 0; n < 3; n++) {
+            assert.strictEqual(yield* zone, "Asia/Tokyo")
+            assert.strictEqual(yield* withDb({ ...to, settings: { timezone: "Europe/Oslo" } }, zone), "Europe/Oslo")
+          }
+        })
+    ))
+
   it.effect("the console tells numbers and settings, and RESUME follows a pause however its work ends", () =>
     withBouncer({}, {}, (admin, bouncer) =>
       Effect.gen(function*() {

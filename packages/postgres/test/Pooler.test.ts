@@ -22,7 +22,9 @@ describe("the option pooler", () => {
     )
     assert.match(refusal({ ...transaction, idleInTransactionTimeout: "1 second" }), /option idleInTransactionTimeout/)
     assert.match(refusal({ ...transaction, searchPath: ["a"] }), /option searchPath/)
-    assert.match(refusal({ ...transaction, settings: { timezone: "UTC" } }), /option settings/)
+    assert.match(refusal({ ...transaction, settings: { lock_timeout: "1s", timezone: "UTC" } }), /option settings/)
+    // PgBouncer keeps it for each client.
+    assert.strictEqual(refusal({ ...transaction, settings: { TimeZone: "UTC" } }), "it was accepted")
     assert.match(
       refusal({ ...transaction, prewarm: { run: ["SELECT 1", "SET lock_timeout = '1s'"] } }),
       /option prewarm: has a statement that can't be run: SET would stay/

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as PgBouncerAdmin from "../../PgBouncerAdmin.ts"
 import type { PgBouncerError } from "../../PgBouncerError.ts"
 import type { ConnectionSettings } from "../settings.ts"
+import * as Parameters from "./parameters.ts"
 
 /**
  * A console that can't be asked is like a server that can't be reached: it fails the layer unless that is lazy. One that
@@ -92,9 +93,6 @@ const contradiction = (
   return unknownParameter(startupParameters, said, refuse)
 }
 
-/** The parameters that PgBouncer keeps for each client. */
-const tracked = ["application_name", "client_encoding", "datestyle", "timezone", "standard_conforming_strings"]
-
 const optionOf: Readonly<Record<string, string>> = {
   statement_timeout: "statementTimeout",
   idle_in_transaction_session_timeout: "idleInTransactionTimeout",
@@ -108,7 +106,7 @@ const unknownParameter = (
   refuse: (option: string, rule: string) => InvalidOption
 ): InvalidOption | undefined => {
   const listed = (setting: string): ReadonlySet<string> => new Set((said[setting] ?? "").toLowerCase().split(/[\s,]+/))
-  const kept = new Set([...tracked, ...listed("track_extra_parameters")])
+  const kept = new Set([...Parameters.tracked, ...listed("track_extra_parameters")])
   const ignored = listed("ignore_startup_parameters")
   const name = Object.keys(parameters).find((name) => !kept.has(name))
   if (name === undefined) return undefined

@@ -6,6 +6,7 @@ import type { InvalidOption } from "@effect-pools/core/PoolError"
 import * as Result from "effect/Result"
 import type { PostgresOptions } from "../../PostgresConfig.ts"
 import * as Misuse from "./misuse.ts"
+import * as Parameters from "./parameters.ts"
 
 const modes: ReadonlySet<unknown> = new Set(["transaction", "session"])
 
@@ -28,13 +29,18 @@ const local: Readonly<Record<typeof ofSessions[number], string>> = {
   settings: "set them on the role (ALTER ROLE ... SET ...), or SET LOCAL in a transaction"
 }
 
+/** Whether PgBouncer gives each of them to whichever server connection serves the pool's. */
+const isKept = (settings: PostgresOptions["settings"]): boolean =>
+  OptionRules.object.is(settings) &&
+  Object.keys(settings as object).every((name) => Parameters.tracked.has(name.toLowerCase()))
+
 export const check = (
   options: PostgresOptions,
   startupOptions: string | undefined
 ): Result.Result<void, InvalidOption> => {
   if (options.pooler?.mode !== "transaction") return Result.succeed(undefined)
   for (const option of ofSessions) {
-    if (options[option] !== undefined) {
+    if (options[option] !== undefined && !(option === "settings" && isKept(options.settings))) {
       return OptionRules.refuse(option, `can't hold when pooler.mode is "transaction": ${local[option]}`)
     }
   }
