@@ -20,6 +20,9 @@ interface Result {
   readonly cpu?: Readonly<Record<string, Summary>>
   readonly load?: Summary
   readonly layer?: Summary
+  readonly stall?: Summary
+  readonly first?: Summary
+  readonly all?: Summary
 }
 
 interface Machine {
@@ -64,14 +67,19 @@ const raced = (results: ReadonlyArray<Result>): string =>
     return `### ${group}\n\n${table(head, rows)}`
   }).join("\n\n")
 
-const started = (results: ReadonlyArray<Result>): string =>
+/** One row a result, with so many summaries each. */
+const listed = (
+  columns: ReadonlyArray<readonly [title: string, of: (result: Result) => Summary | undefined]>
+) =>
+(results: ReadonlyArray<Result>): string =>
   table(
-    ["ms", "load", "layer"],
-    results.map(({ layer, load, name }) => [
-      name.replace("start/", ""),
-      load === undefined ? "" : spread(load),
-      layer === undefined ? "" : spread(layer)
-    ])
+    [results[0]?.unit ?? "", ...columns.map(([title]) => title)],
+    results.map((result) =>
+      [result.name.replace(/^[^/]*\//, "")].concat(columns.map(([, of]) => {
+        const summary = of(result)
+        return summary === undefined ? "" : spread(summary)
+      }))
+    )
   )
 
 const suites: ReadonlyArray<
@@ -84,7 +92,19 @@ const suites: ReadonlyArray<
     raced
   ],
   ["lease", "A lease", "Microseconds a lease, with 1 to 1000 callers; less is better.", raced],
-  ["start", "The start of a program", "Loading a package, and building the layer of a pool of it.", started]
+  [
+    "outage",
+    "An outage",
+    "A server that is away for five seconds under a thousand callers: the longest stall of the event loop by the thread's " +
+    "processor time, and how long after its return the first of them and all of them were served.",
+    listed([["longest stall", ({ stall }) => stall], ["first", ({ first }) => first], ["all", ({ all }) => all]])
+  ],
+  [
+    "start",
+    "The start of a program",
+    "Loading a package, and building the layer of a pool of it.",
+    listed([["load", ({ load }) => load], ["layer", ({ layer }) => layer]])
+  ]
 ]
 
 const machineOf = ({ machine, versions }: Run): string => {

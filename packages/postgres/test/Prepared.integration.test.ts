@@ -57,6 +57,19 @@ layer(EmbeddedPostgres.layer(), { excludeTestServices: true, timeout: "2 minutes
       ))
   }
 
+  it.effect("begin a transaction without options", () =>
+    withDb(
+      one,
+      Effect.gen(function*() {
+        const begins = Db.transaction((sql) =>
+          sql<{ n: number }>`SELECT count(*)::int AS n FROM pg_prepared_statements WHERE statement = 'BEGIN'`
+        )
+        yield* begins
+        yield* begins
+        assert.deepStrictEqual(yield* begins, [{ n: 1 }])
+      })
+    ))
+
   it.effect("are prepared when they come again, on whichever connection, and told in numbers", () =>
     withDb(
       { minConnections: 2, maxConnections: 2, preparedStatementCacheSize: 2 },
