@@ -114,6 +114,19 @@ describe("PostgresCluster", () => {
         assert.strictEqual(new Set(servers(script, "SELECT n FROM t")).size, 1)
       })))
 
+  it.effect("a session leaves its replica when a probe of that has failed, for one that is as far", () =>
+    withScript(2, (script) =>
+      Consistency.session(Effect.gen(function*() {
+        yield* read
+        const [first] = servers(script, "SELECT n FROM t")
+        script.fail(first!)
+        // One probe has failed: the replica is not out yet.
+        yield* TestClock.adjust("1050 millis")
+        assert.isTrue((yield* Db.nodes)[first!]?.isIn)
+        yield* read
+        assert.deepStrictEqual(servers(script, "SELECT n FROM t"), [first, first === 1 ? 2 : 1])
+      }))))
+
   it.effect("in ten idle minutes no replica is out", () =>
     withScript(3, () =>
       Effect.gen(function*() {

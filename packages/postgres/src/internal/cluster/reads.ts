@@ -192,9 +192,11 @@ const choose = (cluster: Cluster, view: View, except?: Node): Node | undefined =
   const last = view.isOrdered ? view.last : undefined
   const fit = cluster.nodes.filter((node) => node.isIn && node !== except && has(node, needed))
   if (last === undefined) return least(fit)
-  if (fit.includes(last.node) && last.node.sample?.startedAt === last.startedAt) return last.node
+  const own = fit.includes(last.node) && last.node.sample?.startedAt === last.startedAt ? last.node : undefined
+  if (own?.failures === 0) return own
+  // One whose last probe failed may be frozen: better another one that is as far.
   const floor = floorOf(cluster, last)
-  return floor === undefined ? undefined : least(fit.filter((node) => has(node, floor)))
+  return (floor === undefined ? undefined : least(fit.filter((node) => node !== own && has(node, floor)))) ?? own
 }
 
 // A replica that is in follows the timeline of today, in which everything of an older one is past.
