@@ -2,7 +2,7 @@
  * How many connections help, found by the pool itself, beside every fixed size:
  * `npm run sizing [-- --seconds 60] [--json FILE] [--picture FILE]`.
  *
- * The server is a real PostgreSQL on which statements wait for one another: each holds the lock of one of 20 rows for 40 ms, and
+ * The server is a real PostgreSQL on which statements wait for one another: each holds the lock of one of 20 rows for 80 ms, and
  * callers take the rows in turn. More than 20 connections only wait, and cost the server something.
  */
 import { NodeRuntime } from "@effect/platform-node"
@@ -15,7 +15,7 @@ import { describeMachine } from "../machine.ts"
 import { pictureOf, type Run } from "./picture.ts"
 
 const rows = 20
-const held = 0.04
+const held = 0.08
 const callers = 130
 const fixedSizes = [5, 10, 15, 18, 20, 22, 25, 30, 50, 100]
 
@@ -98,12 +98,18 @@ const searched = (server: Server, start: number) =>
     })
   )
 
+const makeRows = Effect.gen(function*() {
+  yield* Db.query`CREATE TABLE slots (id int PRIMARY KEY, n bigint NOT NULL DEFAULT 0)`
+  yield* Db.query`INSERT INTO slots SELECT generate_series(0, ${rows - 1}::int)`
+  yield* Db.query((sql) =>
+    sql.unsafe(`CREATE FUNCTION hold(slot int) RETURNS void LANGUAGE plpgsql AS $$
+      BEGIN UPDATE slots SET n = n + 1 WHERE id = slot; PERFORM pg_sleep(${held}); END $$`)
+  )
+})
+
 const main = Effect.gen(function*() {
   const server = yield* EmbeddedPostgres.make({ settings: { max_connections: 120 } })
-  yield* server.query("CREATE TABLE slots (id int PRIMARY KEY, n bigint NOT NULL DEFAULT 0)")
-  yield* server.query(`INSERT INTO slots SELECT generate_series(0, ${rows - 1})`)
-  yield* server.query(`CREATE FUNCTION hold(slot int) RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
-    BEGIN UPDATE slots SET n = n + 1 WHERE id = slot; PERFORM pg_sleep(${held}); END $$`)
+  yield* Effect.provide(makeRows, Db.layer({ url: server.url, minConnections: 0, metrics: false }))
   const fixed: Array<{ readonly size: number; readonly rate: number }> = []
   for (const size of fixedSizes) {
     const rate = yield* atFixed(server, size)

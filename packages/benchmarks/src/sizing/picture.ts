@@ -16,6 +16,7 @@ interface Panel {
   readonly top: number
   readonly most: number
   readonly best: number
+  readonly ticks: ReadonlyArray<number>
   readonly read: (run: Run) => ReadonlyArray<number>
 }
 
@@ -33,13 +34,15 @@ export const pictureOf = (runs: ReadonlyArray<Run>, best: { readonly size: numbe
       top: 30,
       most: 110,
       best: best.size,
+      ticks: [0, 50, 100],
       read: ({ limits, start }) => [start, ...limits]
     },
     {
       title: "leases a second",
-      top: 60 + height,
+      top: 80 + height,
       most: 1.2 * best.rate,
       best: best.rate,
+      ticks: [0, best.rate / 2, best.rate],
       read: ({ rates }) => [rates[0] ?? 0, ...rates]
     }
   ]
@@ -55,16 +58,16 @@ export const pictureOf = (runs: ReadonlyArray<Run>, best: { readonly size: numbe
 ${drawn}
 ${
     runs.map(({ start }, index) =>
-      `<text x="${left + index * 160}" y="${2 * height + 100}" fill="${colours[index]}">started from ${start}</text>`
+      `<text x="${left + index * 160}" y="${2 * height + 120}" fill="${colours[index]}">started from ${start}</text>`
     ).join("\n")
   }
-<text x="${left + 330}" y="${2 * height + 100}" fill="#6b7280">dashed: the best fixed size (${best.size})</text>
+<text x="${left + 330}" y="${2 * height + 120}" fill="#6b7280">dashed: the best fixed size (${best.size})</text>
 </svg>
 `
 }
 
 const drawPanel = (
-  { best, most, read, title, top }: Panel,
+  { best, most, read, ticks, title, top }: Panel,
   runs: ReadonlyArray<Run>,
   x: (second: number) => number,
   seconds: number
@@ -72,7 +75,6 @@ const drawPanel = (
   const y = (value: number): number => top + height - Math.min(1, value / most) * height
   const line = (values: ReadonlyArray<number>): string =>
     values.map((value, second) => `${x(second).toFixed(1)},${y(value).toFixed(1)}`).join(" ")
-  const ticks = [0, 0.5, 1].map((part) => part * most / 1.1)
   const marks = Array.from({ length: Math.floor(seconds / 15) + 1 }, (_, index) => index * 15)
   return [
     `<text x="${left}" y="${top - 8}" fill="#111827">${title}</text>`,
