@@ -26,7 +26,7 @@ class Desk {
   readonly lentAt = new Map<Lease, number>()
 
   constructor(changes: Partial<FairRules> = {}) {
-    this.order = new FairOrder({ ...rules, ...changes })
+    this.order = new FairOrder({ ...rules, ...changes }, () => this.now)
   }
 
   come(priority: Priority = "normal", key?: string): Lease {
@@ -37,7 +37,7 @@ class Desk {
   }
 
   leave(lease: Lease): void {
-    this.order.leave(this.standings.get(lease)!, this.now)
+    this.order.leave(this.standings.get(lease)!)
     this.standings.delete(lease)
   }
 
@@ -45,14 +45,14 @@ class Desk {
     const lease = this.order.first()
     if (lease === undefined) return undefined
     const standing = this.standings.get(lease)!
-    this.order.leave(standing, this.now)
+    this.order.leave(standing)
     this.order.lend(standing, 1)
     this.lentAt.set(lease, this.now)
     return lease
   }
 
   end(lease: Lease): void {
-    this.order.end(this.standings.get(lease)!, this.now - this.lentAt.get(lease)!, this.now)
+    this.order.end(this.standings.get(lease)!, this.now - this.lentAt.get(lease)!)
     this.standings.delete(lease)
     this.lentAt.delete(lease)
   }
@@ -228,6 +228,28 @@ describe("FairOrder", () => {
     assert.strictEqual(desk.order.accounts.known("waits")?.lent, 1)
     desk.end(held)
     assert.isDefined(desk.serve())
+  })
+
+  it("keeps the account of a key whose last waiter was served, as long as it holds a connection", () => {
+    const desk = new Desk()
+    void desk.come("normal", "held")
+    void desk.serve()
+    const { accounts } = desk.order
+    const account = accounts.known("held")
+    desk.now = 120_000
+    for (let index = 0; index < 10; index++) desk.leave(desk.come("high", `key${index}`))
+    assert.strictEqual(accounts.known("held"), account)
+  })
+
+  it("keeps nothing of a million keys that come and go while one waits", () => {
+    const desk = new Desk()
+    void desk.come("normal", "waits")
+    for (let index = 0; index < 1_000_000; index++) {
+      desk.now++
+      desk.leave(desk.come("normal", `key${index}`))
+    }
+    assert.isAtMost(desk.order.accounts.size, 10_000)
+    assert.isAtMost(desk.order.listed("normal"), 10_000)
   })
 
   it("loses nobody and keeps every rule in random programs", () => {

@@ -36,6 +36,8 @@ export class Account {
   earlier: Account | undefined = undefined
   later: Account | undefined = undefined
   isListed = false
+  /** Its callers that wait, by priority. Written by the order alone, which knows their type. */
+  readonly flows: [unknown, unknown, unknown] = [undefined, undefined, undefined]
 
   constructor(key: string | undefined, weight: number) {
     this.key = key
@@ -86,9 +88,11 @@ export class Accounts {
   private readonly others: Account
   /** The virtual time of the key that was served last, when it was served. */
   private served = 0
+  private readonly now: () => number
 
-  constructor(weightOf: (key: string) => number) {
+  constructor(weightOf: (key: string) => number, now: () => number) {
     this.weightOf = weightOf
+    this.now = now
     this.keyless = new Account(undefined, 1)
     this.others = new Account("other", 1)
   }
@@ -105,14 +109,18 @@ export class Accounts {
   /** The account of a caller that enters now, or gets a connection. */
   of(key: string | undefined, now: number): Account {
     const account = key === undefined ? this.keyless : this.find(key, now)
-    this.quiet.remove(account)
-    if (account.isQuiet) account.time = Math.max(account.time, this.served - credit)
+    if (account.isQuiet) {
+      this.quiet.remove(account)
+      account.time = Math.max(account.time, this.served - credit)
+    }
     return account
   }
 
   /** A connection goes to one of its callers: it is charged what its leases cost on the average, till one knows more. */
   lend(account: Account, units: number): number {
-    this.served = Math.max(this.served, account.time)
+    // It was quiet for a moment if this caller was the only one that waited.
+    this.quiet.remove(account)
+    if (account.time > this.served) this.served = account.time
     const charged = account.mean / account.weight
     account.time += charged
     account.lent += units
@@ -121,22 +129,17 @@ export class Accounts {
   }
 
   /** One of its leases has ended. */
-  end(account: Account, { charged, held, now, units }: {
-    readonly held: number
-    readonly charged: number
-    readonly units: number
-    readonly now: number
-  }): void {
+  end(account: Account, held: number, charged: number, units: number): void {
     account.time += held / account.weight - charged
     account.mean += (held - account.mean) * (account.mean === 0 ? 1 : 0.1)
     account.lent -= units
     account.leases--
-    this.rest(account, now)
+    this.rest(account)
   }
 
   /** To be called when it may have become quiet. */
-  rest(account: Account, now: number): void {
-    if (account.isQuiet && account.key !== undefined && account !== this.others) this.quiet.add(account, now)
+  rest(account: Account): void {
+    if (account.isQuiet && account.key !== undefined && account !== this.others) this.quiet.add(account, this.now())
   }
 
   /** The keys with the most callers that wait or hold connections, and the rest of them together as `other`. */

@@ -74,7 +74,7 @@ export class ByTraffic implements Order {
 
   leave(lease: Lease): void {
     const standing = standingOf(lease)
-    if (standing !== undefined) this.fair?.leave(standing, this.options.now())
+    if (standing !== undefined) this.fair?.leave(standing)
   }
 
   /** How long a caller that comes now may wait, in milliseconds. */
@@ -166,14 +166,14 @@ export class ByTraffic implements Order {
       mostOfKey: traffic.maxShare >= 1 ? undefined : () => most(traffic.maxShare, limit() * sharers),
       limit,
       weightOf: (key) => Object.hasOwn(traffic.weights, key) ? traffic.weights[key]! : 1
-    })
+    }, now)
     for (const lease of this.arrivals) lease.standing = fair.enter(lease, nothing.priority, nothing.fairKey)
     this.account = {
       began: (lease) => this.began(fair, lease),
       ended: (lease, held, end) => {
         if (end === "success") this.overload?.succeeded()
         const standing = standingOf(lease)
-        if (standing !== undefined && standing.units > 0) fair.end(standing, held, now())
+        if (standing !== undefined && standing.units > 0) fair.end(standing, held)
       }
     }
     return fair
@@ -191,13 +191,17 @@ export class ByTraffic implements Order {
 
   private began(fair: FairOrder, lease: Lease): void {
     if (this.isUncontended(lease)) return
-    const { now, sharers } = this.options
-    const { fairKey, priority } = this.said(lease)
-    const standing = standingOf(lease) ?? fair.stand(lease, priority, fairKey, now())
-    lease.standing = standing
+    const standing = standingOf(lease) ?? this.stand(fair, lease)
     // One that has a connection to itself has the room of all who could share it.
-    fair.lend(standing, lease.isShared ? 1 : sharers)
+    fair.lend(standing, lease.isShared ? 1 : this.options.sharers)
     this.overload?.served(lease)
+  }
+
+  private stand(fair: FairOrder, lease: Lease): Standing {
+    const { fairKey, priority } = this.said(lease)
+    const standing = fair.stand(lease, priority, fairKey, lease.lentAt)
+    lease.standing = standing
+    return standing
   }
 
   private refuse(): Refusing {

@@ -9,6 +9,7 @@
  */
 import { priorities, type Priority } from "../model/traffic.ts"
 import { type Account, Accounts, credit } from "./accounts.ts"
+import { AgeList } from "./ageList.ts"
 import { LazyHeap } from "./lazyHeap.ts"
 import type { Lease } from "./lease.ts"
 import { LeaseList } from "./leaseList.ts"
@@ -31,15 +32,15 @@ export interface FairRules {
 /** The callers of one key and one priority that wait. */
 export class Flow {
   readonly account: Account
-  readonly priority: Priority
+  readonly rank: Rank
   readonly waiting = new LeaseList<Standing>()
   /** Whether it stands in the heaps of its priority. */
   isByAge = false
   isByTime = false
 
-  constructor(account: Account, priority: Priority) {
+  constructor(account: Account, rank: Rank) {
     this.account = account
-    this.priority = priority
+    this.rank = rank
   }
 }
 
@@ -51,9 +52,11 @@ export class Standing {
   charged = 0
   /** How much of the pool it holds. */
   units = 0
-  // Its neighbours while it waits.
+  // Its neighbours while it waits: in its flow, and in its priority.
   previous: Standing | undefined = undefined
   next: Standing | undefined = undefined
+  older: Standing | undefined = undefined
+  younger: Standing | undefined = undefined
 
   constructor(lease: Lease, flow: Flow) {
     this.lease = lease
@@ -67,35 +70,42 @@ export class Standing {
 
 /** The flows of one priority. */
 class Rank {
-  readonly priority: Priority
-  readonly flows = new Map<Account, Flow>()
-  waiting = 0
+  /** Its place among the priorities, and so the place of its flow in each account. */
+  readonly place: number
+  readonly slack: number
   /** How many of them may use a connection together with others. */
   sharers = 0
   lent = 0
+  /** All who wait, by when they came. */
+  readonly arrivals = new AgeList<Standing>()
+  /** Whether a key may have to wait for a connection of its own, so that the oldest is not always the next. */
+  private readonly isHeldBack: boolean
   private readonly byAge: LazyHeap<Flow>
   private readonly byTime: LazyHeap<Flow>
   private readonly isEligible: (flow: Flow) => boolean
 
-  constructor(priority: Priority, isEligible: (flow: Flow) => boolean) {
-    this.priority = priority
+  constructor(place: number, slack: number, isHeldBack: boolean, isEligible: (flow: Flow) => boolean) {
+    this.place = place
+    this.slack = slack
+    this.isHeldBack = isHeldBack
     this.isEligible = isEligible
-    this.byAge = new LazyHeap((flow) => isEligible(flow) ? flow.waiting.head!.lease.since : undefined)
-    this.byTime = new LazyHeap((flow) => isEligible(flow) ? flow.account.time : undefined)
+    this.byAge = new LazyHeap((flow) => isEligible(flow) ? flow.waiting.head!.lease.since : undefined, leaveByAge)
+    this.byTime = new LazyHeap((flow) => isEligible(flow) ? flow.account.time : undefined, leaveByTime)
+  }
+
+  get waiting(): number {
+    return this.arrivals.size
   }
 
   flowOf(account: Account): Flow {
-    const known = this.flows.get(account)
-    if (known !== undefined) return known
-    const flow = new Flow(account, this.priority)
-    this.flows.set(account, flow)
-    return flow
+    // Accounts know no orders: what they keep here is put there by this line alone.
+    return (account.flows[this.place] ??= new Flow(account, this)) as Flow
   }
 
   /** Lets a flow take part that has become eligible. */
   list(flow: Flow): void {
     if (!this.isEligible(flow)) return
-    if (!flow.isByAge) {
+    if (this.isHeldBack && !flow.isByAge) {
       flow.isByAge = true
       this.byAge.push(flow)
     }
@@ -107,11 +117,15 @@ class Rank {
 
   /** Since when the oldest waits that may be served now. */
   get oldest(): number | undefined {
-    return this.byAge.first(leaveByAge)?.waiting.head?.lease.since
+    return (this.isHeldBack ? this.byAge.first()?.waiting.head : this.arrivals.head)?.lease.since
+  }
+
+  get listed(): number {
+    return Math.max(this.byTime.size, this.byAge.size)
   }
 
   get next(): Flow | undefined {
-    return this.byTime.first(leaveByTime)
+    return this.byTime.first()
   }
 }
 
@@ -125,57 +139,75 @@ const leaveByTime = (flow: Flow): void => {
 
 export class FairOrder {
   readonly accounts: Accounts
+  /** Whether a key or a priority may hold a part of the connections only. */
+  readonly isBounded: boolean
   private readonly rules: FairRules
-  private readonly ranks: Readonly<Record<Priority, Rank>>
+  private readonly high: Rank
+  private readonly normal: Rank
+  private readonly low: Rank
+  private readonly ranks: ReadonlyArray<Rank>
   size = 0
-  /** The priority that is next, as long as nothing has changed. */
+  /** In an order with bounds: the priority that is next, as long as nothing has changed. */
   private isKnown = false
   private knownAt = 0
   private known: Rank | undefined = undefined
   /** The lease that may go first because of its affinity, and the one it goes before. */
   private overtaking: { readonly lease: Lease; readonly passed: Lease } | undefined = undefined
 
-  constructor(rules: FairRules) {
+  /** `now` is the pool's time. */
+  constructor(rules: FairRules, now: () => number) {
     this.rules = rules
-    this.accounts = new Accounts((key) => rules.weightOf(key))
-    const isEligible = ({ account, waiting }: Flow): boolean => waiting.size > 0 && this.hasRoom(account)
-    const rank = (priority: Priority): Rank => new Rank(priority, isEligible)
-    this.ranks = { high: rank("high"), normal: rank("normal"), low: rank("low") }
+    this.accounts = new Accounts((key) => rules.weightOf(key), now)
+    const isHeldBack = rules.mostOfKey !== undefined
+    this.isBounded = isHeldBack || rules.mostOf !== undefined
+    const isEligible = isHeldBack
+      ? ({ account, waiting }: Flow): boolean => waiting.size > 0 && this.hasRoom(account)
+      : ({ waiting }: Flow): boolean => waiting.size > 0
+    this.ranks = priorities.map((priority, place) => new Rank(place, rules.slack[priority], isHeldBack, isEligible))
+    const [high, normal, low] = this.ranks
+    // There are three, as there are priorities.
+    this.high = high!
+    this.normal = normal!
+    this.low = low!
   }
 
-  /** Whether a key or a priority may hold a part of the connections only. */
-  get isBounded(): boolean {
-    return this.rules.mostOf !== undefined || this.rules.mostOfKey !== undefined
+  private rankOf(priority: Priority): Rank {
+    return priority === "normal" ? this.normal : priority === "high" ? this.high : this.low
   }
 
   /** How many of a priority wait. */
   waiting(priority: Priority): number {
-    return this.ranks[priority].waiting
+    return this.rankOf(priority).waiting
+  }
+
+  /** How many flows of a priority are kept in order, those included that have left it since. */
+  listed(priority: Priority): number {
+    return this.rankOf(priority).listed
   }
 
   /** Where a caller stands that has not waited. */
   stand(lease: Lease, priority: Priority, key: string | undefined, now: number): Standing {
-    return new Standing(lease, this.ranks[priority].flowOf(this.accounts.of(key, now)))
+    return new Standing(lease, this.rankOf(priority).flowOf(this.accounts.of(key, now)))
   }
 
   /** Whether a caller may have a connection before all who wait: nobody else may be served, and it has room. */
   isNext(priority: Priority, key: string | undefined): boolean {
+    if (!this.isBounded) return this.size === 0
     const account = this.accounts.known(key)
     const hasRoom = account === undefined || this.hasRoom(account)
-    return hasRoom && this.mayServe(this.ranks[priority]) && (this.size === 0 || this.nextRank() === undefined)
+    return hasRoom && this.mayServe(this.rankOf(priority)) && (this.size === 0 || this.nextRank() === undefined)
   }
 
   /** How long the oldest of a priority has waited. */
   oldest(priority: Priority, now: number): number {
-    const { oldest } = this.ranks[priority]
+    const { oldest } = this.rankOf(priority)
     return oldest === undefined ? 0 : now - oldest
   }
 
   /** Everybody who waits, by when they would be served if all held their connections equally long. */
   all(): Array<Lease> {
-    const all = priorities.flatMap((priority) =>
-      Array.from(this.ranks[priority].flows.values(), ({ waiting }) => Array.from(waiting))
-        .flat().map(({ lease }) => ({ lease, at: lease.since + this.rules.slack[priority] }))
+    const all = this.ranks.flatMap(({ arrivals, slack }) =>
+      Array.from(arrivals, ({ lease }) => ({ lease, at: lease.since + slack }))
     )
     return all.toSorted((a, b) => a.at - b.at).map(({ lease }) => lease)
   }
@@ -184,10 +216,10 @@ export class FairOrder {
   enter(lease: Lease, priority: Priority, key: string | undefined): Standing {
     const standing = this.stand(lease, priority, key, lease.since)
     const { flow } = standing
-    const rank = this.ranks[priority]
+    const { rank } = flow
     flow.waiting.push(standing)
     flow.account.waiting++
-    rank.waiting++
+    rank.arrivals.push(standing)
     if (lease.isShared) rank.sharers++
     this.size++
     this.isKnown = false
@@ -196,18 +228,20 @@ export class FairOrder {
   }
 
   /** A caller that waits no more, whatever its outcome. */
-  leave(standing: Standing, now: number): void {
+  leave(standing: Standing): void {
     const { flow, lease } = standing
-    if (this.overtaking?.lease === lease) this.overtaking.passed.passed++
-    this.overtaking = undefined
-    const rank = this.ranks[flow.priority]
+    if (this.overtaking !== undefined) {
+      if (this.overtaking.lease === lease) this.overtaking.passed.passed++
+      this.overtaking = undefined
+    }
+    const { account, rank } = flow
     flow.waiting.remove(standing)
-    flow.account.waiting--
-    rank.waiting--
+    account.waiting--
+    rank.arrivals.remove(standing)
     if (lease.isShared) rank.sharers--
     this.size--
     this.isKnown = false
-    this.settle(flow, now)
+    this.accounts.rest(account)
   }
 
   /** The one to serve next, or `undefined` when nobody may be served now. Among equals the affinity of the connection decides. */
@@ -226,7 +260,7 @@ export class FairOrder {
   /** Another of the priority, of a key that has had hardly more or from the front of the same flow, with the affinity. */
   private closer(rank: Rank, flow: Flow, affinity: string): Lease | undefined {
     const account = this.accounts.known(affinity)
-    const other = account === undefined ? undefined : rank.flows.get(account)?.waiting.head?.lease
+    const other = account === undefined ? undefined : rank.flowOf(account).waiting.head?.lease
     if (other?.said?.affinity === affinity && this.hasRoom(account!) && account!.time <= flow.account.time + credit) {
       return other
     }
@@ -238,8 +272,9 @@ export class FairOrder {
     return undefined
   }
 
-  /** Asked several times for each lease: it is looked for once after a change. */
+  /** Asked several times for each lease: where there are bounds, it is looked for once after a change. */
   private nextRank(): Rank | undefined {
+    if (!this.isBounded) return this.findRank()
     const limit = this.rules.limit()
     if (this.isKnown && this.knownAt === limit) return this.known
     if (this.knownAt !== limit) this.listEveryone()
@@ -251,12 +286,11 @@ export class FairOrder {
   private findRank(): Rank | undefined {
     let best: Rank | undefined
     let bestAt = Infinity
-    for (const priority of priorities) {
-      const rank = this.ranks[priority]
+    for (const rank of this.ranks) {
       if (rank.waiting === 0 || !this.mayServe(rank)) continue
       const { oldest } = rank
       if (oldest === undefined) continue
-      const at = oldest + this.rules.slack[priority]
+      const at = oldest + rank.slack
       if (best === undefined || at < bestAt) {
         best = rank
         bestAt = at
@@ -267,66 +301,53 @@ export class FairOrder {
 
   /** A caller gets so much of the pool, whether it has waited or not. */
   lend(standing: Standing, units: number): void {
-    const { account, priority } = standing.flow
-    this.ranks[priority].lent += units
+    const { account, rank } = standing.flow
+    rank.lent += units
     this.isKnown = false
     standing.units = units
     standing.charged = this.accounts.lend(account, units)
   }
 
   /** A lease has ended. */
-  end({ charged, flow, units }: Standing, held: number, now: number): void {
-    const { account, priority } = flow
-    this.ranks[priority].lent -= units
-    this.accounts.end(account, { held, charged, units, now })
+  end({ charged, flow, units }: Standing, held: number): void {
+    const { account, rank } = flow
+    rank.lent -= units
+    this.accounts.end(account, held, charged, units)
     this.isKnown = false
     // One connection less is held by its key: where that was too many, its callers of every priority may be next.
     if (account.waiting > 0 && this.rules.mostOfKey !== undefined) this.listAll(account)
-    this.settle(flow, now)
   }
 
   /** How many of those who wait may be served now, as far as their priority goes. */
   get wanted(): number {
+    if (!this.isBounded) return this.size
     let wanted = 0
-    for (const priority of priorities) if (this.mayServe(this.ranks[priority])) wanted += this.ranks[priority].waiting
+    for (const rank of this.ranks) if (this.mayServe(rank)) wanted += rank.waiting
     return wanted
   }
 
   /** How many of the wanted may use a connection together with others. */
   get wantedShared(): number {
     let sharers = 0
-    for (const priority of priorities) if (this.mayServe(this.ranks[priority])) sharers += this.ranks[priority].sharers
+    for (const rank of this.ranks) if (this.mayServe(rank)) sharers += rank.sharers
     return sharers
   }
 
   /** The limit is another, and with it the share of a key: those that held all of it may have room now. */
   private listEveryone(): void {
     if (this.rules.mostOfKey === undefined) return
-    for (const priority of priorities) {
-      const rank = this.ranks[priority]
-      for (const flow of rank.flows.values()) rank.list(flow)
-    }
+    for (const rank of this.ranks) for (const { flow } of rank.arrivals) rank.list(flow)
   }
 
   private listAll(account: Account): void {
-    for (const each of priorities) {
-      const flow = this.ranks[each].flows.get(account)
-      if (flow !== undefined) this.ranks[each].list(flow)
-    }
+    for (const rank of this.ranks) rank.list(rank.flowOf(account))
   }
 
-  private mayServe({ lent, priority }: Rank): boolean {
-    return this.rules.mostOf === undefined || lent === 0 || lent < this.rules.mostOf(priority)
+  private mayServe({ lent, place }: Rank): boolean {
+    return this.rules.mostOf === undefined || lent === 0 || lent < this.rules.mostOf(priorities[place]!)
   }
 
   private hasRoom({ lent }: Account): boolean {
     return this.rules.mostOfKey === undefined || lent === 0 || lent < this.rules.mostOfKey()
-  }
-
-  /** Forgets the flows of a key of which nobody waits and nobody holds a connection. */
-  private settle({ account }: Flow, now: number): void {
-    if (!account.isQuiet) return
-    this.accounts.rest(account, now)
-    for (const priority of priorities) this.ranks[priority].flows.delete(account)
   }
 }
