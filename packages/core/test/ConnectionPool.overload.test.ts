@@ -24,9 +24,4 @@ describe("a pool that is asked for more than it has, and sheds load", () => {
       assert.strictEqual(high.inTime, high.asked)
     })
   }
-
-  it("that does not shed serves those whose time is nearly up, in vain", () => {
-    const { useful } = play({ told: "Effect.timeout", load: 2, seconds: 5, traffic: {} })
-    assert.isBelow(useful, 0.9)
-  })
 })

@@ -336,6 +336,53 @@ describe("PostgresCluster", () => {
         assert.strictEqual(servers(script, "SELECT n FROM t").length, 1)
       }), { dedupe: true }))
 
+  it.effect("from level 2 of degradation on equal reads are run once, unless it is told otherwise", () =>
+    Effect.suspend(() => {
+      const script = ClusterScript.make(() => Effect.as(Effect.sleep("10 millis"), [{ n: 1 }]), { replicas: 1 })
+      const statements = (one = read) =>
+        Effect.gen(function*() {
+          const before = script.statements.length
+          yield* moved(Effect.all([one, one, one], { concurrency: "unbounded" }))
+          return script.statements.length - before
+        })
+      const alone = Db.read((sql) => sql<{ n: number }>`SELECT n FROM t`, { dedupe: false })
+      const counted = Effect.gen(function*() {
+        const counts = []
+        for (const level of [1, 2, 0] as const) {
+          yield* Db.degrade(level)
+          yield* TestClock.adjust("1 milli")
+          counts.push(yield* statements(Traffic.high(read)))
+          if (level === 2) counts.push(yield* statements(Traffic.high(alone)))
+        }
+        return counts
+      })
+      return Effect.gen(function*() {
+        assert.deepStrictEqual(yield* Effect.provide(counted, Db.layerTest(script)), [3, 1, 3, 3])
+        assert.deepStrictEqual(yield* Effect.provide(counted, Db.layerTest(script, { dedupe: false })), [3, 3, 3, 3])
+      })
+    }))
+
+  it.effect("from level 2 of degradation on a replica may be further behind, but never as far as tokenLifetime", () =>
+    withScript(1, (script) =>
+      Effect.gen(function*() {
+        const isIn = Effect.map(Db.nodes, ([, node]) => node?.isIn)
+        yield* Effect.forkScoped(Effect.forever(Effect.andThen(write, Effect.sleep("500 millis"))))
+        yield* Db.degrade(2)
+        script.lag(1, "15 seconds")
+        yield* TestClock.adjust("30 seconds")
+        assert.isTrue(yield* isIn)
+        script.lag(1, "25 seconds")
+        yield* TestClock.adjust("30 seconds")
+        assert.isFalse(yield* isIn)
+        script.lag(1, "8 seconds")
+        yield* TestClock.adjust("30 seconds")
+        assert.isTrue(yield* isIn)
+        script.lag(1, "15 seconds")
+        yield* Db.degrade(0)
+        yield* TestClock.adjust("30 seconds")
+        assert.isFalse(yield* isIn)
+      }).pipe(Effect.scoped)))
+
   it.effect("a caller that has written joins no read from before it", () =>
     Effect.suspend(() => {
       let rows = 0

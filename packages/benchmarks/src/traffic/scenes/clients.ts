@@ -61,6 +61,21 @@ export const ours = (told: Told, traffic: PoolOptions["traffic"], isTold = true)
   }
 }
 
+/** No pool: whoever comes while a connection is free has it, and nobody waits. What the machine itself leaves of the capacity. */
+export const noPoolClient: MakeClient = async () => {
+  let free = poolSize
+  return {
+    async call({ begins, lease }) {
+      if (free === 0) throw new Error("all are busy")
+      free--
+      begins()
+      await sleep(lease)
+      free++
+    },
+    close: async () => {}
+  }
+}
+
 export const genericPoolClient: MakeClient = async (patience) => {
   const pool = genericPool.createPool<object>({ create: async () => ({}), destroy: async () => {} }, {
     min: poolSize,

@@ -27,6 +27,7 @@ const makers: Readonly<Record<string, clients.MakeClient>> = {
   "ours, Effect.timeout": clients.ours("Effect.timeout", shedding),
   "ours, no shedding": clients.ours("acquireTimeout", {}),
   "ours, told nothing": clients.ours("acquireTimeout", {}, false),
+  "no pool, nobody waits": clients.noPoolClient,
   "generic-pool": clients.genericPoolClient,
   tarn: clients.tarnClient,
   "pg-pool": clients.pgPoolClient,
@@ -37,6 +38,8 @@ export const contenders: ReadonlyArray<string> = Object.keys(makers)
 
 export interface Outcome {
   readonly asked: number
+  /** The longest time between two looks at the clock, in milliseconds: whoever waits then waits in vain. */
+  readonly stall: number
   /** The part of the connections' time that went into work somebody still waited for. */
   readonly useful: number
   readonly high: { readonly asked: number; readonly inTime: number; readonly waitP99: number }
@@ -81,7 +84,11 @@ export const run = async ({ contender, load, seconds }: Overload): Promise<Outco
   const calls: Array<Promise<void>> = []
   const gap = lease / clients.poolSize / load
   let next = start
-  while (next < end) {
+  let stall = 0
+  for (let last = start; next < end;) {
+    const now = performance.now()
+    stall = Math.max(stall, now - last)
+    last = now
     while (next <= performance.now()) {
       calls.push(one())
       next -= gap * Math.log(1 - random())
@@ -92,6 +99,7 @@ export const run = async ({ contender, load, seconds }: Overload): Promise<Outco
   await client.close()
   return {
     asked,
+    stall,
     useful: useful / (clients.poolSize * seconds * 1000),
     high: { asked: high.asked, inTime: high.inTime, waitP99: percentile(high.waits, 0.99) }
   }

@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
 import type { LentConnection } from "../lease.ts"
+import { maxLagOf } from "./degraded.ts"
 import type { Node, Sample } from "./node.ts"
 import type { Position } from "./position.ts"
 import type { Prober } from "./probe.ts"
@@ -208,7 +209,7 @@ export class Cluster {
   private judge(node: Node, sample: Sample): void {
     if (!sample.isStandby) return node.leave()
     node.lag = this.lagOf(node)
-    const { maxLag } = this.settings
+    const maxLag = maxLagOf(this.places, this.settings)
     if (!this.follows(node) || (node.lag ?? 0) > maxLag) node.leave()
     else if ((node.lag ?? 0) <= maxLag / 2) node.isIn = true
   }

@@ -64,7 +64,8 @@ export interface ClusterOptions extends Omit<PostgresOptions, "url" | "host" | "
   readonly consistency?: Consistency | undefined
   /**
    * A replica further behind than this serves no reads until it is less than half as far behind. Default 10 s. Too small:
-   * replicas come and go. Too large: `eventual` reads are old. It must be less than `tokenLifetime`.
+   * replicas come and go. Too large: `eventual` reads are old. It must be less than `tokenLifetime`. From level 2 of
+   * degradation on it is half of the way from here to `tokenLifetime`, and three times this at most.
    */
   readonly maxLag?: Duration.Input | undefined
   /**
@@ -93,7 +94,8 @@ export interface ClusterOptions extends Omit<PostgresOptions, "url" | "host" | "
   /**
    * Whether equal single statements that are read at the same time are run once, and their rows, which are frozen, given to
    * all. Equal means the text, the parameters, and the `affinity` of the caller. A caller joins only what its own writes are
-   * in. Default false. With statements that have an effect of their own, such as `nextval`, it is wrong.
+   * in. Default: from level 2 of degradation on, and `false` never. With statements that have an effect of their own, such
+   * as `nextval`, it is wrong.
    */
   readonly dedupe?: boolean | undefined
 }

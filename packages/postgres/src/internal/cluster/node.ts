@@ -28,6 +28,8 @@ export class Node {
   lastError: unknown = undefined
   /** Whether it serves reads as a replica. */
   isIn = false
+  /** The level of degradation of its pool. Written by `degraded` alone. */
+  level = 0
   /** Milliseconds behind the primary when it was last asked; `undefined` as long as nobody knows. */
   lag: number | undefined = undefined
   /** Whether it belongs to another cluster. */

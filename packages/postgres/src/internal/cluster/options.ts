@@ -113,7 +113,7 @@ const settingsOf = (own: Own): Result.Result<ClusterSettings, InvalidOption> => 
     primaryShare: own.primaryShare ?? 0.3,
     tokenLifetime: millis("tokenLifetime", 30_000),
     probeInterval: millis("probeInterval", 1_000),
-    dedupe: own.dedupe ?? false
+    dedupe: own.dedupe
   }
   return settings.tokenLifetime <= settings.maxLag
     ? OptionRules.refuse(

@@ -20,6 +20,7 @@ import * as Session from "../session.ts"
 import * as Transaction from "../transaction.ts"
 import * as Verdict from "../verdict.ts"
 import type { Cluster } from "./cluster.ts"
+import { joinsEqual } from "./degraded.ts"
 import { type Flights, keyOf } from "./flights.ts"
 import type { ReadOptions } from "./model.ts"
 import * as Reads from "./reads.ts"
@@ -70,7 +71,7 @@ export const make = (cluster: Cluster, kit: Kit, flights: Flights): Reading => {
         if (kit.currentLease(fiber.context) !== undefined) return effect
         if (isSingleRead(effect) && options?.isolation === undefined) {
           const one = options === undefined ? effect : Effect.provideService(effect, CurrentOptions, options)
-          if ((options?.dedupe ?? cluster.settings.dedupe) !== true) return one
+          if (!(options?.dedupe ?? joinsEqual(cluster.places, cluster.settings))) return one
           const key = keyFor(cluster, fiber, effect as unknown as Statement.Statement<unknown>, options ?? none)
           return key === undefined ? one : flights.run(key, viewOf(cluster, fiber), one)
         }

@@ -19,6 +19,7 @@ import type { LentConnection } from "../lease.ts"
 import * as Runtime from "../runtime.ts"
 import * as TenantPool from "../tenant/pool.ts"
 import { Cluster, type Place } from "./cluster.ts"
+import * as Degraded from "./degraded.ts"
 import { Flights } from "./flights.ts"
 import * as Metrics from "./metrics.ts"
 import { Node } from "./node.ts"
@@ -73,7 +74,10 @@ export const make = Effect.fnUntraced(function*(
     void fork(warn(cluster, `${name} belongs to another cluster: its system identifier differs`))
   cluster.withPrimary = Route.forReads(cluster, balanced)
   yield* start(cluster, terms)
-  for (const { prober } of cluster.places) yield* Effect.forkScoped(prober.run)
+  for (const { node, prober } of cluster.places) {
+    yield* Effect.forkScoped(prober.run)
+    yield* Degraded.watch(node)
+  }
   if (terms.metrics) yield* Metrics.publish(cluster)
   const pool = yield* Runtime.over(kit, route)
   return clusters.attach(View.of(cluster, pool), {

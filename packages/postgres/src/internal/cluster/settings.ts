@@ -10,5 +10,6 @@ export interface ClusterSettings {
   readonly primaryShare: number
   readonly tokenLifetime: number
   readonly probeInterval: number
-  readonly dedupe: boolean
+  /** `undefined`: from level 2 of degradation on. */
+  readonly dedupe: boolean | undefined
 }

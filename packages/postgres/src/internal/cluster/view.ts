@@ -6,6 +6,7 @@ import * as PoolStats from "@effect-pools/core/PoolStats"
 import * as Effect from "effect/Effect"
 import type * as Runtime from "../runtime.ts"
 import type { Cluster } from "./cluster.ts"
+import { maxLagOf } from "./degraded.ts"
 import type { NodeInfo } from "./model.ts"
 import type { Node } from "./node.ts"
 
@@ -79,8 +80,8 @@ const warningsOf = (cluster: Cluster, node: Node): ReadonlyArray<PoolHealth.Heal
     ? `${node.failures} probes in a row failed`
     : roleOf(cluster, node) === "stray"
     ? "it says that it is a primary, and another server is"
-    : lag !== undefined && lag > cluster.settings.maxLag / 2
-    ? `it is ${Math.round(lag)} ms behind (maxLag ${cluster.settings.maxLag} ms)`
+    : lag !== undefined && lag > maxLagOf(cluster.places, cluster.settings) / 2
+    ? `it is ${Math.round(lag)} ms behind (maxLag ${maxLagOf(cluster.places, cluster.settings)} ms)`
     : "it is not known to follow the primary"
   return [{
     about: "upstream",
