@@ -66,12 +66,11 @@ export class World {
 
   /** Runs an effect until it ends. */
   run<A, E>(effect: Effect.Effect<A, E>, context: Context.Context<never>): A {
-    let exit: Exit.Exit<A, E> | undefined
     const fiber = Effect.runForkWith(context)(Effect.provideService(effect, Clock.Clock, this.clock), {
       scheduler: this.scheduler
     })
-    fiber.addObserver((each) => void (exit = each))
-    while (exit === undefined) this.turn()
+    let exit = fiber.pollUnsafe()
+    for (; exit === undefined; exit = fiber.pollUnsafe()) this.turn()
     if (Exit.isFailure(exit)) throw Cause.squash(exit.cause)
     return exit.value
   }
