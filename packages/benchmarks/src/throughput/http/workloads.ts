@@ -16,7 +16,7 @@ const get: Workload<unknown> = {
 
 const getLarge: Workload<unknown> = {
   ...get,
-  name: "http-get-250k",
+  name: "http-large-get",
   worth: 10,
   operations: { 1: 500, 10: 750, 64: 960 },
   isRight: (i, item) => isDeepStrictEqual(item, largeItemOf(i)),

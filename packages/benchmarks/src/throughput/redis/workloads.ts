@@ -28,7 +28,7 @@ const getWithTls: typeof get = {
 
 const getLarge: typeof get = {
   ...get,
-  name: "redis-get-100k",
+  name: "redis-large-get",
   worth: 10,
   operations: { 1: 1500, 10: 2000, 64: 3200 },
   isRight: (i, value) => value === largeValueOf(i),
