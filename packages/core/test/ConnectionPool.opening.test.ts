@@ -629,16 +629,41 @@ describe("ConnectionPool: the breaker", () => {
       assert.deepStrictEqual([breaker, counts.timedOut], ["closed", 5])
     }))
 
-  it.effect("is shared by pools of one name when a CircuitBreakerStore is in the context", () =>
+  it.effect("of one pool is its own: with a CircuitBreakerStore in the context a sick process opens nobody else's", () =>
     Effect.gen(function*() {
       const store = yield* Layer.build(CircuitBreaker.layerStoreMemory())
-      const first = GatedConnector.make({ initial: { connect: "fail" } })
+      const withStore = (gates: GatedConnector.GatedConnector) =>
+        Effect.provide(makePool({ ...setup, name: "shared" }, gates), store)
+      const sick = yield* withStore(GatedConnector.make({ initial: { connect: "fail" } }))
+      // It opens again after each of its attempts, and that is one vote all the same.
+      for (let attempt = 0; attempt < 3; attempt++) {
+        yield* call(sick)
+        yield* advance(100)
+        assert.strictEqual((yield* sick.stats).breaker, "open")
+        yield* advance("11 seconds")
+      }
+      const well = yield* withStore(GatedConnector.make())
+      assert.strictEqual(yield* well.withConnection(id), 1)
+      // A success in between: the next that fails does not agree with the first.
+      const second = yield* withStore(GatedConnector.make({ initial: { connect: "fail" } }))
+      yield* call(second)
+      yield* advance(100)
+      yield* well.retireAll
+      yield* settle
+      assert.strictEqual(yield* well.withConnection(id), 2)
+      assert.strictEqual((yield* second.stats).breaker, "open")
+    }))
+
+  it.effect("is open for all pools of one name when two agree, with a CircuitBreakerStore in the context", () =>
+    Effect.gen(function*() {
+      const store = yield* Layer.build(CircuitBreaker.layerStoreMemory())
       const second = GatedConnector.make()
       const withStore = (gates: GatedConnector.GatedConnector) =>
         Effect.provide(makePool({ ...setup, name: "shared" }, gates), store)
-      const failing = yield* withStore(first)
-      yield* call(failing)
-      yield* advance(100)
+      for (let n = 0; n < 2; n++) {
+        yield* call(yield* withStore(GatedConnector.make({ initial: { connect: "fail" } })))
+        yield* advance(100)
+      }
       const other = yield* withStore(second)
       const caller = yield* call(other)
       assert.deepStrictEqual([caller.reason()?._tag, second.calls("connect")], ["BreakerOpen", 0])
@@ -718,7 +743,9 @@ describe("ConnectionPool: a breaker's store that can't be asked", () => {
         yield* advance("9 seconds")
         yield* call(pool)
         assert.strictEqual(asked, 1)
-        yield* advance("2 seconds")
+        // Its own breaker has opened meanwhile: the next dial is made when that one lets it.
+        yield* advance("11 seconds")
+        yield* call(pool)
         assert.isAbove(asked, 1)
         assert.strictEqual((yield* pool.stats).breaker, "open")
       }).pipe(Effect.provideService(CircuitBreaker.CircuitBreakerStore, sometimes))

@@ -3,6 +3,7 @@
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as CircuitBreaker from "effect/persistence/CircuitBreaker"
@@ -62,6 +63,63 @@ export const own: Effect.Effect<Store, never, Scope.Scope> = Effect.gen(function
     record: (outcome) => steadily(store.record(outcome)),
     state: (key) => steadily(store.state(key))
   }
+})
+
+/**
+ * The breaker of a pool that shares what it knows with others: its own store says whether it dials, and the shared one keeps
+ * everybody from dialling once two have found that the backend is down.
+ *
+ * A pool has one vote, given when its own breaker opens and taken back by its next success. So a process whose network is
+ * sick opens its own breaker and nobody else's; and a success of anybody in between shows that the backend is not down.
+ */
+export const agreeing = (own: Store, shared: Store): Store => {
+  const admitted = new Map<
+    number,
+    { readonly own: CircuitBreaker.Admission; readonly shared: CircuitBreaker.Admission }
+  >()
+  let last = 0
+  let hasVoted = false
+  const votes = CircuitBreaker.consecutive(2)
+  return {
+    admit: (key) =>
+      Effect.flatMap(own.admit(key), (mine) =>
+        Effect.matchEffect(shared.admit(key), {
+          onSuccess: (theirs) => {
+            admitted.set(++last, { own: mine, shared: theirs })
+            return Effect.succeed({ ...mine, generation: last, transition: mine.transition ?? theirs.transition })
+          },
+          // What was to be tried is tried later: the one who tries for all is another.
+          onFailure: (refusal) =>
+            Effect.andThen(own.record(ignoring(key, mine.generation, votes)), Effect.fail(refusal))
+        })),
+    record: Effect.fnUntraced(function*(dial) {
+      const admission = admitted.get(dial.generation)
+      if (admission === undefined) return undefined
+      admitted.delete(dial.generation)
+      const moved = yield* own.record({ ...dial, generation: admission.own.generation })
+      const isVote = moved?.to === "Open" && !hasVoted
+      if (dial.outcome === "Success") hasVoted = false
+      else if (isVote) hasVoted = true
+      const isHeard = dial.outcome === "Success" || isVote || admission.shared.probe
+      if (!isHeard) return moved
+      const theirs = yield* shared.record({ ...dial, generation: admission.shared.generation, tripPolicy: votes })
+      return moved ?? theirs
+    }),
+    state: (key) =>
+      Effect.flatMap(own.state(key), (mine) => mine._tag === "Open" ? Effect.succeed(mine) : shared.state(key))
+  }
+}
+
+const ignoring = (
+  key: string,
+  generation: number,
+  tripPolicy: CircuitBreaker.TripPolicy
+): Parameters<Store["record"]>[0] => ({
+  key,
+  generation,
+  outcome: "Ignored",
+  tripPolicy,
+  openFor: Duration.zero
 })
 
 /**

@@ -68,8 +68,9 @@ export class Dialer {
   }
 
   /**
-   * A `CircuitBreakerStore` in the context is used, so that processes can share what they know of a backend; without
-   * one the pool keeps its own. One that can't be asked holds up a dial for a second at most.
+   * With a `CircuitBreakerStore` in the context processes share what they know of a backend: two that agree open the
+   * breaker of all. Without one, or while it can't be asked, the pool has its own alone. A store that does not answer
+   * holds up a dial for a second at most.
    */
   static readonly make = Effect.fnUntraced(
     function*(
@@ -213,9 +214,10 @@ const makeBreaker = Effect.fnUntraced(
   ): Effect.fn.Return<CircuitBreaker.CircuitBreaker, never, Scope.Scope> {
     const shared = yield* Effect.serviceOption(CircuitBreaker.CircuitBreakerStore)
     const { failureRate, minimumDials, openDuration } = config.breaker
+    const own = yield* BreakerStore.own
     const store = Option.isSome(shared)
-      ? BreakerStore.tolerant(shared.value, openDuration, onStoreFailed)
-      : yield* BreakerStore.own
+      ? BreakerStore.agreeing(own, BreakerStore.tolerant(shared.value, openDuration, onStoreFailed))
+      : own
     return yield* CircuitBreaker.make({
       tripPolicy: CircuitBreaker.rate({ threshold: failureRate, minimumCalls: minimumDials, size: 2 * minimumDials }),
       openDuration
