@@ -67,7 +67,14 @@ import * as OptionRules from "./OptionRules.ts"
 import { PoolError } from "./PoolError.ts"
 import * as PoolMetrics from "./PoolMetrics.ts"
 
-export type { BudgetPool, BudgetProcess, BudgetStats, BudgetStoreState, PoolBudget } from "./internal/model/budget.ts"
+export type {
+  BudgetMember,
+  BudgetPool,
+  BudgetProcess,
+  BudgetStats,
+  BudgetStoreState,
+  PoolBudget
+} from "./internal/model/budget.ts"
 
 /**
  * The options of a budget.

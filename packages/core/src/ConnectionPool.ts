@@ -190,6 +190,7 @@ export const make = Effect.fnUntraced(
         numbers: () => numbers(state),
         traffic: () => state.line.order.traffic,
         histograms: state.counts,
+        isBudgeted: state.hasBudget,
         watchOperations: (onKind) => state.counts.operations.watch(onKind)
       })
     }

@@ -60,6 +60,8 @@ export interface Source {
   }
   /** Callers that wait and are served, by priority and key. */
   readonly traffic?: (() => TrafficStats) | undefined
+  /** Whether a budget grants the pool its connections. Default false. */
+  readonly isBudgeted?: boolean | undefined
   /** How long operations took, by their kind: those there are, and each new one. `undefined` ends it. */
   readonly watchOperations?: ((onKind: ((kind: string, time: Durations) => void) | undefined) => void) | undefined
 }
@@ -228,7 +230,21 @@ interface Readable {
 }
 
 const seriesOf = (source: Source, labels: Labels): ReadonlyArray<Readable> => {
-  return [...poolMetrics(source, labels), ...(source.config.isDatabase ? openTelemetry(source, labels) : [])]
+  return [
+    ...poolMetrics(source, labels),
+    ...(source.isBudgeted === true ? budgetMetrics(source, labels) : []),
+    ...(source.config.isDatabase ? openTelemetry(source, labels) : [])
+  ]
+}
+
+/** Of a pool that shares a budget. */
+const budgetMetrics = ({ config: { kind }, numbers }: Source, labels: Labels): ReadonlyArray<Readable> => {
+  const gauge = (suffix: string, description: string, read: Read): Readable =>
+    gaugeOf({ name: `${kind}_pool_budget_${suffix}`, description, attributes: { ...labels } }, () => read(numbers()))
+  return [
+    gauge("granted", "Connections that its budget grants the pool", ({ budget }) => budget?.grant ?? 0),
+    gauge("wanted", "Connections that the pool could use", ({ budget }) => budget?.wants ?? 0)
+  ]
 }
 
 const poolMetrics = (source: Source, own: Labels): ReadonlyArray<Readable> => {

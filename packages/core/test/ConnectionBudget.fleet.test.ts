@@ -22,6 +22,8 @@ interface Scripted {
   readonly layer: Redis.Redis["Service"]
 }
 
+const nobody: Told = { sequence: 0, total: 0, floor: 0, holds: 0, wants: 0, isKnown: false, isLeaving: false }
+
 /** A store that answers as it is told to. */
 const scripted = (): Scripted => {
   const told: Array<Told> = []
@@ -33,6 +35,8 @@ const scripted = (): Scripted => {
       subscribe: () => Effect.die("subscribe"),
       reserve: Effect.die("reserve"),
       eval: (script) => (...params) => {
+        // Whoever looks at the budget asks for the processes too, which is no report.
+        if (script.params(...params).length === 3) return store.answer(nobody) as Effect.Effect<never, Redis.RedisError>
         const [, , , , , sequence, total, floor, holds, wants, isKnown, isLeaving] = script.params(...params).map(
           Number
         )

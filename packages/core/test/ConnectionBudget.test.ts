@@ -201,7 +201,11 @@ describe("ConnectionBudget", () => {
         wants: 5,
         othersHold: 9,
         others: 1,
-        store: "own"
+        store: "own",
+        members: [
+          { name: "a", grant: 9, wants: 9, isSelf: false },
+          { name: "b", grant: 1, wants: 5, isSelf: true }
+        ]
       })
       const { diagnosis } = yield* b.health
       assert.deepInclude(diagnosis, {

@@ -21,12 +21,19 @@ export const health = ({ diagnosis, name, warnings, ...health }: PoolHealth): Ap
 })
 
 /** Without what is there for programs that read two of them. */
-export const stats = ({ members, primary, sizing, ...stats }: PoolStats): Api.Stats => ({
+export const stats = ({ budget, members, primary, sizing, ...stats }: PoolStats): Api.Stats => ({
   ...Struct.omit(stats, ["waitsUpTo"]),
   operations: {
     ...stats.operations,
     slowest: stats.operations.slowest.map((slow) => ({ ...slow, text: labelled(slow.text) }))
   },
+  ...(budget === undefined ? {} : {
+    budget: {
+      ...budget,
+      name: oneLine(budget.name),
+      members: budget.members.map((member) => ({ ...member, name: oneLine(member.name) }))
+    }
+  }),
   ...(members === undefined ? {} : {
     members: members.map((member) => ({ ...member, role: member.role ?? null, lag: member.lag ?? null }))
   }),

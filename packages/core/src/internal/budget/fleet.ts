@@ -17,7 +17,7 @@ import type { BudgetProcess } from "../model/budget.ts"
 import { describeCause } from "../../Describe.ts"
 import { limited } from "../base/limited.ts"
 import { lease } from "./fleetScript.ts"
-import type { Ledger } from "./ledger.ts"
+import { type Ledger, mostShown } from "./ledger.ts"
 import type { Answer, Report, Store } from "./store.ts"
 
 /** In milliseconds. Each is shortened by up to a fifth, so that a fleet that began at once does not speak at once. */
@@ -33,7 +33,9 @@ const firstRetry = 1_000
 const longestRetry = 4_000
 
 /** How many processes are told of. */
-const mostShown = 100
+const mostTold = 100
+/** Who has looked at the budget within this time is shown its processes, in milliseconds. */
+const lookedLately = 15_000
 
 export interface FleetOptions {
   readonly total: number
@@ -113,9 +115,23 @@ export class Fleet {
   /** The processes that share the budget, as the store knows them. */
   get processes(): Effect.Effect<ReadonlyArray<BudgetProcess>, unknown> {
     return Effect.map(
-      within(() => this.store.processes(mostShown)),
+      within(() => this.store.processes(mostTold)),
       (all) => all.map((each) => ({ ...each, isSelf: each.id === this.options.id }))
     )
+  }
+
+  /** Reads who shares the budget, as long as somebody looks at it. */
+  private get show(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (this.now() - this.ledger.lookedAt > lookedLately) return Effect.void
+      return Effect.match(this.processes, {
+        onFailure: () => {},
+        onSuccess: (all) => {
+          this.ledger.processes = all.slice(0, mostShown)
+            .map(({ grant, isSelf, name, wants }) => ({ name, grant, wants, isSelf }))
+        }
+      })
+    })
   }
 
   private reportOf(isLeaving: boolean): Report {
@@ -160,7 +176,7 @@ export class Fleet {
       }
       const back = this.storeIsBack()
       this.ledger.allow(Math.min(grant, total))
-      return Effect.andThen(back, this.tellTotal(total, report))
+      return Effect.andThen(back, Effect.andThen(this.tellTotal(total, report), this.show))
     })
   }
 

@@ -8,9 +8,12 @@
  */
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
-import type { BudgetPool, BudgetStoreState, PoolBudget } from "../model/budget.ts"
+import type { BudgetMember, BudgetPool, BudgetStoreState, PoolBudget } from "../model/budget.ts"
 import { Appetite } from "./appetite.ts"
 import { type Granted, settle, spread } from "./apportion.ts"
+
+/** How many of those that share it are told of with each pool. */
+export const mostShown = 20
 
 /** How often shares are reckoned anew while a pool wants more than it has: milliseconds. */
 const lookAgain = 250
@@ -77,6 +80,10 @@ export class Ledger {
   private readonly now: () => number
   private readonly later: (run: () => void) => void
   private allowed: number
+  /** The processes of a fleet, as the store said last. */
+  processes: ReadonlyArray<BudgetMember> = []
+  /** When somebody looked at the budget last. */
+  lookedAt = -Infinity
   private isDue = false
   /** Open while a pool wants more than it has. */
   private readonly hungry = Latch.makeUnsafe(false)
@@ -218,6 +225,7 @@ export class Ledger {
   /** The budget as one of its pools sees it. */
   viewOf(seat: Seat): PoolBudget {
     const { othersHold, processes, store, total } = this.around
+    this.lookedAt = this.now()
     return {
       name: this.name,
       total,
@@ -225,8 +233,19 @@ export class Ledger {
       wants: seat.wants(this.now()),
       othersHold: othersHold + this.sum((each) => each === seat ? 0 : each.tenant.has()),
       others: this.seats.size - (this.seats.has(seat) ? 1 : 0) + processes - 1,
-      store
+      store,
+      members: store === "own" ? this.membersOf(seat) : this.processes
     }
+  }
+
+  private membersOf(seat: Seat): ReadonlyArray<BudgetMember> {
+    const all = Array.from(this.seats, (each) => ({
+      name: each.tenant.name,
+      grant: each.holds,
+      wants: each.wants(this.now()),
+      isSelf: each === seat
+    }))
+    return all.toSorted((a, b) => b.grant - a.grant).slice(0, mostShown)
   }
 
   private set(seat: Seat, grant: number): void {

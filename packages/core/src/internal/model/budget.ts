@@ -89,4 +89,17 @@ export interface PoolBudget {
   /** How many other pools and processes share it. */
   readonly others: number
   readonly store: BudgetStoreState
+  /**
+   * Those that share it, the ones that hold most first, twenty at most: the pools of a budget of one process, the processes
+   * of a fleet as the store said last. A fleet's are asked for while somebody looks.
+   */
+  readonly members: ReadonlyArray<BudgetMember>
 }
+
+/**
+ * One of those that share a budget.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface BudgetMember extends Pick<BudgetProcess, "name" | "grant" | "wants" | "isSelf"> {}

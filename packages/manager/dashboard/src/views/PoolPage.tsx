@@ -15,6 +15,7 @@ import { Connections } from "./Connections.tsx"
 import { BorrowersTable } from "./Borrowers.tsx"
 import { Diagnoses } from "./Diagnoses.tsx"
 import { EventLog } from "./EventLog.tsx"
+import { BudgetTable } from "./BudgetTable.tsx"
 import { MembersTable } from "./MembersTable.tsx"
 import { SizingTable } from "./SizingTable.tsx"
 import { KeysTable, PrioritiesTable } from "./PoolTraffic.tsx"
@@ -58,6 +59,7 @@ const Page = ({ pool }: Props): VNode => {
       <Diagnoses pool={name} />
       <MembersTable stats={stats} />
       <SizingTable stats={stats} />
+      <BudgetTable stats={stats} />
       <Charts pool={pool} />
       <BorrowersTable borrowers={stats.borrowers} />
       <Connections pool={name} />

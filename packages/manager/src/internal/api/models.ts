@@ -197,6 +197,34 @@ export const Sizing = Schema.Struct({
 /** @category models @since 0.1.0 */
 export type Sizing = typeof Sizing.Type
 
+/** One of those that share a budget: a process, or a pool of one. @category models @since 0.1.0 */
+export const BudgetMember = Schema.Struct({
+  name: Text,
+  /** What it has or may open. */
+  grant: Schema.Finite,
+  wants: Schema.Finite,
+  /** Whether it is the process that answers. */
+  isSelf: Schema.Boolean
+})
+/** @category models @since 0.1.0 */
+export type BudgetMember = typeof BudgetMember.Type
+
+/** A pool's part in a budget of connections. @category models @since 0.1.0 */
+export const Budget = Schema.Struct({
+  name: Text,
+  total: Schema.Finite,
+  grant: Schema.Finite,
+  wants: Schema.Finite,
+  /** What the other pools and processes hold, and how many these are. */
+  othersHold: Schema.Finite,
+  others: Schema.Finite,
+  store: Schema.Literals(["own", "shared", "away"]),
+  /** Those that share it, the ones that hold most first: of a fleet, as the store said last. */
+  members: Schema.Array(BudgetMember)
+})
+/** @category models @since 0.1.0 */
+export type Budget = typeof Budget.Type
+
 /** The numbers of a pool at one moment. @category models @since 0.1.0 */
 export const Stats = Schema.Struct({
   name: Schema.String,
@@ -216,6 +244,8 @@ export const Stats = Schema.Struct({
   limit: Schema.Finite,
   /** The bound that decides it. */
   limitedBy: LimitedBy,
+  /** What a budget that it shares grants it, if it shares one. */
+  budget: Schema.optionalKey(Budget),
   /** `used` as a share of `limit`, 0 to 100. */
   utilization: Schema.Finite,
   oldestWaiter: Schema.Finite,
