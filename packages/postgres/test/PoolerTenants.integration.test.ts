@@ -213,7 +213,7 @@ layer(servers, { excludeTestServices: true, timeout: "2 minutes" })(
                 ? Effect.asVoid(server.terminateBackends())
                 : Effect.void
             const tally = yield* Effect.scoped(Notes.traffic({
-              length: Notes.lengthOf(1500),
+              length: Notes.lengthOf(1000),
               interrupted: 0,
               concurrency: 1000,
               of: 10,

@@ -30,7 +30,8 @@ layer(EmbeddedPostgres.layer(), { excludeTestServices: true, timeout: "2 minutes
           healthCheck: "100 millis"
         },
         Effect.gen(function*() {
-          yield* write
+          // The first dial of a slow machine may take longer than a caller waits.
+          yield* Effect.retry(write, { times: 20 })
           yield* server.query("ALTER DATABASE frozen SET default_transaction_read_only = on")
           // One that was open before goes on: what it was given at its start is its own.
           for (const { id } of yield* Db.connections) yield* Db.retire(id)

@@ -35,7 +35,7 @@ export const withDb = <A, E, R>(
 
 /** A test that differs may wait for ever. */
 const bounded = <A, E, R>(test: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.timeoutOrElse(test, { duration: "15 seconds", orElse: () => Effect.die(new Error("it did not end")) })
+  Effect.timeoutOrElse(test, { duration: "30 seconds", orElse: () => Effect.die(new Error("it did not end")) })
 
 /** The suite runs through a PgBouncer with `THROUGH_PGBOUNCER=transaction` or `session`: `differences.ts` lists what differs. */
 const wayTo = (
