@@ -3,6 +3,8 @@ import { ConnectionManager, MonitoringApi } from "@effect-pools/manager"
 import { FakeConnector } from "@effect-pools/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
+import { $ } from "./fixtures/dashboardBrowser.ts"
+import { inBrowser, isLive } from "./fixtures/dashboardPages.ts"
 import { ask, decode, isolated, monitored, poolNamed } from "./support.ts"
 
 class Db extends ConnectionPool.Service<Db, FakeConnector.FakeConnection>()("app/Db") {}
@@ -36,4 +38,23 @@ describe("a pool under a budget", () => {
       assert.match(text, /connection_budget_connections\{.*budget=.*primary.*\} 7/)
       assert.match(text, /service_pool_budget_granted\{.*pool=.*app\/Reports/)
     }).pipe(Effect.scoped, Effect.provide(world())))
+})
+
+const { browse } = inBrowser()
+
+describe("the page of a pool under a budget", () => {
+  it.live("shows who shares the budget, with what each has and wants", () =>
+    Effect.andThen(
+      seven,
+      browse((page) =>
+        Effect.gen(function*() {
+          yield* isLive(page)
+          yield* $(() => page.evaluate("location.hash = '#/pool/app%2FReports'"))
+          const budget = page.locator("section", { has: page.locator("#budget-title") })
+          yield* $(() => budget.getByText("others hold 7").waitFor())
+          const rows = yield* $(() => budget.locator("tbody tr").allInnerTexts())
+          assert.deepStrictEqual(rows.map((row) => row.split("\t")[0]?.trim()), ["app/Db", "app/Reports (this one)"])
+        })
+      )
+    ).pipe(Effect.scoped, Effect.provide(world())))
 })
