@@ -105,6 +105,21 @@ describe("Traffic", () => {
       assert.strictEqual(served.length, 5)
     }))
 
+  it.effect("the end of a lease serves a caller of its key and one of its priority, as far as connections idle", () =>
+    onPool(
+      { maxConnections: 4, minConnections: 4, traffic: { maxShare: 0.25, share: { low: 0.25 } } },
+      function*({ pool }) {
+        yield* settle
+        const served: Array<string> = []
+        yield* caller(pool, served, "first", { fairKey: "a", priority: "low", millis: 100 })
+        yield* caller(pool, served, "of its priority", { fairKey: "b", priority: "low", millis: 100 })
+        yield* caller(pool, served, "of its key", { fairKey: "a", millis: 100 })
+        assert.deepStrictEqual(served, ["first"])
+        yield* advance(100)
+        assert.deepStrictEqual(served.toSorted(), ["first", "of its key", "of its priority"])
+      }
+    ))
+
   it.effect("a key that held its whole share is served when the limit is raised", () =>
     onPool({ maxConnections: 4, minConnections: 4, traffic: { maxShare: 0.5 } }, function*({ pool }) {
       yield* settle

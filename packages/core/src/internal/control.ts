@@ -20,7 +20,7 @@ export const invalidate = (state: PoolState, lent: unknown): Effect.Effect<void>
   Effect.withFiber((fiber) => {
     const held = heldBy(state, lent, fiber)
     if (held !== undefined) {
-      held.retireBecause ??= "invalidated"
+      held.retireLater("invalidated")
       return Effect.void
     }
     // Its connection was taken from it while it held it: there is nothing left to mark.
@@ -65,12 +65,11 @@ const retireOne = (state: PoolState, connection: Pooled): boolean => {
       return false
     case "idle":
       retire(state, connection, "invalidated")
-      state.changed()
       return true
     case "opening":
     case "checking":
     case "used":
-      connection.retireBecause ??= "invalidated"
+      connection.retireLater("invalidated")
       return true
   }
 }
@@ -91,12 +90,11 @@ const sweep = (state: PoolState): void => {
   for (const connection of Array.from(state.places.idle)) {
     if (connection.isDue || !state.trust.isSuperseded(connection)) continue
     if (!state.mayBegin()) {
-      state.later(() => sweep(state))
+      state.later(() => state.act(() => sweep(state)))
       break
     }
     visitIdle(state, connection, now)
   }
-  state.changed()
 }
 
 export const pause = (state: PoolState): void => pauseFor(state, operator)
@@ -108,8 +106,8 @@ export const paused = (state: PoolState): Effect.Effect<void, never, Scope.Scope
   Effect.suspend(() => {
     const work = {}
     return Effect.acquireRelease(
-      Effect.sync(() => pauseFor(state, work)),
-      () => Effect.sync(() => resumeFor(state, work))
+      Effect.sync(() => state.act(() => pauseFor(state, work))),
+      () => Effect.sync(() => state.act(() => resumeFor(state, work)))
     )
   })
 
@@ -131,7 +129,6 @@ const resumeFor = (state: PoolState, by: object): void => {
   state.resume(by)
   if (state.isPaused) return
   emit(state, { _tag: "Resumed" })
-  state.changed()
 }
 
 export const setLimit = (state: PoolState, limit: number): Effect.Effect<void, PoolError> =>
@@ -156,6 +153,5 @@ export const clear = (state: PoolState, priority: Priority | undefined): number 
   )
   if (failed === 0) return failed
   emit(state, { _tag: "QueueCleared", failed })
-  state.changed()
   return failed
 }

@@ -1,24 +1,33 @@
 /**
- * The dispatcher: after every change it serves the queue with what is idle, and opens what the queue and the minimum
- * still want. That it looks again after *every* change is why no waiter is ever lost.
+ * The dispatcher: after every step that has changed something it serves the queue with what is idle, and opens what the
+ * queue and the minimum still want. That it looks again after *every* change is why no waiter is ever lost.
  */
 import { closest } from "./lease/affinity.ts"
 import { handOver } from "./lease/checkOut.ts"
 import type { Lease, Pooled } from "./line/lease.ts"
 import { open } from "./open/open.ts"
+import { settleWarmUps } from "./open/warmUp.ts"
 import { isCurrent, isReady, retire } from "./pool/retire.ts"
 import { demand, fillsUp, joinable, wantedByWaiters } from "./lease/share.ts"
 import type { PoolState } from "./pool/state.ts"
 import { validateForWaiter } from "./proof/validate.ts"
 
 export const dispatch = (state: PoolState): void => {
-  if (state.phase !== "closed") {
+  if (isLentOut(state)) {
+    if (state.line.size > 0 || state.places.wanted > state.places.limit) state.askForMore()
+  } else if (state.phase !== "closed") {
     if (state.isLending) serve(state)
     state.places.keepFloor()
     for (let missing = wanted(state); missing > 0 && state.mayBegin(); missing--) open(state)
   }
+  // All that was changed by this is done.
+  state.mark.clear()
+  if (state.places.warmUps.size > 0) settleWarmUps(state)
   state.drain.onChange?.()
 }
+
+/** With every connection lent, each to one, there is nothing to do but wait, or to ask a budget for more. */
+const isLentOut = ({ places }: PoolState): boolean => places.used >= places.limit && places.sharing.length === 0
 
 const serve = (state: PoolState): void => {
   const { line } = state

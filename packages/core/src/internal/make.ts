@@ -29,6 +29,7 @@ import { Places } from "./places/places.ts"
 import { MakeClimb, Sizer } from "./sizing/sizer.ts"
 import { Trust } from "./trust/trust.ts"
 import { PoolState } from "./pool/state.ts"
+import { Mark, MarkObserver } from "./base/mark.ts"
 import { ProcessHold } from "./base/processHold.ts"
 import { PoolTime } from "./base/time.ts"
 import * as PoolContext from "../PoolContext.ts"
@@ -59,6 +60,8 @@ export const makeState = Effect.fnUntraced(
     const fibers = yield* Scope.provide(FiberSet.make<unknown, never>(), background)
     const runInBackground = yield* Effect.provideContext(FiberSet.runtime(fibers)<never>(), context)
     const dispatcher = scheduler.makeDispatcher()
+    const mark = new Mark()
+    Context.get(context, MarkObserver)(mark)
     const makeOrder = Context.get(context, MakeOrder)
     const orderOptions: OrderOptions = {
       traffic: config.traffic,
@@ -69,25 +72,35 @@ export const makeState = Effect.fnUntraced(
       sharers: connector.sharers ?? 1,
       holds: (lease) => holdsAlready(state, lease) || isWithinLease(state, lease)
     }
+    const line = new Line({
+      makeOrder: (arrivals) => makeOrder(orderOptions, arrivals),
+      acquireTimeout: config.acquireTimeout,
+      dispatcher,
+      mark,
+      processHold
+    })
+    // Work begins on the scheduler's next turn and never inside the change that asked for it.
+    const step = (effect: Effect.Effect<unknown>): Effect.Effect<unknown> =>
+      Effect.ensuring(Effect.andThen(Effect.yieldNow, effect), Effect.sync(() => state.settle()))
     const state: PoolState = new PoolState({
       config,
       connector,
       time,
       random: Context.get(context, Random.Random),
       events: new EventHub(config.eventBuffer),
-      places: new Places(config, hold, processHold),
+      mark,
+      places: new Places({ config, hold, line, mark, processHold }),
       sizer: config.sizing.mode === "off"
         ? undefined
         : new Sizer(config.sizing, config.sizing.mode, Context.get(context, MakeClimb)),
-      trust: new Trust(config.freshnessWindow, connector),
-      dialer: yield* Scope.provide(Dialer.make(config, (cause) => storeFailed(state, cause)), background),
+      trust: new Trust(mark, config.freshnessWindow, connector),
+      dialer: yield* Scope.provide(Dialer.make(config, mark, (cause) => storeFailed(state, cause)), background),
       degradation: yield* SubscriptionRef.make<Level>(0),
-      line: new Line((arrivals) => makeOrder(orderOptions, arrivals), config.acquireTimeout, dispatcher, processHold),
+      line,
       dispatcher,
-      // Work begins on the scheduler's next turn and never inside the change that asked for it.
-      fork: (effect) => runInBackground(Effect.andThen(Effect.yieldNow, effect)),
-      forkDetached: (effect) => runFork(Effect.andThen(Effect.yieldNow, effect)),
-      changed: () => dispatch(state)
+      fork: (effect) => runInBackground(step(effect)),
+      forkDetached: (effect) => runFork(step(effect)),
+      dispatch: () => dispatch(state)
     })
     return state
   }

@@ -6,6 +6,7 @@ import { EffectPools, type GatedConnector } from "@effect-pools/testing"
 import { Cause, Clock, Deferred, Effect, Exit, Random, References, Schedule, Scope, Stream } from "effect"
 import { type Climb, MakeClimb } from "../../src/internal/sizing/sizer.ts"
 import type { Command, Program, Setting } from "./programs.ts"
+import { MarkObserver } from "../../src/internal/base/mark.ts"
 import { rules } from "./rules.ts"
 import { counted, type Turns, Violation } from "./turns.ts"
 import { Witness } from "./witness.ts"
@@ -101,7 +102,9 @@ export const makeWorld = Effect.fnUntraced(function*(setting: Setting, turns: Tu
   const scope = yield* Scope.make()
   const held = EffectPools.make()
   const found = { size: setting.maxConnections }
-  const pool = yield* held.watch(Scope.provide(ConnectionPool.make(witness.connector, optionsOf(setting)), scope)).pipe(
+  const pool = yield* Scope.provide(ConnectionPool.make(witness.connector, optionsOf(setting)), scope).pipe(
+    held.watch,
+    Effect.provideService(MarkObserver, (mark) => void turns.marks.push(mark)),
     Effect.provideService(MakeClimb, (range) => new Chance(range, found))
   )
   const runSync = Effect.runSyncWith(yield* Effect.context<never>())

@@ -83,6 +83,9 @@ const all: Record<string, Rule> = {
     return loans >= floor ? undefined : { items, loans, floor }
   },
 
+  "no change is left that the dispatcher has not looked at": ({ world: { turns } }) =>
+    turns.marksLeft === 0 && turns.marks.every(({ isSet }) => !isSet) ? undefined : { left: turns.marksLeft },
+
   "no number is below 0": ({ stats }) =>
     Object.values(brief(stats)).some((n) => typeof n === "number" && n < 0) ? stats : undefined,
 

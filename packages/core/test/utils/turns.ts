@@ -18,6 +18,9 @@ export class Turns implements Metric.FiberRuntimeMetricsService {
   /** Fibers begun and not ended. */
   fibers = 0
   readonly defects: Array<unknown> = []
+  /** The marks of the pools that are watched, and how many tasks have ended that left one behind. */
+  readonly marks: Array<{ readonly isSet: boolean }> = []
+  marksLeft = 0
 
   recordFiberStart(): void {
     this.fibers++
@@ -48,6 +51,7 @@ export class Turns implements Metric.FiberRuntimeMetricsService {
         parent.scheduleTask(() => {
           this.outstanding--
           task()
+          if (this.marks.some(({ isSet }) => isSet)) this.marksLeft++
         }, priority)
       },
       flush: () => parent.flush()

@@ -38,7 +38,7 @@ export class Balancer {
   /** Closed while nobody uses the pool and all is well: nobody looks at the upstreams until a lease opens it. */
   readonly inUse: Latch.Latch = Latch.makeUnsafe(true)
   /** Told of each upstream that joins, and of the end with `undefined`. */
-  readonly onJoined = new Set<(upstream: Upstream | undefined) => void>()
+  private readonly onJoined = new Set<(upstream: Upstream | undefined) => void>()
   private isEnded = false
   /** The upstreams of the choice under way: one array for the life of the pool. */
   readonly candidates: Array<Upstream> = []
@@ -116,6 +116,11 @@ export class Balancer {
     this.onJoined.add(tell)
   }
 
+  /** Takes `tellMembers` back. */
+  stopTelling(tell: (upstream: Upstream | undefined) => void): void {
+    this.onJoined.delete(tell)
+  }
+
   /** Takes in that a caller waits at an upstream. */
   waits(upstream: Upstream, caller: Waiting): void {
     upstream.waiting.add(caller)
@@ -141,16 +146,14 @@ export class Balancer {
    * afterwards was sent there too early to know.
    */
   failing(upstream: Upstream, now: number): void {
-    if (upstream.isFailing) return
-    upstream.isFailing = true
+    if (!upstream.fails()) return
     this.record(upstream, "failure", now, now)
     this.sendOn(upstream)
   }
 
   /** Takes in that callers wait for an upstream's dials longer than they should. */
   stalled(upstream: Upstream): void {
-    if (upstream.isStalled) return
-    upstream.isStalled = true
+    if (!upstream.stalls()) return
     if (!upstream.isShut && !upstream.isProbed) this.probe(upstream)
   }
 

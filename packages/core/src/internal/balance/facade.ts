@@ -146,7 +146,7 @@ const members = (balancer: Balancer): Stream.Stream<Upstream> =>
     }
     yield* Effect.acquireRelease(
       Effect.sync(() => balancer.tellMembers(tell)),
-      () => Effect.sync(() => balancer.onJoined.delete(tell))
+      () => Effect.sync(() => balancer.stopTelling(tell))
     )
     return Stream.fromQueue(queue)
   }))

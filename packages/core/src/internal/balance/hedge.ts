@@ -34,7 +34,7 @@ const hedge = (balancer: Balancer): void => {
 const goesToFree = (balancer: Balancer, caller: Waiting): boolean => {
   const to = freest(balancer, caller)
   if (to === undefined) return false
-  to.free--
+  to.takesOne()
   caller.moveOn(to)
   return true
 }

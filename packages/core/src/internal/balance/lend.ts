@@ -156,7 +156,7 @@ const refused = (
     }
     case "PoolPaused":
     case "PoolClosed":
-      upstream.isShut = true
+      upstream.shut()
       return
     case "QueueFull":
     case "InvalidOption":

@@ -19,11 +19,11 @@ const richest = (candidates: ReadonlyArray<Upstream>, takesPart: (candidate: Ups
   let earned = 0
   for (const candidate of candidates) {
     if (!takesPart(candidate)) continue
-    candidate.credit += candidate.effective
+    candidate.earns()
     earned += candidate.effective
     if (best === undefined || candidate.credit > best.credit) best = candidate
   }
-  best!.credit -= earned
+  best!.pays(earned)
   return best!
 }
 

@@ -101,6 +101,38 @@ export class Upstream {
     return this.isStuck(now, patience) && (this.dialsFail || stats.breaker === "open")
   }
 
+  /** Its pool said that it serves nobody, before its numbers do. */
+  shut(): void {
+    this.isShut = true
+  }
+
+  /** It can't connect. `false` if that is known. */
+  fails(): boolean {
+    if (this.isFailing) return false
+    return this.isFailing = true
+  }
+
+  /** Its dials are too slow. `false` if that is known. */
+  stalls(): boolean {
+    if (this.isStalled) return false
+    return this.isStalled = true
+  }
+
+  /** One more caller is sent to it. */
+  takesOne(): void {
+    this.free--
+  }
+
+  /** It takes part in a choice. */
+  earns(): void {
+    this.credit += this.effective
+  }
+
+  /** It is chosen, and pays what all who took part have earned. */
+  pays(earned: number): void {
+    this.credit -= earned
+  }
+
   /** Whether it has room for more, and nothing open but what its borrowers have kept for so long. */
   isStuck(now: number, patience: number): boolean {
     if (this.isServing || this.used >= this.limit) return false

@@ -16,6 +16,7 @@ import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type { PoolConfig } from "../model/config.ts"
+import type { Mark } from "../base/mark.ts"
 import { isRetryable } from "../base/retryable.ts"
 import * as BreakerStore from "./breakerStore.ts"
 import { RecentShare } from "../base/recentShare.ts"
@@ -52,6 +53,7 @@ export class Dialer {
   /** Waits for the turn of a dial, and tells whether it was not at once. */
   readonly pace: Effect.Effect<boolean>
   private readonly config: PoolConfig
+  private readonly mark: Mark
   private readonly breaker: CircuitBreaker.CircuitBreaker
   private readonly recent = new RecentShare()
   /** Isolated failures since the last success. */
@@ -61,8 +63,14 @@ export class Dialer {
   private hasToldBreaker = false
   private blocks = 0
 
-  constructor(config: PoolConfig, pace: Effect.Effect<boolean>, breaker: CircuitBreaker.CircuitBreaker) {
+  constructor(
+    config: PoolConfig,
+    mark: Mark,
+    pace: Effect.Effect<boolean>,
+    breaker: CircuitBreaker.CircuitBreaker
+  ) {
     this.config = config
+    this.mark = mark
     this.pace = pace
     this.breaker = breaker
   }
@@ -75,9 +83,10 @@ export class Dialer {
   static readonly make = Effect.fnUntraced(
     function*(
       config: PoolConfig,
+      mark: Mark,
       onStoreFailed: (cause: unknown) => void
     ): Effect.fn.Return<Dialer, never, Scope.Scope> {
-      return new Dialer(config, yield* makePace(config), yield* makeBreaker(config, onStoreFailed))
+      return new Dialer(config, mark, yield* makePace(config), yield* makeBreaker(config, onStoreFailed))
     }
   )
 
@@ -142,6 +151,7 @@ export class Dialer {
   failed(cause: unknown, at: number, successesBefore: number | undefined): boolean {
     const isIsolated = successesBefore !== undefined && isRetryable(cause) && this.isIsolated(successesBefore, at)
     this.recent.note(at, false)
+    this.mark.set()
     this.lastFailure = { cause, at }
     if (isIsolated) {
       this.isolated++
@@ -154,6 +164,7 @@ export class Dialer {
 
   succeeded(at: number): void {
     this.successes++
+    this.mark.set()
     this.recent.note(at, true)
     this.isolated = 0
     this.failures = 0
@@ -162,6 +173,24 @@ export class Dialer {
     this.breakerUntil = 0
     if (this.settling > 0) this.settling = this.barren = 0
     this.unblock(this.blocks)
+  }
+
+  /** The breaker lets no dial through until then. `true` if it was closed before. */
+  breakerOpened(until: number): boolean {
+    const wasClosed = this.breakerUntil === 0
+    this.breakerUntil = until
+    this.isRoundOver = true
+    return wasClosed
+  }
+
+  /** A connection has ended under its first borrower. Tells how many have in a row, while no lease went well. */
+  endedBarren(wentWellMeanwhile: boolean): number {
+    return this.barren = wentWellMeanwhile ? 0 : this.barren + 1
+  }
+
+  /** The next connection must stay open for so long before it counts as one. */
+  mustStay(millis: number): void {
+    this.settling = millis
   }
 
   /** Lets nobody dial until `unblock` is called with what this returns. */
@@ -174,6 +203,7 @@ export class Dialer {
   unblock(block: number): boolean {
     if (block !== this.blocks) return false
     this.blocks++
+    this.mark.set()
     this.isBlocked = false
     this.isRoundOver = false
     this.hasToldBreaker = false

@@ -30,25 +30,35 @@ interface Beginning {
 export const runDrain = Effect.fnUntraced(
   function*(state: PoolState, queue: "serve" | "refuse"): Effect.fn.Return<DrainReport> {
     const { drain } = state
-    state.beginDrain()
-    const beginning = begin(state)
-    emit(state, { _tag: "DrainStarted" })
-    const refusedAtOnce = queue === "refuse" ? refuseAll(state) : 0
-    releaseIdle(state)
-    state.changed()
+    const { beginning, refusedAtOnce } = state.act(() => start(state, queue))
     sayWhomWaitedFor(state)
     yield* settled(state, drain, () => drain.isHurried || isQuiet(state), state.config.drainTimeout)
-    state.close()
-    const returned = endedOf(state) - beginning.ended
-    const refused = refusedAtOnce + refuseAll(state)
-    const abandoned = abandon(state)
+    const { abandoned, refused, returned } = state.act(() => stop(state, beginning))
     yield* settled(state, drain, () => state.places.connections.size === 0, 2 * state.config.closeTimeout)
-    const report = reportOf(state, beginning, { refused, returned, abandoned })
+    const report = reportOf(state, beginning, { refused: refusedAtOnce + refused, returned, abandoned })
     emit(state, { _tag: "Drained", report })
     state.events.end()
     return report
   }
 )
+
+const start = (state: PoolState, queue: "serve" | "refuse"): { beginning: Beginning; refusedAtOnce: number } => {
+  state.beginDrain()
+  const beginning = begin(state)
+  emit(state, { _tag: "DrainStarted" })
+  const refusedAtOnce = queue === "refuse" ? refuseAll(state) : 0
+  releaseIdle(state)
+  return { beginning, refusedAtOnce }
+}
+
+const stop = (
+  state: PoolState,
+  beginning: Beginning
+): Pick<DrainReport, "refused" | "returned" | "abandoned"> => {
+  state.close()
+  const returned = endedOf(state) - beginning.ended
+  return { returned, refused: refuseAll(state), abandoned: abandon(state) }
+}
 
 /**
  * Ends the drain: borrowers are waited for no more, and closes no longer than `lastCloses`.

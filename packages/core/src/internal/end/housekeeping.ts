@@ -19,13 +19,20 @@ export const keepHouse = (state: PoolState): Effect.Effect<never> =>
   Effect.forever(Effect.suspend(() => {
     const now = state.time.now()
     state.time.settle()
-    let next = Math.min(now + shortestTimeout(state), turn(state, now))
-    for (const connection of Array.from(state.places.connections)) next = Math.min(next, visit(state, connection, now))
-    retireDue(state)
-    state.changed()
+    const next = state.act(() => visitAll(state, now))
     state.places.restSurplus(now)
     return isAtRest(state) ? rest(state) : Effect.sleep(Math.max(1, next - state.time.now()))
   }))
+
+/** Does what is due, and tells when the next visit is. */
+const visitAll = (state: PoolState, now: number): number => {
+  // What time alone has changed leaves no mark, nor does the beginning of the pool.
+  state.mark.set()
+  let next = Math.min(now + shortestTimeout(state), turn(state, now))
+  for (const connection of Array.from(state.places.connections)) next = Math.min(next, visit(state, connection, now))
+  retireDue(state)
+  return next
+}
 
 /** Writes the numbers down if it is time, and tells when it is time again. */
 const turn = ({ borrowers, load, recent }: PoolState, now: number): number => {
@@ -116,7 +123,7 @@ const reclaim = (state: PoolState, connection: Pooled, now: number): void => {
 /** Those who share a connection with a borrower that holds it too long can't help it: it is closed once they are gone. */
 const closeToNewcomers = (state: PoolState, connection: Pooled, overdue: Lease, now: number): void => {
   if (connection.retireBecause !== undefined) return
-  connection.retireBecause = "invalidated"
+  connection.retireLater("invalidated")
   warn(state, `reclaimTimeout: nobody else may share the connection of ${describe(connection, overdue, now)}`)
 }
 

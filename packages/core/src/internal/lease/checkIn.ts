@@ -27,25 +27,28 @@ export const checkIn = (
   lease: Lease,
   exit: Exit.Exit<unknown, unknown>
 ): Effect.Effect<void> | undefined => {
-  const connection = lease.connection
+  const reset = end(state, lease, exit)
+  state.settle()
+  return reset
+}
+
+const end = (state: PoolState, lease: Lease, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> | undefined => {
+  const connection = lease.end()
   if (connection === undefined) return leave(state, lease)
-  lease.connection = undefined
-  if (state.bereft.size > 0) state.bereft.delete(lease)
+  state.leaseEnded(lease)
   const now = state.turnTime()
   const held = now - lease.lentAt
   const end = endOf(exit)
   state.counts.leaseEnded(end, held)
   if (lease.isShared && state.connector.joins === "adaptive") state.sharedUse.record(held, connection.holders.size)
-  state.line.order.account?.ended(lease, held, end)
+  state.line.ended(lease, held, end)
   account(state, lease, connection, held, now)
   if (end === "failure" || end === "defect") connection.errors++
   if (state.events.leaseListeners > 0) {
     emit(state, { _tag: "Released", connection: connection.id, ...nameOf(lease), held, end })
   }
   if (lease.isLeakSuspected) leakEnded(state, lease, connection, held)
-  connection.holders.remove(lease)
-  if (connection.holders.size > 0) return partFrom(state, connection, lease, exit)
-  if (lease.isShared) state.places.endSharing(connection)
+  if (!state.places.part(connection, lease)) return partFrom(state, connection, lease, exit)
   // Closed under its borrower by a drain or a reclaim: there is nothing left to take back but the borrower's view.
   if (connection.state === "closing") {
     revoke(state, connection, lease)
@@ -82,7 +85,6 @@ const partFrom = (
     // Closed under its borrowers: that their leases failed says nothing of the other connections.
     if (connection.state !== "closing") judge(state, connection, lease, exit)
   }
-  if (state.line.isSharerFirst) state.changed()
   return undefined
 }
 
@@ -91,7 +93,6 @@ const leave = (state: PoolState, lease: Lease): undefined => {
   if (!lease.isQueued) return undefined
   state.line.leave(lease)
   state.counts.add("interrupted")
-  state.changed()
   return undefined
 }
 
@@ -109,7 +110,7 @@ const takeBack = (
   const isSound = whyRetire(state, connection, now) === undefined
   if (connector.reset === undefined) {
     // Nobody can tell what an interrupted borrower was in the middle of, unless the protocol keeps sharers apart.
-    if (end === "interrupt" && !lease.isShared) connection.retireBecause ??= "broken"
+    if (end === "interrupt" && !lease.isShared) connection.retireLater("broken")
   } else if (isSound) {
     const reset = attempt(connector, connector.reset, connection.value, exit)
     if (reset instanceof Threw) return resetBy(state, connection, Effect.fail(reset.cause))
@@ -137,7 +138,7 @@ const askConnector = (state: PoolState, connection: Pooled, lease: Lease, exit: 
   const { isBroken } = connector
   if (isBroken === undefined || connection.isBroken || hasEnded(connection)) return
   if (!attempt(connector, isBroken, connection.value, exit)) return
-  connection.isBroken = true
+  connection.broke()
   state.trust.died(state.time.now(), lease.lentAt)
 }
 
@@ -145,7 +146,7 @@ const revoke = (state: PoolState, connection: Pooled, { lent }: Lease): void => 
   const { connector } = state
   const { revoke } = connector
   if (revoke === undefined || lent === undefined) return
-  if (attempt(connector, revoke, lent, undefined) instanceof Threw) connection.isBroken = true
+  if (attempt(connector, revoke, lent, undefined) instanceof Threw) connection.broke()
 }
 
 /** A lease that ended well proves the connection, unless a doubt arose after it was lent. */
@@ -156,16 +157,16 @@ const prove = (state: PoolState, connection: Pooled, now: number): void => {
 const resetBy = (state: PoolState, connection: Pooled, reset: Effect.Effect<unknown, unknown>): Effect.Effect<void> => {
   state.places.check(connection)
   const limit = { step: "reset", option: "resetTimeout", millis: state.config.resetTimeout }
-  return Effect.map(Effect.exit(limited(reset, limit)), (exit) => {
-    if (connection.state === "closing") return
-    if (Exit.isFailure(exit)) failedToReset(state, connection, Cause.squash(exit.cause))
-    else {
-      const now = state.time.now()
-      prove(state, connection, now)
-      giveBack(state, connection, now)
-    }
-    state.changed()
-  })
+  return Effect.map(Effect.exit(limited(reset, limit)), (exit) =>
+    state.act(() => {
+      if (connection.state === "closing") return
+      if (Exit.isFailure(exit)) failedToReset(state, connection, Cause.squash(exit.cause))
+      else {
+        const now = state.time.now()
+        prove(state, connection, now)
+        giveBack(state, connection, now)
+      }
+    }))
 }
 
 const briefly = "50 millis"
@@ -200,11 +201,8 @@ const failedToReset = (state: PoolState, connection: Pooled, cause: unknown): vo
  */
 export const giveBack = (state: PoolState, connection: Pooled, now: number, isProven = false): void => {
   const because = whyRetire(state, connection, now)
-  if (because !== undefined) {
-    retire(state, connection, because)
-    return state.changed()
-  }
-  pass(state, connection, now, isProven)
+  if (because === undefined) pass(state, connection, now, isProven)
+  else retire(state, connection, because)
 }
 
 /** Passes on a connection that may be lent: to the first in line or to idle. */
@@ -214,14 +212,10 @@ const pass = (state: PoolState, connection: Pooled, now: number, isProven: boole
     ? connection.fence === state.trust.fence
     : first !== undefined && state.trust.isFresh(connection, now)
   if (first !== undefined && state.isLending && isReady && isCurrent(state, connection)) {
-    handOver(state, connection, first, now)
-    // The next in line may share it, or another that the first did not want.
-    if (state.line.isSharerFirst) state.changed()
-    return
+    return handOver(state, connection, first, now)
   }
   state.places.toIdle(connection, now)
   if (now >= connection.expiresAt || state.trust.isSuperseded(connection)) visitIdle(state, connection, now)
-  if (first !== undefined || state.phase !== "open" || connection.isDue) state.changed()
 }
 
 const endOf = (exit: Exit.Exit<unknown, unknown>): LeaseEnd =>

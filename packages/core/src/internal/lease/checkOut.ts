@@ -34,7 +34,7 @@ export const borrow = (state: PoolState, lease: Lease): Effect.Effect<any, any, 
   if (reason !== undefined) {
     state.counts.add("refused")
     // The one that paused or ended the pool knows that callers are turned away.
-    if (state.phase === "open" && !state.isPaused) state.callerFailedAt = state.time.elapsed
+    if (state.phase === "open" && !state.isPaused) state.callerFailed(state.time.elapsed)
     return Effect.fail(state.error(explained(state, reason)))
   }
   return wait(state, lease)
@@ -49,7 +49,9 @@ const explained = (state: PoolState, reason: PoolErrorReason): PoolErrorReason =
 
 /** A sharer would rather have a connection for itself: the pool grows as long as it may. */
 const joined = (state: PoolState, connection: Pooled, now: number): void => {
-  if (isCrowded(state, connection, now) && state.places.connections.size < state.places.limit) state.changed()
+  if (!isCrowded(state, connection, now)) return
+  state.places.crowded()
+  state.settle()
 }
 
 /** The warmest idle connection if it needs no proof, or one that others share; which first, the connector says. */
@@ -71,7 +73,7 @@ const take = (state: PoolState, lease: Lease, now: number): Pooled | undefined =
 export const handOver = (state: PoolState, connection: Pooled, lease: Lease, now: number): void => {
   const waited = now - lease.since
   state.counts.lentAfter(waited)
-  state.line.leave(lease)
+  state.line.served(lease)
   lend(state, connection, lease, now)
   if (state.events.leaseListeners > 0) acquired(state, lease, connection, waited)
   if (waited > state.config.slowAcquireTimeout) acquiredSlowly(state, lease, connection, waited)
@@ -79,13 +81,10 @@ export const handOver = (state: PoolState, connection: Pooled, lease: Lease, now
 }
 
 const lend = (state: PoolState, connection: Pooled, lease: Lease, now: number): void => {
-  lease.connection = connection
-  lease.lentAt = now
-  connection.holders.push(lease)
+  lease.begin(connection, now)
+  state.places.lend(connection, lease)
   state.line.order.account?.began(lease)
-  if (connection.holders.size > 1) return
-  if (state.config.traffic.affinity) connection.affinity = affinityOf(lease)
-  state.places.use(connection, lease.isShared)
+  if (state.config.traffic.affinity && connection.holders.size === 1) connection.affinity = affinityOf(lease)
 }
 
 /** Reached in the borrower's own fiber, so that whatever the connector or the body throws is the borrower's defect. */

@@ -18,8 +18,10 @@ export const degrade = (state: PoolState, level: Level | "auto"): Effect.Effect<
       const rule = `must be 0, 1, 2, 3, 4 or "auto", got ${String(level)}`
       return Effect.fail(state.error(new InvalidOption({ option: "level", rule })))
     }
-    state.line.order.degrade?.(level)
-    return tellLevel(state)
+    return state.act(() => {
+      state.line.degrade(level)
+      return tellLevel(state)
+    })
   })
 
 /** Judges each second, in a pool that finds its level by itself. */
@@ -28,10 +30,12 @@ export const watchLevel = (state: PoolState): Effect.Effect<void> =>
     ? Effect.void
     : Effect.forever(Effect.andThen(
       Effect.sleep("1 second"),
-      Effect.suspend(() => {
-        state.line.order.overload?.turnSecond()
-        return tellLevel(state)
-      })
+      Effect.suspend(() =>
+        state.act(() => {
+          state.line.turnSecond()
+          return tellLevel(state)
+        })
+      )
     ))
 
 const tellLevel = (state: PoolState): Effect.Effect<void> => {
@@ -44,6 +48,5 @@ const tellLevel = (state: PoolState): Effect.Effect<void> => {
   warn(state, `degradation is at level ${level} after ${from}: ${why}`)
   // Nobody's turn may come any more at a higher level, and others' may at a lower one.
   if (level > from) refuseWaiting(state, overload)
-  state.changed()
   return SubscriptionRef.set(state.degradation, level)
 }

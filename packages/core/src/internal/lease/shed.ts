@@ -12,7 +12,7 @@ export const shed = (state: PoolState): void => {
   const { line } = state
   const { overload } = line.order
   if (overload === undefined) return
-  if (overload.turn(state.time.now())) refuseWaiting(state, overload)
+  if (overload.turn(state.time.now())) state.act(() => refuseWaiting(state, overload))
   tell(state, overload.shed)
 }
 

@@ -21,20 +21,22 @@ export const wait = (state: PoolState, lease: Lease): Effect.Effect<any, any, an
     // It may have given way after it was admitted: the queue of a closed pool is served by nobody.
     if (state.phase === "closed") return resume(Effect.fail(state.error(new PoolClosed({ state: state.phase }))))
     lease.resume = resume
-    if (state.places.used >= state.places.limit && !isKnownAlone(lease) && isWithinLease(state, lease)) {
-      lease.isNested = true
-    }
-    const onwards = lease.request.options?.onward
-    state.line.enter(lease, state.time.now(), onwards?.left)
-    onwards?.waits((outcome) => recall(state, lease, outcome))
-    // Nobody would wait for the answer any more.
-    if (lease.deadline <= lease.since) return giveUp(state, lease, 0, explainTimeout(state))
-    if (lease.deadline < state.watchedUntil) watchDeadlines(state, lease.deadline)
-    // With every connection lent there is nothing to do but wait.
-    if (state.places.used < state.places.limit || state.places.sharing.length > 0) state.changed()
-    else state.askForMore()
+    enter(state, lease)
+    state.settle()
     // No clean-up here: an interrupted caller leaves the queue when it checks in what it has not got.
   })
+
+const enter = (state: PoolState, lease: Lease): void => {
+  if (state.places.used >= state.places.limit && !isKnownAlone(lease) && isWithinLease(state, lease)) {
+    lease.isNested = true
+  }
+  const onwards = lease.request.options?.onward
+  state.line.enter(lease, state.time.now(), onwards?.left)
+  onwards?.waits((outcome) => state.act(() => recall(state, lease, outcome)))
+  // Nobody would wait for the answer any more.
+  if (lease.deadline <= lease.since) return giveUp(state, lease, 0, explainTimeout(state))
+  if (lease.deadline < state.watchedUntil) watchDeadlines(state, lease.deadline)
+}
 
 /** Whether the order has found already that it holds nothing: one that holds a connection counts as high. */
 const isKnownAlone = ({ said }: Lease): boolean => said !== undefined && said !== nothing && said.priority !== "high"
@@ -54,7 +56,7 @@ export const failWaiters = (
     failed++
   }
   state.counts.add("failed", failed)
-  if (failed > 0) state.callerFailedAt = now
+  if (failed > 0) state.callerFailed(now)
   return failed
 }
 
@@ -64,7 +66,6 @@ const recall = (state: PoolState, lease: Lease, outcome: Effect.Effect<any, any,
   state.line.leave(lease)
   state.counts.add("interrupted")
   state.line.wake(lease, outcome)
-  state.changed()
 }
 
 /** Fails those in the queue whom another upstream of a balanced pool might serve: there is nothing to wait for here. */
@@ -75,7 +76,7 @@ export const sendOn = (state: PoolState, reason: (waited: number) => PoolErrorRe
     state.line.leave(lease)
     state.line.wake(lease, Effect.fail(withoutStack(() => state.error(reason(now - lease.since)))))
     state.counts.add("failed")
-    state.callerFailedAt = now
+    state.callerFailed(now)
   }
 }
 
@@ -111,14 +112,14 @@ const timeOut = (state: PoolState, now: number, explain: Explain): Effect.Effect
       if (lease === undefined || now < lease.deadline) break
       giveUp(state, lease, now - lease.since, explain)
     }
-    state.changed()
+    state.settle()
     // A crowd whose time is up at once must not stall the loop.
     return count < mostAtOnce ? Effect.void : Effect.andThen(Effect.yieldNow, timeOut(state, now, explain))
   })
 
 const giveUp = (state: PoolState, lease: Lease, waited: number, explain: Explain): void => {
   state.counts.timedOut(waited)
-  state.callerFailedAt = state.time.elapsed
+  state.callerFailed(state.time.elapsed)
   // A deadline that was over when the caller came is no fault of the pool.
   if (waited > 0) state.line.order.overload?.failed(lease)
   emit(state, { _tag: "AcquireTimedOut", ...nameOf(lease), waited })

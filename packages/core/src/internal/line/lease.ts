@@ -83,6 +83,19 @@ export class Lease extends Effectable.Class<any, any, any> {
     return this.request.advance(this)
   }
 
+  /** It has its connection. */
+  begin(connection: Pooled, now: number): void {
+    this.connection = connection
+    this.lentAt = now
+  }
+
+  /** It gives back the connection that it held, if it held one. */
+  end(): Pooled | undefined {
+    const { connection } = this
+    this.connection = undefined
+    return connection
+  }
+
   get isShared(): boolean {
     return this.request.isShared
   }
@@ -137,6 +150,22 @@ export class Pooled {
     this.id = id
     this.generation = generation
     this.openedAt = now
+  }
+
+  /** It is dead, and what it died of if that is known. */
+  broke(by?: unknown): void {
+    this.isBroken = true
+    this.endedBy ??= by
+  }
+
+  /** It is to be retired as soon as its borrower gives it back. The first reason stands. */
+  retireLater(because: RetireReason): void {
+    this.retireBecause ??= because
+  }
+
+  /** It is over in good order, whatever else there was to say of it. */
+  ended(): void {
+    this.retireBecause = "ended"
   }
 }
 

@@ -5,7 +5,10 @@
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Scheduler from "effect/Scheduler"
+import type { Mark } from "../base/mark.ts"
 import type { ProcessHold } from "../base/processHold.ts"
+import type { LeaseEnd } from "../../PoolEvent.ts"
+import type { Level } from "../model/traffic.ts"
 import { ByTraffic, type OrderOptions } from "./byTraffic.ts"
 import { Deadlines } from "./deadlines.ts"
 import type { Lease, Pooled } from "./lease.ts"
@@ -30,18 +33,21 @@ export class Line {
   private readonly arrivals = new LeaseList<Lease>()
   /** Wakes waiting fibers, on the scheduler the pool was made with. */
   private readonly dispatcher: Scheduler.SchedulerDispatcher
+  private readonly mark: Mark
   private readonly processHold: ProcessHold | undefined
   /** Waiting fibers whose outcome is decided and that run on the scheduler's next turn. */
   private woken: Array<Lease> = []
   /** The parts of callers that are refused, as they were told last. Written by `shed` alone. */
   toldShedding: { readonly low: number; readonly normal: number } = { low: 0, normal: 0 }
 
-  constructor(
-    makeOrder: (arrivals: Arrivals) => Order,
-    acquireTimeout: number,
-    dispatcher: Scheduler.SchedulerDispatcher,
-    processHold?: ProcessHold
-  ) {
+  constructor({ acquireTimeout, dispatcher, makeOrder, mark, processHold }: {
+    readonly makeOrder: (arrivals: Arrivals) => Order
+    readonly acquireTimeout: number
+    readonly dispatcher: Scheduler.SchedulerDispatcher
+    readonly mark: Mark
+    readonly processHold: ProcessHold | undefined
+  }) {
+    this.mark = mark
     this.processHold = processHold
     this.order = makeOrder(this.arrivals)
     this.deadlines = new Deadlines(acquireTimeout)
@@ -90,10 +96,44 @@ export class Line {
     const own = this.order.enter(lease)
     this.deadlines.add(lease, left === undefined ? own : Math.min(left, own))
     this.arrivals.push(lease)
+    this.mark.set()
     this.processHold?.begin()
   }
 
+  /** One has its connection. */
+  served(lease: Lease): void {
+    this.remove(lease)
+    // Nobody else was held up but those who may join others, or the same one.
+    if (!this.mark.isSet && this.isSharerFirst) this.mark.set()
+  }
+
+  /** One goes without a connection: what it held up, or what is opened for it, is for others now. */
   leave(lease: Lease): void {
+    this.remove(lease)
+    this.mark.set()
+  }
+
+  /** A lease has ended: an order that keeps account of it may let others be served. */
+  ended(lease: Lease, held: number, end: LeaseEnd): void {
+    const { account } = this.order
+    if (account === undefined) return
+    account.ended(lease, held, end)
+    if (this.arrivals.size > 0) this.mark.set()
+  }
+
+  /** Sets the level of degradation by hand, or lets the order find it. */
+  degrade(level: Level | "auto"): void {
+    this.order.degrade?.(level)
+    this.mark.set()
+  }
+
+  /** A second is over: the level may be another from here on. */
+  turnSecond(): void {
+    this.order.overload?.turnSecond()
+    this.mark.set()
+  }
+
+  private remove(lease: Lease): void {
     lease.isQueued = false
     this.order.leave(lease)
     this.arrivals.remove(lease)

@@ -70,7 +70,6 @@ export const dialFailed = (
     }
     if (openFor > 0) breakerOpened(state, now + openFor, openFor)
     failUnserved(state)
-    state.changed()
   })
 }
 
@@ -83,7 +82,6 @@ const isolatedFailure = (state: PoolState, connection: Pooled, cause: unknown): 
     state.failureLoggedAt = now
     warn(state, `could not connect, while other dials succeed: ${describeCause(cause)}`)
   }
-  state.changed()
 }
 
 /**
@@ -102,10 +100,9 @@ export const endedByItself = (state: PoolState, connection: Pooled): void => {
     if (!isStillborn(state, connection, now)) return
   } else {
     if (!isBarren(connection)) return
-    dialer.barren = state.trust.lastGoodAt < connection.openedAt ? dialer.barren + 1 : 0
-    if (dialer.barren < config.breaker.minimumDials) return
+    if (dialer.endedBarren(state.trust.lastGoodAt >= connection.openedAt) < config.breaker.minimumDials) return
   }
-  dialer.settling = Math.min(atOnce, Math.max(leastSettling, 2 * lived))
+  dialer.mustStay(Math.min(atOnce, Math.max(leastSettling, 2 * lived)))
   state.fork(dialFailed(state, connection, new EndedAtOnce({ lived, cause: connection.endedBy }), undefined))
 }
 
@@ -132,18 +129,13 @@ const hasStayed = (state: PoolState, since: number, now: number): boolean => {
 }
 
 export const breakerOpened = (state: PoolState, until: number, retryAfter: number): void => {
-  const wasOpen = state.dialer.breakerUntil > 0
-  state.dialer.breakerUntil = until
-  state.dialer.isRoundOver = true
-  if (wasOpen) return
+  if (!state.dialer.breakerOpened(until)) return
   emit(state, { _tag: "BreakerOpened", retryAfter })
   warn(state, `too many dials failed, the next is made in ${Math.ceil(retryAfter)} ms`)
 }
 
 export const resumeAfter = (state: PoolState, delay: number, block: number): void => {
-  state.fork(Effect.map(Effect.sleep(delay), () => {
-    if (state.dialer.unblock(block)) state.changed()
-  }))
+  state.fork(Effect.map(Effect.sleep(delay), () => state.dialer.unblock(block)))
 }
 
 /**

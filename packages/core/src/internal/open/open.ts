@@ -23,7 +23,6 @@ import { broken, ended } from "../pool/retire.ts"
 import type { PoolState } from "../pool/state.ts"
 import { failedCallersOf } from "../../PoolStats.ts"
 import { operated } from "../pool/operated.ts"
-import { settleWarmUps } from "./warmUp.ts"
 
 /** Begins a dial. */
 export const open = (state: PoolState): void => {
@@ -37,10 +36,10 @@ const dial = Effect.fnUntraced(function*(state: PoolState, connection: Pooled) {
   // The pool may have been closed while the dial waited for its turn, and the same again while it was made.
   if (connection.state !== "opening") return
   // Nor may it go on if another dial has failed meanwhile: it was begun when the backend seemed well.
-  if (!state.dialer.mayDial) return giveUp(state, connection)
+  if (!state.dialer.mayDial) return discard(state, connection)
   // Nor if those for whom it was to be made have been served while it waited for its turn, or are gone. One whose turn it
   // was at once has begun: whoever leaves now does not stop it.
-  if (hasWaited && demand(state) < state.places.opening) return giveUp(state, connection)
+  if (hasWaited && demand(state) < state.places.opening) return discard(state, connection)
   connection.openedAt = state.time.now()
   connection.generation = state.trust.generation
   const { successes } = state.dialer
@@ -54,17 +53,11 @@ const dial = Effect.fnUntraced(function*(state: PoolState, connection: Pooled) {
     : refusedByBreaker(state, connection, refused)
 })
 
-/** A dial that was not made yet; the pool begins another when it is time for one. */
-const giveUp = (state: PoolState, connection: Pooled): void => {
-  discard(state, connection)
-  state.changed()
-}
-
 const connect = (state: PoolState, connection: Pooled): Effect.Effect<unknown, unknown> => {
   const dialed = Effect.suspend(() =>
     state.connector.connect({
-      onBroken: (cause) => broken(state, connection, cause),
-      onEnded: () => ended(state, connection),
+      onBroken: (cause) => state.act(() => broken(state, connection, cause)),
+      onEnded: () => state.act(() => ended(state, connection)),
       onOperation: (operation) => operated(state, connection, operation),
       onFull: ({ retryAfter, said, took }) =>
         serverFull(state, { began: state.time.now() - took, retryAfter, said: oneLine(said) })
@@ -123,8 +116,6 @@ const arrived = (state: PoolState, connection: Pooled, value: unknown): void => 
   if (!state.trust.isSuperseded(connection)) retireSuperseded(state)
   retireDue(state)
   giveBack(state, connection, now, true)
-  state.changed()
-  settleWarmUps(state)
 }
 
 const failed = (
@@ -146,5 +137,4 @@ const refusedByBreaker = (state: PoolState, connection: Pooled, retryAfter: numb
     if (!state.dialer.isBlocked) resumeAfter(state, delay, state.dialer.block())
     breakerOpened(state, state.time.now() + delay, delay)
     failUnserved(state)
-    state.changed()
   })

@@ -33,8 +33,7 @@ export const warmUp = (state: PoolState, count: number): Effect.Effect<number, P
         return resume(Effect.succeed(state.places.live))
       }
       const request: WarmUp = { target, resume }
-      state.places.raiseFloor(request)
-      state.changed()
+      state.act(() => state.places.raiseFloor(request))
       return Effect.sync(() => {
         state.places.lowerFloor(request)
       })

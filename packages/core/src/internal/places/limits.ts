@@ -1,6 +1,7 @@
 /**
  * The live limit: the least of what the bounds say. Each bound has one writer, and none knows of the others.
  */
+import type { Mark } from "../base/mark.ts"
 import type { Bound, LimitedBy } from "../model/limit.ts"
 
 /** Of bounds that are equal the first is told: the one nearest to the user. */
@@ -8,6 +9,7 @@ const order: ReadonlyArray<Bound> = ["setLimit", "sizing", "server", "budget"]
 
 export class Limits {
   private readonly most: number
+  private readonly mark: Mark
   private readonly bounds: Record<Bound, number> = {
     setLimit: Infinity,
     sizing: Infinity,
@@ -17,7 +19,8 @@ export class Limits {
   private least: number
   private decides: LimitedBy = "maxConnections"
 
-  constructor(maxConnections: number) {
+  constructor(maxConnections: number, mark: Mark) {
+    this.mark = mark
     this.most = maxConnections
     this.least = maxConnections
   }
@@ -53,6 +56,8 @@ export class Limits {
       this.least = this.bounds[each]
       this.decides = each
     }
-    return least !== this.least || decides !== this.decides
+    if (least === this.least && decides === this.decides) return false
+    this.mark.set()
+    return true
   }
 }

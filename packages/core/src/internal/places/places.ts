@@ -6,9 +6,11 @@
  */
 import type * as Effect from "effect/Effect"
 import type { RetireReason } from "../../PoolEvent.ts"
-import { Pooled } from "../line/lease.ts"
+import { type Lease, Pooled } from "../line/lease.ts"
+import type { Line } from "../line/line.ts"
 import type { PoolConfig } from "../model/config.ts"
 import type { ConnectionState } from "../model/connection.ts"
+import type { Mark } from "../base/mark.ts"
 import type { ProcessHold } from "../base/processHold.ts"
 import type { Hold } from "./hold.ts"
 import { FullServer } from "./fullServer.ts"
@@ -36,6 +38,8 @@ export class Places {
   readonly fullServer = new FullServer()
   private readonly config: PoolConfig
   private readonly hold: Hold
+  private readonly mark: Mark
+  private readonly line: Line
   private readonly processHold: ProcessHold | undefined
   private readonly all = new Set<Pooled>()
   private readonly listed: Array<Pooled> = []
@@ -51,11 +55,19 @@ export class Places {
   private lastId = 0
   private arrivals = 0
 
-  constructor(config: PoolConfig, hold: Hold, processHold?: ProcessHold) {
+  constructor({ config, hold, line, mark, processHold }: {
+    readonly config: PoolConfig
+    readonly hold: Hold
+    readonly mark: Mark
+    readonly line: Line
+    readonly processHold: ProcessHold | undefined
+  }) {
     this.config = config
     this.hold = hold
+    this.mark = mark
+    this.line = line
     this.processHold = processHold
-    this.limits = new Limits(config.maxConnections)
+    this.limits = new Limits(config.maxConnections, mark)
     this.connections = this.all
     this.list = this.listed
     this.idle = this.idling
@@ -131,17 +143,32 @@ export class Places {
   arrive(connection: Pooled): void {
     this.hold.enrol(connection)
     this.move(connection, "checking")
+    this.mark.set()
   }
 
-  /** Lends a connection that is not idle. */
-  use(connection: Pooled, isShared: boolean): void {
+  /** Lends a connection that is not idle, or one that the lease shares with others. */
+  lend(connection: Pooled, lease: Lease): void {
+    connection.holders.push(lease)
+    if (connection.holders.size > 1) return
     this.move(connection, "used")
-    if (isShared) this.shared.push(connection)
+    if (lease.isShared) this.shared.push(connection)
   }
 
-  /** The last of those who share a connection is gone. */
-  endSharing(connection: Pooled): void {
-    remove(this.shared, connection)
+  /** A lease leaves its connection; `true` if nobody else shares it. */
+  part(connection: Pooled, lease: Lease): boolean {
+    connection.holders.remove(lease)
+    if (connection.holders.size > 0) {
+      // There is room for one more.
+      if (this.line.isSharerFirst) this.mark.set()
+      return false
+    }
+    if (lease.isShared) remove(this.shared, connection)
+    return true
+  }
+
+  /** Those who share a connection would rather each have one of their own: one more is opened, if there is room. */
+  crowded(): void {
+    if (this.all.size < this.limit) this.mark.set()
   }
 
   check(connection: Pooled): void {
@@ -165,12 +192,15 @@ export class Places {
     while (place > 0 && idling[place - 1]!.idleSince > since) place--
     if (place === idling.length) idling.push(connection)
     else idling.splice(place, 0, connection)
+    // It is news to those who wait and to a drain. A lease that nobody waits for must cost no dispatch.
+    if (this.line.size > 0 || !this.keepsFloor) this.mark.set()
   }
 
   /** An idle connection is past its time, but is needed until it is replaced. */
   markDue(connection: Pooled): void {
     connection.isDue = true
     this.dueNumber++
+    this.mark.set()
   }
 
   /** Sends a connection to its end. It goes by the exit door. */
@@ -188,12 +218,14 @@ export class Places {
   close(connection: Pooled): void {
     if (connection.state === "idle") remove(this.idling, connection)
     this.move(connection, "closing")
+    this.mark.set()
   }
 
   /** A close has ended, and the place is free. */
   remove(connection: Pooled): void {
     if (!this.all.delete(connection)) return
     this.closingNumber--
+    this.mark.set()
     this.processHold?.end()
     const last = this.listed.pop()!
     if (last === connection) return
@@ -203,6 +235,7 @@ export class Places {
 
   raiseFloor(warmUp: WarmUp): void {
     this.raised.add(warmUp)
+    this.mark.set()
     this.processHold?.begin()
   }
 
@@ -213,6 +246,7 @@ export class Places {
   /** From now on no connection is kept open for its own sake: the pool ends. */
   giveUpFloor(): void {
     this.keepsFloor = false
+    this.mark.set()
   }
 
   /**

@@ -34,7 +34,7 @@ export const close = Effect.fnUntraced(function*(state: PoolState, connection: P
     millis: state.config.closeTimeout,
     cut: Deferred.await(state.closesCut)
   }))
-  for (const lease of connection.holders) state.bereft.add(lease)
+  for (const lease of connection.holders) state.bereave(lease)
   state.places.remove(connection)
   state.freed()
   if (Exit.isFailure(exit)) closeFailed(state, connection, exit)
@@ -43,7 +43,6 @@ export const close = Effect.fnUntraced(function*(state: PoolState, connection: P
     state.counts.closed(lived)
     emit(state, { _tag: "Closed", connection: connection.id, lived })
   }
-  state.changed()
 })
 
 const closeFailed = (state: PoolState, connection: Pooled, exit: Exit.Failure<unknown, unknown>): void => {

@@ -34,7 +34,7 @@ export const isReady = (state: PoolState, connection: Pooled, now: number): bool
 const isIrreplaceable = (state: PoolState): boolean =>
   state.dialer.failures > 0 && state.places.live <= state.places.floor
 
-/** Sends a connection that is open to its end, whatever its state. Callers call `changed` when they are done. */
+/** Sends a connection that is open to its end, whatever its state. */
 export const retire = (state: PoolState, connection: Pooled, because: RetireReason): void => {
   if (connection.state === "closing") return
   state.places.leave(connection, because)
@@ -43,15 +43,13 @@ export const retire = (state: PoolState, connection: Pooled, because: RetireReas
 /** A connection reported that it is dead. */
 export const broken = (state: PoolState, connection: Pooled, cause: unknown): void => {
   if (connection.isBroken || hasEnded(connection) || connection.state === "closing") return
-  connection.isBroken = true
-  connection.endedBy = cause
+  connection.broke(cause)
   if (connection.state === "opening") return
   const now = state.time.now()
   state.trust.died(now, connection.holders.head?.lentAt ?? now)
   if (connection.state !== "idle") return
   warn(state, `connection ${connection.id} broke while idle: ${describeCause(cause)}`)
   retire(state, connection, "broken")
-  state.changed()
 }
 
 /** A connection reported that it is over in good order: whatever becomes of it now says nothing of the others. */
@@ -61,14 +59,14 @@ export const ended = (state: PoolState, connection: Pooled): void => {
       return
     // To its dial there is no good order in this: a server that ends whatever it accepts must not be dialled on and on.
     case "opening":
-      connection.isBroken = true
+      connection.broke()
       return
     case "idle":
       retire(state, connection, "ended")
-      return state.changed()
+      return
     case "checking":
     case "used":
-      connection.retireBecause = "ended"
+      connection.ended()
   }
 }
 

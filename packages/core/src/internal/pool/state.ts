@@ -2,8 +2,9 @@
  * Everything one pool knows, in one record that the steps of a lease share.
  *
  * All of it is read and written synchronously, so no step ever sees another's half-done work: whatever must wait (a
- * dial, a validation, a reset, a close) runs in a fiber of its own and comes back with one synchronous change, after
- * which `changed` lets the dispatcher look again. That is the whole of the pool's concurrency control.
+ * dial, a validation, a reset, a close) runs in a fiber of its own and comes back with one synchronous step. A change
+ * marks itself, and at the end of the step that comes from outside the dispatcher looks again. That is the whole of the
+ * pool's concurrency control.
  */
 import * as Deferred from "effect/Deferred"
 import type * as Effect from "effect/Effect"
@@ -17,6 +18,7 @@ import type { PoolConfig } from "../model/config.ts"
 import type { Level } from "../model/traffic.ts"
 import { PoolError, type PoolErrorReason } from "../../PoolError.ts"
 import type { PoolBudget } from "../model/budget.ts"
+import type { Mark } from "../base/mark.ts"
 import { Borrowers } from "../watch/borrowers.ts"
 import { Counts } from "../watch/counts.ts"
 import type { Dialer } from "../dial/dialer.ts"
@@ -45,6 +47,8 @@ export class PoolState {
   readonly random: typeof Random.Random.Service
   readonly events: EventHub
   readonly dialer: Dialer
+  /** Set by whatever may let the dispatcher do something. */
+  readonly mark: Mark
   readonly places: Places
   readonly trust: Trust
   /** Finds the size, in a pool with the option `sizing`. */
@@ -53,9 +57,9 @@ export class PoolState {
   readonly degradation: SubscriptionRef.SubscriptionRef<Level>
   /** Wakes waiting fibers, on the scheduler the pool was made with. */
   readonly dispatcher: Scheduler.SchedulerDispatcher
-  /** Starts background work that ends with the pool. */
+  /** Starts background work that ends with the pool. The end of it is a step of its own. */
   readonly fork: (effect: Effect.Effect<unknown>) => Fiber.Fiber<unknown>
-  /** Starts work that outlives the pool's scope, each with a limit of its own. */
+  /** Starts work that outlives the pool's scope, each with a limit of its own. The end of it is a step of its own. */
   readonly forkDetached: (effect: Effect.Effect<unknown>) => Fiber.Fiber<unknown>
 
   readonly counts = new Counts()
@@ -63,13 +67,11 @@ export class PoolState {
   readonly load: LoadWatch
   readonly borrowers = new Borrowers()
   readonly outage = new OutageWatch()
-  /** When a caller got no connection last though the pool was to serve it. */
-  callerFailedAt = -Infinity
   /** Callers that wait. */
   readonly line: Line
   readonly sharedUse = new SharedUse()
-  /** Leases whose connection was closed under them and that have not ended yet. */
-  readonly bereft = new Set<Lease>()
+  private lastCallerFailedAt = -Infinity
+  private readonly bereftLeases = new Set<Lease>()
   private currentPhase: "open" | "draining" | "closed" = "open"
   /** Its part in a budget, if it has one. */
   private seat: BudgetSeat | undefined = undefined
@@ -91,8 +93,8 @@ export class PoolState {
   readonly house: Latch.Latch = Latch.makeUnsafe(true)
   /** Done when closes are waited for no more. */
   readonly closesCut: Deferred.Deferred<void> = Deferred.makeUnsafe<void>()
-  /** Lets the dispatcher look again. To be called after every change that may free or want a connection. */
-  readonly changed: () => void
+  /** Serves the queue and opens what is wanted, as `dispatch.ts` says. Called through `act` and `settle` alone. */
+  private readonly dispatch: () => void
 
   constructor(options: {
     readonly config: PoolConfig
@@ -101,6 +103,7 @@ export class PoolState {
     readonly random: typeof Random.Random.Service
     readonly events: EventHub
     readonly dialer: Dialer
+    readonly mark: Mark
     readonly places: Places
     readonly trust: Trust
     readonly sizer: Sizer | undefined
@@ -109,7 +112,7 @@ export class PoolState {
     readonly dispatcher: Scheduler.SchedulerDispatcher
     readonly fork: (effect: Effect.Effect<unknown>) => Fiber.Fiber<unknown>
     readonly forkDetached: (effect: Effect.Effect<unknown>) => Fiber.Fiber<unknown>
-    readonly changed: () => void
+    readonly dispatch: () => void
   }) {
     this.config = options.config
     this.connector = options.connector
@@ -117,6 +120,7 @@ export class PoolState {
     this.random = options.random
     this.events = options.events
     this.dialer = options.dialer
+    this.mark = options.mark
     this.places = options.places
     this.trust = options.trust
     this.sizer = options.sizer
@@ -125,9 +129,24 @@ export class PoolState {
     this.degradation = options.degradation
     this.fork = options.fork
     this.forkDetached = options.forkDetached
-    this.changed = options.changed
+    this.dispatch = options.dispatch
     this.load = new LoadWatch(this.counts, options.time.now())
     this.recent = new RecentCounts(this.counts, options.time.now())
+  }
+
+  /**
+   * Runs a step that comes from outside: an order, a callback of a connection, the end of work in the background. If it has
+   * changed anything that matters, the dispatcher looks at its end.
+   */
+  act<A>(step: () => A): A {
+    const result = step()
+    this.settle()
+    return result
+  }
+
+  /** The end of a step. By hand only in the steps of a lease, for which a closure would be dear. */
+  settle(): void {
+    if (this.mark.isSet) this.dispatch()
   }
 
   /**
@@ -164,6 +183,29 @@ export class PoolState {
     this.seat?.freed()
   }
 
+  /** When a caller got no connection last though the pool was to serve it. */
+  get callerFailedAt(): number {
+    return this.lastCallerFailedAt
+  }
+
+  callerFailed(at: number): void {
+    this.lastCallerFailedAt = at
+  }
+
+  /** Leases whose connection was closed under them and that have not ended yet. */
+  get bereft(): ReadonlySet<Lease> {
+    return this.bereftLeases
+  }
+
+  /** The connection of a lease is closed under it. */
+  bereave(lease: Lease): void {
+    this.bereftLeases.add(lease)
+  }
+
+  leaseEnded(lease: Lease): void {
+    if (this.bereftLeases.size > 0) this.bereftLeases.delete(lease)
+  }
+
   get phase(): "open" | "draining" | "closed" {
     return this.currentPhase
   }
@@ -178,18 +220,21 @@ export class PoolState {
 
   resume(by: object): void {
     this.pausedBy.delete(by)
+    this.mark.set()
   }
 
   /** From here on nobody is admitted. A pause ends, so that the queue can be served. */
   beginDrain(): void {
     this.currentPhase = "draining"
     this.pausedBy.clear()
+    this.mark.set()
     this.places.giveUpFloor()
   }
 
   /** From here on nothing is lent. */
   close(): void {
     this.currentPhase = "closed"
+    this.mark.set()
   }
 
   /** Whether newcomers are served. Where one that waits is held back, a draining pool may have room for others. */
@@ -208,7 +253,8 @@ export class PoolState {
     if (--this.beginnings === 0) {
       this.later(() => {
         this.beginnings = perTurn
-        this.changed()
+        this.mark.set()
+        this.settle()
       })
     }
     return true

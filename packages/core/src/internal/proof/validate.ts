@@ -24,7 +24,6 @@ export const validateForWaiter = (state: PoolState, connection: Pooled): void =>
   state.fork(Effect.map(prove(state, connection), (isProven) => {
     state.trust.endProof(isProven)
     if (isProven) giveBack(state, connection, state.time.now(), true)
-    state.changed()
   }))
 }
 
@@ -37,17 +36,19 @@ export const probe = (state: PoolState, connection: Pooled): Effect.Effect<boole
   state.places.takeIdle(connection)
   state.places.check(connection)
   return Effect.map(prove(state, connection), (isProven) => {
-    if (isProven) {
-      const now = state.time.now()
-      const because = whyRetire(state, connection, now)
-      if (because === undefined) {
-        state.places.toIdle(connection, connection.idleSince)
-        visitIdle(state, connection, now)
-      } else retire(state, connection, because)
-    }
-    state.changed()
+    state.act(() => {
+      if (isProven) putBack(state, connection)
+    })
     return isProven
   })
+}
+
+const putBack = (state: PoolState, connection: Pooled): void => {
+  const now = state.time.now()
+  const because = whyRetire(state, connection, now)
+  if (because !== undefined) return retire(state, connection, because)
+  state.places.toIdle(connection, connection.idleSince)
+  visitIdle(state, connection, now)
 }
 
 /** Runs the connector's validation; what fails is retired. `false` also if the connection was closed meanwhile. */

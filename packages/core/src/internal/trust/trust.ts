@@ -7,6 +7,7 @@
  * - the *generation* rises when all are to be replaced: a connection of an older one is not lent again
  */
 import type { Connector } from "../../Connector.ts"
+import type { Mark } from "../base/mark.ts"
 import { RecentShare } from "../base/recentShare.ts"
 import type { Pooled } from "../line/lease.ts"
 
@@ -17,6 +18,7 @@ const proofsToTrust = 20
 const deathsToDoubt = 10
 
 export class Trust {
+  private readonly mark: Mark
   private readonly freshnessWindow: number
   private readonly canValidate: boolean
   private readonly areIndependent: boolean
@@ -34,9 +36,11 @@ export class Trust {
   private deadInARow = 0
 
   constructor(
+    mark: Mark,
     freshnessWindow: number,
     { areIndependent, validate }: Pick<Connector<any, any>, "areIndependent" | "validate">
   ) {
+    this.mark = mark
     this.freshnessWindow = freshnessWindow
     this.canValidate = validate !== undefined
     this.areIndependent = areIndependent === true
@@ -133,6 +137,7 @@ export class Trust {
   }
 
   nextGeneration(): number {
+    this.mark.set()
     return ++this.generationNumber
   }
 
@@ -143,5 +148,6 @@ export class Trust {
   endProof(isProven: boolean): void {
     this.proofs--
     this.lastProofFailed = !isProven
+    this.mark.set()
   }
 }
