@@ -1,31 +1,82 @@
 /**
- * Writes the comments of the options that users see in their editor, from the table that documents them
- * (`packages/core/src/internal/options/poolTable.ts`): `npm run options`. With `--check` it only tells which differ.
+ * Writes the comments of the options that users see in their editor, from the tables that document them
+ * (`packages/core/src/internal/options/poolTable.ts`, the `optionTable.ts` of each backend): `npm run options`. With
+ * `--check` it only tells which differ.
  */
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { paragraphOf } from "../packages/core/src/internal/options/describe.ts"
-import { optionsOf } from "../packages/core/src/PoolConfig.ts"
+import { type OptionInfo, optionsOf } from "../packages/core/src/PoolConfig.ts"
 import { service } from "../packages/core/src/PoolKind.ts"
+import { ownOptions } from "./optionTables.ts"
 
-/** The interfaces that have the options, and the path of the option that each is the type of. */
-const places = [
-  { file: "packages/core/src/internal/model/config.ts", type: "PoolOptions", path: "" },
-  { file: "packages/core/src/internal/model/traffic.ts", type: "TrafficRules", path: "traffic." },
-  { file: "packages/core/src/internal/model/sizing.ts", type: "SizingOptions", path: "sizing." }
+interface Place {
+  readonly file: string
+  readonly type: string
+  /** The path of the option that the interface is the type of. */
+  readonly path: string
+}
+
+/** A table, and the interfaces that have its options. */
+interface Source {
+  readonly infos: ReadonlyArray<OptionInfo>
+  readonly places: ReadonlyArray<Place>
+}
+
+const of = (file: string, ...types: ReadonlyArray<string>): ReadonlyArray<Place> =>
+  types.map((named) => {
+    const [type = "", path = ""] = named.split(" ")
+    return { file: `packages/${file}.ts`, type, path }
+  })
+
+const sources: ReadonlyArray<Source> = [
+  {
+    infos: optionsOf(service),
+    places: [
+      ...of("core/src/internal/model/config", "PoolOptions"),
+      ...of("core/src/internal/model/traffic", "TrafficRules traffic."),
+      ...of("core/src/internal/model/sizing", "SizingOptions sizing.")
+    ]
+  },
+  {
+    infos: ownOptions.postgres,
+    places: [
+      ...of("postgres/src/PostgresConfig", "PostgresOptions"),
+      ...of("postgres/src/internal/cost/model", "HeavyOptions heavy."),
+      ...of("postgres/src/internal/pooler/model", "PoolerOptions pooler."),
+      ...of("postgres/src/internal/prewarm", "PrewarmOptions prewarm.")
+    ]
+  },
+  {
+    infos: ownOptions.redis,
+    places: of("redis/src/RedisConfig", "RedisOptions", "ClusterOptions cluster.", "SentinelOptions sentinel.")
+  },
+  {
+    infos: ownOptions.http,
+    places: of(
+      "http/src/HttpConfig",
+      "HttpOptions",
+      "RequestOptions",
+      "HealthRequest healthRequest.",
+      "UpstreamInput upstreams."
+    )
+  },
+  {
+    infos: ownOptions.websocket,
+    places: of("websocket/src/internal/configModel", "ConnectionOptionsOf", "SchemaOption")
+  }
 ]
 
 const root = join(import.meta.dirname, "..")
 const widest = 120
-
-const texts = new Map(optionsOf(service).map((info) => [info.name, paragraphOf(info)]))
 
 const commentOf = (text: string, indent: string): ReadonlyArray<string> => {
   const single = `${indent}/** ${text} */`
   if (single.length <= widest) return [single]
   const lines: Array<string> = []
   let line = `${indent} *`
-  for (const word of text.split(" ")) {
+  // Code stays in one piece.
+  for (const word of text.match(/(`[^`]*`|\S)+/g) ?? []) {
     if (line.length + 1 + word.length > widest) {
       lines.push(line)
       line = `${indent} *`
@@ -39,12 +90,13 @@ const commentOf = (text: string, indent: string): ReadonlyArray<string> => {
 const written = (
   source: string,
   type: string,
-  path: string
+  path: string,
+  texts: ReadonlyMap<string, string>
 ): readonly [text: string, options: ReadonlyArray<string>] => {
   const lines = source.split("\n")
-  const begin = lines.findIndex((line) => line.startsWith(`export interface ${type} {`)) + 1
+  const begin = lines.findIndex((line) => new RegExp(`^export (interface|type) ${type}\\b.*\\{$`).test(line)) + 1
   if (begin === 0) throw new Error(`no interface ${type}`)
-  const end = lines.indexOf("}", begin)
+  const end = lines.findIndex((line, at) => at >= begin && /^ {0,2}\}$/.test(line))
   const out: Array<string> = []
   const options: Array<string> = []
   const within: Array<string> = []
@@ -54,7 +106,7 @@ const written = (
       comment.push(line)
       continue
     }
-    const [, indent, option] = /^(\s+)readonly (\w+)\?:/.exec(line) ?? []
+    const [, indent, option] = /^(\s+)readonly (\w+)\??:/.exec(line) ?? []
     const name = `${path}${[...within, option].join(".")}`
     const text = texts.get(name)
     if (text !== undefined) options.push(name)
@@ -67,20 +119,25 @@ const written = (
 }
 
 const isCheck = process.argv.includes("--check")
-const found = new Set<string>()
-for (const { file, path, type } of places) {
-  const source = readFileSync(join(root, file), "utf8")
-  const [text, options] = written(source, type, path)
-  for (const option of options) found.add(option)
-  if (text === source) continue
-  if (!isCheck) writeFileSync(join(root, file), text)
-  else {
-    console.error(`optionComments: the comments in ${file} are not those of the table, run npm run options`)
+
+const write = (texts: ReadonlyMap<string, string>, places: ReadonlyArray<Place>): void => {
+  const found = new Set<string>()
+  for (const { file, path, type } of places) {
+    const source = readFileSync(join(root, file), "utf8")
+    const [text, options] = written(source, type, path, texts)
+    for (const option of options) found.add(option)
+    if (text === source) continue
+    if (!isCheck) writeFileSync(join(root, file), text)
+    else {
+      console.error(`optionComments: the comments in ${file} are not those of the table, run npm run options`)
+      process.exitCode = 1
+    }
+  }
+  for (const name of texts.keys()) {
+    if (found.has(name)) continue
+    console.error(`optionComments: ${name} has no comment: no interface of scripts/optionComments.ts has it`)
     process.exitCode = 1
   }
 }
-for (const name of texts.keys()) {
-  if (found.has(name)) continue
-  console.error(`optionComments: ${name} has no comment: no interface of scripts/optionComments.ts has it`)
-  process.exitCode = 1
-}
+
+for (const { infos, places } of sources) write(new Map(infos.map((info) => [info.name, paragraphOf(info)])), places)

@@ -10,6 +10,7 @@ import { RedisConfig, RedisPool } from "@effect-pools/redis"
 import { WebSocketConfig, WebSocketPool } from "@effect-pools/websocket"
 import { Cause, Context, Duration, Effect, Exit, Layer, Schedule } from "effect"
 import type { OptionText } from "../../docs/api/optionTexts.ts"
+import { ownOptions } from "../optionTables.ts"
 import { declared } from "./optionSources.ts"
 
 type Making = Layer.Layer<never, unknown>
@@ -189,17 +190,33 @@ const tableOf = (table: Table): Effect.Effect<string> =>
 
 /** The options of every pool, from the table that they are made of. */
 const everyOf = (kind: PoolKind.PoolKind, thresholds: ReadonlyArray<OptionText>): ReadonlyArray<Option> => [
-  ...PoolConfig.optionsOf(kind).map((info): Option => ({
-    name: info.name,
-    type: info.unit === "duration" ? "Duration.Input" : "",
-    rule: info.unit === undefined || info.unit === "duration" ? info.expects : `${info.expects} (${info.unit})`,
-    what: [info.does, info.note].filter((text) => text !== undefined).join(" "),
-    default: info.defaults ?? (info.default?.startsWith("\"") === true ? `\`${info.default}\`` : info.default ?? ""),
-    tooSmall: capital(info.tooSmall ?? ""),
-    tooLarge: capital(info.tooLarge ?? "")
-  })),
+  ...PoolConfig.optionsOf(kind).map(optionOf),
   ...thresholds
 ]
+
+const optionOf = (info: PoolConfig.OptionInfo): Option => ({
+  name: info.name,
+  type: info.unit === "duration" ? "Duration.Input" : "",
+  rule: info.unit === undefined || info.unit === "duration" ? info.expects : `${info.expects} (${info.unit})`,
+  what: [info.does, info.note].filter((text) => text !== undefined).join(" "),
+  default: info.defaults ?? (info.default?.startsWith("\"") === true ? `\`${info.default}\`` : info.default ?? ""),
+  tooSmall: capital(info.tooSmall ?? ""),
+  tooLarge: capital(info.tooLarge ?? "")
+})
+
+/** A backend's own options, from its table; the parts of an option that no table has, from their comments. */
+const ownOf = (
+  declared: ReadonlyArray<OptionText>,
+  table: ReadonlyArray<PoolConfig.OptionInfo>
+): ReadonlyArray<Option> => {
+  const infos = new Map(table.map((info) => [info.name, info]))
+  const parts = table.filter(({ name }) => declared.every((text) => text.name !== name))
+  return declared.flatMap((text) => {
+    const info = infos.get(text.name)
+    const within = parts.filter(({ name }) => name.startsWith(`${text.name}.`)).map(optionOf)
+    return [info === undefined ? text : optionOf(info), ...within]
+  })
+}
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
 
@@ -241,7 +258,10 @@ export const make = (root: string): Effect.Effect<ReadonlyArray<OptionPage>, unk
     for (const [name, title, options, kind, configIn, given] of kinds) {
       const make = makes[name]!
       const { membersOf } = declared(root, name)
-      const own = membersOf(options).filter(({ name }) => !names.has(name))
+      const own = ownOf(
+        membersOf(options).filter(({ name }) => !names.has(name)),
+        name === "resource" ? [] : ownOptions[name]
+      )
       const defaults = yield* effective(make, configIn, given)
       const ownTable = {
         title: title === "Any resource" ? "Options of pools of any resource" : `Options of ${title} pools`,

@@ -1,7 +1,8 @@
 /**
  * For authors of backend packages: checks the options that a backend adds to those of every pool.
  *
- * A package writes one table, with a rule for each of its own options. The table is also the list of them: what is not
+ * A package writes one table (`OwnTable`), with a rule for each of its own options, its default and what users should know of
+ * it; the comments of its options and the pages about them are made of it. The table is also the list of them: what is not
  * in it is left to the pool, which checks its own options and refuses what neither knows. A broken rule becomes the
  * reason `InvalidOption`, which names the option and the rule but never shows the value, since it may be a secret given
  * to the wrong option.
@@ -15,10 +16,22 @@ import * as Result from "effect/Result"
 import { poolTable } from "./internal/options/poolTable.ts"
 import { millisOf, type Rule } from "./internal/options/rule.ts"
 import { hint } from "./internal/options/unknownOption.ts"
-import type { PoolOptions } from "./internal/model/config.ts"
+import type { OptionInfo, PoolOptions } from "./internal/model/config.ts"
+import { describeOwn } from "./internal/options/describe.ts"
+import type { OwnOption } from "./internal/options/own.ts"
 import { InvalidOption } from "./PoolError.ts"
 
+export type { About } from "./internal/options/entry.ts"
+export { option, type OwnAbout, type OwnOption, type OwnTable } from "./internal/options/own.ts"
 export { count, flag, millisOf, oneOf, type Rule } from "./internal/options/rule.ts"
+
+/**
+ * The options of a table, with what is said of each, for pages and tools.
+ *
+ * @category operations
+ * @since 0.1.0
+ */
+export const infosOf = (table: Readonly<Record<string, OwnOption>>): ReadonlyArray<OptionInfo> => describeOwn(table)
 
 /**
  * A rule for each option, so that none can be forgotten. `undefined` is allowed for all: it is an option not given.
@@ -152,6 +165,22 @@ export const secretOrEffect: Rule = {
 /** An object of any kind, functions excepted. @category rules @since 0.1.0 */
 export const object: Rule = { expects: "an object", is: (value) => typeof value === "object" && value !== null }
 
+/**
+ * Whether a value is an object of options that are all in a table and keep their rules, with those that must be given.
+ *
+ * @category rules
+ * @since 0.1.0
+ */
+export const hasParts = (table: Readonly<Record<string, Rule>>, ...needed: ReadonlyArray<string>) =>
+(
+  value: unknown
+): boolean =>
+  object.is(value) && !Array.isArray(value) &&
+  needed.every((part) => (value as Readonly<Record<string, unknown>>)[part] !== undefined) &&
+  Object.entries(value as object).every(([part, given]) =>
+    Object.hasOwn(table, part) && (given === undefined || table[part]!.is(given))
+  )
+
 /** A function. @category rules @since 0.1.0 */
 export const callable: Rule = { expects: "a function", is: (value) => typeof value === "function" }
 
@@ -176,6 +205,7 @@ export const duration = (minimum: Bound, maximum: Bound = longest): Rule => ({
   expects: maximum === longest
     ? `a finite duration of at least ${told(minimum)}`
     : `a duration from ${told(minimum)} to ${told(maximum)}`,
+  isDuration: true,
   is: (value) => {
     const millis = millisOf(value)
     return millis !== undefined && millis >= Duration.toMillis(minimum) && millis <= Duration.toMillis(maximum)

@@ -142,3 +142,64 @@ describe("OptionRules", () => {
     for (const value of bad) assert.isFalse(is(value), String(value))
   })
 })
+
+interface Retries {
+  readonly times?: number | undefined
+  readonly delay?: Duration.Input | undefined
+}
+
+const retries: OptionRules.OwnTable<Retries, { readonly times: number; readonly delay: number }> = {
+  times: OptionRules.option(OptionRules.count(1), {
+    does: "How often.",
+    default: 1024,
+    shows: "1 Ki",
+    unit: "tries",
+    tooSmall: "it gives up early."
+  }),
+  delay: OptionRules.option(OptionRules.duration(1), { does: "How long between two.", default: 5_000 })
+}
+
+const table: OptionRules.OwnTable<{ readonly host?: string; readonly retries?: Retries }, { readonly host: string }> = {
+  host: OptionRules.option(OptionRules.text, { does: "Where.", default: "localhost" }),
+  retries: OptionRules.option(
+    { expects: "an object with times", is: OptionRules.hasParts(retries, "times") },
+    { does: "Tries.", defaults: "By default none.", within: retries }
+  )
+}
+
+describe("a backend's table of options", () => {
+  it("is the rules that its options are checked by, and their defaults", () => {
+    assert.strictEqual(refusal(OptionRules.check(table, { host: "" })), "option host: must be a text without NUL")
+    assert.strictEqual(table.host.default, "localhost")
+    assert.strictEqual(retries.delay.default, 5_000)
+    assert.isUndefined(table.retries.default)
+  })
+
+  it("tells every option, those within others after them", () => {
+    const told = OptionRules.infosOf(table).map(({ default: value, defaults, expects, name, unit }) => [
+      name,
+      expects,
+      unit,
+      value ?? defaults
+    ])
+    assert.deepStrictEqual(told, [
+      ["host", "a text without NUL", undefined, "\"localhost\""],
+      ["retries", "an object with times", undefined, "By default none."],
+      ["retries.times", "an integer of at least 1", "tries", "1 Ki"],
+      ["retries.delay", "a finite duration of at least 1 ms", "duration", "5 s"]
+    ])
+  })
+
+  it.each<readonly [value: unknown, isGood: boolean]>([
+    [{ times: 1 }, true],
+    [{ times: 1, delay: undefined }, true],
+    [{ times: 0 }, false],
+    [{ delay: "1 second" }, false],
+    [{ times: 1, often: 2 }, false],
+    [{ times: 1, toString: 2 }, false],
+    [[], false],
+    [null, false]
+  ])("checks the parts of an option: %j", (value, isGood) => {
+    assert.strictEqual(table.retries.is(value), isGood)
+  })
+})

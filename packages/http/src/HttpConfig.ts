@@ -45,7 +45,7 @@ export type HeaderInput = Readonly<Record<string, string | Redacted.Redacted>>
  * @since 0.1.0
  */
 export interface HealthRequest {
-  /** Default `"HEAD"`, which has no body. */
+  /** The method. `"HEAD"` has no body. Default `"HEAD"`. */
   readonly method?: "HEAD" | "GET" | undefined
   /** The path at the origin, `basePath` not included, such as `/healthz`. */
   readonly path: string
@@ -128,13 +128,13 @@ export interface RequestOptions {
    * is costly in a cache: the effect runs before each request is sent.
    */
   readonly credentials?: Effect.Effect<HeaderInput, unknown> | undefined
-  /** The header `user-agent`. Default `effect-pools`. */
+  /** The header `user-agent`. Default `"effect-pools"`. */
   readonly userAgent?: string | undefined
   /**
-   * How long the head of a response may take once its request has gone out, and how long the server may take nothing more
-   * of a request that has not. What the operating system has taken counts as gone out; a caller's own body that pauses is
-   * waited for. Default 30 s. A limit ends up to a quarter later than it says. Too short: slow answers are lost. Too long:
-   * a server that hangs holds connections.
+   * How long the head of a response may take once its request has gone out, and how long the server may take nothing
+   * more of a request that has not. What the operating system has taken counts as gone out; a caller's own body that
+   * pauses is waited for. A limit ends up to a quarter later than it says. Default 30 s. Too short: slow answers are
+   * lost. Too long: a server that hangs holds connections.
    */
   readonly headersTimeout?: Duration.Input | undefined
   /**
@@ -145,8 +145,8 @@ export interface RequestOptions {
   readonly bodyTimeout?: Duration.Input | undefined
   /**
    * How much earlier than the server would close it an idle connection is given up, where the server has said by
-   * `Keep-Alive: timeout` when it will. At most half of what it said. Default 1 s. Where it says nothing `idleTimeout` is
-   * the limit: set it below that of the server. Too short: requests meet sockets that the server is closing.
+   * `Keep-Alive: timeout` when it will. At most half of what it said. Where it says nothing `idleTimeout` is the limit:
+   * set it below that of the server. Default 1 s. Too short: requests meet sockets that the server is closing.
    */
   readonly keepAliveMargin?: Duration.Input | undefined
   /**
@@ -159,25 +159,25 @@ export interface RequestOptions {
    * honest answers fail. Too large: who reads a body whole needs as much memory.
    */
   readonly maxResponseSize?: number | undefined
-  /** Whether HTTP/2 is spoken with servers that offer it by TLS. Default `true`. */
+  /** Whether HTTP/2 is spoken with servers that offer it by TLS. Default true. */
   readonly allowH2?: boolean | undefined
   /**
-   * How many requests one HTTP/2 connection carries at once, as far as the server allows it. Default 100. Too small: more
-   * connections are opened. Too large: one lost connection fails many requests.
+   * How many requests one HTTP/2 connection carries at once, as far as the server allows it. Default 100. Too small:
+   * more connections are opened. Too large: one lost connection fails many requests.
    */
   readonly maxConcurrentStreams?: number | undefined
   /** Options of `node:tls` for origins with `https`: whom to trust, a client's certificate, the server's name. */
   readonly tls?: ConnectionOptions | undefined
   /**
-   * Whether compressed bodies are asked for (`accept-encoding: gzip, br`, unless a request says its own) and handed on as
-   * they were before, without `content-encoding` and `content-length`. `maxResponseSize` and Effect's `MaxBodySize` limit
-   * them before and after: a small answer may become a very large one. Default `false`: a body arrives as the server
-   * encoded it.
+   * Whether compressed bodies are asked for (`accept-encoding: gzip, br`, unless a request says its own) and handed on
+   * as they were before, without `content-encoding` and `content-length`. `maxResponseSize` and Effect's `MaxBodySize`
+   * limit them before and after: a small answer may become a very large one. Default `false`: a body arrives as the
+   * server encoded it.
    */
   readonly decompress?: boolean | undefined
   /**
-   * Whether the query of a request may be in its span (`url.full`, `url.query`) and its errors. Default `false`: queries
-   * hold tokens and names of people. Keep it so where logs and traces leave the house.
+   * Whether the query of a request may be in its span (`url.full`, `url.query`) and its errors. Keep it so where logs
+   * and traces leave the house. Default `false`: queries hold tokens and names of people.
    */
   readonly showQuery?: boolean | undefined
   /**
@@ -188,9 +188,9 @@ export interface RequestOptions {
    */
   readonly proxy?: ProxyUrl | ProxyInput | "environment" | undefined
   /**
-   * How long at most the pool is paused because a server asks for it by `Retry-After` with status 429 or 503. Default 0:
-   * it is not heeded, since such an answer may be meant for one kind of request only. Too short: a server that asks for
-   * peace gets none. Too long: one answer stops all requests for as long.
+   * How long at most the pool is paused because a server asks for it by `Retry-After` with status 429 or 503. Default
+   * 0: it is not heeded, since such an answer may be meant for one kind of request only. Too short: a server that asks
+   * for peace gets none. Too long: one answer stops all requests for as long.
    */
   readonly maxRetryAfter?: Duration.Input | undefined
 }
@@ -222,10 +222,10 @@ export interface HttpOptions extends PoolConfig.PoolOptions, RequestOptions {
   /** The beginning of the path of relative URLs, such as `/v1`. No URL, absolute ones neither, leads out of it. */
   readonly basePath?: string | undefined
   /**
-   * A request that must be answered with a status below 500 before a connection counts as proven: when it has been dialled,
-   * as a part of `connectTimeout`; before a lease that finds it unproven for longer than `freshnessWindow`; and at each
-   * `healthCheck`. By default nothing is sent: only
-   * the state of the socket is looked at, which costs no round trip and does not find a server that hangs.
+   * A request that must be answered with a status below 500 before a connection counts as proven: when it has been
+   * dialled, as a part of `connectTimeout`; before a lease that finds it unproven for longer than `freshnessWindow`;
+   * and at each `healthCheck`. By default nothing is sent: only the state of the socket is looked at, which costs no
+   * round trip and does not find a server that hangs.
    */
   readonly healthRequest?: HealthRequest | undefined
 }

@@ -77,19 +77,23 @@ export type SessionReset = "whenNeeded" | "always"
 export interface PostgresOptions extends PoolConfig.PoolOptions {
   /**
    * `postgres://user:password@host:port/database`, with the parameters `sslmode` (`disable`, `require`, `verify-ca`,
-   * `verify-full`), `sslrootcert`, `sslcert`, `sslkey`, `sslpassword`, `application_name`, `connect_timeout`, `options`,
-   * `target_session_attrs`, `require_auth`, `keepalives_idle`, `host`, `port`, `user`, `password` and `dbname`, and those
-   * of libpq that ask for nothing else than what is done. What libpq has more is refused by its name. A certificate is verified whichever `sslmode` asks for TLS. Special characters in its
-   * parts must be percent-encoded. The password may be left out and given by `password`.
+   * `verify-full`), `sslrootcert`, `sslcert`, `sslkey`, `sslpassword`, `application_name`, `connect_timeout`,
+   * `options`, `target_session_attrs`, `require_auth`, `keepalives_idle`, `host`, `port`, `user`, `password` and
+   * `dbname`, and those of libpq that ask for nothing else than what is done. What libpq has more is refused by its
+   * name. A certificate is verified whichever `sslmode` asks for TLS. Special characters in its parts must be
+   * percent-encoded. The password may be left out and given by `password`.
    */
   readonly url?: Redacted.Redacted | undefined
-  /** Default `localhost`. A path names the directory of a Unix socket. */
+  /** The server's name or address. A path names the directory of a Unix socket. Default `"localhost"`. */
   readonly host?: string | undefined
-  /** Default 5432. */
+  /** The port that the server listens on. Default 5432. */
   readonly port?: number | undefined
-  /** Default: the name of the user. */
+  /** The database. Default: the name of the user. */
   readonly database?: string | undefined
-  /** Default: the user of the operating system, as `USER` or `USERNAME` tells; without either it must be given. */
+  /**
+   * The user that logs in. Default: the user of the operating system, as `USER` or `USERNAME` tells; without either it
+   * must be given.
+   */
   readonly username?: string | undefined
   /**
    * The password, or an effect that yields the one of the moment. The effect is run for each dial, so that a password
@@ -97,29 +101,28 @@ export interface PostgresOptions extends PoolConfig.PoolOptions {
    */
   readonly password?: Redacted.Redacted | Effect.Effect<Redacted.Redacted, unknown> | undefined
   /**
-   * Default `false`. With `true` the connection is encrypted and the server's certificate verified, or refused: there is
-   * no fall-back to plain text. Options of `node:tls` say whom to trust.
+   * With `true` the connection is encrypted and the server's certificate verified, or refused: there is no fall-back to
+   * plain text. Options of `node:tls` say whom to trust. Default false.
    */
   readonly ssl?: boolean | ConnectionOptions | undefined
   /**
-   * The ways of proving who one is that are accepted of the server, as `require_auth` of libpq: `"scram-sha-256"`, `"md5"`,
-   * `"password"` (the password itself) and `"none"`. A server that asks for another is refused before anything is sent.
-   *
-   * Default: all of them, but the password itself only if the connection is encrypted, is local, or this option names
-   * `"password"`. Too narrow: no dial succeeds. Too wide: a server that somebody put in the place of yours may ask for the
-   * password.
+   * The ways of proving who one is that are accepted of the server, as `require_auth` of libpq: `"scram-sha-256"`,
+   * `"md5"`, `"password"` (the password itself) and `"none"`. A server that asks for another is refused before anything
+   * is sent. Default: all of them, but the password itself only if the connection is encrypted, is local, or this
+   * option names `"password"`. Too small: no dial succeeds. Too large: a server that somebody put in the place of yours
+   * may ask for the password.
    */
   readonly requireAuth?: ReadonlyArray<AuthMethod> | undefined
   /** The name that `pg_stat_activity` shows. Default: the pool's name. */
   readonly applicationName?: string | undefined
   /**
    * The server ends a statement that takes longer. Default: the server's own setting. Too short: reports and migrations
-   * fail. None: a runaway statement holds its connection for ever.
+   * fail. Too long: a runaway statement holds its connection as long, and for ever if there is no limit.
    */
   readonly statementTimeout?: Duration.Input | undefined
   /**
    * The server ends a session that leaves a transaction open without a statement for so long. Default: the server's own
-   * setting. None: a forgotten transaction holds its locks for ever.
+   * setting. Too long: a forgotten transaction holds its locks as long, and for ever if there is no limit.
    */
   readonly idleInTransactionTimeout?: Duration.Input | undefined
   /** The schemas in which names are looked up, in order. Default: the server's own setting. */
@@ -127,78 +130,79 @@ export interface PostgresOptions extends PoolConfig.PoolOptions {
   /** More run-time settings of each session, such as `{ timezone: "UTC", lock_timeout: "5s" }`. */
   readonly settings?: Readonly<Record<string, string>> | undefined
   /**
-   * `"primary"` refuses a server that is a standby or accepts no writes (`default_transaction_read_only`), and gives up a
-   * connection whose server has become one; `"standby"` refuses a primary. Both cost each dial one round trip. Default
-   * `"any"`.
+   * `"primary"` refuses a server that is a standby or accepts no writes (`default_transaction_read_only`), and gives up
+   * a connection whose server has become one; `"standby"` refuses a primary. Both cost each dial one round trip.
+   * Default `"any"`.
    */
   readonly role?: SessionRole | undefined
   /**
-   * `"whenNeeded"` (default): after a lease that left something behind (settings, an open transaction, `LISTEN`, locks,
-   * temporary tables) the session is cleaned, after any other nothing is done. `"always"`: it is cleaned after every
-   * lease. Needed only if functions in the database change session state, which can't be seen from outside.
+   * `"whenNeeded"`: after a lease that left something behind (settings, an open transaction, `LISTEN`, locks, temporary
+   * tables) the session is cleaned, after any other nothing is done. `"always"`: it is cleaned after every lease.
+   * Needed only if functions in the database change session state, which can't be seen from outside. Default
+   * `"whenNeeded"`.
    */
   readonly sessionReset?: SessionReset | undefined
   /**
    * How many single statements may be on one connection at once, when no connection is idle: `query` and statements of
-   * `SqlClient` outside of a transaction are then sent without waiting for each other's answers. At most 128. Default 1,
-   * which lends a connection to each. Too small: many short statements take more connections and more time. Too large: one
-   * waits for the slow ones sent before it on the same connection, and a statement that is interrupted is stopped on the
-   * server only once nobody else uses its connection.
+   * `SqlClient` outside of a transaction are then sent without waiting for each other's answers. At most 128. Default
+   * 1, which lends a connection to each. Too small: many short statements take more connections and more time. Too
+   * large: one waits for the slow ones sent before it on the same connection, and a statement that is interrupted is
+   * stopped on the server only once nobody else uses its connection.
    */
   readonly sharing?: number | undefined
   /**
-   * How a session is for the callers of a key, which is the `affinity` that `Traffic.with` says around them, such as a tenant:
-   * its role and settings. Before a connection is lent, a new one or one that others had, it is made so, in one or two round
-   * trips and without any if it is so already; for callers without a key it is as it was opened. One that can't be made
-   * so is replaced, and the caller fails with `ConnectFailed`. With `traffic: { affinity: true }` callers prefer connections that
-   * are theirs. Default: sessions are all the same. Not beside `sharing`.
-   *
-   * Behind a PgBouncer in transaction mode nothing is done to a connection before it is lent: each transaction of a key begins
-   * with its state (`set_config(..., true)`), and each statement outside of one is put into a transaction, which takes four
-   * round trips instead of one. A statement that the server refuses in transactions (`VACUUM`) is then `PoolMisuse`, and
-   * a state that can't be set fails the statement with a `SqlError`.
+   * How a session is for the callers of a key, which is the `affinity` that `Traffic.with` says around them, such as a
+   * tenant: its role and settings. Before a connection is lent, a new one or one that others had, it is made so, in one
+   * or two round trips and without any if it is so already; for callers without a key it is as it was opened. One that
+   * can't be made so is replaced, and the caller fails with `ConnectFailed`. With `traffic: { affinity: true }` callers
+   * prefer connections that are theirs. Default: sessions are all the same. Not beside `sharing`. Behind a PgBouncer in
+   * transaction mode nothing is done to a connection before it is lent: each transaction of a key begins with its state
+   * (`set_config(..., true)`), and each statement outside of one is put into a transaction, which takes four round
+   * trips instead of one. A statement that the server refuses in transactions (`VACUUM`) is then `PoolMisuse`, and a
+   * state that can't be set fails the statement with a `SqlError`.
    */
   readonly session?: SessionOf | undefined
   /**
-   * Says that a PgBouncer is in between, and how it lends server connections. In the mode `"transaction"` no reset is sent,
-   * statements are not prepared unless `prepare` says so, and what would stay in a session is refused: start-up settings when
-   * the pool is made, statements (`SET`, `LISTEN`, `pg_advisory_lock`, temporary tables, ...) as `PoolMisuse` before they are
-   * sent, each with the form that works. Default: nothing is in between. Not given where there is one: what a lease leaves
-   * behind is met by others, and resets hit whichever server connection comes. Given where there is none: statements are
-   * refused for nothing.
+   * Says that a PgBouncer is in between, and how it lends server connections. In the mode `"transaction"` no reset is
+   * sent, statements are not prepared unless `prepare` says so, and what would stay in a session is refused: start-up
+   * settings when the pool is made, statements (`SET`, `LISTEN`, `pg_advisory_lock`, temporary tables, ...) as
+   * `PoolMisuse` before they are sent, each with the form that works. Not given where there is one: what a lease leaves
+   * behind is met by others, and resets hit whichever server connection comes. Given where there is none: statements
+   * are refused for nothing. Default: nothing is in between.
    */
   readonly pooler?: PoolerOptions | undefined
   /**
-   * Idle time before TCP probes are sent, at least 1 second. Default 30 s. Too short: the network has more to do. Too long:
-   * a connection that is dead without a word is noticed late, and firewalls forget it.
+   * Idle time before TCP probes are sent, at least 1 second. Default 30 s. Too short: the network has more to do. Too
+   * long: a connection that is dead without a word is noticed late, and firewalls forget it.
    */
   readonly keepAlive?: Duration.Input | undefined
   /**
-   * Keeps heavy single statements (`query`, and those of `SqlClient` outside of transactions) in a lane, so that short ones never
-   * wait for all connections to come back from them: `{}` takes the defaults. What is heavy is told by the last runs of a
-   * statement, before that by the planner, which costs a text one round trip when it comes first. Default: no statement is
-   * kept apart.
+   * Keeps heavy single statements (`query`, and those of `SqlClient` outside of transactions) in a lane, so that short
+   * ones never wait for all connections to come back from them: `{}` takes the defaults. What is heavy is told by the
+   * last runs of a statement, before that by the planner, which costs a text one round trip when it comes first.
+   * Default: no statement is kept apart.
    */
   readonly heavy?: HeavyOptions | undefined
   /**
-   * Statements without parameters that are run on a new connection before it is lent, so that its first caller does not wait
-   * for the server to read catalogues and tables. One that fails, or takes longer than `timeout` (2 s), is told in the log and
-   * fails no dial. Default: none.
+   * Statements without parameters that are run on a new connection before it is lent, so that its first caller does not
+   * wait for the server to read catalogues and tables. One that fails, or takes longer than `timeout` (2 s), is told in
+   * the log and fails no dial. Default: none.
    */
   readonly prewarm?: PrewarmOptions | undefined
   /**
-   * Whether statements are prepared once per connection and then reused by name. Default `true`: a text is prepared when it
-   * comes for the second time, on whichever connection of the pool, since one that comes once costs more when prepared.
+   * Whether statements are prepared once per connection and then reused by name. Default `true`: a text is prepared
+   * when it comes for the second time, on whichever connection of the pool, since one that comes once costs more when
+   * prepared.
    */
   readonly prepare?: boolean | undefined
   /**
-   * How many prepared statements each connection keeps. Default 100. Too small: statements are prepared again and again.
-   * Too large: the server keeps their plans in the memory of each session.
+   * How many prepared statements each connection keeps. Default 100. Too small: statements are prepared again and
+   * again. Too large: the server keeps their plans in the memory of each session.
    */
   readonly preparedStatementCacheSize?: number | undefined
   /**
-   * The largest message accepted from the server, in bytes. Default 16 MiB. Too small: a row with a large value costs its
-   * connection. Too large: a server out of its mind can fill the memory with it.
+   * The largest message accepted from the server, in bytes. Default 16 MiB. Too small: a row with a large value costs
+   * its connection. Too large: a server out of its mind can fill the memory with it.
    */
   readonly maxMessageSize?: number | undefined
   /** Codecs for types beyond those built in. */
@@ -209,7 +213,7 @@ export interface PostgresOptions extends PoolConfig.PoolOptions {
   readonly transformResultNames?: ((name: string) => string) | undefined
   /** Renames identifiers in statements, such as `String.camelToSnake`. */
   readonly transformQueryNames?: ((name: string) => string) | undefined
-  /** Whether the names in JSON values are renamed as well. Default `true`. Without effect unless names are renamed. */
+  /** Whether the names in JSON values are renamed as well. Without effect unless names are renamed. Default true. */
   readonly transformJson?: boolean | undefined
 }
 

@@ -34,7 +34,7 @@ describe("the options of a server", () => {
         startupParameters: {}
       }
     )
-    assert.strictEqual(driver.keepAlive, "30 seconds")
+    assert.strictEqual(driver.keepAlive, 30_000)
   })
 
   it("are read from the forms of URLs that providers hand out", () => {
@@ -47,7 +47,7 @@ describe("the options of a server", () => {
       "/cloudsql/x:y:z",
       5432,
       "d",
-      "30 seconds",
+      30_000,
       undefined
     ])
     assert.deepStrictEqual(read("postgres://u:p@localhost/d?host=/tmp&port=1"), [
@@ -55,10 +55,10 @@ describe("the options of a server", () => {
       "/tmp",
       1,
       "d",
-      "30 seconds",
+      30_000,
       undefined
     ])
-    assert.deepStrictEqual(read("postgres://u:p@:6543/d"), ["u", "localhost", 6543, "d", "30 seconds", undefined])
+    assert.deepStrictEqual(read("postgres://u:p@:6543/d"), ["u", "localhost", 6543, "d", 30_000, undefined])
     assert.deepStrictEqual(
       read("postgres://u@h/d?gssencmode=prefer&keepalives_idle=7&require_auth=md5,scram-sha-256&sslsni=1"),
       ["u", "h", 5432, "d", 7000, ["md5", "scram-sha-256"]]

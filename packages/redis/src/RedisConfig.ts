@@ -50,8 +50,8 @@ export interface ClusterOptions {
   /** Some of the nodes, at least one: they tell where the others are. */
   readonly nodes: ReadonlyArray<ServerAddress>
   /**
-   * How often the cluster may send one command on to another node, at least 1. Default 16. Too small: commands fail while
-   * slots move. Too large: in a broken cluster they go in circles.
+   * How often the cluster may send one command on to another node, at least 1. Default 16. Too small: commands fail
+   * while slots move. Too large: in a broken cluster they go in circles.
    */
   readonly maxRedirections?: number | undefined
   /**
@@ -75,16 +75,19 @@ export interface SentinelOptions {
   readonly nodes: ReadonlyArray<ServerAddress>
   /** The name of the primary among the sentinels. */
   readonly name: string
-  /** Default `"primary"`. With `"replica"` the pool reads from the replicas. */
+  /** With `"replica"` the pool reads from the replicas. Default `"primary"`. */
   readonly role?: "primary" | "replica" | undefined
   /** The user that logs in to the sentinels, if they ask. */
   readonly username?: string | undefined
+  /** The password of that user. */
   readonly password?: Redacted.Redacted | undefined
-  /** TLS to the sentinels themselves, as in `RedisOptions.tls`. Default: that of the servers. `false` for plain ones. */
+  /**
+   * TLS to the sentinels themselves, as in `RedisOptions.tls`. `false` for plain ones. Default: that of the servers.
+   */
   readonly tls?: boolean | ConnectionOptions | undefined
   /**
    * How often each sentinel is asked where the primary is, besides listening to it, at least 100 ms. Default 10 s. Too
-   * small: the sentinels have work to do. Too large: a change that nobody was told of is noticed late.
+   * short: the sentinels have work to do. Too long: a change that nobody was told of is noticed late.
    */
   readonly checkInterval?: Duration.Input | undefined
   /**
@@ -105,30 +108,30 @@ export interface SentinelOptions {
  */
 export interface RedisOptions extends PoolConfig.PoolOptions {
   /**
-   * `redis://user:password@host:port/db`, or `rediss://` for TLS; `valkey://` and `valkeys://` are the same. A socket of
-   * this machine is `unix:///run/redis.sock?db=1`. Special characters in its parts must be percent-encoded. The password may
-   * be left out and given by `password`.
+   * `redis://user:password@host:port/db`, or `rediss://` for TLS; `valkey://` and `valkeys://` are the same. A socket
+   * of this machine is `unix:///run/redis.sock?db=1`. Special characters in its parts must be percent-encoded. The
+   * password may be left out and given by `password`.
    */
   readonly url?: Redacted.Redacted | undefined
-  /** Default `localhost`. */
+  /** The server's name or address. Default `"localhost"`. */
   readonly host?: string | undefined
-  /** Default 6379. */
+  /** The port that the server listens on. Default 6379. */
   readonly port?: number | undefined
   /** A Unix socket of this machine, in place of `host` and `port`: `/run/redis.sock`. */
   readonly path?: string | undefined
-  /** Default: the server's `default` user. */
+  /** The user that logs in. Default: the server's `default` user. */
   readonly username?: string | undefined
   /**
    * The password, or an effect that yields the one of the moment. The effect is run for each dial, so that a password
    * that rotates needs no restart.
    */
   readonly password?: Redacted.Redacted | Effect.Effect<Redacted.Redacted, unknown> | undefined
-  /** The number of the database, from 0. Default 0. A cluster has only that. */
+  /** The number of the database, from 0. A cluster has only that. Default 0. */
   readonly db?: number | undefined
   /**
-   * Default `false`. With `true` the connection is encrypted and the server's certificate verified. Options of `node:tls`
-   * say whom to trust; what Node can't use of them is refused when the pool is made. Each server is told the name that it is
-   * dialed by (SNI), unless they have a `servername`, which then is that of all servers.
+   * With `true` the connection is encrypted and the server's certificate verified. Options of `node:tls` say whom to
+   * trust; what Node can't use of them is refused when the pool is made. Each server is told the name that it is dialed
+   * by (SNI), unless they have a `servername`, which then is that of all servers. Default false.
    */
   readonly tls?: boolean | ConnectionOptions | undefined
   /** Which addresses of the host are used: 4, 6 or both (0). Default 0. */
@@ -136,11 +139,11 @@ export interface RedisOptions extends PoolConfig.PoolOptions {
   /** The name that `CLIENT LIST` shows, without spaces. Default: the pool's name. */
   readonly clientName?: string | undefined
   /**
-   * Idle time before TCP probes are sent, at least 1 second. Default 30 s. A command that waits for ever (`BLPOP` with
-   * `"Infinity"`) is sent anew after so long, so that it learns of a server that is gone behind a proxy that is not; each
-   * time it is the last in the line of those who wait. `XREAD` with `"$"` is not, since it would miss what comes meanwhile:
-   * give it a limit. Too small: the server and the network have more to do. Too large: a connection that is dead without a
-   * word is noticed late.
+   * Idle time before TCP probes are sent, at least 1 second. A command that waits for ever (`BLPOP` with `"Infinity"`)
+   * is sent anew after so long, so that it learns of a server that is gone behind a proxy that is not; each time it is
+   * the last in the line of those who wait. `XREAD` with `"$"` is not, since it would miss what comes meanwhile: give
+   * it a limit. Default 30 s. Too short: the server and the network have more to do. Too long: a connection that is
+   * dead without a word is noticed late.
    */
   readonly keepAlive?: Duration.Input | undefined
   /**
@@ -154,23 +157,25 @@ export interface RedisOptions extends PoolConfig.PoolOptions {
    */
   readonly sentinel?: SentinelOptions | undefined
   /**
-   * How long a command waits for its answer, at least 1 ms. Default 10 s. After that it fails with `CommandTimeout`, and
-   * its connection is closed, with whatever else was on it. A command that blocks may do so for its own timeout besides.
-   * Too short: slow commands (`KEYS`, scripts) cost connections. Too long: a server that hangs is noticed late.
+   * How long a command waits for its answer, at least 1 ms. After that it fails with `CommandTimeout`, and its
+   * connection is closed, with whatever else was on it. A command that blocks may do so for its own timeout besides.
+   * Default 10 s. Too short: slow commands (`KEYS`, scripts) cost connections. Too long: a server that hangs is noticed
+   * late.
    */
   readonly commandTimeout?: Duration.Input | undefined
   /**
-   * How many bytes of memory one answer may take, at least 65536. Default 128 MiB. What counts is what the answer takes
-   * here, which for a list of short values is far more than came: each has about 180 bytes besides its own. Beyond it the
-   * connection is closed, and the command fails with `ConnectionLost`. Too small: large lists can't be read at once, but by
-   * `hscan` and its like. Too large: a server out of its mind can fill the memory with it.
+   * How many bytes of memory one answer may take, at least 65536. What counts is what the answer takes here, which for
+   * a list of short values is far more than came: each has about 180 bytes besides its own. Beyond it the connection is
+   * closed, and the command fails with `ConnectionLost`. Default 128 MiB. Too small: large lists can't be read at once,
+   * but by `hscan` and its like. Too large: a server out of its mind can fill the memory with it.
    */
   readonly maxReplySize?: number | undefined
   /**
-   * How many single commands may be on one connection at once, from 1 to 1024. Default 128. What several callers send at
-   * the same moment leaves together, so that many of them on few connections are faster than each on its own. Commands that
-   * leave something behind or that block always have a connection to themselves. Too small: more connections and less speed;
-   * with 1 each command has one to itself. Too large: a connection that is lost fails as many commands.
+   * How many single commands may be on one connection at once, from 1 to 1024. What several callers send at the same
+   * moment leaves together, so that many of them on few connections are faster than each on its own. Commands that
+   * leave something behind or that block always have a connection to themselves. Default 128. Too small: more
+   * connections and less speed; with 1 each command has one to itself. Too large: a connection that is lost fails as
+   * many commands.
    */
   readonly sharing?: number | undefined
 }

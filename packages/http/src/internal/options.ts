@@ -6,16 +6,14 @@ import * as OptionRules from "@effect-pools/core/OptionRules"
 import type { PoolOptions } from "@effect-pools/core/PoolConfig"
 import type { InvalidOption } from "@effect-pools/core/PoolError"
 import * as ServerUrl from "@effect-pools/core/ServerUrl"
-import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
-import type { HeaderInput, HttpOptions, UpstreamInput } from "../HttpConfig.ts"
+import type { HeaderInput, HttpOptions } from "../HttpConfig.ts"
+import { isHeaderValue } from "./headerValue.ts"
 import * as Inflated from "./inflated.ts"
+import { optionTable, type Own } from "./optionTable.ts"
 import * as Proxy from "./proxy.ts"
 import type { ConnectionSettings, HealthRequest } from "./settings.ts"
-
-/** The options that are not the engine's. */
-type Own = OptionRules.Own<HttpOptions>
 
 /** One origin and its pool. */
 export interface Member {
@@ -35,7 +33,7 @@ interface Checked {
 /** `id` is the pool's name unless the options have one. */
 export const check = (options: HttpOptions, id: string): Result.Result<Checked, InvalidOption> =>
   Result.gen(function*() {
-    const { own, pool: given } = yield* OptionRules.split(rules, options, id)
+    const { own, pool: given } = yield* OptionRules.split(optionTable, options, id)
     const pool = { ...ahead(given), ...given }
     if (own.upstreams === undefined) {
       if (own.origin === undefined) return yield* OptionRules.refuse("origin", "must be given, or upstreams")
@@ -93,7 +91,7 @@ const settingsOf = (own: Own, origin: string): Result.Result<ConnectionSettings,
     const tls = yield* TlsOptions.seal("tls", own.tls)
     const rule = headersRule(own.headers ?? {})
     if (rule !== undefined) return yield* OptionRules.refuse("headers", rule)
-    const { allowH2 = true } = own
+    const { allowH2 = optionTable.allowH2.default } = own
     if (!allowH2 && own.maxConcurrentStreams !== undefined) {
       return yield* OptionRules.refuse("maxConcurrentStreams", "has no effect when allowH2 is false")
     }
@@ -102,12 +100,12 @@ const settingsOf = (own: Own, origin: string): Result.Result<ConnectionSettings,
       basePath: (own.basePath ?? "").replace(/\/$/, ""),
       headers: headersOf(own),
       credentials: own.credentials,
-      headersTimeout: OptionRules.millisOf(own.headersTimeout) ?? 30_000,
-      bodyTimeout: OptionRules.millisOf(own.bodyTimeout) ?? 30_000,
-      keepAliveMargin: OptionRules.millisOf(own.keepAliveMargin) ?? 1000,
-      maxHeaderSize: own.maxHeaderSize ?? 16 * 1024,
-      maxResponseSize: own.maxResponseSize ?? -1,
-      maxConcurrentStreams: own.maxConcurrentStreams ?? 100,
+      headersTimeout: OptionRules.millisOf(own.headersTimeout) ?? optionTable.headersTimeout.default,
+      bodyTimeout: OptionRules.millisOf(own.bodyTimeout) ?? optionTable.bodyTimeout.default,
+      keepAliveMargin: OptionRules.millisOf(own.keepAliveMargin) ?? optionTable.keepAliveMargin.default,
+      maxHeaderSize: own.maxHeaderSize ?? optionTable.maxHeaderSize.default,
+      maxResponseSize: own.maxResponseSize ?? optionTable.maxResponseSize.default,
+      maxConcurrentStreams: own.maxConcurrentStreams ?? optionTable.maxConcurrentStreams.default,
       allowH2,
       tls: tls ?? {},
       warnings: TlsOptions.warnings("tls", own.tls),
@@ -115,9 +113,9 @@ const settingsOf = (own: Own, origin: string): Result.Result<ConnectionSettings,
       healthRequest: own.healthRequest === undefined
         ? undefined
         : { method: "HEAD", ...own.healthRequest } as HealthRequest,
-      decompress: own.decompress ?? false,
-      showQuery: own.showQuery ?? false,
-      maxRetryAfter: OptionRules.millisOf(own.maxRetryAfter) ?? 0
+      decompress: own.decompress ?? optionTable.decompress.default,
+      showQuery: own.showQuery ?? optionTable.showQuery.default,
+      maxRetryAfter: OptionRules.millisOf(own.maxRetryAfter) ?? optionTable.maxRetryAfter.default
     }
   })
 
@@ -130,7 +128,7 @@ const withoutTls = (own: Own): Result.Result<void, InvalidOption> => {
 
 const headersOf = (own: Own): ConnectionSettings["headers"] =>
   Redacted.make({
-    "user-agent": own.userAgent ?? "effect-pools",
+    "user-agent": own.userAgent ?? optionTable.userAgent.default,
     ...(own.decompress === true ? { "accept-encoding": Inflated.accepted } : {}),
     ...valuesOf(own.headers)
   })
@@ -153,11 +151,6 @@ export const headersFor = (
     const rule = headers === undefined ? undefined : headersRule(headers)
     return rule === undefined ? Result.succeed(valuesOf(headers)) : OptionRules.refuse("headers", rule)
   })
-
-const path: OptionRules.Rule = {
-  expects: "a path that begins with /",
-  is: (value) => typeof value === "string" && /^\/[!-~]*$/.test(value) && !/[?#]/.test(value)
-}
 
 /** undici writes these itself, or has no place for them in a pool. */
 const reserved = new Set([
@@ -182,8 +175,6 @@ const headersRule = (headers: HeaderInput): string | undefined => {
   return undefined
 }
 
-const isHeaderValue = (value: unknown): boolean => typeof value === "string" && /^[\t\x20-\x7e\x80-\xff]*$/.test(value)
-
 /** Scheme, host and port of a text that has nothing else, or the rule that it breaks. */
 export const originOf = (text: string): Result.Result<string, string> =>
   Result.gen(function*() {
@@ -196,50 +187,3 @@ export const originOf = (text: string): Result.Result<string, string> =>
     }
     return url.origin
   })
-
-/** The rule of each option. The table is also the list of the options that are not the engine's. */
-const rules: OptionRules.Rules<Own> = {
-  origin: OptionRules.text,
-  upstreams: {
-    expects: "a list of at least one { origin, weight? }",
-    is: (value) => isUpstreams(value)
-  },
-  strategy: OptionRules.oneOf("roundRobin", "leastUsed", "powerOfTwoChoices"),
-  outlierEjection: { expects: "an object or false", is: (value) => value === false || OptionRules.object.is(value) },
-  basePath: path,
-  headers: OptionRules.object,
-  credentials: { expects: "an Effect that yields headers", is: Effect.isEffect },
-  userAgent: { expects: "a text", is: (value) => value !== "" && isHeaderValue(value) },
-  headersTimeout: OptionRules.duration(1),
-  bodyTimeout: OptionRules.duration(1),
-  keepAliveMargin: OptionRules.duration(0),
-  maxHeaderSize: OptionRules.count(1024),
-  maxResponseSize: OptionRules.count(0),
-  allowH2: OptionRules.flag,
-  maxConcurrentStreams: OptionRules.count(1),
-  tls: OptionRules.object,
-  proxy: Proxy.rule,
-  healthRequest: {
-    expects: "{ path, method? } with a path that begins with / and the method HEAD or GET",
-    is: (value) => isProbe(value)
-  },
-  decompress: OptionRules.flag,
-  showQuery: OptionRules.flag,
-  maxRetryAfter: OptionRules.duration(0)
-}
-
-const isProbe = (value: unknown): boolean => {
-  if (!OptionRules.object.is(value)) return false
-  const { method = "HEAD", path, ...rest } = value as { readonly method?: unknown; readonly path?: unknown }
-  return typeof path === "string" && /^\/[!-~]*$/.test(path) && (method === "HEAD" || method === "GET") &&
-    Object.keys(rest).length === 0
-}
-
-const isUpstreams = (value: unknown): boolean => {
-  if (!Array.isArray(value) || value.length === 0) return false
-  const given = value as ReadonlyArray<UpstreamInput | undefined>
-  return given.every((upstream) => {
-    const { origin, weight = 1, ...rest } = upstream ?? {}
-    return OptionRules.text.is(origin) && Number.isFinite(weight) && weight > 0 && Object.keys(rest).length === 0
-  })
-}

@@ -14,22 +14,18 @@ import * as Result from "effect/Result"
 import { readFileSync } from "node:fs"
 import type { ConnectionOptions } from "node:tls"
 import type { PostgresOptions } from "../PostgresConfig.ts"
-import { authMethods, isAuthMethod } from "./auth.ts"
 import * as ConnectionUrl from "./connectionUrl.ts"
 import * as Pooler from "./pooler/options.ts"
 import * as Heavy from "./cost/options.ts"
-import type { PrewarmOptions } from "./prewarm.ts"
+import { optionTable, type Own } from "./optionTable.ts"
 import type { ConnectionSettings } from "./settings.ts"
-
-/** The options that are not the pool's. */
-type Own = OptionRules.Own<PostgresOptions>
 
 type Checked = OptionRules.Checked<ConnectionSettings>
 
 /** `name` is the pool's unless the options have one. */
 export const check = (options: PostgresOptions, name: string): Result.Result<Checked, InvalidOption> =>
   Result.gen(function*() {
-    const { own, pool } = yield* OptionRules.split(rules, options, name)
+    const { own, pool } = yield* OptionRules.split(optionTable, options, name)
     const url: ConnectionUrl.UrlParts = own.url === undefined
       ? {}
       : yield* OptionRules.read("url", ConnectionUrl.parse(Redacted.value(own.url)))
@@ -73,8 +69,8 @@ const settingsOf = (
   startupParameters: Readonly<Record<string, string>>,
   name: string
 ): Omit<ConnectionSettings, "ssl" | "warnings"> => ({
-  host: own.host ?? url.host ?? "localhost",
-  port: own.port ?? url.port ?? 5432,
+  host: own.host ?? url.host ?? optionTable.host.default,
+  port: own.port ?? url.port ?? optionTable.port.default,
   database: own.database ?? url.database,
   username: own.username ?? url.username,
   password: own.password ?? url.password,
@@ -82,15 +78,15 @@ const settingsOf = (
   applicationName: own.applicationName ?? url.applicationName ?? name,
   startupParameters,
   startupOptions: url.startupOptions,
-  role: own.role ?? url.role ?? "any",
-  sessionReset: own.sessionReset ?? "whenNeeded",
-  sharing: own.sharing ?? 1,
+  role: own.role ?? url.role ?? optionTable.role.default,
+  sessionReset: own.sessionReset ?? optionTable.sessionReset.default,
+  sharing: own.sharing ?? optionTable.sharing.default,
   pooler: own.pooler,
   session: own.session,
   prewarm: own.prewarm,
   heavy: Heavy.rulesOf(own.heavy),
   driver: {
-    keepAlive: own.keepAlive ?? url.keepAlive ?? "30 seconds",
+    keepAlive: own.keepAlive ?? url.keepAlive ?? optionTable.keepAlive.default,
     types: own.types,
     // Behind a PgBouncer before 1.21 a statement may meet a server that did not prepare it.
     prepare: own.prepare ?? (own.pooler?.mode === "transaction" ? false : undefined),
@@ -105,7 +101,7 @@ const settingsOf = (
 
 /** Whether there is TLS, and whom it trusts. What a URL names as files is read here. */
 const tlsOf = (own: Own, url: ConnectionUrl.UrlParts): Result.Result<boolean | ConnectionOptions, InvalidOption> => {
-  const given = own.ssl ?? url.ssl ?? false
+  const given = own.ssl ?? url.ssl ?? optionTable.ssl.default
   const { minVersion, sslpassword, tlsFiles = {} } = url
   if (minVersion === undefined && sslpassword === undefined && Object.keys(tlsFiles).length === 0) {
     return Result.succeed(given)
@@ -130,62 +126,6 @@ const tlsOf = (own: Own, url: ConnectionUrl.UrlParts): Result.Result<boolean | C
     })
   )
 }
-
-/** The rule of each option. The table is also the list of the options that are not the pool's. */
-const rules: OptionRules.Rules<Own> = {
-  url: OptionRules.secret,
-  host: OptionRules.text,
-  port: OptionRules.count(1, 65_535),
-  database: OptionRules.text,
-  username: OptionRules.text,
-  password: OptionRules.secretOrEffect,
-  ssl: {
-    expects: "true, false or options of node:tls",
-    is: (value) => OptionRules.flag.is(value) || OptionRules.object.is(value)
-  },
-  requireAuth: {
-    expects: `a list of ${authMethods.join(", ")}`,
-    is: (value) => Array.isArray(value) && value.length > 0 && value.every((method) => isAuthMethod(String(method)))
-  },
-  applicationName: OptionRules.text,
-  statementTimeout: OptionRules.duration(1),
-  idleInTransactionTimeout: OptionRules.duration(1),
-  searchPath: {
-    expects: "a list of schema names",
-    is: (value) => Array.isArray(value) && value.length > 0 && value.every(OptionRules.text.is)
-  },
-  settings: {
-    expects: "an object of texts",
-    is: (value) => OptionRules.object.is(value) && Object.values(value as object).every(isSetting)
-  },
-  role: OptionRules.oneOf("any", "primary", "standby"),
-  sessionReset: OptionRules.oneOf("whenNeeded", "always"),
-  sharing: OptionRules.count(1, 128),
-  pooler: Pooler.rule,
-  session: OptionRules.callable,
-  heavy: Heavy.rule,
-  prewarm: {
-    expects: "an object with run, a list of statements, and perhaps a timeout",
-    is: (value) =>
-      OptionRules.object.is(value) && Object.keys(value as object).every((key) => key === "run" || key === "timeout") &&
-      isPrewarm(value as Partial<PrewarmOptions>)
-  },
-  keepAlive: OptionRules.duration("1 second"),
-  prepare: OptionRules.flag,
-  preparedStatementCacheSize: OptionRules.count(1, 1_000_000),
-  maxMessageSize: OptionRules.count(1024, 0x7fffffff),
-  types: OptionRules.object,
-  spanAttributes: OptionRules.object,
-  transformResultNames: OptionRules.callable,
-  transformQueryNames: OptionRules.callable,
-  transformJson: OptionRules.flag
-}
-
-const isPrewarm = ({ run, timeout }: Partial<PrewarmOptions>): boolean =>
-  Array.isArray(run) && run.every(OptionRules.text.is) &&
-  (timeout === undefined || OptionRules.duration(1).is(timeout))
-
-const isSetting = (value: unknown): boolean => typeof value === "string" && !value.includes("\0")
 
 const noContradiction = (options: PostgresOptions, url: ConnectionUrl.UrlParts): Result.Result<void, InvalidOption> => {
   if (options.url !== undefined) {

@@ -1,6 +1,7 @@
 /**
  * Statements that run on a new connection before its first lease, so that the first caller does not wait for cold caches.
  */
+import * as OptionRules from "@effect-pools/core/OptionRules"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Duration from "effect/Duration"
@@ -19,10 +20,23 @@ export interface PrewarmOptions {
   readonly timeout?: Duration.Input | undefined
 }
 
+export const prewarmTable: OptionRules.OwnTable<PrewarmOptions, { readonly timeout: number }> = {
+  run: OptionRules.option({
+    expects: "a list of texts",
+    is: (value) => Array.isArray(value) && value.every(OptionRules.text.is)
+  }, { does: "Statements without parameters, in order." }),
+  timeout: OptionRules.option(OptionRules.duration(1), {
+    does: "How long all of them may take.",
+    default: 2_000,
+    tooSmall: "they are cut off.",
+    tooLarge: "a new connection comes late."
+  })
+}
+
 /** Whatever becomes of it, the connection is as good as one that nobody has warmed. */
 export const run = (session: Session, options: PrewarmOptions | undefined): Effect.Effect<void> => {
   if (options === undefined || options.run.length === 0) return Effect.void
-  const { run: statements, timeout = "2 seconds" } = options
+  const { run: statements, timeout = prewarmTable.timeout.default } = options
   const all = Effect.forEach(statements, (text) => session.own.query(text, [], false), { discard: true })
   return Effect.gen(function*() {
     const fiber = yield* Effect.forkDetach(Effect.exit(all))

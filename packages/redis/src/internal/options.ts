@@ -8,17 +8,15 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type { RedisOptions } from "../RedisConfig.ts"
 import * as ConnectionUrl from "./connectionUrl.ts"
+import { clusterTable, optionTable, type Own, sentinelTable } from "./optionTable.ts"
 import type { ConnectionSettings, Topology } from "./settings.ts"
-
-/** The options that are not the pool's. */
-type Own = OptionRules.Own<RedisOptions>
 
 type Checked = OptionRules.Checked<ConnectionSettings>
 
 /** `name` is the pool's unless the options have one. */
 export const check = (options: RedisOptions, name: string): Result.Result<Checked, InvalidOption> =>
   Result.gen(function*() {
-    const { own, pool } = yield* OptionRules.split(rules, options, name)
+    const { own, pool } = yield* OptionRules.split(optionTable, options, name)
     const url: ConnectionUrl.UrlParts = own.url === undefined
       ? {}
       : yield* OptionRules.read("url", ConnectionUrl.parse(Redacted.value(own.url)))
@@ -45,14 +43,14 @@ const settingsOf = (
   topology: topologyOf(own, url),
   username: own.username ?? url.username,
   password: own.password ?? url.password,
-  db: own.db ?? url.db ?? 0,
-  tls: tlsOf(own.tls ?? url.tls ?? false),
-  family: own.family ?? 0,
+  db: own.db ?? url.db ?? optionTable.db.default,
+  tls: tlsOf(own.tls ?? url.tls ?? optionTable.tls.default),
+  family: own.family ?? optionTable.family.default,
   clientName: own.clientName ?? nameOf(name),
-  keepAlive: OptionRules.millisOf(own.keepAlive) ?? 30_000,
-  commandTimeout: OptionRules.millisOf(own.commandTimeout) ?? 10_000,
-  maxReplySize: own.maxReplySize ?? 128 * 1024 * 1024,
-  sharing: own.sharing ?? 128
+  keepAlive: OptionRules.millisOf(own.keepAlive) ?? optionTable.keepAlive.default,
+  commandTimeout: OptionRules.millisOf(own.commandTimeout) ?? optionTable.commandTimeout.default,
+  maxReplySize: own.maxReplySize ?? optionTable.maxReplySize.default,
+  sharing: own.sharing ?? optionTable.sharing.default
 })
 
 const topologyOf = (
@@ -60,11 +58,12 @@ const topologyOf = (
   url: ConnectionUrl.UrlParts
 ): Topology => {
   if (cluster !== undefined) {
-    const { addressMap, maxRedirections = 16, nodes } = cluster
+    const { addressMap, maxRedirections = clusterTable.maxRedirections.default, nodes } = cluster
     return { _tag: "cluster", nodes, maxRedirections, addressMap: new Map(Object.entries(addressMap ?? {})) }
   }
   if (sentinel !== undefined) {
-    const { addressMap, checkInterval, name, nodes, password, role = "primary", tls, username } = sentinel
+    const { addressMap, checkInterval, name, nodes, password, role = sentinelTable.role.default, tls, username } =
+      sentinel
     return {
       _tag: "sentinel",
       nodes,
@@ -72,8 +71,8 @@ const topologyOf = (
       role,
       username,
       password,
-      tls: tlsOf(tls ?? serverTls ?? url.tls ?? false),
-      checkInterval: OptionRules.millisOf(checkInterval) ?? 10_000,
+      tls: tlsOf(tls ?? serverTls ?? url.tls ?? optionTable.tls.default),
+      checkInterval: OptionRules.millisOf(checkInterval) ?? sentinelTable.checkInterval.default,
       addressMap: new Map(Object.entries(addressMap ?? {}))
     }
   }
@@ -81,7 +80,7 @@ const topologyOf = (
   if (socket !== undefined) return { _tag: "standalone", address: { host: "", port: 0, path: socket } }
   return {
     _tag: "standalone",
-    address: { host: host ?? url.host ?? "localhost", port: port ?? url.port ?? 6379 }
+    address: { host: host ?? url.host ?? optionTable.host.default, port: port ?? url.port ?? optionTable.port.default }
   }
 }
 
@@ -90,79 +89,6 @@ const tlsOf = (tls: NonNullable<Own["tls"]>): ConnectionSettings["tls"] =>
 
 /** The server refuses names with spaces and special characters. */
 const nameOf = (name: string): string => name.replace(/[^!-~]/g, "_")
-
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null
-
-const port = OptionRules.count(1, 65_535)
-
-const maxRedirections = OptionRules.count(1, 1000)
-
-const checkInterval = OptionRules.duration("100 millis")
-
-/** The rule of each option. The table is also the list of the options that are not the pool's. */
-const rules: OptionRules.Rules<Own> = {
-  url: OptionRules.secret,
-  host: OptionRules.text,
-  path: {
-    expects: "the absolute path of a socket",
-    is: (value) => OptionRules.text.is(value) && String(value).startsWith("/")
-  },
-  port,
-  username: OptionRules.text,
-  password: OptionRules.secretOrEffect,
-  db: OptionRules.count(0, 1_000_000),
-  tls: { expects: "true, false or options of node:tls", is: (value) => isTls(value) },
-  family: { expects: "0, 4 or 6", is: (value) => value === 0 || value === 4 || value === 6 },
-  clientName: {
-    expects: "a text of printable characters without spaces",
-    is: (value) => OptionRules.text.is(value) && /^[!-~]+$/.test(String(value))
-  },
-  keepAlive: OptionRules.duration("1 second"),
-  cluster: {
-    expects: "{ nodes, maxRedirections?, addressMap? }, with one node { host, port } at least",
-    is: (value) => isCluster(value)
-  },
-  sentinel: {
-    expects:
-      "{ nodes, name, role?, username?, password?, tls?, checkInterval?, addressMap? }, with one node { host, port } at least, "
-      + `and a checkInterval that is ${checkInterval.expects}`,
-    is: (value) => isSentinel(value)
-  },
-  commandTimeout: OptionRules.duration(1),
-  maxReplySize: OptionRules.count(65_536),
-  sharing: OptionRules.count(1, 1024)
-}
-
-const isNode = (node: unknown): boolean =>
-  isObject(node) && OptionRules.text.is(node["host"]) && port.is(node["port"]) && knows(node, ["host", "port"])
-
-const areNodes = (nodes: unknown): boolean => Array.isArray(nodes) && nodes.length > 0 && nodes.every(isNode)
-
-const isAddressMap = (value: unknown): boolean =>
-  value === undefined || isObject(value) && !Array.isArray(value) &&
-    Object.entries(value).every(([name, node]) => /:\d{1,5}$/.test(name) && isNode(node))
-
-const knows = (value: object, keys: ReadonlyArray<string>): boolean =>
-  Object.keys(value).every((key) => keys.includes(key))
-
-const isCluster = (value: unknown): boolean =>
-  isObject(value) && knows(value, ["nodes", "maxRedirections", "addressMap"]) &&
-  areNodes(value["nodes"]) && isAddressMap(value["addressMap"]) &&
-  (value["maxRedirections"] === undefined || maxRedirections.is(value["maxRedirections"]))
-
-const isSentinel = (value: unknown): boolean =>
-  isObject(value) && knows(value, sentinelOptions) && areNodes(value["nodes"]) && isAddressMap(value["addressMap"]) &&
-  OptionRules.text.is(value["name"]) &&
-  [undefined, "primary", "replica"].includes(value["role"] as string | undefined) &&
-  (value["username"] === undefined || OptionRules.text.is(value["username"])) &&
-  (value["password"] === undefined || OptionRules.secret.is(value["password"])) &&
-  (value["tls"] === undefined || isTls(value["tls"])) &&
-  (value["checkInterval"] === undefined || checkInterval.is(value["checkInterval"]))
-
-const sentinelOptions = ["nodes", "name", "role", "username", "password", "tls", "checkInterval", "addressMap"]
-
-const isTls = (value: unknown): boolean => OptionRules.flag.is(value) || isObject(value)
 
 const noContradiction = (own: Own, url: ConnectionUrl.UrlParts): Result.Result<void, InvalidOption> => {
   const naming = (["url", "host", "path", "cluster", "sentinel"] as const).filter((option) => own[option] !== undefined)

@@ -119,14 +119,18 @@ export interface ConnectionOptionsOf<Message> {
    * it belongs into a `Redacted`; no query is ever shown.
    */
   readonly url: string | Redacted.Redacted | Effect.Effect<string | Redacted.Redacted, unknown>
-  /** Subprotocols that are offered, the favourite first. A server that accepts none of them is refused. Default none. */
+  /**
+   * Subprotocols that are offered, the favourite first. A server that accepts none of them is refused. Default none.
+   */
   readonly protocols?: ReadonlyArray<string> | undefined
   /**
    * Headers of the request that opens a connection, or an effect that yields those of the moment and is run for each
    * dial, so that credentials that rotate need no restart.
    */
   readonly headers?: Headers | Effect.Effect<Headers, unknown> | undefined
-  /** Options of `node:tls`, such as whom to trust. The certificate of a `wss://` server is always verified by default. */
+  /**
+   * Options of `node:tls`, such as whom to trust. The certificate of a `wss://` server is always verified by default.
+   */
   readonly tls?: ConnectionOptions | undefined
   /**
    * From one ping to the next. Default 30 s. Too short: traffic for nothing. Too long: a dead peer is noticed late, and
@@ -144,19 +148,20 @@ export interface ConnectionOptionsOf<Message> {
    */
   readonly keepAlive?: KeepAlive<Message> | undefined
   /**
-   * Pings with ids, heartbeats, and answers to the pings of the server, below the `schema`: what `WebSocketProtocol.json`
-   * makes. Its pings take the place of the protocol's, and its messages are nobody's. Not together with `keepAlive`.
+   * Pings with ids, heartbeats, and answers to the pings of the server, below the `schema`: what
+   * `WebSocketProtocol.json` makes. Its pings take the place of the protocol's, and its messages are nobody's. Not
+   * together with `keepAlive`.
    */
   readonly control?: ControlMessages | undefined
   /**
-   * The largest message accepted, in bytes. Default 1 MiB, at most 512 MiB. A larger one ends its connection with code
-   * 1009. Too large: one message takes the memory of the process.
+   * The largest message accepted, in bytes. A larger one ends its connection with code 1009. Default 1 MiB, at most 512
+   * MiB. Too large: one message takes the memory of the process.
    */
   readonly maxPayload?: number | undefined
   /**
-   * The most fragments that one message may come in, at least 1. Default 16 384. A message of more ends its connection
-   * with code 1008. Too small: a server that sends small pieces is cut off. Too large: each piece takes some 150 bytes of
-   * memory beside its own, so that a million of them take 150 MB, whatever `maxPayload` says.
+   * The most fragments that one message may come in, at least 1. A message of more ends its connection with code 1008.
+   * Default 16 384. Too small: a server that sends small pieces is cut off. Too large: each piece takes some 150 bytes
+   * of memory beside its own, so that a million of them take 150 MB, whatever `maxPayload` says.
    */
   readonly maxFragments?: number | undefined
   /**
@@ -165,15 +170,18 @@ export interface ConnectionOptionsOf<Message> {
    */
   readonly perMessageDeflate?: boolean | undefined
   /**
-   * How many bytes may wait to be sent on a connection before senders wait or fail. Default 1 MiB. A larger message goes
-   * when nothing else waits. Too small: senders wait for each other. Too large: a slow server fills the memory.
+   * How many bytes may wait to be sent on a connection before senders wait or fail. A larger message goes when nothing
+   * else waits. Default 1 MiB. Too small: senders wait for each other. Too large: a slow server fills the memory.
    */
   readonly sendBufferLimit?: number | undefined
-  /** `"wait"` (default): at `sendBufferLimit` a sender waits for room. `"fail"`: it fails at once with `BufferFull`. */
+  /**
+   * `"wait"`: at `sendBufferLimit` a sender waits for room. `"fail"`: it fails at once with `BufferFull`. Default
+   * `"wait"`.
+   */
   readonly sendPolicy?: SendPolicy | undefined
   /**
-   * How long a message may take to be handed to the network, the wait for room included. Default 10 s. Too short: a slow
-   * line fails. Too long: senders hang on a server that does not read.
+   * How long a message may take to be handed to the network, the wait for room included. Default 10 s. Too short: a
+   * slow line fails. Too long: senders hang on a server that does not read.
    */
   readonly sendTimeout?: Duration.Input | undefined
   /**
@@ -187,47 +195,48 @@ export interface ConnectionOptionsOf<Message> {
    */
   readonly inboundCapacity?: number | undefined
   /**
-   * The policy when `inboundCapacity` messages wait. `"suspend"` (default): the connection is not read until a reader
-   * has caught up, so that the server is slowed down; there are no pings meanwhile. `"dropOldest"`: the oldest make
-   * room, and readers of `inbound` are told. `"close"`: the connection is closed with code 1008. One that is being closed
-   * can't be slowed down: of what still comes then, a reader gets `inboundCapacity` more at most.
+   * The policy when `inboundCapacity` messages wait. `"suspend"`: the connection is not read until a reader has caught
+   * up, so that the server is slowed down; there are no pings meanwhile. `"dropOldest"`: the oldest make room, and
+   * readers of `inbound` are told. `"close"`: the connection is closed with code 1008. One that is being closed can't
+   * be slowed down: of what still comes then, a reader gets `inboundCapacity` more at most. Default `"suspend"`.
    */
   readonly inboundPolicy?: InboundPolicy | undefined
-  /** How replies are told from each other. Without it a request has a connection to itself, and the next message is its reply. */
+  /**
+   * How replies are told from each other. Without it a request has a connection to itself, and the next message is its
+   * reply.
+   */
   readonly correlation?: Correlation<Message> | undefined
   /**
-   * How many callers may use one connection at once with `send` and `withShared`, and with `request` if there is
-   * a `correlation`, when no connection is idle; while they take less than 2 ms on average, those that come together fill
-   * a connection to the half before another is taken. Default 128, at most 10 000. Too small: more connections are opened.
-   * Too large: one that is lost fails as many callers.
+   * How many callers may use one connection at once with `send` and `withShared`, and with `request` if there is a
+   * `correlation`, when no connection is idle; while they take less than 2 ms on average, those that come together fill
+   * a connection to the half before another is taken. Default 128, at most 10 000. Too small: more connections are
+   * opened. Too large: one that is lost fails as many callers.
    */
   readonly sharing?: number | undefined
   /**
    * The consequence when the server closes a connection. `"reconnect"`: another is opened, see `reconnectDelay`.
-   * `"never"`: the pool opens no connection any more, and tells its callers why.
-   *
-   * By default `"never"` for 1008 and 1010 and, of the private codes, 4001, 4003, 4401 and 4403: the server says that it
-   * does not want this client. When `url` or `headers` are effects, which may give other credentials the next time, the
-   * default is always `"reconnect"`.
+   * `"never"`: the pool opens no connection any more, and tells its callers why. When `url` or `headers` are effects,
+   * which may give other credentials the next time, the default is always `"reconnect"`. By default `"never"` for 1008
+   * and 1010 and, of the private codes, 4001, 4003, 4401 and 4403: the server says that it does not want this client.
    */
   readonly closeCodes?: ((code: number, reason: string) => CloseVerdict) | undefined
   /**
-   * A connection that the server ends sooner counts as a dial that failed, so that the pool backs off, and more with each
-   * in a row. Default 5 s; 0 never does. Too short: a server that ends every connection is stormed. Too long: an honest
-   * restart is taken for a failure.
+   * A connection that the server ends sooner counts as a dial that failed, so that the pool backs off, and more with
+   * each in a row. Default 5 s; 0 never does. Too short: a server that ends every connection is stormed. Too long: an
+   * honest restart is taken for a failure.
    */
   readonly stableAfter?: Duration.Input | undefined
   /**
-   * Over how long the dials after a loss are spread: each waits for a random part of it, so that the clients of a server
-   * that restarts do not all come back at once (RFC 6455, 7.2.3). It concerns ends with 1001, 1006, 1011, 1012 and 1013; one
-   * with 1013 (try again later) waits for at least half of it. Default 2 s; 0 reconnects at once. Too short: a server that
-   * comes up is stormed by its clients. Too long: callers wait for a connection that could be had.
+   * Over how long the dials after a loss are spread: each waits for a random part of it, so that the clients of a
+   * server that restarts do not all come back at once (RFC 6455, 7.2.3). It concerns ends with 1001, 1006, 1011, 1012
+   * and 1013; one with 1013 (try again later) waits for at least half of it. Default 2 s; 0 reconnects at once. Too
+   * short: a server that comes up is stormed by its clients. Too long: callers wait for a connection that could be had.
    */
   readonly reconnectDelay?: Duration.Input | undefined
   /**
    * How long at most no dial is made because a server asks for it by `Retry-After` when it refuses to switch protocols.
-   * Default 1 min; 0: it is not heeded. Too short: a server that is overloaded is asked too early. Too long: one that asks
-   * for hours keeps its clients away for as long.
+   * Default 1 min; 0: it is not heeded. Too short: a server that is overloaded is asked too early. Too long: one that
+   * asks for hours keeps its clients away for as long.
    */
   readonly maxRetryAfter?: Duration.Input | undefined
   /**
@@ -258,7 +267,9 @@ export type MessageSchema<Message> =
  * @since 0.1.0
  */
 export type SchemaOption<Message> = [RawMessage] extends [Message] ? {
-    /** A codec between messages and what is on the wire, such as `Schema.fromJsonString(...)`. Default: texts and bytes. */
+    /**
+     * A codec between messages and what is on the wire, such as `Schema.fromJsonString(...)`. Default: texts and bytes.
+     */
     readonly schema?: MessageSchema<Message> | undefined
   }
   : { readonly schema: MessageSchema<Message> }

@@ -16,7 +16,7 @@ import { OpenFailed, WebSocketError } from "../WebSocketError.ts"
 import * as Address from "./address.ts"
 import type { Hub } from "./hub.ts"
 import { Lent } from "./lent.ts"
-import { areHeaders, headersRule } from "./options.ts"
+import { areHeaders, headersRule } from "./optionTable.ts"
 import { Session } from "./session.ts"
 import type { Open, Target } from "./wire.ts"
 

@@ -2,7 +2,8 @@
  * The table of a pool's options as data, for pages and tools.
  */
 import type { OptionInfo } from "../model/config.ts"
-import type { AnyTable } from "./entry.ts"
+import type { About, AnyTable } from "./entry.ts"
+import type { OwnOption } from "./own.ts"
 import { millisOf } from "./rule.ts"
 
 type Values = Readonly<Record<string, unknown>>
@@ -23,20 +24,43 @@ export const describe = (table: AnyTable, defaults: object, given: object = {}, 
     if (about === undefined) return within
     const isDuration = about.unit === "duration" ||
       (entry._tag === "Leaf" ? entry.isDuration : areDurations(entry.fields))
-    const info: OptionInfo = {
-      name,
-      expects: entry._tag === "Leaf" ? entry.expects : "an object",
-      unit: isDuration ? "duration" : about.unit,
-      default: shown(isDuration ? millisOf(own) ?? fallback : fallback, isDuration) ?? about.shows,
-      isByKind: about.isByKind === true,
-      does: about.does,
-      defaults: about.defaults,
-      note: about.note,
-      tooSmall: about.tooSmall,
-      tooLarge: about.tooLarge
-    }
-    return [info].concat(within)
+    const expects = entry._tag === "Leaf" ? entry.expects : "an object"
+    const value = isDuration ? millisOf(own) ?? fallback : fallback
+    // The kind's own is another than the table shows.
+    const told = shown(value, isDuration) ?? about.shows
+    return [infoOf(name, { expects, about, default: told, isDuration })].concat(within)
   })
+
+/** The options of a backend, those within others after them. */
+export const describeOwn = (
+  table: Readonly<Record<string, OwnOption>>,
+  path = ""
+): ReadonlyArray<OptionInfo> =>
+  Object.entries(table).flatMap(([option, { about, default: value, expects, isDuration = false, within }]) => {
+    const found = { expects, about, default: about.shows ?? shown(value, isDuration), isDuration }
+    return [infoOf(`${path}${option}`, found)].concat(describeOwn(within ?? {}, `${path}${option}.`))
+  })
+
+interface Found {
+  readonly expects: string
+  readonly about: About
+  /** In a few characters. */
+  readonly default: string | undefined
+  readonly isDuration: boolean
+}
+
+const infoOf = (name: string, { about, default: told, expects, isDuration }: Found): OptionInfo => ({
+  name,
+  expects,
+  unit: isDuration ? "duration" : about.unit,
+  default: told,
+  isByKind: about.isByKind === true,
+  does: about.does,
+  defaults: about.defaults,
+  note: about.note,
+  tooSmall: about.tooSmall,
+  tooLarge: about.tooLarge
+})
 
 const areDurations = (table: AnyTable): boolean =>
   Object.values(table).every((entry) => entry._tag === "Leaf" && entry.isDuration)

@@ -9,6 +9,8 @@ export interface Rule {
   /** Completes the sentence "must be ...". */
   readonly expects: string
   readonly is: (value: unknown) => boolean
+  /** Whether it is a duration, which is given in any form and kept in milliseconds. */
+  readonly isDuration?: boolean
 }
 
 /** Milliseconds of a duration, finite or not; `undefined` if the input is none. @category conversions @since 0.1.0 */

@@ -11,14 +11,15 @@ import type * as Duration from "effect/Duration"
  */
 export interface HeavyOptions {
   /**
-   * A statement is heavy when 95 % of its last 32 runs, of 20 at least, are not all shorter than this, or each of its first three
-   * took longer. Default 500 ms. Too short: ordinary statements queue in the lane. Too long: what holds others up is not kept
-   * apart.
+   * A statement is heavy when 95 % of its last 32 runs, of 20 at least, are not all shorter than this, or each of its
+   * first three took longer. Default 500 ms. Too short: ordinary statements queue in the lane. Too long: what holds
+   * others up is not kept apart.
    */
   readonly above?: Duration.Input | undefined
   /**
-   * ... or when the planner thinks that its total cost is at least this, as long as it has not run 20 times. Default 100000.
-   * The planner is asked when a text comes first, and again after ten minutes.
+   * ... or when the planner thinks that its total cost is at least this, as long as it has not run 20 times. Default
+   * 100000. The planner is asked when a text comes first, and again after ten minutes. Too small: ordinary statements
+   * queue in the lane until they have run. Too large: a heavy one is kept apart only once it has run.
    */
   readonly plannedAbove?: number | undefined
   /**

@@ -4,24 +4,44 @@
 import * as OptionRules from "@effect-pools/core/OptionRules"
 import type { HeavyOptions, HeavyRules } from "./model.ts"
 
-const parts: OptionRules.Rules<HeavyOptions> = {
-  above: OptionRules.duration(1),
-  plannedAbove: OptionRules.count(1),
-  share: {
+export const table: OptionRules.OwnTable<HeavyOptions, HeavyRules> = {
+  above: OptionRules.option(OptionRules.duration(1), {
+    does:
+      "A statement is heavy when 95 % of its last 32 runs, of 20 at least, are not all shorter than this, or each of its first three " +
+      "took longer.",
+    default: 500,
+    tooSmall: "ordinary statements queue in the lane.",
+    tooLarge: "what holds others up is not kept apart."
+  }),
+  plannedAbove: OptionRules.option(OptionRules.count(1), {
+    does: "... or when the planner thinks that its total cost is at least this, as long as it has not run 20 times.",
+    default: 100_000,
+    note: "The planner is asked when a text comes first, and again after ten minutes.",
+    tooSmall: "ordinary statements queue in the lane until they have run.",
+    tooLarge: "a heavy one is kept apart only once it has run."
+  }),
+  share: OptionRules.option({
     expects: "a number above 0 and at most 1",
     is: (value) => typeof value === "number" && value > 0 && value <= 1
-  }
+  }, {
+    does:
+      "The part of `maxConnections` that heavy statements hold together at most, above 0 and at most 1; it is at least one " +
+      "connection.",
+    default: 0.25,
+    tooSmall: "they are late, up to `acquireTimeout`.",
+    tooLarge: "short ones wait for them."
+  })
 }
 
 export const rule: OptionRules.Rule = {
   expects:
     "an object with above (a duration), plannedAbove (an integer of at least 1) or share (above 0 and at most 1)",
-  is: (value) => OptionRules.object.is(value) && OptionRules.check(parts, value as HeavyOptions)._tag === "Success"
+  is: OptionRules.hasParts(table)
 }
 
 export const rulesOf = (options: HeavyOptions | undefined): HeavyRules | undefined =>
   options === undefined ? undefined : {
-    above: OptionRules.millisOf(options.above) ?? 500,
-    plannedAbove: options.plannedAbove ?? 100_000,
-    share: options.share ?? 0.25
+    above: OptionRules.millisOf(options.above) ?? table.above.default,
+    plannedAbove: options.plannedAbove ?? table.plannedAbove.default,
+    share: options.share ?? table.share.default
   }

@@ -48,9 +48,9 @@ export interface PoolerOptions {
   /** Its `pool_mode`. It can't be found out: without `admin` nobody notices a wrong one. */
   readonly mode: PoolerMode
   /**
-   * Its console, as one of its `admin_users` or `stats_users`: its settings are read when the pool is made, and those that
-   * contradict the pool's options are refused. By default nothing is asked. Host, port, user, password and TLS that are not
-   * given are the pool's.
+   * Its console, as one of its `admin_users` or `stats_users`: its settings are read when the pool is made, and those
+   * that contradict the pool's options are refused. By default nothing is asked. Host, port, user, password and TLS
+   * that are not given are the pool's.
    */
   readonly admin?: Partial<PgBouncerOptions> | undefined
 }

@@ -7,16 +7,24 @@ import * as Result from "effect/Result"
 import type { PostgresOptions } from "../../PostgresConfig.ts"
 import * as Misuse from "./misuse.ts"
 import * as Parameters from "./parameters.ts"
+import type { PoolerOptions } from "./model.ts"
 
-const modes: ReadonlySet<unknown> = new Set(["transaction", "session"])
+export const table: OptionRules.OwnTable<PoolerOptions> = {
+  mode: OptionRules.option(OptionRules.oneOf("transaction", "session"), {
+    does: "Its `pool_mode`. It can't be found out: without `admin` nobody notices a wrong one."
+  }),
+  admin: OptionRules.option(OptionRules.object, {
+    does:
+      "Its console, as one of its `admin_users` or `stats_users`: its settings are read when the pool is made, and those that " +
+      "contradict the pool's options are refused.",
+    defaults: "By default nothing is asked.",
+    note: "Host, port, user, password and TLS that are not given are the pool's."
+  })
+}
 
 export const rule: OptionRules.Rule = {
   expects: `an object with the mode "transaction" or "session"`,
-  is: (value) =>
-    typeof value === "object" && value !== null && modes.has((value as { readonly mode?: unknown }).mode) &&
-    Object.entries(value).every(([key, part]) =>
-      key === "mode" || (key === "admin" && (part === undefined || OptionRules.object.is(part)))
-    )
+  is: OptionRules.hasParts(table, "mode")
 }
 
 /** The server would keep each of these for a session, which is nobody's own in this mode. */
