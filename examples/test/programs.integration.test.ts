@@ -89,4 +89,4 @@ it.live("row-level-security says the same through a PgBouncer in transaction mod
     const [, says = []] = programs.find(([folder]) => folder === "row-level-security") ?? []
     for (const pattern of says) assert.match(output, pattern)
     assert.strictEqual((yield* server.backends()).length, 1)
-  }).pipe(Effect.scoped, Effect.provide(PgBouncer.installed)))
+  }).pipe(Effect.scoped, Effect.provide(PgBouncer.installed)), 120_000)
