@@ -7,6 +7,7 @@ import * as PoolContext from "@effect-pools/core/PoolContext"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import * as Scope from "effect/Scope"
 import { dial } from "../dial.ts"
@@ -89,8 +90,9 @@ export interface Terms {
   readonly now: () => number
   /** How long until the next probe, in milliseconds, if nobody asks. */
   readonly interval: () => number
-  /** How long a probe may take, in milliseconds. */
+  /** How long a probe may take, and the dial of its connection, in milliseconds. */
   readonly timeout: number
+  readonly dialTimeout: number
   /** Whether the connection keeps no process alive, by the option `unref`. */
   readonly isUnref: boolean
   readonly onAnswer: (exit: Exit.Exit<Sample, unknown>) => void
@@ -104,6 +106,7 @@ export class Prober {
   private last = -Infinity
   /** Done with the probe that has not begun yet. */
   private upcoming = Deferred.makeUnsafe<void>()
+  private dialing: Fiber.Fiber<void, unknown> | undefined = undefined
   private open: { readonly asking: Asking; readonly scope: Scope.Closeable } | undefined = undefined
 
   constructor(source: Source, terms: Terms) {
@@ -130,7 +133,7 @@ export class Prober {
       ).pipe(Effect.andThen(this.rest))
     )
     return this.terms.isUnref ? Effect.updateContext(rounds, PoolContext.unrefed<never>) : rounds
-  }).pipe(Effect.ensuring(Effect.suspend(() => this.close)))
+  })
 
   /** One probe. Never fails. */
   readonly once: Effect.Effect<void> = Effect.suspend(() => {
@@ -162,15 +165,43 @@ export class Prober {
     return this.terms.isUnref ? Effect.updateContext(connect, PoolContext.unrefed<Scope.Scope>) : connect
   }
 
-  private readonly connection: Effect.Effect<Asking, unknown> = Effect.suspend(() => {
-    if (this.open !== undefined) return Effect.succeed(this.open.asking)
-    return Effect.uninterruptibleMask((restore) =>
-      Effect.flatMap(Scope.make(), (scope) =>
-        restore(Scope.provide(this.connect, scope)).pipe(
-          Effect.tap((asking) => Effect.sync(() => void (this.open = { asking, scope }))),
-          Effect.onExit((exit) => Exit.isSuccess(exit) ? Effect.void : Effect.forkDetach(Scope.close(scope, exit)))
-        ))
+  private readonly connection: Effect.Effect<Asking, unknown> = Effect.suspend(() =>
+    this.open !== undefined
+      ? Effect.succeed(this.open.asking)
+      : Effect.flatMap(this.dialed, () => this.connection)
+  )
+
+  /** A dial goes on when the probe that began it has failed, or a server that is slow just now would never be reached. */
+  private readonly dialed: Effect.Effect<void, unknown> = Effect.suspend(() => {
+    if (this.dialing !== undefined) return Fiber.join(this.dialing)
+    return Effect.flatMap(Effect.forkDetach(this.dial, { startImmediately: true }), (fiber) => {
+      this.dialing = fiber
+      fiber.addObserver((exit) => {
+        this.dialing = undefined
+        // Whoever began it may be gone.
+        if (Exit.isSuccess(exit)) this.nudge()
+      })
+      return Fiber.join(fiber)
+    })
+  })
+
+  private readonly dial: Effect.Effect<void, unknown> = Effect.suspend(() =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(
+        Scope.make(),
+        (scope) =>
+          restore(Effect.timeout(Scope.provide(this.connect, scope), this.terms.dialTimeout)).pipe(
+            Effect.map((asking) => void (this.open = { asking, scope })),
+            Effect.onExit((exit) => Exit.isSuccess(exit) ? Effect.void : Effect.forkDetach(Scope.close(scope, exit)))
+          )
+      )
     )
+  )
+
+  /** Closes the connection, and gives up one that is being made. */
+  readonly end: Effect.Effect<void> = Effect.suspend(() => {
+    const { dialing } = this
+    return Effect.andThen(dialing === undefined ? Effect.void : Fiber.interrupt(dialing), this.close)
   })
 
   /** Beside whoever waits: a server that hangs does not say goodbye. */

@@ -86,6 +86,9 @@ export const make = Effect.fnUntraced(function*(
   })
 })
 
+/** A dial into silence must not keep a server out for long that answers again, in milliseconds. */
+const longestDial = 5_000
+
 const placeOf = Effect.fnUntraced(function*(
   cluster: Cluster,
   kit: Kit.Kit,
@@ -98,13 +101,17 @@ const placeOf = Effect.fnUntraced(function*(
   const lending = yield* ConnectionPool.make(reach.connector(plan, own), { ...plan.pool, kind })
   const bare = TenantPool.make(lending, plan.settings)
   const node = new Node(plan.name, bare)
+  const timeout = Math.max(1_000, bare.config.validateTimeout)
   const prober = new Prober(reach.source(plan), {
     now,
     interval: () => cluster.intervalOf(node),
-    timeout: Math.max(1_000, bare.config.validateTimeout),
+    timeout,
+    dialTimeout: Math.max(timeout, Math.min(bare.config.connectTimeout, longestDial)),
     isUnref: bare.config.unref,
     onAnswer: (exit) => cluster.take(node, exit)
   })
+  // Also when the cluster is refused before it runs.
+  yield* Effect.addFinalizer(() => prober.end)
   return { node, prober }
 })
 
