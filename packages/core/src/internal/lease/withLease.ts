@@ -32,6 +32,11 @@ export class WithLease<Lent, A, E, R> extends Effectable.Class<A, E | PoolError,
     this.isShared = isShared
   }
 
+  /** `yield*` asks for this each time. What it goes through is one object here, where Effect's own takes two. */
+  override [Symbol.iterator](): Effect.EffectIterator<Effect.Effect<A, E | PoolError, R>> {
+    return new Yielded(this) as unknown as Effect.EffectIterator<Effect.Effect<A, E | PoolError, R>>
+  }
+
   // The check-in is installed before the check-out is tried, so there is no moment at which an interruption could take
   // a connection with it.
   asEffect(): Effect.Effect<A, E | PoolError, R> {
@@ -43,6 +48,22 @@ export class WithLease<Lent, A, E, R> extends Effectable.Class<A, E | PoolError,
 
   advance(lease: Lease): Effect.Effect<any, any, any> {
     return advance(this.state, lease)
+  }
+}
+
+/** Yields an effect once, and then ends with the result of it. It is its own answer to `next`, so nothing else is allocated. */
+class Yielded {
+  value: unknown
+  done = true
+
+  constructor(effect: unknown) {
+    this.value = effect
+  }
+
+  next(result: unknown): this {
+    this.done = !this.done
+    if (this.done) this.value = result
+    return this
   }
 }
 

@@ -1,0 +1,35 @@
+import { ConnectionPool } from "@effect-pools/core"
+import { FakeConnector } from "@effect-pools/testing"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+
+describe("a lease as an effect", () => {
+  it.effect("that is yielded gives each run a result of its own, also when one effect runs many times at once", () =>
+    Effect.gen(function*() {
+      const fake = FakeConnector.make()
+      const pool = yield* ConnectionPool.make(fake.connector, { maxConnections: 2 })
+      let runs = 0
+      const lease = pool.withConnection(() => Effect.sync(() => ++runs))
+      const twice = Effect.gen(function*() {
+        return [yield* lease, yield* lease] as const
+      })
+      const all = yield* Effect.all([twice, twice, twice], { concurrency: "unbounded" })
+      assert.deepStrictEqual(all.flat().toSorted((a, b) => a - b), [1, 2, 3, 4, 5, 6])
+    }))
+
+  it("goes through an iterator that is its own result, so that a yield allocates one object", () => {
+    const fake = FakeConnector.make()
+    return Effect.runPromise(Effect.scoped(Effect.gen(function*() {
+      const pool = yield* ConnectionPool.make(fake.connector)
+      const lease = pool.withConnection(() => Effect.void)
+      const iterator = lease[Symbol.iterator]()
+      const first = iterator.next()
+      assert.strictEqual<unknown>(first, iterator)
+      assert.isFalse(first.done)
+      assert.strictEqual<unknown>(first.value, lease)
+      const last = iterator.next()
+      assert.isTrue(last.done)
+      assert.isUndefined(last.value)
+    })))
+  })
+})
