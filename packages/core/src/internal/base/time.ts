@@ -5,6 +5,9 @@
  * steady but costs more. So the wall clock is read, and the monotonic clock is asked only when two readings lie more
  * than a second apart or go back. A leap is taken out of the pool's time, so that nothing expires by it, and told to
  * `onLeap`, so that idle connections prove themselves before they are lent.
+ *
+ * The time is whole milliseconds: V8 keeps a small integer within the record that has it, and each other number in an object of
+ * its own, of which every lease would need several.
  */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -31,11 +34,11 @@ export class PoolTime {
   now(): number {
     const wall = this.clock.currentTimeMillisUnsafe()
     const step = wall - this.wall
-    if (step >= 0 && step < suspicious) {
-      this.wall = wall
-      return this.elapsed += step
-    }
-    return this.afterGap(wall, step)
+    if (!(step >= 0 && step < suspicious)) return this.afterGap(wall, step)
+    // A clock that tells parts of milliseconds keeps them for the next reading.
+    const whole = step | 0
+    this.wall += whole
+    return this.elapsed += whole
   }
 
   /** Takes out the drift between the two clocks; called now and then by housekeeping. */
@@ -55,7 +58,7 @@ export class PoolTime {
     const truth = Math.max(0, steady - this.steady - this.elapsed)
     const leap = step - truth
     this.wall = wall
-    this.elapsed += Math.abs(leap) > tolerated ? truth : Math.max(0, step)
+    this.elapsed += Math.round(Math.abs(leap) > tolerated ? truth : Math.max(0, step))
     this.steady = steady - this.elapsed
     if (Math.abs(leap) > tolerated) this.onLeap(leap)
     return this.elapsed
