@@ -10,7 +10,7 @@ import { FirstComeFirstServed } from "./firstCome.ts"
 import type { Lease, Pooled } from "./lease.ts"
 import type { Account, Arrivals, Order } from "./order.ts"
 import { Refusing } from "./refusing.ts"
-import { nothing, saidOf } from "./said.ts"
+import { Around, nothing, saidOf } from "./said.ts"
 import { lotOf } from "./shedder.ts"
 
 /** Facts of the pool that an order may need. */
@@ -43,6 +43,7 @@ export class ByTraffic implements Order {
   private readonly arrivals: Arrivals
   private readonly plain: FirstComeFirstServed
   private fair: FairOrder | undefined = undefined
+  private readonly around = new Around()
 
   constructor(options: OrderOptions, arrivals: Arrivals) {
     this.options = options
@@ -73,6 +74,7 @@ export class ByTraffic implements Order {
   }
 
   leave(lease: Lease): void {
+    if (this.arrivals.size === 1) this.around.forget()
     const standing = standingOf(lease)
     if (standing !== undefined) this.fair?.leave(standing)
   }
@@ -148,7 +150,7 @@ export class ByTraffic implements Order {
    */
   private said(lease: Lease): Said {
     if (lease.said !== undefined) return lease.said
-    const said = saidOf(lease, this.options.clock)
+    const said = saidOf(lease, this.around.of(lease.fiber), this.options.clock)
     const isPlain = this.fair === undefined && said === nothing
     return lease.said = isPlain || said.priority === "high" || !this.options.holds(lease)
       ? said

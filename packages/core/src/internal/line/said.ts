@@ -72,9 +72,28 @@ const tagsWithin = (
 
 const misuse = (rule: string): PoolMisuse => new PoolMisuse({ pool: "Traffic", rule })
 
-/** Nobody asks before a caller must wait, unless the pool weighs every lease. */
-export const saidOf = (lease: Lease, clock: Clock.Clock): Said => {
-  const outer = lease.fiber.getRef(around)
+/**
+ * Reads what is said around fibers. Most of those that wait run in the same context as the one before them, and looking into one
+ * costs as much as the rest of entering a queue.
+ */
+export class Around {
+  private context: Context.Context<never> | undefined = undefined
+  private said = nothing
+
+  of(fiber: Lease["fiber"]): Said {
+    if (fiber.context === this.context) return this.said
+    this.context = fiber.context
+    return this.said = fiber.getRef(around)
+  }
+
+  /** Lets go of the last context, and of all the services in it. */
+  forget(): void {
+    this.context = undefined
+  }
+}
+
+/** Nobody asks before a caller must wait, unless the pool weighs every lease. `outer` is what is said around its fiber. */
+export const saidOf = (lease: Lease, outer: Said, clock: Clock.Clock): Said => {
   const { options } = lease.request
   return options === undefined || (options.priority ?? options.fairKey ?? options.deadline) === undefined
     ? outer
