@@ -49,6 +49,8 @@ export class Lease extends Effectable.Class<any, any, any> {
   resume: ((effect: AnyEffect) => void) | undefined = undefined
   /** The effect that the waiting fiber is resumed with, once the scheduler gets to it. */
   outcome: AnyEffect | undefined = undefined
+  /** The next of those that the scheduler is to resume. Written by the line alone. */
+  nextWoken: Lease | undefined = undefined
   declare isLeakSuspected: boolean
   /** How often another has gone before it because of its affinity. */
   declare passed: number

@@ -35,8 +35,13 @@ export class Line {
   private readonly dispatcher: Scheduler.SchedulerDispatcher
   private readonly mark: Mark
   private readonly processHold: ProcessHold | undefined
-  /** Waiting fibers whose outcome is decided and that run on the scheduler's next turn. */
-  private woken: Array<Lease> = []
+  /**
+   * Waiting fibers whose outcome is decided and that run on the scheduler's next turn: how many, the first and the last. They are
+   * linked, since V8 soon takes the array of each turn for a lasting one, and then all it pointed to outlives many a collection.
+   */
+  private wokenNumber = 0
+  private firstWoken: Lease | undefined = undefined
+  private lastWoken: Lease | undefined = undefined
   /** The parts of callers that are refused, as they were told last. Written by `shed` alone. */
   toldShedding: { readonly low: number; readonly normal: number } = { low: 0, normal: 0 }
 
@@ -76,7 +81,7 @@ export class Line {
 
   /** Whether fibers are to be resumed on the scheduler's next turn. */
   get hasWoken(): boolean {
-    return this.woken.length > 0
+    return this.wokenNumber > 0
   }
 
   /** The lease that is served next, if any may be served now. */
@@ -144,14 +149,36 @@ export class Line {
   /** Decides the outcome of one that has waited. Its fiber runs on the scheduler's next turn, never inside the caller of this. */
   wake(lease: Lease, outcome: Effect.Effect<any, any, any>): void {
     lease.outcome = outcome
-    if (this.woken.push(lease) === 1) this.dispatcher.scheduleTask(this.resumeWoken, 0)
+    if (this.lastWoken === undefined) this.firstWoken = lease
+    else this.lastWoken.nextWoken = lease
+    this.lastWoken = lease
+    if (++this.wokenNumber === 1) this.dispatcher.scheduleTask(this.resumeWoken, 0)
   }
 
   // One function for the life of the pool.
   private readonly resumeWoken = (): void => {
-    const woken = this.woken.length > mostAtOnce ? this.woken.splice(0, mostAtOnce) : this.woken
-    if (woken === this.woken) this.woken = []
-    else this.dispatcher.scheduleTask(this.resumeWoken, 0)
-    for (const lease of woken) lease.resume!(lease.outcome!)
+    for (let lease = this.takeWoken(); lease !== undefined;) {
+      const next = lease.nextWoken
+      lease.nextWoken = undefined
+      lease.resume!(lease.outcome!)
+      lease = next
+    }
+  }
+
+  /** Takes as many as run on in one turn; the others follow in the next. */
+  private takeWoken(): Lease | undefined {
+    const first = this.firstWoken
+    this.wokenNumber = Math.max(0, this.wokenNumber - mostAtOnce)
+    if (this.wokenNumber === 0) {
+      this.firstWoken = undefined
+      this.lastWoken = undefined
+      return first
+    }
+    let last = first!
+    for (let i = 1; i < mostAtOnce; i++) last = last.nextWoken!
+    this.firstWoken = last.nextWoken
+    last.nextWoken = undefined
+    this.dispatcher.scheduleTask(this.resumeWoken, 0)
+    return first
   }
 }
