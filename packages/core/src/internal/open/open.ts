@@ -102,6 +102,8 @@ const arrived = (state: PoolState, connection: Pooled, value: unknown): void => 
   const now = state.time.now()
   const took = now - connection.openedAt
   const wasOpen = dialer.breakerUntil > 0
+  // Its fiber has ended, and would be kept as long as the connection.
+  connection.dial = undefined
   dialer.succeeded(now)
   state.outage.ended(now, failedCallersOf(counts.numbers))
   counts.opened(took)
