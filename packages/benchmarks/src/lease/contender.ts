@@ -2,7 +2,7 @@
 import type { Body } from "./bodies.ts"
 import type { Connections } from "./connections.ts"
 
-/** The size of every pool: `min` and `max` alike. */
+/** The size of every pool unless a scene asks for another: `min` and `max` alike. */
 export const poolSize = 10
 
 /** A pool that is open and filled on demand. */
@@ -20,5 +20,6 @@ export interface Contender {
    * `queue`: nothing but a list and a queue, which tells what a wait in Effect costs by itself.
    */
   readonly way: "ours" | "bare" | "inEffect" | "poolUse" | "floor" | "queue"
-  setUp(connections: Connections): Promise<Running>
+  /** `size` is that of the pool. */
+  setUp(connections: Connections, size?: number): Promise<Running>
 }

@@ -4,6 +4,7 @@ import type { Suite } from "../suite.ts"
 import { contenders } from "./contenders/all.ts"
 import { makeResult, renderResults, type Result } from "./report.ts"
 import { makePlan, type Plan, type Scenario } from "./scenarios.ts"
+import { playScenes } from "./scenes/suite.ts"
 
 const runScenario = async (lanes: ReadonlyArray<Lane>, scenario: Scenario, plan: Plan): Promise<Result> => {
   for (const lane of lanes) await setUp(lane, scenario)
@@ -12,23 +13,36 @@ const runScenario = async (lanes: ReadonlyArray<Lane>, scenario: Scenario, plan:
   return makeResult(scenario, measured)
 }
 
+const runRaces = async (plan: Plan, tell: (line: string) => void): Promise<ReadonlyArray<Result>> => {
+  if (plan.scenarios.length === 0) return []
+  tell(`lease: ${plan.rounds} alternating rounds after ${plan.warmUps} to warm up`)
+  const lanes = contenders.map(({ name }) => openLane("lease", name))
+  const results: Array<Result> = []
+  for (const scenario of plan.scenarios) {
+    const result = await runScenario(lanes, scenario, plan)
+    results.push(result)
+    tell(
+      `${result.name}: ${result.ours} us, x ${result.ratio} bare, x ${result.ratioInEffect} in Effect, x ${result.ratioToPoolUse} Pool.use`
+    )
+  }
+  await Promise.all(lanes.map(closeLane))
+  return results
+}
+
 export const leaseSuite: Suite = {
   name: "lease",
   packages: ["@effect-pools/core", "effect", "generic-pool", "tarn", "lightning-pool"],
   async run(choice, tell) {
     const plan = makePlan(choice)
-    if (plan.scenarios.length === 0) return undefined
-    tell(`lease: ${plan.rounds} alternating rounds after ${plan.warmUps} to warm up`)
-    const lanes = contenders.map(({ name }) => openLane("lease", name))
-    const results: Array<Result> = []
-    for (const scenario of plan.scenarios) {
-      const result = await runScenario(lanes, scenario, plan)
-      results.push(result)
-      tell(
-        `${result.name}: ${result.ours} us, x ${result.ratio} bare, x ${result.ratioInEffect} in Effect, x ${result.ratioToPoolUse} Pool.use`
-      )
+    const results = await runRaces(plan, tell)
+    const told = Object.entries(await playScenes(choice, tell))
+    if (results.length + told.length === 0) return undefined
+    const record = {
+      rounds: plan.rounds,
+      results,
+      scenes: Object.fromEntries(told.map(([name, { record }]) => [name, record]))
     }
-    await Promise.all(lanes.map(closeLane))
-    return { record: { rounds: plan.rounds, results }, text: renderResults(results) }
+    const texts = told.map(([, { text }]) => text)
+    return { record, text: (results.length === 0 ? texts : [renderResults(results), ...texts]).join("\n\n") }
   }
 }

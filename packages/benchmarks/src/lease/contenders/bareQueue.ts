@@ -12,10 +12,16 @@ import { driveEffect } from "../../drive.ts"
 
 interface Turn {
   connection: Connection | undefined
-  resume: () => void
+  resume: (run: ReturnType<Body["effect"]>) => void
+  run: ReturnType<Body["effect"]>
 }
 
-/** Lends connections, first come first served. */
+const nobody = (): void => {}
+
+/**
+ * Lends connections, first come first served. No function literal is assigned to a property: V8 makes such a one in the old space,
+ * and each of them would keep its turn alive until a full collection.
+ */
 const makeLend = (idle: Array<Connection>) => {
   const waiting: Array<Turn> = []
   const dispatcher = new Scheduler.MixedScheduler().makeDispatcher()
@@ -25,19 +31,19 @@ const makeLend = (idle: Array<Connection>) => {
     if (next === undefined) idle.push(connection!)
     else {
       next.connection = connection
-      dispatcher.scheduleTask(next.resume, 0)
+      dispatcher.scheduleTask(() => next.resume(next.run), 0)
     }
   }
 
   return (body: Body["effect"]): ReturnType<Body["effect"]> =>
     Effect.suspend(() => {
-      const turn: Turn = { connection: undefined, resume: () => {} }
-      const run = Effect.suspend(() => body(turn.connection!))
+      const run: Turn["run"] = Effect.suspend(() => body(turn.connection!))
+      const turn: Turn = { connection: undefined, resume: nobody, run }
       const begin = Effect.suspend(() => {
         turn.connection = idle.pop()
         if (turn.connection !== undefined) return run
         return Effect.callback<number, Effect.Error<typeof run>>((resume) => {
-          turn.resume = () => resume(run)
+          turn.resume = resume
           waiting.push(turn)
         })
       })
@@ -48,8 +54,8 @@ const makeLend = (idle: Array<Connection>) => {
 export const bareQueue: Contender = {
   name: "bare queue in Effect",
   way: "queue",
-  async setUp(connections) {
-    const all = Array.from({ length: poolSize }, connections.open)
+  async setUp(connections, size = poolSize) {
+    const all = Array.from({ length: size }, connections.open)
     const lend = makeLend([...all])
     return {
       run: (callers, total, body) => driveEffect(callers, total, () => lend(body.effect)),

@@ -9,7 +9,7 @@ import { driveEffect } from "../../drive.ts"
 export const effectPool: Contender = {
   name: "Effect Pool.use",
   way: "poolUse",
-  async setUp(connections) {
+  async setUp(connections, size = poolSize) {
     const scope = Scope.makeUnsafe()
     const pool = await Effect.runPromise(Scope.provide(
       Pool.makeWithTTL({
@@ -17,8 +17,8 @@ export const effectPool: Contender = {
           Effect.sync(connections.open),
           (connection) => Effect.sync(() => connections.close(connection))
         ),
-        min: poolSize,
-        max: poolSize,
+        min: size,
+        max: size,
         timeToLive: "5 minutes"
       }),
       scope

@@ -9,7 +9,7 @@ import { type Contender, poolSize } from "../contender.ts"
 import { driveEffect } from "../../drive.ts"
 
 // Every step a real connector has, each as cheap as it can be: the engine calls them all.
-const makeConnector = (connections: Connections): Connector<Connection> => ({
+export const makeConnector = (connections: Connections): Connector<Connection> => ({
   connect: () =>
     Effect.acquireRelease(
       Effect.sync(connections.open),
@@ -20,17 +20,21 @@ const makeConnector = (connections: Connections): Connector<Connection> => ({
   reset: () => undefined
 })
 
+/** More callers and more connections at once than a pool has by default. */
+const forScenes = { pendingLimit: 1_000_000, connectRate: 1_000_000, startupTimeout: "1 minute" } as const
+
 export const effectPools: Contender = {
   name: "effect-pools",
   way: "ours",
-  async setUp(connections) {
+  async setUp(connections, size) {
     const scope = Scope.makeUnsafe()
     const pool = await Effect.runPromise(Scope.provide(
       ConnectionPool.make(makeConnector(connections), {
         kind: { name: "db", isDatabase: true },
         name: "bench",
-        minConnections: poolSize,
-        maxConnections: poolSize
+        minConnections: size ?? poolSize,
+        maxConnections: size ?? poolSize,
+        ...(size === undefined ? {} : forScenes)
       }),
       scope
     ))

@@ -5,11 +5,11 @@ import type { Connection, Connections } from "../connections.ts"
 import { type Contender, poolSize } from "../contender.ts"
 import { driveBare, driveEffect } from "../../drive.ts"
 
-const open = async (connections: Connections) => {
+const open = async (connections: Connections, size = poolSize) => {
   const pool = genericPool.createPool<Connection>({
     create: async () => connections.open(),
     destroy: async (connection) => connections.close(connection)
-  }, { min: poolSize, max: poolSize })
+  }, { min: size, max: size })
   await pool.ready()
   const close = async () => {
     await pool.drain()
@@ -24,8 +24,8 @@ const open = async (connections: Connections) => {
 export const genericPoolBare: Contender = {
   name: "generic-pool",
   way: "bare",
-  async setUp(connections) {
-    const { close, pool } = await open(connections)
+  async setUp(connections, size) {
+    const { close, pool } = await open(connections, size)
     return {
       run(callers, total, body) {
         return driveBare(callers, total, async () => {
@@ -45,8 +45,8 @@ export const genericPoolBare: Contender = {
 export const genericPoolInEffect: Contender = {
   name: "generic-pool in Effect",
   way: "inEffect",
-  async setUp(connections) {
-    const { close, pool } = await open(connections)
+  async setUp(connections, size) {
+    const { close, pool } = await open(connections, size)
     const acquire = Effect.tryPromise(() => pool.acquire())
     const release = (connection: Connection) => Effect.sync(() => void pool.release(connection))
     return {

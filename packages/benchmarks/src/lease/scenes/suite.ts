@@ -1,0 +1,129 @@
+/** The scenes of the lease suite in their processes: how the cost of a lease grows, memory, and pools at rest. */
+import { ask, end, start } from "../../children.ts"
+import type { Choice } from "../../suite.ts"
+import { round, table } from "../../table.ts"
+import type { Outcome as CostOutcome } from "./cost.ts"
+import type { Outcome as MemoryOutcome } from "./memory.ts"
+import { kinds } from "./pools.ts"
+import type { Outcome as RestOutcome } from "./rest.ts"
+import type { Reply, Scene } from "./worker.ts"
+
+const play = async <Outcome>(name: string, scene: Scene): Promise<Outcome> => {
+  const child = start(new URL("worker.ts", import.meta.url), ["scene"])
+  const reply = await ask<Reply>(child, name, scene)
+  await end(child)
+  if (reply._tag === "Failed") throw new Error(`${name}: ${reply.problem}`)
+  return reply.outcome as Outcome // what the scene of this tag gives
+}
+
+export interface Told {
+  readonly record: object
+  readonly text: string
+}
+
+/** Those whose queue has no bound of its own that a hundred thousand callers would meet. */
+const growing = ["effect-pools", "generic-pool", "generic-pool in Effect", "Effect Pool.use", "bare queue in Effect"]
+
+/** Microseconds a lease for each contender at each step, and how many times the first step the last one is. */
+const grow = async (
+  heading: string,
+  steps: ReadonlyArray<number>,
+  names: ReadonlyArray<string>,
+  sceneOf: (contender: string, step: number) => Scene
+): Promise<Told> => {
+  const record: Record<string, ReadonlyArray<number>> = {}
+  for (const name of names) {
+    const costs: Array<number> = []
+    for (const step of steps) costs.push(round((await play<CostOutcome>(name, sceneOf(name, step))).cpu))
+    record[name] = costs
+  }
+  const text = table(
+    [heading, ...steps.map(String), "last : first"],
+    Object.entries(record).map(([name, costs]) => [
+      name,
+      ...costs.map((cost) => cost.toFixed(2)),
+      (costs.at(-1)! / costs[0]!).toFixed(2)
+    ])
+  )
+  return { record: { steps, ...record }, text }
+}
+
+const connections = (isQuick: boolean): Promise<Told> =>
+  grow("us a lease, 100 callers, connections:", [10, 100, 1000, 10_000], growing, (contender, size) => ({
+    _tag: "cost",
+    contender,
+    size,
+    callers: 100,
+    leases: isQuick ? 20_000 : 100_000
+  }))
+
+/** Ten leases for each caller, so that the beginning of its fiber is a small part. */
+const waiters = (isQuick: boolean): Promise<Told> =>
+  grow(
+    "us a lease, 10 connections, callers:",
+    isQuick ? [100, 1000, 10_000] : [100, 1000, 10_000, 100_000],
+    [...growing, "no pool in Effect"],
+    (contender, callers) => ({
+      _tag: "cost",
+      contender,
+      size: 10,
+      callers,
+      leases: Math.max(isQuick ? 20_000 : 100_000, 10 * callers)
+    })
+  )
+
+const memory = async (isQuick: boolean): Promise<Told> => {
+  const record: Record<string, MemoryOutcome> = {}
+  for (const { name } of kinds) {
+    record[name] = await play<MemoryOutcome>(name, { _tag: "memory", contender: name, count: isQuick ? 2000 : 10_000 })
+  }
+  const text = table(
+    ["bytes for each", "waiter", "idle connection"],
+    Object.entries(record).map(([name, { idle, waiter }]) => [name, waiter.toFixed(0), idle.toFixed(0)])
+  )
+  return { record, text }
+}
+
+const rest = async (isQuick: boolean): Promise<Told> => {
+  const record: Record<string, RestOutcome> = {}
+  for (const { name } of kinds) {
+    const seconds = isQuick ? 5 : 20
+    record[name] = await play<RestOutcome>(name, { _tag: "rest", contender: name, pools: 50, size: 20, seconds })
+  }
+  const text = table(
+    ["50 pools of 20 connections at rest", "of a core", "timers"],
+    Object.entries(record).map(([name, { core, timers }]) => [
+      name,
+      `${(100 * core).toFixed(3)} %`,
+      String(timers)
+    ])
+  )
+  return { record, text }
+}
+
+const rounded = (record: object): object =>
+  JSON.parse(
+    JSON.stringify(record, (_, value: unknown) => typeof value === "number" ? Number(value.toPrecision(4)) : value)
+  )
+
+/** Plays the scenes that were asked for. */
+export const playScenes = async (
+  { filter, quick }: Choice,
+  tell: (line: string) => void
+): Promise<Readonly<Record<string, Told>>> => {
+  const scenes = {
+    "lease/connections": connections,
+    "lease/waiters": waiters,
+    "lease/memory": memory,
+    "lease/rest": rest
+  }
+  const told: Record<string, Told> = {}
+  for (const [name, scene] of Object.entries(scenes)) {
+    if (!name.includes(filter)) continue
+    tell(`${name} ...`)
+    const { record, text } = await scene(quick)
+    told[name] = { record: rounded(record), text }
+    tell(text)
+  }
+  return told
+}
