@@ -39,11 +39,9 @@ const grow = async (
   }
   const text = table(
     [heading, ...steps.map(String), "last : first"],
-    Object.entries(record).map(([name, costs]) => [
-      name,
-      ...costs.map((cost) => cost.toFixed(2)),
-      (costs.at(-1)! / costs[0]!).toFixed(2)
-    ])
+    Object.entries(record).map(([name, costs]) =>
+      [name].concat(costs.map((cost) => cost.toFixed(2)), (costs.at(-1)! / costs[0]!).toFixed(2))
+    )
   )
   return { record: { steps, ...record }, text }
 }
