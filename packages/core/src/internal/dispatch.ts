@@ -91,7 +91,7 @@ const proofsInDoubt = 16
 const wanted = (state: PoolState): number => {
   if (state.dialer.isBlocked) return 0
   const room = state.places.limit - state.places.connections.size
-  if (room <= 0 && !state.hasBudget) return 0
+  if (room <= 0 && !state.mayAskForMore) return 0
   const more = demand(state) - state.places.opening
   if (more > room) state.askForMore()
   const missing = Math.min(room, more)

@@ -24,7 +24,12 @@ export const joinBudget = (state: PoolState, book: Book): Effect.Effect<void, Po
     }
     const join = Effect.sync(() => {
       const seat = ledger.join(tenant)
-      state.sitAt({ view: () => ledger.viewOf(seat), ask: () => ledger.ask(seat), freed: () => ledger.freed() })
+      state.sitAt({
+        view: () => ledger.viewOf(seat),
+        ask: () => ledger.ask(seat),
+        isHungry: () => seat.isHungry,
+        freed: () => ledger.freed()
+      })
       book.joined()
       return seat
     })

@@ -170,7 +170,12 @@ export class PoolState {
 
   /** Asks the budget for more, if it is the budget that holds the pool down. Costs next to nothing without one. */
   askForMore(): void {
-    if (this.seat !== undefined && this.places.limits.limitedBy === "budget") this.seat.ask()
+    if (this.mayAskForMore) this.seat!.ask()
+  }
+
+  /** Whether there is somebody to ask for more who has not been asked yet. */
+  get mayAskForMore(): boolean {
+    return this.seat !== undefined && this.places.limits.limitedBy === "budget" && !this.seat.isHungry()
   }
 
   /** Whether there is a budget that a pool may ask for more. */
@@ -274,6 +279,8 @@ export class PoolState {
 export interface BudgetSeat {
   readonly view: () => PoolBudget
   readonly ask: () => void
+  /** Whether it has asked, and has not got all yet. */
+  readonly isHungry: () => boolean
   readonly freed: () => void
 }
 
