@@ -72,8 +72,10 @@ export const trace = ({ commands, setting }: Program) =>
       const told: Array<unknown> = []
       const start = yield* Clock.currentTimeMillis
       const world = yield* makeWorld(setting, turns)
+      // To a nanosecond: the clock of each trace begins elsewhere, which moves the last digits of a fraction.
+      const since = (at: number) => Math.round((at - start) * 1e6) / 1e6
       yield* Effect.forkDetach(
-        Stream.runForEach(world.pool.events, (event) => Effect.sync(() => told.push(event._tag, event.at - start)))
+        Stream.runForEach(world.pool.events, (event) => Effect.sync(() => told.push(event._tag, since(event.at))))
       )
       yield* turns.settle
       for (const command of commands) {
