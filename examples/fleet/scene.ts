@@ -47,7 +47,6 @@ export const scene = (options: SceneOptions): Effect.Effect<Seen, unknown, Scope
     yield* say(`${processes} processes share ${total} connections`)
 
     const [first, ...others] = Array.from(fleet.members.values())
-    others.forEach((member) => member.load(1))
     yield* Effect.sleep("8 seconds")
     const { share, took } = yield* underLoad(first!, others, total)
     yield* say(`${first!.name} has ${Math.round(100 * share)} % of what is free, 90 % after ${took.toFixed(1)} s`)
