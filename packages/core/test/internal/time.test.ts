@@ -16,6 +16,19 @@ describe("PoolTime", () => {
       assert.deepStrictEqual(told, [0, 1, 1, 2, 2, 3, 3, 4, 4, 5])
     }))
 
+  it.effect("tells a millisecond that is whole but for the last digits of a fraction", () =>
+    Effect.gen(function*() {
+      const clock = yield* Clock.Clock
+      let wall = 0
+      const time = new PoolTime(withTime(clock, () => wall, (duration) => clock.sleep(duration)))
+      const told: Array<number> = []
+      for (const at of [949.9999999, 949.99999995, 950, 1100.2, 1100.1999999999998]) {
+        wall = at
+        told.push(time.now())
+      }
+      assert.deepStrictEqual(told, [950, 950, 950, 1100, 1100])
+    }))
+
   it.effect("tells whole milliseconds after a gap between two readings", () =>
     Effect.gen(function*() {
       const clock = yield* Clock.Clock
