@@ -12,7 +12,7 @@ import { partsOf, readAnswer } from "../../../core/src/internal/budget/redisStor
 import type { Store } from "../../../core/src/internal/budget/store.ts"
 
 /** One pool, which opens and closes at once what it may. */
-export class Member {
+class Member {
   useful = 0
   has = 0
   grant = 0

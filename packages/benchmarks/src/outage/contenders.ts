@@ -7,7 +7,7 @@ import * as Scope from "effect/Scope"
 import genericPool from "generic-pool"
 import { connect, type Socket } from "node:net"
 
-export const connections = 10
+const connections = 10
 
 /** Calls until it is told to stop. Each that is answered is told. */
 export type Calling = (port: number, callers: number, onAnswer: (caller: number) => void) => Promise<void>

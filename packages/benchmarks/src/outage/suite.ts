@@ -7,7 +7,7 @@ import type { Listening } from "./backend.ts"
 import type { Outcome } from "./caller.ts"
 import { contenders } from "./contenders.ts"
 
-export interface Result {
+interface Result {
   readonly name: string
   readonly unit: "ms"
   readonly isOurs: boolean

@@ -7,7 +7,7 @@ import { round, table } from "../table.ts"
 import { cases } from "./cases.ts"
 import type { Start } from "./probe.ts"
 
-export interface Result {
+interface Result {
   readonly name: string
   readonly unit: "ms"
   readonly isOurs: boolean

@@ -9,7 +9,7 @@ import { Pool as TarnPool } from "tarn"
 import { makeConnections } from "../connections.ts"
 import { makeConnector } from "../contenders/effectPools.ts"
 
-export interface Held {
+interface Held {
   /** Begins a wait for a connection and gives what must be kept of it. */
   readonly wait: () => unknown
 }

@@ -11,7 +11,7 @@ import postgres, { type Sql } from "postgres"
 import { bareClient, effectClient } from "../client.ts"
 import { type Contender, poolSize } from "../workload.ts"
 
-export class Db extends PostgresPool.Service<Db>()("bench/Db") {}
+class Db extends PostgresPool.Service<Db>()("bench/Db") {}
 
 /** The same operation for all of them, each in the way that its documentation advises. */
 export interface Operation<A> {

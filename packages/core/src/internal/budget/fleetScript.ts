@@ -15,7 +15,7 @@ import * as Redis from "effect/persistence/Redis"
 
 /** How long a process counts without a word, and how soon all have reported to a store that is back: milliseconds. */
 export const lease = 15_000
-export const learning = 7_000
+const learning = 7_000
 
 const lua = `
 local sums, records, leases = KEYS[1], KEYS[2], KEYS[3]

@@ -36,7 +36,7 @@ export interface Tenant {
 }
 
 /** The store of a fleet's budget is lost, or back after so many milliseconds. */
-export type StoreNews =
+type StoreNews =
   | { readonly _tag: "BudgetStoreLost"; readonly budget: string; readonly cause: unknown }
   | { readonly _tag: "BudgetStoreBack"; readonly budget: string; readonly away: number }
 

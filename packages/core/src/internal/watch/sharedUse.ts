@@ -10,7 +10,7 @@
  */
 
 /** Leases are short while they last less than this on average, and one connection is joined at least so long, in ms. */
-export const short = 2
+const short = 2
 
 /** So are those whose part is less than this, in ms. */
 const shortPart = 0.25
