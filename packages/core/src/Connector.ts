@@ -51,7 +51,8 @@ export interface Signals {
   /**
    * Tells the pool that the server refused work on an open connection because it is full, as HTTP does by a status of 429 or
    * 503: the pool keeps to one connection fewer than are open for 30 s, or for `retryAfter` if that is longer, and
-   * then goes up again step by step. For a dial that is refused so, the field `refusal` of its error says the same.
+   * then goes up again step by step. Of a dial that is refused so, the field `refusal` of its error tells it, and the pool
+   * keeps to the connections that the server has taken.
    */
   readonly onFull?: ((refused: Refused) => void) | undefined
 }

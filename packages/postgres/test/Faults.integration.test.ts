@@ -337,9 +337,9 @@ describe("a server that", () => {
           const { counts, limit, limitedBy } = yield* Db.stats
           assert.isAbove(counts.failedToOpen, 0)
           assert.isAtMost(counts.opened, 8)
-          // One fewer than it got, so that others who share the server find room.
+          // As many as it got: the server refuses none of these, and no dial is wasted on another.
           assert.strictEqual(limitedBy, "server")
-          assert.isBelow(limit, counts.opened)
+          assert.isAtMost(limit, 5)
           assert.deepInclude(counts, { timedOut: 0, refused: 0, failed: 0 })
         })
       )

@@ -36,9 +36,9 @@ describe("the ceiling for a server that is full", () => {
     // Eight dials beside two connections; the server has room for four, and refuses sooner than it accepts.
     const underWay = [3, 4, 5, 6, 7, 8, 9, 10]
     full.refused({ ...refused, dial: 10, live: 2, underWay: underWay.slice(0, -1) })
-    assert.strictEqual(full.ceiling, 8)
+    assert.strictEqual(full.ceiling, 9)
     for (const dial of [9, 8, 7, 6, 5]) full.refused({ ...refused, dial, live: 2 })
-    assert.strictEqual(full.ceiling, 3)
+    assert.strictEqual(full.ceiling, 4)
     // One that began in the same moment, and of which nobody knew, says nothing new.
     assert.isFalse(full.refused({ ...refused, dial: 11, live: 4 }))
     const none = new FullServer()

@@ -1,6 +1,7 @@
 /**
- * The ceiling of a pool whose server said that it is full: one connection fewer than are open, for a while, and then up step by
- * step. Pools that share a server so leave room to one another instead of dialling for the same last place.
+ * The ceiling of a pool whose server said that it is full, for a while, and then up step by step: after a refused dial the
+ * connections that the server has taken, so that pools don't go on dialling for the same last place; after refused work one
+ * fewer than are open, since these were too many.
  */
 
 /** How long the ceiling stays, and how long at most where the server says how long it wants to be left alone. */
@@ -70,7 +71,9 @@ export class FullServer {
     this.words = said
     const before = this.current
     // Without a connection there is nothing to give up, and the dialler dials once at a time.
-    this.current = this.counted <= 0 ? Infinity : Math.min(before, Math.max(1, floor, this.counted - 1))
+    this.current = this.counted <= 0
+      ? Infinity
+      : Math.min(before, Math.max(1, floor, dial === undefined ? this.counted - 1 : this.counted))
     return this.current !== before
   }
 
