@@ -180,7 +180,9 @@ describe("what the sentinels say", () => {
         yield* Effect.sleep("1 second")
         const values = yield* Effect.all(Array.from({ length: 30 }, () => read), { concurrency: 10 })
         assert.deepStrictEqual(Array.from(new Set(values)), ["2"])
-        const places = new Set((yield* Cache.connections).map(({ tags }) => tags["address"]))
+        // A dial under way has no address yet.
+        const open = (yield* Cache.connections).filter(({ state }) => state !== "opening")
+        const places = new Set(open.map(({ tags }) => tags["address"]))
         assert.deepStrictEqual(Array.from(places), [`${sound!.host}:${sound!.port}`])
       }).pipe(Effect.provide(
         cacheOf(set, { maxConnections: 8 }, { role: "replica", checkInterval: "200 millis" })

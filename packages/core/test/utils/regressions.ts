@@ -30,6 +30,13 @@ const program = (commands: ReadonlyArray<Command>, changes: Partial<Setting> = {
 })
 
 export const regressions: Readonly<Record<string, Program>> = {
+  "a connection that is to be replaced is lent while those in its place end as soon as they are open": program([
+    { _tag: "Resume" },
+    { _tag: "Break", which: 0, isSilent: false },
+    { _tag: "Break", which: 3, isSilent: false },
+    { _tag: "RetireAll" },
+    { _tag: "Lease", how: "withConnection", hold: 7, end: "die" }
+  ], { maxConnections: 2, minConnections: 2, pendingLimit: 0, freshnessWindow: 0, sharers: 2 }),
   "a connection validated for its lease is lent however short the freshness window": program(
     [lease("long"), lease(7), advance(10), advance(100), lease(7), lease(7), advance(10)],
     { freshnessWindow: 0, maxConnections: 2, minConnections: 1 }

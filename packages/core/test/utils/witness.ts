@@ -128,6 +128,8 @@ export class Witness {
     this.doubtAll()
     const isNews = !this.alarmed.has(connection.id) && !this.foundBroken.has(connection.id)
     if (isInPool && isNews) this.alarms++
+    // The second in a row that ends before anybody used it is a dial that failed; the next one that is open says otherwise.
+    if (isInPool && !this.uses.has(connection.id)) this.isFailing = true
     this.alarmed.add(connection.id)
     this.fake.break(connection)
   }
@@ -155,7 +157,7 @@ export class Witness {
     this.uses.set(id, (this.uses.get(id) ?? 0) + 1)
     if (this.alarmed.has(id)) this.broken.push(`connection ${id} was lent after it told its end`)
     if (this.tainted.has(id)) this.broken.push(`connection ${id} was lent although it was to be retired`)
-    // One that ended as soon as it was open is a dial that failed too, and of one that goes on only the pool knows if it has.
+    // Of a dial that goes on only the pool knows if it has failed.
     if (this.replaced.get(id) === this.doubt && !this.isFailing && this.dialing === 0) {
       this.broken.push(`connection ${id} was lent although others could be opened in its place`)
     }
