@@ -185,7 +185,7 @@ layer(EmbeddedPostgres.layer(), { excludeTestServices: true, timeout: "2 minutes
       Effect.gen(function*() {
         const { pg } = yield* session({ keepAlive: "7 seconds" })
         assert.strictEqual(pg.config.keepAlive, "7 seconds")
-        assert.strictEqual((yield* session({})).pg.config.keepAlive, "30 seconds")
+        assert.strictEqual((yield* session({})).pg.config.keepAlive, 30_000)
       }))
 
     it.effect("prepare and preparedStatementCacheSize", () =>
