@@ -205,6 +205,18 @@ describe("ConnectionBudget in a fleet", () => {
       assert.strictEqual(fake.live, 10)
     }))
 
+  it.effect("does not ask for more than the total, however many callers wait", () =>
+    Effect.gen(function*() {
+      const store = scripted()
+      store.answer = granting(10, { total: 10 })
+      const { pool } = yield* member(store, { total: 10 })
+      yield* holding(pool, 40)
+      assert.deepInclude(yield* pool.stats, { used: 10, pending: 30 })
+      const before = store.told.length
+      yield* advance("20 seconds")
+      assert.isAtMost(store.told.length - before, 5)
+    }))
+
   it.effect("waits for an answer a second at most, and takes nonsense for none", () =>
     Effect.gen(function*() {
       const nonsense: ReadonlyArray<unknown> = [

@@ -155,7 +155,8 @@ export class Fleet {
     const { allowance, holds, isHungry, wants } = this.ledger
     if (this.lostAt !== undefined) return this.regularAt
     const soonest = this.sentAt + soon
-    const asks = isHungry || wants > allowance ? Math.max(soonest, this.mayAskAt) : Infinity
+    const isShort = allowance < this.ledger.around.total && (isHungry || wants > allowance)
+    const asks = isShort ? Math.max(soonest, this.mayAskAt) : Infinity
     const gaveUp = Math.max(allowance, holds) < this.reported ? soonest : Infinity
     return Math.min(this.regularAt, asks, gaveUp)
   }
