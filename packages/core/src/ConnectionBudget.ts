@@ -183,7 +183,8 @@ export const make = Effect.fnUntraced(
  * - A process that is told to have less closes connections first and reports it then, so the server never sees more than
  *   `total`: in a rolling deploy the old version's connections count until they are closed.
  * - While the store can't be asked, a process keeps what it has, and no lease fails for it. It opens no more than it was
- *   granted last; after 14 seconds without an answer no more than an even part. One that begins then opens its floors.
+ *   granted last; after 14 seconds without an answer no more than an even part, but its floors in any case. One that begins
+ *   then opens its floors at once.
  * - When a store comes back that has forgotten everything, nobody grows for 7 seconds beyond its floors, until all have
  *   reported.
  * - Processes that say different totals share the smallest, and say so in the log.

@@ -205,6 +205,21 @@ describe("ConnectionBudget in a fleet", () => {
       assert.strictEqual(fake.live, 10)
     }))
 
+  it.effect("opens its floors when its lease is over, if the store was lost before it granted these", () =>
+    Effect.gen(function*() {
+      const store = scripted()
+      // Others hold everything when it begins, and would have given up enough.
+      store.answer = granting(0, { held: 100, processes: 2 })
+      const { fake, pool } = yield* member(store, { floor: 3 })
+      yield* holding(pool, 10)
+      assert.strictEqual(fake.live, 0)
+      store.answer = gone
+      yield* advance("10 seconds")
+      assert.strictEqual(fake.live, 0)
+      yield* advance("10 seconds")
+      assert.strictEqual(fake.live, 3)
+    }))
+
   it.effect("does not ask for more than the total, however many callers wait", () =>
     Effect.gen(function*() {
       const store = scripted()

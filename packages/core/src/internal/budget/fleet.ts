@@ -6,7 +6,8 @@
  * its times are of its own steady clock.
  *
  * While the store is away it keeps what it was granted last, which all know of. When its lease is over by its own clock,
- * a second before the store may have given its part to others, it opens no more than its even part of the total.
+ * a second before the store may have given its part to others, it opens no more than its even part of the total, but the
+ * floors of its pools in any case.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -214,12 +215,12 @@ export class Fleet {
   private makeDo(): void {
     const { ledger } = this
     const { total } = ledger.around
-    if (!this.isKnown) {
-      // One that began while the store was away: its floors, which the others leave room for if they can.
-      ledger.allow(Math.min(total, ledger.floors))
-    } else if (this.now() >= this.leaseUntil) {
-      const even = Math.max(ledger.floors, Math.floor(total / this.members))
-      ledger.allow(Math.min(ledger.allowance, Math.max(even, ledger.has)))
+    // One that begins while the store is away is granted no more by anybody: the others leave room for floors if they can.
+    const floors = Math.min(total, ledger.floors)
+    if (!this.isKnown) ledger.allow(floors)
+    else if (this.now() >= this.leaseUntil) {
+      const even = Math.floor(total / this.members)
+      ledger.allow(Math.max(floors, Math.min(ledger.allowance, Math.max(even, ledger.has))))
     }
   }
 
