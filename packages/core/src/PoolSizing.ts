@@ -236,9 +236,11 @@ export const advise = (measured: Measured): Advice => {
   }
 }
 
-/** Beyond this size the pool has measured that leases a second follow the connections by less than half. */
+/** The smallest size that gave as many leases a second as any, if a larger one was tried. */
 const kneeOf = (tried: ReadonlyArray<SizeTried>): number | undefined => {
   const most = Math.max(...tried.map(({ rate }) => rate))
+  // While every lease fails all sizes give the same.
+  if (most <= 0) return undefined
   const best = tried.find(({ rate }) => rate >= enough * most)
   // The largest that was tried may be too small still.
   return best === undefined || tried.length < 2 || best === tried.at(-1) ? undefined : best.size

@@ -187,6 +187,18 @@ describe("hill climbing on throughput", () => {
     assert.isAtLeast(mean(usual.last(30)), 15)
   })
 
+  it("tells nothing of a size while the backend fails everything, and says so", () => {
+    const fails = (_: number, second: number) => second < 20 ? 0 : 1
+    const simulation = new Simulation({ rate: () => 2_000, fails }, { start: 20, max: 20 })
+    simulation.run(20)
+    const before = simulation.climb.size
+    const said = new Set<string>()
+    for (let second = 0; second < 60; second++) said.add(simulation.run(1).climb.why)
+    assert.isAtLeast(simulation.climb.size, Math.floor(0.7 * before), Array.from(said).join("\n"))
+    assert.notMatch(Array.from(said).join(), /NaN|Infinity/)
+    assert.include(simulation.climb.why, "no lease ended well")
+  })
+
   it("stays within its range and below the ceiling that others set", () => {
     const climbs = new Simulation({ rate: (size) => 100 * size }, { start: 5, min: 5, max: 12 }).run(60)
     assert.deepStrictEqual([Math.min(...climbs.sizes), Math.max(...climbs.sizes)], [5, 12])

@@ -126,6 +126,8 @@ export class HillClimb {
     const usual = this.usualFailures
     this.usualFailures += 0.4 * (measured.failed - usual)
     if (measured.failed > tooManyFail && measured.failed > 2 * usual) return this.overloaded(size, measured)
+    // A part of nothing is no number.
+    if (measured.rate === 0) return this.giveUp("no lease ended well, which tells nothing of a size")
     const { trial } = this
     if (trial === undefined) return this.measuredBase(size, measured, ceiling)
     const grew = size / trial.base.size - 1
