@@ -346,6 +346,26 @@ describe("PoolDiagnosis: one cause is named", () => {
       assert.deepStrictEqual(abouts, ["poolTooSmall"])
     }))
 
+  it.effect("a pool that its option sizing keeps small: the option, not a limit that moves by itself", () => {
+    const sizing = { mode: "apply", min: 2, max: 2 } as const
+    return onPool(
+      { maxConnections: 5, sizing, acquireTimeout: "30 seconds", slowAcquireTimeout: "20 seconds" },
+      function*({ pool }) {
+        const handler = pool.withConnection(() => Effect.sleep("100 millis"), { label: "handler" })
+        yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.forkScoped(handler), Effect.sleep("25 millis"))))
+        for (let i = 0; i < 80; i++) yield* TestClock.adjust("25 millis")
+        yield* settle
+        const { remedy } = yield* diagnosed(pool, "poolTooSmall")
+        assert.strictEqual(
+          remedy,
+          "The option sizing holds the limit at 2 of 5: it goes up by itself to sizing.max (2) while more connections " +
+            "give more leases a second, and stats.sizing tells its findings. Raise sizing.max, if the backend can bear " +
+            "it; or hold connections for a shorter time, or send fewer callers."
+        )
+      }
+    )
+  })
+
   it.effect("a key that starves the others, and how to bound it", () =>
     onPool({ maxConnections: 5, acquireTimeout: "30 seconds" }, function*({ pool }) {
       const ask = (fairKey: string, millis: number) =>

@@ -44,14 +44,21 @@ const loadOf = ({ load, stats }: Observation): { readonly text: string; readonly
   }
 }
 
-const grow = ({ stats }: Observation, size: number): string => {
-  const what = stats.limitedBy === "maxConnections"
+const grow = (
+  { config: { sizing }, stats: { limit, limitedBy, maxConnections } }: Observation,
+  size: number
+): string => {
+  const orLess = "if the backend can bear it; or hold connections for a shorter time, or send fewer callers."
+  if (limitedBy === "sizing") {
+    return `The option sizing holds the limit at ${limit} of ${maxConnections}: it goes up by itself to sizing.max ` +
+      `(${sizing.max}) while more connections give more leases a second, and stats.sizing tells its findings. ` +
+      `Raise sizing.max, ${orLess}`
+  }
+  const what = limitedBy === "maxConnections"
     ? "maxConnections"
-    : `the live limit (${stats.limitedBy}, now ${stats.limit} of ${stats.maxConnections})`
-  const to = size <= stats.limit
-    ? ""
-    : ` to ${size}, which PoolSizing.advise reckons for waits of at most ${targetWait} ms`
-  return `Raise ${what}${to}, if the backend can bear it; or hold connections for a shorter time, or send fewer callers.`
+    : `the live limit (${limitedBy}, now ${limit} of ${maxConnections})`
+  const to = size <= limit ? "" : ` to ${size}, which PoolSizing.advise reckons for waits of at most ${targetWait} ms`
+  return `Raise ${what}${to}, ${orLess}`
 }
 
 export const callersFail: CauseEntry = {
