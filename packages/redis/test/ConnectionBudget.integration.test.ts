@@ -177,38 +177,20 @@ describe("a budget in Redis", () => {
           const all = Array.from({ length: 1 + (yield* below(8)) }, (_, at) => ({ id: `p${at}`, ceiling: 0, has: 0 }))
           let now = longUp
           const wants = new Map<string, number>()
-          const step = (each: typeof all[number]) =>
-            Effect.gen(function*() {
-              const holds = Math.max(each.ceiling, each.has)
-              const { grant } = yield* report(now += 10, each.id, {
-                total,
-                floor: 1,
-                holds,
-                wants: wants.get(each.id)!
-              })
-              // Every fifth answer is lost: the process goes on with what it knew.
-              if ((yield* below(5)) === 0) return
-              each.ceiling = grant
-            })
+          const step = ({ ceiling, has, id }: typeof all[number]) =>
+            report(now += 10, id, { total, floor: 1, holds: Math.max(ceiling, has), wants: wants.get(id)! })
           for (let turn = 0; turn < 40; turn++) {
             const each = all[yield* below(all.length)]!
             if (turn % 10 === 0) { for (const { id } of all) wants.set(id, yield* below(40)) }
-            yield* step(each)
+            const { grant } = yield* step(each)
+            // Every fifth answer is lost: the process goes on with what it knew.
+            if ((yield* below(5)) > 0) each.ceiling = grant
             if (each.has < each.ceiling) each.has = each.ceiling
             else if (each.has > each.ceiling) each.has--
             assert.isAtMost(all.reduce((sum, { ceiling, has }) => sum + Math.max(ceiling, has), 0), total)
           }
           for (let turn = 0; turn < 4; turn++) {
-            for (const each of all) {
-              const holds = Math.max(each.ceiling, each.has)
-              const { grant } = yield* report(now += 10, each.id, {
-                total,
-                floor: 1,
-                holds,
-                wants: wants.get(each.id)!
-              })
-              each.ceiling = each.has = grant
-            }
+            for (const each of all) each.ceiling = each.has = (yield* step(each)).grant
           }
           const shares = apportion(total, all.map(({ has, id }) => ({ has, floor: 1, wants: wants.get(id)! })))
           assert.deepStrictEqual(all.map(({ has }) => has), shares)
@@ -261,6 +243,9 @@ describe("a budget in Redis", () => {
           Effect.map(Effect.forEach(all, usedBy), (used) => used.reduce((a, b) => a + b) === 12),
           "10 seconds"
         )
+        yield* allUsed
+        yield* Effect.andThen(server.stop, Effect.andThen(storeIs("away"), allUsed)).pipe(Effect.ensuring(server.cont))
+        yield* storeIs("shared")
         yield* allUsed
         yield* server.kill9
         yield* storeIs("away")
