@@ -117,6 +117,30 @@ describe("a budget in Redis", () => {
         assert.deepInclude(yield* report(at + 8_003, "b", { wants: 2 }), { held: 10, grant: 0 })
       }).pipe(Effect.provide(redis)))
 
+    it.effect("frees what a dead process held, also if a late report is the first to come after its lease", () =>
+      Effect.gen(function*() {
+        const report = yield* records(unnamed())
+        const at = longUp
+        yield* report(at, "a", { wants: 6 })
+        yield* report(at + 10_000, "b", { wants: 4, sequence: 2 })
+        yield* report(at + 15_000, "b", { wants: 4, sequence: 1 })
+        assert.deepInclude(yield* report(at + 15_001, "b", { wants: 10, holds: 4, sequence: 3 }), { grant: 10 })
+      }).pipe(Effect.provide(redis)))
+
+    it.effect("counts again what its processes hold when the sum is lost, as to an eviction", () =>
+      Effect.gen(function*() {
+        const name = unnamed()
+        const report = yield* records(name)
+        const at = longUp
+        yield* report(at, "a", { wants: 6 })
+        yield* report(at, "b", { wants: 4 })
+        const { send } = yield* EffectRedis.Redis
+        assert.strictEqual(yield* send("DEL", `effect-pools:{budget:${encodeURIComponent(name)}}`), 1)
+        yield* report(at + 1, "a", { wants: 6, holds: 6, isKnown: true })
+        yield* report(at + 2, "b", { wants: 4, holds: 4, isKnown: true })
+        assert.deepInclude(yield* report(at + 8_000, "c", { wants: 5 }), { held: 10, grant: 0, isLearning: false })
+      }).pipe(Effect.provide(redis)))
+
     it.effect("kills nobody when it was away itself, and when its clock leaps or is set back", () =>
       Effect.gen(function*() {
         const report = yield* records(unnamed())

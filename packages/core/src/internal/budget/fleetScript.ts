@@ -90,7 +90,10 @@ if leaving then
   save()
   return { 0, least, held, redis.call('ZCARD', leases), 0, 0 }
 end
-if seq <= mine.seq then return { mine.has, least, held, count, 0, 0 } end
+if seq <= mine.seq then
+  save()
+  return { mine.has, least, held, count, 0, 0 }
+end
 
 held = held + holds - mine.has
 if not before then count, reckonedAt = count + 1, 0 end
@@ -131,11 +134,12 @@ if now - reckonedAt >= (count <= 64 and 0 or count / 2) then
   write(id, mine)
   local ids, all, zero, floors, wanted, kept = {}, {}, {}, {}, {}, {}
   local flat = redis.call('HGETALL', records)
-  least = total
+  -- The records are the truth: a sum that was evicted or is wrong is right again.
+  least, held = total, 0
   for i = 1, #flat, 2 do
     local record = unpackRecord(flat[i + 1])
     ids[#ids + 1], all[#all + 1] = flat[i], record
-    least = math.min(least, record.total)
+    least, held = math.min(least, record.total), held + record.has
   end
   for i = 1, #all do zero[i], floors[i] = 0, all[i].floor end
   local low = fill(all, zero, floors)
