@@ -16,30 +16,18 @@
  *
  * @since 0.1.0
  */
-import * as Context from "effect/Context"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Metric from "effect/Metric"
 import type * as Scope from "effect/Scope"
+import type { Durations, Series } from "./internal/model/metrics.ts"
 import { priorities, type TrafficStats } from "./internal/model/traffic.ts"
 import { Histogram } from "./internal/watch/histogram.ts"
 import { KeySeries } from "./internal/watch/keySeries.ts"
+import { counterOf, gaugeOf, histogramOf, isPublished, publishIn, type Readable } from "./internal/watch/series.ts"
 import type { PoolConfig } from "./PoolConfig.ts"
 import { noCounts, type PoolNumbers } from "./PoolStats.ts"
 
-/**
- * A histogram of milliseconds that is read at each scrape.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Durations {
-  readonly count: number
-  readonly sum: number
-  readonly min: number
-  readonly max: number
-  /** How many did not exceed each of the ascending boundaries; `zeros` more are counted as 0. */
-  readonly cumulative: (boundaries: ReadonlyArray<number>, zeros?: number) => ReadonlyArray<number>
-}
+export { boundaries, type Durations, type Series } from "./internal/model/metrics.ts"
 
 /**
  * Where the metrics of a pool come from.
@@ -66,47 +54,7 @@ export interface Source {
   readonly watchOperations?: ((onKind: ((kind: string, time: Durations) => void) | undefined) => void) | undefined
 }
 
-/**
- * The name and the labels of a series.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Series {
-  readonly name: string
-  readonly description: string
-  readonly attributes: Readonly<Record<string, string>>
-}
-
-/**
- * Upper bounds of the buckets of every histogram, in seconds.
- *
- * They are edges of the buckets that durations are recorded in, so that the published counts are exact.
- *
- * @category constants
- * @since 0.1.0
- */
-export const boundaries: ReadonlyArray<number> = Object.freeze([
-  0.0005,
-  0.001,
-  0.0025,
-  0.005,
-  0.01,
-  0.02,
-  0.04,
-  0.08,
-  0.16,
-  0.32,
-  0.64,
-  1.28,
-  2.56,
-  5.12,
-  10.24,
-  20.48,
-  40.96
-])
-
-/** Those of lifetimes: seconds to a day. Edges of the recorded buckets too. */
+/** The bounds of lifetimes: seconds to a day. Edges of the recorded buckets, like `boundaries`. */
 const lifetimes = [1.024, 10.24, 61.44, 327.68, 655.36, 1835.008, 3670.016, 7340.032, 14_680.064, 83_886.08]
 
 /**
@@ -153,11 +101,8 @@ export const register = (source: Source): Effect.Effect<void, never, Scope.Scope
  */
 export const isTaken = ({ kind, name }: PoolConfig): Effect.Effect<boolean> =>
   Effect.map(Effect.context<never>(), (context) => {
-    const series = gaugeOf(
-      { name: `${kind}_pool_connections_total`, description: "", attributes: { pool: name } },
-      () => 0
-    )
-    return holdings.get(Context.get(context, Metric.MetricRegistry))?.has(keyIn(context, series)) === true
+    const series = { name: `${kind}_pool_connections_total`, description: "", attributes: { pool: name } }
+    return isPublished(context, gaugeOf(series, () => 0))
   })
 
 /** The label `pool`, and of one that a balanced pool is over the label `upstream`. */
@@ -223,21 +168,13 @@ export const makeGauge = (series: Series, read: () => number): Effect.Effect<voi
 
 type Read = (numbers: PoolNumbers) => number
 
-/** A series that can be registered: what it is called, and how it is read. */
-interface Readable {
-  readonly key: string
-  readonly registerIn: (context: Context.Context<never>) => Metric.Registration
-}
+const seriesOf = (source: Source, labels: Labels): ReadonlyArray<Readable> => [
+  ...poolMetrics(source, labels),
+  ...(source.isBudgeted === true ? budgetMetrics(source, labels) : []),
+  ...(source.config.isDatabase ? openTelemetry(source, labels) : [])
+]
 
-const seriesOf = (source: Source, labels: Labels): ReadonlyArray<Readable> => {
-  return [
-    ...poolMetrics(source, labels),
-    ...(source.isBudgeted === true ? budgetMetrics(source, labels) : []),
-    ...(source.config.isDatabase ? openTelemetry(source, labels) : [])
-  ]
-}
-
-/** Of a pool that shares a budget. */
+/** The series of a pool that shares a budget. */
 const budgetMetrics = ({ config: { kind }, numbers }: Source, labels: Labels): ReadonlyArray<Readable> => {
   const gauge = (suffix: string, description: string, read: Read): Readable =>
     gaugeOf({ name: `${kind}_pool_budget_${suffix}`, description, attributes: { ...labels } }, () => read(numbers()))
@@ -302,7 +239,7 @@ const operationsOf = ({ config }: Source, own: Labels, kind: string, time: Durat
 /** Series of the level and the priorities, and those of the busiest keys, which are looked for at each scrape. */
 const publishTraffic = (context: Context.Context<never>, source: Source, own: Labels): () => void => {
   const { config: { kind }, traffic } = source
-  if (traffic === undefined) return ignore
+  if (traffic === undefined) return () => {}
   const series = (suffix: string, description: string, labels: Readonly<Record<string, string>> = {}): Series => ({
     name: `${kind}_pool_${suffix}`,
     description,
@@ -431,82 +368,4 @@ const openTelemetry = (
     ),
     histogramOf(series("use_time", "Time a connection was held", "s"), histograms.use, noZeros)
   ]
-}
-
-const gaugeOf = ({ name, ...options }: Series, read: () => number): Readable =>
-  readable(Metric.gauge(name, options), options, () => ({ value: natural(read()) }))
-
-const counterOf = ({ name, ...options }: Series, read: () => number): Readable =>
-  readable(Metric.counter(name, { ...options, incremental: true }), options, () => ({
-    count: natural(read()),
-    incremental: true
-  }))
-
-const histogramOf = (
-  { name, ...options }: Series,
-  durations: Durations,
-  zeros: () => number,
-  edges: ReadonlyArray<number> = boundaries
-): Readable => {
-  const milliseconds = edges.map((edge) => edge * 1000)
-  return readable(Metric.histogram(name, { ...options, boundaries: edges }), options, () => {
-    const atOnce = natural(zeros())
-    const counts = durations.cumulative(milliseconds, atOnce)
-    return {
-      buckets: edges.map((boundary, index): [number, number] => [boundary, counts[index] ?? 0]),
-      count: durations.count + atOnce,
-      sum: natural(durations.sum) / 1000,
-      min: atOnce > 0 ? 0 : natural(durations.min) / 1000,
-      max: natural(durations.max) / 1000
-    }
-  })
-}
-
-// A scrape must not show a number that breaks the arithmetic of whoever reads it.
-const natural = (n: number): number => Number.isFinite(n) && n > 0 ? n : 0
-
-/** The one place that touches the unstable part of Effect's metrics. */
-const readable = <Input, State>(
-  metric: Metric.Metric<Input, State>,
-  { attributes }: Pick<Series, "attributes">,
-  get: () => State
-): Readable => ({
-  key: JSON.stringify([metric.type, metric.id, Object.entries(attributes).toSorted()]),
-  registerIn: (context) => Metric.registerUnsafe(metric, context, { get, update: ignore, modify: ignore })
-})
-
-const ignore = (): void => {}
-
-interface Holding {
-  readonly register: () => Metric.Registration
-  registration: Metric.Registration
-}
-
-/** The publishers of each series by registry, the latest last. A registry itself keeps the latest alone. */
-const holdings = new WeakMap<object, Map<string, Array<Holding>>>()
-
-const keyIn = (context: Context.Context<never>, { key }: Readable): string =>
-  `${key} ${JSON.stringify(Context.get(context, Metric.CurrentMetricAttributes))}`
-
-/** Registers a series, and gives the way to take it back: one of the same name that is still there is seen again. */
-const publishIn = (context: Context.Context<never>, series: Readable): () => void => {
-  const registry = Context.get(context, Metric.MetricRegistry)
-  const all = holdings.get(registry) ?? new Map<string, Array<Holding>>()
-  holdings.set(registry, all)
-  const key = keyIn(context, series)
-  const register = (): Metric.Registration => series.registerIn(context)
-  const holding: Holding = { register, registration: register() }
-  const before = all.get(key)
-  if (before === undefined) all.set(key, [holding])
-  else before.push(holding)
-  return () => {
-    holding.registration.remove()
-    const left = (all.get(key) ?? []).filter((other) => other !== holding)
-    const latest = left.at(-1)
-    if (latest === undefined) all.delete(key)
-    else {
-      all.set(key, left)
-      latest.registration = latest.register()
-    }
-  }
 }

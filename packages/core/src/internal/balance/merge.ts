@@ -4,7 +4,7 @@
 import type { ConnectionInfo, DrainReport } from "../model/connection.ts"
 import type { PoolConfig } from "../model/config.ts"
 import { combine } from "../model/counts.ts"
-import { boundaries } from "../../PoolMetrics.ts"
+import { boundaries } from "../model/metrics.ts"
 import type { OperationStats } from "../model/operation.ts"
 import { addUp } from "../pool/borrowing.ts"
 import type { KeyStats, Level, Priority, TrafficStats } from "../model/traffic.ts"

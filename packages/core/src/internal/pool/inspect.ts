@@ -2,8 +2,8 @@
  * Looking at the pool: its numbers, its connections and who holds them. Nothing here changes anything.
  */
 import type { ConnectionInfo } from "../model/connection.ts"
+import { boundaries } from "../model/metrics.ts"
 import type { Holder } from "../../PoolError.ts"
-import { boundaries } from "../../PoolMetrics.ts"
 import type { PoolNumbers, PoolStats, Vitals } from "../../PoolStats.ts"
 import { labelOf, type Pooled } from "../line/lease.ts"
 import { nameOf, tagsOf } from "../line/said.ts"
