@@ -19,6 +19,7 @@
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import type { LimitedBy } from "./internal/model/limit.ts"
 import type { Durations, Series } from "./internal/model/metrics.ts"
 import { priorities, type TrafficStats } from "./internal/model/traffic.ts"
 import { Histogram } from "./internal/watch/histogram.ts"
@@ -198,6 +199,9 @@ const poolMetrics = (source: Source, own: Labels): ReadonlyArray<Readable> => {
   return [
     ...gauges.map(([suffix, description, read]) => gaugeOf(series(suffix, description), () => read(numbers()))),
     ...counters.map(([suffix, description, read]) => counterOf(series(suffix, description), () => read(numbers()))),
+    ...Object.entries(limited).map(([by, read]) =>
+      gaugeOf(series("limited", "1 for the bound that decides the live limit, else 0", { by }), () => read(numbers()))
+    ),
     ...labelled("errors_total", "What went wrong, by type", "type", errors),
     ...labelled("connections_retired_total", "Connections given up, by reason", "reason", retired),
     ...labelled("lease_ends_total", "Leases ended, by how the borrower's effect ended", "end", ended),
@@ -299,6 +303,16 @@ const gauges: ReadonlyArray<readonly [suffix: string, description: string, read:
   ["utilization_percent", "Connections lent as a share of the limit", (numbers) => numbers.utilization],
   ["breaker_open", "1 while the breaker around dials is open, else 0", (numbers) => numbers.breaker === "open" ? 1 : 0]
 ]
+
+const isBound = (bound: LimitedBy): Read => ({ limitedBy }) => limitedBy === bound ? 1 : 0
+
+const limited: Readonly<Record<LimitedBy, Read>> = {
+  maxConnections: isBound("maxConnections"),
+  setLimit: isBound("setLimit"),
+  sizing: isBound("sizing"),
+  server: isBound("server"),
+  budget: isBound("budget")
+}
 
 const acquired: Read = ({ counts }) => counts.acquiredAtOnce + counts.acquiredAfterWaiting
 

@@ -48,6 +48,7 @@ const busy: Given = {
   closing: 1,
   pending: 7,
   limit: 18,
+  limitedBy: "server",
   utilization: 27.5,
   oldestWaiter: 1500,
   breaker: "open",
@@ -117,6 +118,10 @@ describe("PoolMetrics", () => {
       assert.deepStrictEqual(
         ["success", "failure", "defect", "interrupt"].map((end) => labelled("lease_ends_total", "end", end)),
         [90, 10, 2, 1]
+      )
+      assert.deepStrictEqual(
+        ["maxConnections", "setLimit", "sizing", "server", "budget"].map((by) => labelled("limited", "by", by)),
+        [0, 0, 0, 1, 0]
       )
     }).pipe(isolated))
 
