@@ -296,7 +296,7 @@ const checked = <Options extends BudgetOptions>(
 
 const done = Result.succeed(undefined)
 
-/** What all budgets have: the shares, reckoned on a steady clock and never within the change of a pool. */
+/** The shares that every budget has, reckoned on a steady clock and never within the change of a pool. */
 const begin = Effect.fnUntraced(function*({ name, total }: Settings) {
   const clock = yield* Clock.Clock
   const dispatcher = asynchronous(yield* Scheduler.Scheduler).makeDispatcher()

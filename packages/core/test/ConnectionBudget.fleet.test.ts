@@ -3,18 +3,11 @@ import { ConnectionBudget, ConnectionPool, type PoolEvent } from "@effect-pools/
 import { FakeConnector } from "@effect-pools/testing"
 import { Effect, Exit, Fiber, Logger, Scope, Stream } from "effect"
 import { Redis } from "effect/persistence"
+import type { Report } from "../src/internal/budget/store.ts"
 import { advance, settle } from "./utils/bench.ts"
 
-/** What a process tells the store, as the script takes it. */
-interface Told {
-  readonly sequence: number
-  readonly total: number
-  readonly floor: number
-  readonly holds: number
-  readonly wants: number
-  readonly isKnown: boolean
-  readonly isLeaving: boolean
-}
+/** A report as the script takes it. */
+type Told = Omit<Report, "id" | "label">
 
 interface Scripted {
   readonly told: Array<Told>

@@ -23,7 +23,7 @@ const source = (kind: PoolKind.PoolKind, name: string) =>
 const isolated = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.provideService(effect, Metric.MetricRegistry, new Map())
 
-/** What Prometheus reads: each series with its value. */
+/** Each series with its value, as Prometheus reads them. */
 const scrape = Effect.map(PrometheusMetrics.format(), (text) => {
   const series = new Map<string, number>()
   for (const line of text.split("\n")) {

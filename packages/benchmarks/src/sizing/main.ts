@@ -117,7 +117,7 @@ const main = Effect.gen(function*() {
     yield* Console.log(`${size} connections: ${Math.round(rate)} leases a second`)
   }
   const most = Math.max(...fixed.map(({ rate }) => rate))
-  // Of sizes that give the same the smallest is the best.
+  // The smallest of the sizes that give the same is the best.
   const best = fixed.find(({ rate }) => rate >= 0.97 * most)!
   yield* Console.log(`best: ${best.size} connections with ${Math.round(best.rate)} leases a second`)
   const runs: Array<Run> = []

@@ -12,7 +12,7 @@ export class Appetite {
   private value = 0
   private at = 0
 
-  /** What is wanted, given what would be of use at this moment. */
+  /** How many are wanted, given how many would be of use at this moment. */
   read(useful: number, now: number): number {
     const faded = this.value * 0.5 ** ((now - this.at) / halfLife)
     // The fading part of one connection is none.

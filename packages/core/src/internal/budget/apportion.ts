@@ -7,7 +7,7 @@
  */
 
 /** A member that shares a budget. */
-export interface Appetite {
+export interface Member {
   /** Sockets that it has, those being opened and closed included. */
   readonly has: number
   /** How many it could use now. */
@@ -17,12 +17,12 @@ export interface Appetite {
 }
 
 /** A member, and how many it may have until it is told otherwise. */
-export interface Granted extends Appetite {
+export interface Granted extends Member {
   readonly grant: number
 }
 
-/** What each member should have once everybody has done what it is told: `total` at most, together. */
-export const apportion = (total: number, members: ReadonlyArray<Appetite>): ReadonlyArray<number> => {
+/** The share of each member once everybody has done as told: `total` at most, together. */
+export const apportion = (total: number, members: ReadonlyArray<Member>): ReadonlyArray<number> => {
   const floors = fill(total, members.map(({ floor, has }) => ({ least: 0, most: floor, has })))
   const wanted = fill(
     total,
@@ -33,7 +33,7 @@ export const apportion = (total: number, members: ReadonlyArray<Appetite>): Read
 }
 
 /**
- * What each member may have from now on. A member that should have less may open nothing more from now on; others get what
+ * The grant of each member from now on. A member that should have less may open nothing more from now on; others get what
  * it gives up only when its sockets are closed. So `total` is not exceeded on the way either.
  */
 export const settle = (total: number, members: ReadonlyArray<Granted>): ReadonlyArray<number> => {
@@ -51,7 +51,7 @@ export const settle = (total: number, members: ReadonlyArray<Granted>): Readonly
 /** Grants what nobody wants as well, evenly, up to what each may have at most. */
 export const spread = (
   total: number,
-  members: ReadonlyArray<Appetite>,
+  members: ReadonlyArray<Member>,
   grants: ReadonlyArray<number>,
   most: ReadonlyArray<number>
 ): ReadonlyArray<number> => {

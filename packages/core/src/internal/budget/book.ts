@@ -5,7 +5,7 @@ import type { Ledger } from "./ledger.ts"
 
 export interface Book {
   readonly ledger: Ledger
-  /** What each pool may have in any case. */
+  /** How many connections each pool may have in any case. */
   readonly floor: number
   /** The total as the options say it. */
   readonly total: number

@@ -35,7 +35,7 @@ const longestRetry = 4_000
 
 /** How many processes are told of. */
 const mostTold = 100
-/** Who has looked at the budget within this time is shown its processes, in milliseconds. */
+/** Readers that looked at the budget within this time are shown its processes, in milliseconds. */
 const lookedLately = 15_000
 
 export interface FleetOptions {
@@ -211,7 +211,7 @@ export class Fleet {
     return this.say("Info", `the store is back after ${Math.round(away)} ms and ${attempts} attempts`)
   }
 
-  /** What may be opened without the store's word. */
+  /** Allows as many as may be opened without the store's word. */
   private makeDo(): void {
     const { ledger } = this
     const { total } = ledger.around

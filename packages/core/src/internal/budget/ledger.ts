@@ -40,13 +40,13 @@ type StoreNews =
   | { readonly _tag: "BudgetStoreLost"; readonly budget: string; readonly cause: unknown }
   | { readonly _tag: "BudgetStoreBack"; readonly budget: string; readonly away: number }
 
-/** What is known of the processes that share the budget. */
+/** The processes that share the budget, as far as they are known. */
 export interface Surroundings {
   readonly store: BudgetStoreState
   /** The connections of all, which may be fewer than this process was told. */
   readonly total: number
   readonly processes: number
-  /** What the other processes hold. */
+  /** Connections that the other processes hold. */
   readonly othersHold: number
 }
 
@@ -62,7 +62,7 @@ export class Seat {
     this.tenant = tenant
   }
 
-  /** What it has or may have. */
+  /** Connections that it has or may have. */
   get holds(): number {
     return Math.max(this.grant, this.tenant.has())
   }
@@ -110,7 +110,7 @@ export class Ledger {
     return this.allowed
   }
 
-  /** What the pools have or may have together. */
+  /** Connections that the pools have or may have together. */
   get holds(): number {
     return this.sum((seat) => seat.holds)
   }
@@ -158,7 +158,7 @@ export class Ledger {
     this.seats.add(seat)
     this.set(seat, 0)
     this.settle()
-    // What is granted already is the pool's from its first moment; the rest it asks for.
+    // The pool has what is granted already from its first moment, and asks for the rest.
     this.ask(seat)
     return seat
   }

@@ -60,6 +60,6 @@ const readProcesses = (
 const biggest = (most: number) => <A extends { readonly grant: number }>(all: ReadonlyArray<A>): ReadonlyArray<A> =>
   all.toSorted((a, b) => b.grant - a.grant).slice(0, most)
 
-/** What an answer is, without a word of what it says: it may be anything. */
+/** The type of an answer, without a word of its content: it may be anything. */
 const typeName = (answer: unknown): string =>
   Array.isArray(answer) ? `a list of ${answer.length}` : answer === null ? "nothing" : `a ${typeof answer}`

@@ -5,7 +5,7 @@ import * as Data from "effect/Data"
 import type * as Effect from "effect/Effect"
 import type { BudgetProcess } from "../model/budget.ts"
 
-/** What a process tells the store, and asks of it. */
+/** The report of a process to the store, and its request. */
 export interface Report {
   /** Another for each process that begins, also for one that takes the place of another. */
   readonly id: string
@@ -15,7 +15,7 @@ export interface Report {
   readonly sequence: number
   readonly total: number
   readonly floor: number
-  /** What the process has or may open as it knows it: what it gives up it reports afterwards. */
+  /** Connections that the process has or may open as it knows it: it reports those that it gives up afterwards. */
   readonly holds: number
   readonly wants: number
   /** Whether the store knew it before, so that a store that knows nobody has forgotten. */
@@ -23,12 +23,12 @@ export interface Report {
   readonly isLeaving: boolean
 }
 
-/** What the store answers. */
+/** The store's answer. */
 export interface Answer {
   readonly grant: number
   /** The smallest of what the processes say is the total. */
   readonly total: number
-  /** What all of them hold, this one included. */
+  /** Connections that all of them hold, this one included. */
   readonly held: number
   readonly processes: number
   /** Whether the store has forgotten what they hold, and waits until they have told it. */

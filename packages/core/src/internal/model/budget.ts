@@ -30,7 +30,7 @@ export interface BudgetStats {
   readonly has: number
   /** How many its pools could use, a little in advance included. */
   readonly wants: number
-  /** What others have or may have: of a fleet, as the store said last. */
+  /** Connections that others have or may have: of a fleet, as the store said last. */
   readonly othersHold: number
   /** Processes that share it, this one included. */
   readonly processes: number
@@ -59,7 +59,7 @@ export interface BudgetPool {
  */
 export interface BudgetProcess {
   readonly id: string
-  /** What it calls itself. */
+  /** The name that it gives itself. */
   readonly name: string
   /** Sockets that it has or may open. */
   readonly grant: number
@@ -71,7 +71,7 @@ export interface BudgetProcess {
 }
 
 /**
- * What a budget grants one pool, at one moment.
+ * The grant of a budget to one pool, at one moment.
  *
  * @category models
  * @since 0.1.0
@@ -84,7 +84,7 @@ export interface PoolBudget {
   readonly grant: number
   /** How many it could use. */
   readonly wants: number
-  /** What the other pools and processes of the budget hold. */
+  /** Connections that the other pools and processes of the budget hold. */
   readonly othersHold: number
   /** How many other pools and processes share it. */
   readonly others: number

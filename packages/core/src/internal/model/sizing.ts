@@ -76,7 +76,7 @@ export interface SizeMove {
 }
 
 /**
- * What the adaptive size of a pool does, or would do, and why.
+ * The adaptive size of a pool: its moves, or those that it would make, and why.
  *
  * @category models
  * @since 0.1.0
@@ -89,7 +89,7 @@ export interface SizingStats {
   readonly size: number
   /** The size that it tries, or with `"advise"` would try, next; `size` where it would stay. */
   readonly next: number
-  /** What it found last, in words. */
+  /** Its last finding, in words. */
   readonly why: string
   /** Leases that ended well, a second, in the last window that counted; 0 before there is one. */
   readonly rate: number

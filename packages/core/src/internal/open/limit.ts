@@ -12,7 +12,7 @@ export const moveLimit = (state: PoolState, bound: Bound, to: number, why: strin
   const from = limits.limit
   const isOther = limits.set(bound, to)
   const { limit, limitedBy } = limits
-  // What somebody sets by hand is told even if it changes nothing.
+  // A limit set by hand is told even if it changes nothing.
   if (isOther || bound === "setLimit") emit(state, { _tag: "LimitChanged", limit, from, limitedBy, why })
   if (isOther) state.act(() => retireSurplus(state, limit))
 }

@@ -22,7 +22,7 @@ interface Refused {
   readonly live: number
   /** Dials that have begun, and of which nobody knows yet, by the numbers of their connections. */
   readonly underWay: ReadonlyArray<number>
-  /** What the ceiling does not go below. */
+  /** The ceiling does not go below it. */
   readonly floor: number
   /** The server's words. */
   readonly said: string
@@ -59,7 +59,7 @@ export class FullServer {
   refused({ began, dial, floor, live, now, retryAfter = 0, said, underWay }: Refused): boolean {
     this.stays = Math.max(this.stays, now + Math.max(hold, Math.min(longestHold, retryAfter)))
     const wasCounted = dial !== undefined && this.awaited.delete(dial)
-    // What began before met the same crowd. Dials that were under way are counted as open until they are refused, too: a
+    // Work that began before met the same crowd. Dials that were under way are counted as open until they are refused, too: a
     // server may refuse sooner than it accepts.
     if (wasCounted) this.counted--
     else if (began <= this.loweredAt) return false

@@ -4,7 +4,7 @@
 import type { Mark } from "../base/mark.ts"
 import type { Bound, LimitedBy } from "../model/limit.ts"
 
-/** Of bounds that are equal the first is told: the one nearest to the user. */
+/** The first of equal bounds is told: the one nearest to the user. */
 const order: ReadonlyArray<Bound> = ["setLimit", "sizing", "server", "budget"]
 
 export class Limits {
@@ -35,12 +35,12 @@ export class Limits {
     return this.decides
   }
 
-  /** What a bound says; `Infinity` while it says nothing. */
+  /** The value of a bound; `Infinity` while it has none. */
   of(bound: Bound): number {
     return this.bounds[bound]
   }
 
-  /** What the limit would be without a bound. */
+  /** The limit as it would be without a bound. */
   without(bound: Bound): number {
     return order.reduce((least, each) => each === bound ? least : Math.min(least, this.bounds[each]), this.most)
   }

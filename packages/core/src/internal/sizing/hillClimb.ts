@@ -5,7 +5,7 @@
  * Waits and latencies are left aside on purpose: they tell that a server is slow, and not whether fewer or more connections
  * would help. A server that merely slows down gives no more with more connections, so the size stays.
  *
- * What is measured counts only while the pool is saturated. Without load every size is good enough, and none is tried.
+ * A measurement counts only while the pool is saturated. Without load every size is good enough, and none is tried.
  */
 import { enough, type Look, type Measured, Window } from "./window.ts"
 
@@ -23,7 +23,7 @@ interface Base {
 /** A size that is tried against what the one before gave. */
 interface Trial {
   readonly base: Base
-  /** What the size was before, to go back to. */
+  /** The size before, to go back to. */
   readonly back: number
   readonly direction: 1 | -1
 }
@@ -201,7 +201,7 @@ export class HillClimb {
   private sizeAt({ size }: Base, direction: 1 | -1, ceiling: number, { leases }: Measured): number | undefined {
     const by = Math.max(1, Math.ceil(size * (leases >= enough ? step : coarseStep)))
     const to = Math.max(this.min, Math.min(this.max, ceiling, size + direction * by))
-    // What holds the limit below the smallest size is not for the climb to undo.
+    // A bound that holds the limit below the smallest size is not for the climb to undo.
     return to !== size && (to > size) === (direction === 1) ? to : undefined
   }
 
