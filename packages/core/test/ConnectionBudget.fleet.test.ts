@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ConnectionBudget, ConnectionPool, type PoolEvent } from "@effect-pools/core"
 import { FakeConnector } from "@effect-pools/testing"
-import { Effect, Exit, Fiber, Logger, Scope, Stream } from "effect"
+import { Effect, Exit, Fiber, Logger, Metric, Scope, Stream } from "effect"
+import { PrometheusMetrics } from "effect/observability"
 import { Redis } from "effect/persistence"
 import type { Report } from "../src/internal/budget/store.ts"
 import { advance, settle } from "./utils/bench.ts"
@@ -11,6 +12,8 @@ type Told = Omit<Report, "id" | "label">
 
 interface Scripted {
   readonly told: Array<Told>
+  /** How often it was asked for the processes. */
+  shown: number
   answer: (told: Told) => Effect.Effect<unknown, Redis.RedisError>
   readonly layer: Redis.Redis["Service"]
 }
@@ -22,6 +25,7 @@ const scripted = (): Scripted => {
   const told: Array<Told> = []
   const store: Scripted = {
     told,
+    shown: 0,
     answer: (told) => Effect.die(`no answer to ${told.sequence}`),
     layer: Redis.Redis.of({
       send: () => Effect.die("send"),
@@ -29,7 +33,10 @@ const scripted = (): Scripted => {
       reserve: Effect.die("reserve"),
       eval: (script) => (...params) => {
         // Whoever looks at the budget asks for the processes too, which is no report.
-        if (script.params(...params).length === 3) return store.answer(nobody) as Effect.Effect<never, Redis.RedisError>
+        if (script.params(...params).length === 3) {
+          store.shown++
+          return store.answer(nobody) as Effect.Effect<never, Redis.RedisError>
+        }
         const [, , , , , sequence, total, floor, holds, wants, isKnown, isLeaving] = script.params(...params).map(
           Number
         )
@@ -146,6 +153,24 @@ describe("ConnectionBudget in a fleet", () => {
       assert.isAtLeast(store.told.length - before, 12)
       assert.isAtMost(store.told.length - before, 15)
     }))
+
+  it.effect("asks who shares it for those who look at a pool, and not for a scrape of its metrics", () =>
+    Effect.gen(function*() {
+      const store = scripted()
+      store.answer = granting(10)
+      const { pool } = yield* member(store)
+      yield* advance("20 seconds")
+      store.shown = 0
+      for (let second = 0; second < 20; second++) {
+        const text = yield* PrometheusMetrics.format()
+        assert.match(text, /service_pool_budget_granted\{pool="a"\} 10/)
+        yield* advance("1 second")
+      }
+      assert.strictEqual(store.shown, 0)
+      yield* pool.stats
+      yield* advance("6 seconds")
+      assert.isAtLeast(store.shown, 1)
+    }).pipe(Effect.provideService(Metric.MetricRegistry, new Map())))
 
   it.effect("keeps what it has while the store is away, opens no more than it was granted, and fails no lease", () =>
     Effect.gen(function*() {
