@@ -10,7 +10,7 @@ import { FirstComeFirstServed } from "./firstCome.ts"
 import type { Lease, Pooled } from "./lease.ts"
 import type { Account, Arrivals, Order } from "./order.ts"
 import { Refusing } from "./refusing.ts"
-import { Around, nothing, saidOf } from "./said.ts"
+import { Around, around, nothing, saidOf } from "./said.ts"
 import { lotOf } from "./shedder.ts"
 
 /** Facts of the pool that an order may need. */
@@ -150,7 +150,9 @@ export class ByTraffic implements Order {
    */
   private said(lease: Lease): Said {
     if (lease.said !== undefined) return lease.said
-    const said = saidOf(lease, this.around.of(lease.fiber), this.options.clock)
+    // The context of a caller that is served or refused at once is not kept: nobody would let go of it.
+    const outer = this.arrivals.size === 0 ? lease.fiber.getRef(around) : this.around.of(lease.fiber)
+    const said = saidOf(lease, outer, this.options.clock)
     const isPlain = this.fair === undefined && said === nothing
     return lease.said = isPlain || said.priority === "high" || !this.options.holds(lease)
       ? said
