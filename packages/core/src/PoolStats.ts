@@ -83,7 +83,7 @@ export interface PoolNumbers {
   readonly limit: number
   /** The bound that decides the live limit. Of a pool that is made of others, the first that holds one of them down. */
   readonly limitedBy: LimitedBy
-  /** What a `ConnectionBudget` grants the pool; absent where it is under none. */
+  /** The part of the pool in a `ConnectionBudget`; absent where it is under none. */
   readonly budget?: PoolBudget | undefined
   /** `used` as a share of `limit`, 0 to 100. */
   readonly utilization: number
@@ -142,7 +142,7 @@ export interface PoolStats extends Vitals {
   readonly borrowers: ReadonlyArray<Borrower>
   /** The callers that wait and that are served, told apart by what they say with `Traffic`. */
   readonly traffic: TrafficStats
-  /** What the adaptive size does, or would do, and why; `undefined` without the option `sizing`. */
+  /** The steps of the adaptive size, and why; `undefined` without the option `sizing`. */
   readonly sizing?: SizingStats | undefined
   /** The pools that it is made of, if it is: the upstreams of a balanced pool, the servers of a cluster. */
   readonly members?: ReadonlyArray<MemberStats> | undefined

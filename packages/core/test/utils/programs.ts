@@ -76,7 +76,7 @@ const Setting = Schema.Struct({
   joins: Schema.optionalKey(Schema.Literals(["idle", "busiest"]))
 })
 export type Setting = typeof Setting.Type & {
-  /** Of a pool whose callers say something of themselves. */
+  /** Set for a pool whose callers say something of themselves. */
   readonly traffic?: TrafficSetting
   /** Whether it finds its size by itself. */
   readonly sizes?: boolean

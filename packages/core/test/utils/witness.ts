@@ -157,7 +157,7 @@ export class Witness {
     this.uses.set(id, (this.uses.get(id) ?? 0) + 1)
     if (this.alarmed.has(id)) this.broken.push(`connection ${id} was lent after it told its end`)
     if (this.tainted.has(id)) this.broken.push(`connection ${id} was lent although it was to be retired`)
-    // Of a dial that goes on only the pool knows if it has failed.
+    // Only the pool knows whether a dial that goes on has failed.
     if (this.replaced.get(id) === this.doubt && !this.isFailing && this.dialing === 0) {
       this.broken.push(`connection ${id} was lent although others could be opened in its place`)
     }

@@ -88,7 +88,7 @@ export const agreeing = (own: Store, shared: Store): Store => {
             admitted.set(++last, { own: mine, shared: theirs })
             return Effect.succeed({ ...mine, generation: last, transition: mine.transition ?? theirs.transition })
           },
-          // What was to be tried is tried later: the one who tries for all is another.
+          // The trial is put off: another process tries for all.
           onFailure: (refusal) =>
             Effect.andThen(own.record(ignoring(key, mine.generation, votes)), Effect.fail(refusal))
         })),

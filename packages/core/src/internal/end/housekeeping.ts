@@ -26,7 +26,7 @@ export const keepHouse = (state: PoolState): Effect.Effect<never> =>
 
 /** Does what is due, and tells when the next visit is. */
 const visitAll = (state: PoolState, now: number): number => {
-  // What time alone has changed leaves no mark, nor does the beginning of the pool.
+  // Nothing marks what the mere passing of time changes, nor the beginning of the pool.
   state.mark.set()
   let next = Math.min(now + shortestTimeout(state), turn(state, now))
   for (const connection of Array.from(state.places.connections)) next = Math.min(next, visit(state, connection, now))

@@ -42,7 +42,7 @@ export const warmUp = (state: PoolState, count: number): Effect.Effect<number, P
 
 export const settleWarmUps = (state: PoolState): void => {
   for (const request of state.places.warmUps) {
-    // A budget may grant soon what it does not grant yet.
+    // A budget may soon grant what it does not grant yet.
     if (state.places.live >= Math.min(request.target, state.places.limits.without("budget"))) {
       emit(state, { _tag: "WarmedUp", open: state.places.live })
       finish(state, request, Effect.succeed(state.places.live))

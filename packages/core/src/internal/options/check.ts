@@ -94,7 +94,7 @@ const sizingHasEffect: Rule = ({ sizing }) => {
     { path: ["sizing", option], issue: "has no effect without sizing.mode, give \"advise\" or \"apply\"" }
 }
 
-/** What is named first must not exceed what is named after it, where both are given. */
+/** Each of them must not exceed those named after it, where both are given. */
 const sizesOrdered: Rule = ({ maxConnections, minConnections, sizing: { max, min, start } = {} }) => {
   const named: ReadonlyArray<readonly [name: string, value: number | undefined]> = [
     ["minConnections", minConnections],
@@ -108,7 +108,7 @@ const sizesOrdered: Rule = ({ maxConnections, minConnections, sizing: { max, min
     const beyond = given.slice(index + 1).find(([, most]) => value > most)
     if (beyond === undefined) continue
     const [high, most] = beyond
-    // Of a pair the one of `sizing` is told, unless it is no part of it.
+    // The refusal names the option of `sizing`: a pair without one has a rule of its own.
     return low.startsWith("sizing")
       ? { path: low.split("."), issue: `must not exceed ${high} (${most}), got ${value}` }
       : { path: high.split("."), issue: `must not be less than ${low} (${value}), got ${most}` }
