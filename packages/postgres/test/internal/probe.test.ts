@@ -37,4 +37,29 @@ describe("a probe", () => {
       yield* TestClock.adjust("1 second")
       assert.strictEqual(yield* Ref.get(open), 0)
     }))
+
+  it.effect("has its time for the answer beside that for the dial", () =>
+    Effect.gen(function*() {
+      const exits: Array<string> = []
+      let dials = 0
+      const asking = Effect.delay(Effect.succeed(sample), "200 millis")
+      const prober = new Prober({
+        connect: () =>
+          Effect.suspend(() => {
+            dials++
+            return Effect.delay(Effect.succeed(asking), "900 millis")
+          })
+      }, {
+        now: () => 0,
+        interval: () => 100,
+        timeout: 1_000,
+        dialTimeout: 5_000,
+        isUnref: false,
+        onAnswer: (exit) => void exits.push(Exit.isSuccess(exit) ? "answer" : "none")
+      })
+      yield* Effect.forkScoped(prober.run, { startImmediately: true })
+      yield* TestClock.adjust("3 seconds")
+      yield* prober.end
+      assert.deepStrictEqual([exits[0], dials], ["answer", 1])
+    }).pipe(Effect.scoped))
 })

@@ -90,7 +90,7 @@ export interface Terms {
   readonly now: () => number
   /** How long until the next probe, in milliseconds, if nobody asks. */
   readonly interval: () => number
-  /** How long a probe may take, and the dial of its connection, in milliseconds. */
+  /** How long a probe waits for its connection, then for the answer; and how long a dial may take. In milliseconds. */
   readonly timeout: number
   readonly dialTimeout: number
   /** Whether the connection keeps no process alive, by the option `unref`. */
@@ -150,9 +150,11 @@ export class Prober {
     )
   })
 
-  private readonly answer: Effect.Effect<Omit<Sample, "at">, unknown> = Effect.suspend(() =>
-    Effect.timeout(Effect.flatMap(this.connection, (asking) => asking), this.terms.timeout)
-  )
+  /** Two limits: with one for both, a dial that takes nearly all of it would be followed by another one for ever. */
+  private readonly answer: Effect.Effect<Omit<Sample, "at">, unknown> = Effect.suspend(() => {
+    const { timeout } = this.terms
+    return Effect.flatMap(Effect.timeout(this.connection, timeout), (asking) => Effect.timeout(asking, timeout))
+  })
 
   /** Those who ask in quick succession share a probe. */
   private readonly rest: Effect.Effect<void> = Effect.suspend(() => {
