@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Semaphore from "effect/Semaphore"
 import type { LentConnection } from "../lease.ts"
-import type { Costs, StatementCost } from "./costs.ts"
+import type { Costs, Run, StatementCost } from "./costs.ts"
 import { ask } from "./plan.ts"
 
 type Pool = ConnectionPool<LentConnection>
@@ -75,10 +75,16 @@ export class Lane {
     statement: Effect.Effect<A, E, R>
   ): Effect.Effect<A | typeof turnedAway, E, R> {
     return Effect.clockWith((clock): Effect.Effect<A | typeof turnedAway, E, R> => {
-      const now = monotonic(clock)
-      if (!isInLane && this.costs.read(text, now).isHeavy) return Effect.succeed(turnedAway)
-      const run = this.costs.begin(text, isInLane, now)
-      return Effect.onExitPrimitive(statement, (exit) => {
+      let run: Run | undefined
+      const begun = Effect.suspend((): Effect.Effect<A | typeof turnedAway, E, R> => {
+        const now = monotonic(clock)
+        if (!isInLane && this.costs.read(text, now).isHeavy) return Effect.succeed(turnedAway)
+        run = this.costs.begin(text, isInLane, now)
+        return statement
+      })
+      // Around the beginning too: a run that is never ended would hold a turn of the lane for ever.
+      return Effect.onExitPrimitive(begun, (exit) => {
+        if (run === undefined) return undefined
         this.costs.end(text, run, Exit.isSuccess(exit), monotonic(clock))
         // One that took a connection beside the lane has given it back.
         return !isInLane && this.open < this.permits ? this.adjust : undefined
