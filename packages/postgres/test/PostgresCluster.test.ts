@@ -362,6 +362,45 @@ describe("PostgresCluster", () => {
       })
     }))
 
+  it.effect("rows that were read once because of degradation are each caller's own, to sort and to change", () =>
+    Effect.suspend(() => {
+      const answer = [{ n: 2, tags: ["a"] }, { n: 1, tags: [], json: JSON.parse(`{ "__proto__": 1 }`) }]
+      const script = ClusterScript.make(() => Effect.as(Effect.sleep("10 millis"), answer), { replicas: 1 })
+      type Found = { n: number; tags: Array<string> }
+      const changed = Effect.map(Traffic.high(Db.read<Found>`SELECT n, tags FROM t`), (rows) => {
+        const own = rows as Array<Found>
+        own.sort((one, other) => one.n - other.n)
+        own[0]!.n += 10
+        own[1]!.tags.push("b")
+        return own
+      })
+      return Effect.gen(function*() {
+        yield* Db.degrade(2)
+        yield* TestClock.adjust("1 milli")
+        const all = yield* moved(Effect.all([changed, changed, changed], { concurrency: "unbounded" }))
+        assert.strictEqual(script.statements.length, 1)
+        for (const [one, other] of all) {
+          assert.deepInclude(one, { n: 11, tags: [] })
+          assert.strictEqual(JSON.stringify(one), `{"n":11,"tags":[],"json":{"__proto__":1}}`)
+          assert.deepStrictEqual(other, { n: 2, tags: ["a", "b"] })
+        }
+      }).pipe(Effect.provide(Db.layerTest(script)))
+    }))
+
+  it.effect("degradation joins no reads that give each caller something of its own, such as a new uuid", () =>
+    Effect.suspend(() => {
+      const script = ClusterScript.make(() => Effect.as(Effect.sleep("10 millis"), [{ n: 1 }]), { replicas: 1 })
+      return Effect.gen(function*() {
+        yield* Db.degrade(2)
+        yield* TestClock.adjust("1 milli")
+        for (const text of ["SELECT gen_random_uuid()", "SELECT n FROM t ORDER BY random() LIMIT 1"]) {
+          const one = Traffic.high(Db.read((sql) => sql.unsafe(text)))
+          yield* moved(Effect.all([one, one], { concurrency: "unbounded" }))
+          assert.strictEqual(servers(script, text).length, 2)
+        }
+      }).pipe(Effect.provide(Db.layerTest(script)))
+    }))
+
   it.effect("from level 2 of degradation on a replica may be further behind, but never as far as tokenLifetime", () =>
     withScript(1, (script) =>
       Effect.gen(function*() {

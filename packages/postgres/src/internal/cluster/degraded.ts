@@ -25,8 +25,11 @@ export const watch = (node: Node): Effect.Effect<unknown, never, Scope.Scope> =>
 /** Whether the pool of any server gives up so much. */
 const isDegraded = (servers: Servers): boolean => servers.some(({ node }) => node.level >= from)
 
-/** Whether equal reads are run once, where the read itself does not say. */
-export const joinsEqual = (servers: Servers, { dedupe }: ClusterSettings): boolean => dedupe ?? isDegraded(servers)
+/** Whether equal reads of this text are run once, where nobody says whether they are. */
+export const joinsEqual = (servers: Servers, text: string): boolean => isDegraded(servers) && !givesItsOwn.test(text)
+
+/** Calls of functions whose answer is each caller's own, as far as a read-only transaction admits them. */
+const givesItsOwn = /\b(?:random\w*|gen_\w+|uuid\w+|clock_timestamp|timeofday|pg_(?:try_)?advisory\w+)\s*\(/i
 
 /**
  * How far behind a replica may be that serves reads: normally `maxLag`, else half of the way

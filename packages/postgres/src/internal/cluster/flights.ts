@@ -66,29 +66,29 @@ export class Flights {
     this.fork = fork
   }
 
-  /** Runs a read, or waits for an equal one that runs already. */
-  run(key: string, view: View, read: AnyEffect): AnyEffect {
+  /** Runs a read, or waits for an equal one that runs already, whose value is then given to each by `give`. */
+  run(key: string, view: View, read: AnyEffect, give: Give): AnyEffect {
     return Effect.withFiber((fiber) => {
       // An answer that others wait for would lack the caller's write of just now.
       if (view.writing > 0) return read
-      const alone = Effect.suspend(() => this.wait(this.start(key, read, fiber.context)))
+      const alone = Effect.suspend(() => Effect.map(this.wait(this.start(key, read, fiber.context)), give))
       const flight = this.open.get(key)
       if (flight === undefined || flight.joined >= mostJoined) return alone
       const arrived = this.cluster.now()
       return Effect.flatMap(
         this.hold(flight, Deferred.await(flight.placed)),
-        () => isFor(flight, view, arrived) ? this.join(flight, read) : alone
+        () => isFor(flight, view, arrived) ? this.join(flight, read, give) : alone
       )
     })
   }
 
-  private join(flight: Flight, read: AnyEffect): AnyEffect {
+  private join(flight: Flight, read: AnyEffect, give: Give): AnyEffect {
     flight.joined++
     return Effect.flatMap(Effect.exit(this.wait(flight)), (exit) => {
       // A failure of the first for its own sake is not the fault of those who joined.
       if (Exit.isFailure(exit) && isPersonal(exit.cause)) return read
       this.shared++
-      return exit
+      return Exit.map(exit, give)
     })
   }
 
@@ -97,7 +97,6 @@ export class Flights {
     this.open.set(key, flight)
     // The context of the caller is the one that it was read with, so nothing is missing.
     const run: Effect.Effect<unknown, unknown> = read.pipe(
-      Effect.map(frozen),
       Effect.provideService(CurrentFlight, flight),
       Effect.provideContext(ofNobody(context))
     ) as any
@@ -158,15 +157,31 @@ const ofNobody = (context: Context.Context<never>): Context.Context<never> =>
     References.CurrentLogSpans
   )(context)
 
-/** Several callers have the same rows. */
-const frozen = (value: unknown): unknown => {
-  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return value
-  const isPlain = Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype ||
-    Object.getPrototypeOf(value) === null
-  if (!isPlain) return value
+/** Makes of the value of a flight one that a caller may have. */
+export type Give = (value: unknown) => unknown
+
+/** For callers that know that others have the same rows. */
+export const frozen: Give = (value) => {
+  if (!isPlain(value) || Object.isFrozen(value)) return value
   Object.freeze(value)
   for (const part of Object.values(value)) frozen(part)
   return value
+}
+
+/** For callers that don't, and may change their rows. Nobody is given the value itself, so that it stays as it is. */
+export const copied: Give = (value) => {
+  if (!isPlain(value)) return value
+  if (Array.isArray(value)) return value.map(copied)
+  // Not by assignment, which a `__proto__` in a jsonb would take for the prototype.
+  const copy = Object.fromEntries(Object.entries(value).map(([name, part]) => [name, copied(part)]))
+  return Object.getPrototypeOf(value) === null ? Object.setPrototypeOf(copy, null) : copy
+}
+
+const isPlain = (value: unknown): value is object => {
+  if (typeof value !== "object" || value === null) return false
+  if (Array.isArray(value)) return true
+  const prototype = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
 }
 
 /** Equal for statements that are answered equally; `undefined` for parameters that can't be compared. */

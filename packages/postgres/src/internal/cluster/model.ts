@@ -94,8 +94,9 @@ export interface ClusterOptions extends Omit<PostgresOptions, "url" | "host" | "
   /**
    * Whether equal single statements that are read at the same time are run once, and their rows, which are frozen, given to
    * all. Equal means the text, the parameters, and the `affinity` of the caller. A caller joins only what its own writes are
-   * in. Default: from level 2 of degradation on, and `false` never. With statements that have an effect of their own, such
-   * as `nextval`, it is wrong.
+   * in. With statements that answer each caller anew, such as `random()`, it is wrong. Default: from level 2 of degradation
+   * on, but each caller is given rows of its own, and texts that call `random`, a maker of UUIDs, a clock or an advisory lock
+   * are run for each; `false` never.
    */
   readonly dedupe?: boolean | undefined
 }

@@ -21,7 +21,7 @@ import * as Transaction from "../transaction.ts"
 import * as Verdict from "../verdict.ts"
 import type { Cluster } from "./cluster.ts"
 import { joinsEqual } from "./degraded.ts"
-import { type Flights, keyOf } from "./flights.ts"
+import { copied, type Flights, frozen, keyOf } from "./flights.ts"
 import type { ReadOptions } from "./model.ts"
 import * as Reads from "./reads.ts"
 import { viewOf } from "./route.ts"
@@ -71,9 +71,8 @@ export const make = (cluster: Cluster, kit: Kit, flights: Flights): Reading => {
         if (kit.currentLease(fiber.context) !== undefined) return effect
         if (isSingleRead(effect) && options?.isolation === undefined) {
           const one = options === undefined ? effect : Effect.provideService(effect, CurrentOptions, options)
-          if (!(options?.dedupe ?? joinsEqual(cluster.places, cluster.settings))) return one
-          const key = keyFor(cluster, fiber, effect as unknown as Statement.Statement<unknown>, options ?? none)
-          return key === undefined ? one : flights.run(key, viewOf(cluster, fiber), one)
+          const statement = effect as unknown as Statement.Statement<unknown>
+          return joined(cluster, fiber, flights, statement, one, options ?? none)
         }
         const whole = routed(cluster, options ?? none, (lease) => readOnly(kit, lease, effect, options ?? none))
         // The change of the schema comes to each server at a time of its own.
@@ -89,15 +88,22 @@ export const make = (cluster: Cluster, kit: Kit, flights: Flights): Reading => {
 const isSingleRead = (effect: AnyEffect): boolean =>
   Statement.isFragment(effect) && !Verdict.of((effect as unknown as Statement.Statement<unknown>).compile()[0]).mayWrite
 
-/** The circumstances that decide about the answer beside the database: who asks, as whom, and how old it may be. */
-const keyFor = (
+/** Runs a single read together with equal ones: where that was asked for, or the servers have too much to do. */
+const joined = (
   cluster: Cluster,
   fiber: Fiber.Fiber<unknown, unknown>,
+  flights: Flights,
   statement: Statement.Statement<unknown>,
-  { consistency = cluster.settings.consistency, maxWait }: ReadOptions
-): string | undefined => {
+  one: AnyEffect,
+  { consistency = cluster.settings.consistency, dedupe = cluster.settings.dedupe, maxWait }: ReadOptions
+): AnyEffect => {
+  if (dedupe === false) return one
   const [text, params] = statement.compile()
-  return keyOf(text, params, [consistency, fiber.getRef(Traffic.Traffic).affinity, String(maxWait)])
+  if (dedupe === undefined && !joinsEqual(cluster.places, text)) return one
+  // The circumstances that decide about the answer beside the database: who asks, as whom, and how old it may be.
+  const about = [consistency, fiber.getRef(Traffic.Traffic).affinity, String(maxWait), String(dedupe)]
+  const key = keyOf(text, params, about)
+  return key === undefined ? one : flights.run(key, viewOf(cluster, fiber), one, dedupe === true ? frozen : copied)
 }
 
 const routed = <A, E, R>(
