@@ -4,6 +4,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, ConfigProvider, Deferred, type Duration, Effect, Exit, Fiber, Layer, Redacted, Stream } from "effect"
 import { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
+import { interruptedBefore } from "./fixtures/givingWay.ts"
 
 class Db extends PostgresCluster.Service<Db>()("app/Db") {}
 
@@ -255,6 +256,20 @@ describe("PostgresCluster", () => {
         yield* Effect.flip(Db.read`DELETE FROM t`)
         assert.deepStrictEqual(servers(script, "BEGIN READ ONLY"), [1])
       })))
+
+  it.effect("a read that was interrupted, at whatever step, takes nothing of primaryShare", () =>
+    withScript(1, (script) =>
+      Effect.gen(function*() {
+        script.fail(1)
+        yield* TestClock.adjust("5 seconds")
+        let before = 0
+        let wasReached = true
+        while (wasReached) {
+          wasReached = yield* interruptedBefore(++before, read)
+          assert.deepStrictEqual(yield* read, [{ n: 1 }], `before operation ${before}`)
+        }
+        assert.isAbove(before, 10)
+      }), { maxConnections: 1, consistency: "eventual" }))
 
   it.effect("a read has a label", () =>
     Effect.suspend(() => {

@@ -239,7 +239,6 @@ const onReplica = <A, E, R>(
   Effect.suspend(() => {
     const startedAt = node.sample!.startedAt
     const stay = new Stay(() => cluster.nodes.some((other) => other !== node && other.mayRead(cluster.primary)))
-    node.stays.add(stay)
     const placed = (lease: LentConnection): Effect.Effect<A, E, R> =>
       Effect.withFiber((fiber) => {
         stay.begin(lease)
@@ -247,7 +246,11 @@ const onReplica = <A, E, R>(
         fiber.getRef(CurrentFlight)?.begin(node, false, cluster.now())
         return run(lease, false)
       })
-    return Effect.onExitPrimitive(node.bare.withConnection(placed, { onward: stay, label }), (exit) => {
+    const staying = Effect.suspend(() => {
+      node.stays.add(stay)
+      return node.bare.withConnection(placed, { onward: stay, label })
+    })
+    return Effect.onExitPrimitive(staying, (exit) => {
       node.stays.delete(stay)
       const { lease } = stay
       // A read that never began has seen nothing.
@@ -285,9 +288,14 @@ const instead = <A, E, R>(
         })
       )
     }
-    cluster.onPrimary++
-    return Effect.onExitPrimitive(onPrimary(cluster, view, wish, run), () => {
-      cluster.onPrimary--
+    let isCounted = false
+    const counted = Effect.suspend(() => {
+      isCounted = true
+      cluster.onPrimary++
+      return onPrimary(cluster, view, wish, run)
+    })
+    return Effect.onExitPrimitive(counted, () => {
+      if (isCounted) cluster.onPrimary--
       return undefined
     })
   })
