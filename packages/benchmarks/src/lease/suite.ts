@@ -1,5 +1,6 @@
 /** The cost of a lease, beside other pools. */
 import { closeLane, finish, type Lane, openLane, race, setUp } from "../measure.ts"
+import { outcomeOf } from "../scenes.ts"
 import type { Suite } from "../suite.ts"
 import { contenders } from "./contenders/all.ts"
 import { makeResult, renderResults, type Result } from "./report.ts"
@@ -35,14 +36,7 @@ export const leaseSuite: Suite = {
   async run(choice, tell) {
     const plan = makePlan(choice)
     const results = await runRaces(plan, tell)
-    const told = Object.entries(await playScenes(choice, tell))
-    if (results.length + told.length === 0) return undefined
-    const record = {
-      rounds: plan.rounds,
-      results,
-      scenes: Object.fromEntries(told.map(([name, { record }]) => [name, record]))
-    }
-    const texts = told.map(([, { text }]) => text)
-    return { record, text: (results.length === 0 ? texts : [renderResults(results), ...texts]).join("\n\n") }
+    const played = await playScenes(choice, tell)
+    return outcomeOf({ rounds: plan.rounds, results, render: renderResults }, played)
   }
 }

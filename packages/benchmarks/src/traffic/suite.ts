@@ -1,5 +1,6 @@
 /** The cost of telling callers apart, and its use. */
 import { closeLane, finish, openLane, race, setUp } from "../measure.ts"
+import { outcomeOf } from "../scenes.ts"
 import type { Suite } from "../suite.ts"
 import { contenders } from "./race/contenders.ts"
 import { makeResult, render, type Result } from "./race/report.ts"
@@ -28,15 +29,7 @@ export const trafficSuite: Suite = {
   async run(choice, tell) {
     const plan = makePlan(choice)
     const results = await runRaces(plan, tell)
-    const scenes = await playScenes(choice, tell)
-    const told = Object.entries(scenes)
-    if (results.length + told.length === 0) return undefined
-    const record = {
-      rounds: plan.rounds,
-      results,
-      scenes: Object.fromEntries(told.map(([name, { record }]) => [name, record]))
-    }
-    const texts = told.map(([, { text }]) => text)
-    return { record, text: (results.length === 0 ? texts : [render(results), ...texts]).join("\n\n") }
+    const played = await playScenes(choice, tell)
+    return outcomeOf({ rounds: plan.rounds, results, render }, played)
   }
 }

@@ -1,25 +1,15 @@
 /** The scenes of the lease suite in their processes: how the cost of a lease grows, memory, and pools at rest. */
-import { ask, end, start } from "../../children.ts"
-import type { Choice } from "../../suite.ts"
+import { playAll, type Played, playIn } from "../../scenes.ts"
+import type { Choice, Outcome } from "../../suite.ts"
 import { round, table } from "../../table.ts"
 import type { Outcome as CostOutcome } from "./cost.ts"
 import type { Outcome as MemoryOutcome } from "./memory.ts"
 import { kinds } from "./pools.ts"
 import type { Outcome as RestOutcome } from "./rest.ts"
-import type { Reply, Scene } from "./worker.ts"
+import type { Scene } from "./worker.ts"
 
-const play = async <Outcome>(name: string, scene: Scene): Promise<Outcome> => {
-  const child = start(new URL("worker.ts", import.meta.url), ["scene"])
-  const reply = await ask<Reply>(child, name, scene)
-  await end(child)
-  if (reply._tag === "Failed") throw new Error(`${name}: ${reply.problem}`)
-  return reply.outcome as Outcome // what the scene of this tag gives
-}
-
-export interface Told {
-  readonly record: object
-  readonly text: string
-}
+const play = <Result>(name: string, scene: Scene): Promise<Result> =>
+  playIn<Result>(new URL("worker.ts", import.meta.url), name, scene)
 
 /** Those whose queue has no bound of its own that a hundred thousand callers would meet. */
 const growing = ["effect-pools", "generic-pool", "generic-pool in Effect", "Effect Pool.use", "bare queue in Effect"]
@@ -30,7 +20,7 @@ const grow = async (
   steps: ReadonlyArray<number>,
   names: ReadonlyArray<string>,
   sceneOf: (contender: string, step: number) => Scene
-): Promise<Told> => {
+): Promise<Outcome> => {
   const record: Record<string, ReadonlyArray<number>> = {}
   for (const name of names) {
     const costs: Array<number> = []
@@ -46,7 +36,7 @@ const grow = async (
   return { record: { steps, ...record }, text }
 }
 
-const connections = (isQuick: boolean): Promise<Told> =>
+const connections = (isQuick: boolean): Promise<Outcome> =>
   grow("us a lease, 100 callers, connections:", [10, 100, 1000, 10_000], growing, (contender, size) => ({
     _tag: "cost",
     contender,
@@ -56,7 +46,7 @@ const connections = (isQuick: boolean): Promise<Told> =>
   }))
 
 /** Ten leases for each caller, so that the beginning of its fiber is a small part. */
-const waiters = (isQuick: boolean): Promise<Told> =>
+const waiters = (isQuick: boolean): Promise<Outcome> =>
   grow(
     "us a lease, 10 connections, callers:",
     isQuick ? [100, 1000, 10_000] : [100, 1000, 10_000, 100_000],
@@ -70,7 +60,7 @@ const waiters = (isQuick: boolean): Promise<Told> =>
     })
   )
 
-const memory = async (isQuick: boolean): Promise<Told> => {
+const memory = async (isQuick: boolean): Promise<Outcome> => {
   const record: Record<string, MemoryOutcome> = {}
   for (const { name } of kinds) {
     record[name] = await play<MemoryOutcome>(name, { _tag: "memory", contender: name, count: isQuick ? 2000 : 10_000 })
@@ -82,7 +72,7 @@ const memory = async (isQuick: boolean): Promise<Told> => {
   return { record, text }
 }
 
-const rest = async (isQuick: boolean): Promise<Told> => {
+const rest = async (isQuick: boolean): Promise<Outcome> => {
   const record: Record<string, RestOutcome> = {}
   for (const { name } of kinds) {
     const seconds = isQuick ? 5 : 20
@@ -99,29 +89,13 @@ const rest = async (isQuick: boolean): Promise<Told> => {
   return { record, text }
 }
 
-const rounded = (record: object): object =>
-  JSON.parse(
-    JSON.stringify(record, (_, value: unknown) => typeof value === "number" ? Number(value.toPrecision(4)) : value)
-  )
-
 /** Plays the scenes that were asked for. */
-export const playScenes = async (
-  { filter, quick }: Choice,
-  tell: (line: string) => void
-): Promise<Readonly<Record<string, Told>>> => {
+export const playScenes = (choice: Choice, tell: (line: string) => void): Promise<Played> => {
   const scenes = {
-    "lease/connections": connections,
-    "lease/waiters": waiters,
-    "lease/memory": memory,
-    "lease/rest": rest
+    "lease/connections": () => connections(choice.quick),
+    "lease/waiters": () => waiters(choice.quick),
+    "lease/memory": () => memory(choice.quick),
+    "lease/rest": () => rest(choice.quick)
   }
-  const told: Record<string, Told> = {}
-  for (const [name, scene] of Object.entries(scenes)) {
-    if (!name.includes(filter)) continue
-    tell(`${name} ...`)
-    const { record, text } = await scene(quick)
-    told[name] = { record: rounded(record), text }
-    tell(text)
-  }
-  return told
+  return playAll(scenes, choice, (value) => Number(value.toPrecision(4)), tell)
 }

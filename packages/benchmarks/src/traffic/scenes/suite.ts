@@ -1,59 +1,47 @@
 /** The scenes in their processes, and what came out of them as tables. */
-import { ask, end, start } from "../../children.ts"
-import type { Choice } from "../../suite.ts"
+import { playAll, type Played, playIn } from "../../scenes.ts"
+import type { Choice, Outcome } from "../../suite.ts"
 import { round, table } from "../../table.ts"
 import type { Outcome as CrowdOutcome } from "./crowd.ts"
 import { contenders as exodusContenders, type Outcome as ExodusOutcome } from "./exodus.ts"
 import { contenders as fairnessContenders, type Outcome as FairnessOutcome } from "./fairness.ts"
 import { contenders as overloadContenders, type Outcome as OverloadOutcome } from "./overload.ts"
 import type { Outcome as PostgresOutcome, Phase } from "./postgres.ts"
-import type { Reply, Scene } from "./worker.ts"
+import type { Scene } from "./worker.ts"
 
-const play = async <Outcome>(name: string, scene: Scene): Promise<Outcome> => {
-  const child = start(new URL("worker.ts", import.meta.url), ["scene"])
-  const reply = await ask<Reply>(child, name, scene)
-  await end(child)
-  if (reply._tag === "Failed") throw new Error(`${name}: ${reply.problem}`)
-  return reply.outcome as Outcome // what the scene of this tag gives
-}
-
-export interface Told {
-  readonly record: object
-  readonly text: string
-}
-
-type Tell = (line: string) => void
+const play = <Result>(name: string, scene: Scene): Promise<Result> =>
+  playIn<Result>(new URL("worker.ts", import.meta.url), name, scene)
 
 /** So many wait beside each other: more of them would take the processors from one another. */
 const atATime = 3
 
 /** A few contenders at a time: each waits most of it. */
-const together = async <Outcome>(
+const together = async <Result>(
   names: ReadonlyArray<string>,
   sceneOf: (name: string) => Scene
-): Promise<Record<string, Outcome>> => {
-  const outcomes: Array<readonly [string, Outcome]> = []
+): Promise<Record<string, Result>> => {
+  const outcomes: Array<readonly [string, Result]> = []
   for (let from = 0; from < names.length; from += atATime) {
     const some = names.slice(from, from + atATime)
     outcomes.push(
-      ...await Promise.all(some.map(async (name) => [name, await play<Outcome>(name, sceneOf(name))] as const))
+      ...await Promise.all(some.map(async (name) => [name, await play<Result>(name, sceneOf(name))] as const))
     )
   }
   return Object.fromEntries(outcomes)
 }
 
-const oneByOne = async <Outcome>(
+const oneByOne = async <Result>(
   names: ReadonlyArray<string>,
   sceneOf: (name: string) => Scene
-): Promise<Record<string, Outcome>> => {
-  const outcomes: Record<string, Outcome> = {}
-  for (const name of names) outcomes[name] = await play<Outcome>(name, sceneOf(name))
+): Promise<Record<string, Result>> => {
+  const outcomes: Record<string, Result> = {}
+  for (const name of names) outcomes[name] = await play<Result>(name, sceneOf(name))
   return outcomes
 }
 
 const percent = (part: number): string => `${(100 * part).toFixed(1)} %`
 
-const overload = async (load: number, seconds: number): Promise<Told> => {
+const overload = async (load: number, seconds: number): Promise<Outcome> => {
   const outcomes = await together<OverloadOutcome>(overloadContenders, (contender) => ({
     _tag: "overload",
     contender,
@@ -79,7 +67,7 @@ const overload = async (load: number, seconds: number): Promise<Told> => {
   return { record: outcomes, text }
 }
 
-const fairness = async (seconds: number): Promise<Told> => {
+const fairness = async (seconds: number): Promise<Outcome> => {
   const outcomes = await oneByOne<FairnessOutcome>(
     fairnessContenders,
     (contender) => ({ _tag: "fairness", contender, seconds })
@@ -96,7 +84,7 @@ const fairness = async (seconds: number): Promise<Told> => {
   return { record: outcomes, text }
 }
 
-const crowd = async (isQuick: boolean): Promise<Told> => {
+const crowd = async (isQuick: boolean): Promise<Outcome> => {
   const many = isQuick ? 20_000 : 100_000
   const few = await play<CrowdOutcome>("crowd", { _tag: "crowd", waiters: 100, keys: 10, times: many / 100 })
   const all = await play<CrowdOutcome>("crowd", { _tag: "crowd", waiters: many, keys: many / 10, times: 1 })
@@ -114,7 +102,7 @@ const crowd = async (isQuick: boolean): Promise<Told> => {
   return { record: { few, many: all, waiters: many }, text }
 }
 
-const exodus = async (): Promise<Told> => {
+const exodus = async (): Promise<Outcome> => {
   const outcomes = await oneByOne<ExodusOutcome>(
     exodusContenders,
     (contender) => ({ _tag: "exodus", contender, waiters: 10_000 })
@@ -126,7 +114,7 @@ const exodus = async (): Promise<Told> => {
   return { record: outcomes, text }
 }
 
-const postgres = async (isQuick: boolean): Promise<Told> => {
+const postgres = async (isQuick: boolean): Promise<Outcome> => {
   const seconds = isQuick ? [4, 8, 14] as const : [10, 20, 40] as const
   const playOne = (isTold: boolean) =>
     play<PostgresOutcome>(`postgres ${isTold}`, { _tag: "postgres", isTold, seconds })
@@ -151,13 +139,11 @@ const postgres = async (isQuick: boolean): Promise<Told> => {
   return { record: outcomes, text: `${text}\n\n${levels}` }
 }
 
-const rounded = (record: object): object =>
-  JSON.parse(JSON.stringify(record, (_, value: unknown) => typeof value === "number" ? round(value) : value))
-
 /** Plays the scenes that were asked for. */
-export const playScenes = async ({ filter, quick }: Choice, tell: Tell): Promise<Readonly<Record<string, Told>>> => {
+export const playScenes = (choice: Choice, tell: (line: string) => void): Promise<Played> => {
+  const { quick } = choice
   const seconds = quick ? 8 : 60
-  const scenes: Readonly<Record<string, () => Promise<Told>>> = {
+  const scenes = {
     "traffic/crowd": () => crowd(quick),
     "traffic/exodus": exodus,
     "traffic/fairness": () => fairness(quick ? 5 : 20),
@@ -165,13 +151,5 @@ export const playScenes = async ({ filter, quick }: Choice, tell: Tell): Promise
     "traffic/overload/2": () => overload(2, seconds),
     "traffic/overload/4": () => overload(4, seconds)
   }
-  const told: Record<string, Told> = {}
-  for (const [name, scene] of Object.entries(scenes)) {
-    if (!name.includes(filter)) continue
-    tell(`${name} ...`)
-    const { record, text } = await scene()
-    told[name] = { record: rounded(record), text }
-    tell(text)
-  }
-  return told
+  return playAll(scenes, choice, round, tell)
 }
