@@ -6,7 +6,6 @@ import { NodeRuntime } from "@effect/platform-node"
 import { EmbeddedRedis } from "@effect-pools/testing"
 import { Console, Effect, Random, Redacted } from "effect"
 import { Redis as EffectRedis } from "effect/persistence"
-import { TestClock } from "effect/testing"
 import { Redis } from "ioredis"
 import { parseArgs } from "node:util"
 import { apportion } from "../../../core/src/internal/budget/apportion.ts"
@@ -35,7 +34,7 @@ const client = Effect.gen(function*() {
   })
 })
 
-/** What a change of the load did: calls of the store, second by second, and when everybody had its share. */
+/** Tells how a change of the load went: calls of the store, second by second, and when everybody had its share. */
 const phase = Effect.fnUntraced(function*(world: World, what: string, seconds: number) {
   const fair = apportion(
     total,
@@ -85,7 +84,7 @@ const program = Effect.gen(function*() {
     yield* phase(world, "one is loaded", 30)
     yield* load(() => Effect.succeed(20))
     yield* phase(world, "all are loaded at once", 45)
-  }).pipe(Effect.scoped, Effect.provide(TestClock.layer()))
+  }).pipe(Effect.scoped)
 })
 
 program.pipe(Effect.scoped, NodeRuntime.runMain)

@@ -2,14 +2,14 @@
  * Processes of a fleet without their pools, on a clock that runs as fast as they can: each has the part of a budget that a
  * process has, and a real Redis keeps the shares.
  */
-import { Effect, Latch, Random, type Scope } from "effect"
+import { Clock, Effect, Latch, Random, type Scope } from "effect"
 import type { Redis } from "effect/persistence"
-import { TestClock } from "effect/testing"
 import { Fleet } from "../../../core/src/internal/budget/fleet.ts"
 import { reportScript } from "../../../core/src/internal/budget/fleetScript.ts"
 import { Ledger, type Tenant } from "../../../core/src/internal/budget/ledger.ts"
 import { partsOf, readAnswer } from "../../../core/src/internal/budget/redisStore.ts"
 import type { Store } from "../../../core/src/internal/budget/store.ts"
+import { SteppedClock } from "./clock.ts"
 
 /** One pool, which opens and closes at once what it may. */
 class Member {
@@ -36,7 +36,7 @@ export interface World {
   /** Reports so far. */
   readonly reports: () => number
   /** Lets so many milliseconds go by, in steps. */
-  readonly run: (millis: number, look: (now: number) => void) => Effect.Effect<void>
+  readonly run: (millis: number, look: () => void) => Effect.Effect<void>
 }
 
 const step = 100
@@ -47,7 +47,7 @@ export const make = (
 ): Effect.Effect<World, never, Scope.Scope> =>
   Effect.gen(function*() {
     const random = yield* Random.Random
-    let now = 1_000_000_000
+    const clock = new SteppedClock(1_000_000_000, step)
     let reports = 0
     const calls = { underWay: 0 }
     const quiet = Latch.makeUnsafe(true)
@@ -60,7 +60,7 @@ export const make = (
           reports++
           calls.underWay++
           quiet.closeUnsafe()
-          return Effect.flatMap(redis.eval(reportScript)(name, partsOf(report), now), readAnswer)
+          return Effect.flatMap(redis.eval(reportScript)(name, partsOf(report), clock.now()), readAnswer)
         }).pipe(Effect.ensuring(Effect.sync(answered))),
       processes: () => Effect.succeed([])
     }
@@ -68,38 +68,39 @@ export const make = (
     const members: Array<Member & { readonly ask: () => void }> = []
     for (let at = 0; at < processes; at++) {
       const member = new Member()
-      const ledger = new Ledger({ name, total, now: () => now, later: (run) => void later.push(run) })
+      const ledger = new Ledger({ name, total, now: clock.now, later: (run) => void later.push(run) })
       member.ledger = ledger
       const fleet = new Fleet({
         ledger,
         store,
-        now: () => now,
+        now: clock.now,
         random,
         options: { total, id: `p${at}`, label: `p${at}` }
       })
       const seat = ledger.join(tenantOf(member, total))
       members.push(Object.assign(member, { ask: () => ledger.ask(seat) }))
-      yield* Effect.forkScoped(ledger.run)
-      yield* Effect.forkScoped(fleet.run)
+      yield* Effect.forkScoped(Effect.provideService(ledger.run, Clock.Clock, clock.service))
+      yield* Effect.forkScoped(Effect.provideService(fleet.run, Clock.Clock, clock.service))
     }
     const settle = Effect.gen(function*() {
-      do {
+      // A fiber that was woken may need several turns until it calls or sleeps again.
+      for (let turns = 0; turns < 10; turns++) {
+        if (later.length > 0 || calls.underWay > 0) turns = 0
         for (const run of later.splice(0)) run()
         yield* quiet.await
         yield* Effect.yieldNow
-      } while (later.length > 0 || calls.underWay > 0)
+      }
     })
     return {
       members,
       reports: () => reports,
       run: Effect.fnUntraced(function*(millis, look) {
         for (let passed = 0; passed < millis; passed += step) {
-          now += step
-          yield* TestClock.adjust(step)
+          clock.go()
           yield* settle
           for (const member of members) member.step()
           yield* settle
-          look(now)
+          look()
         }
       })
     }
