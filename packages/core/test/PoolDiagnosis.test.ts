@@ -346,25 +346,31 @@ describe("PoolDiagnosis: one cause is named", () => {
       assert.deepStrictEqual(abouts, ["poolTooSmall"])
     }))
 
-  it.effect("a pool that its option sizing keeps small: the option, not a limit that moves by itself", () => {
-    const sizing = { mode: "apply", min: 2, max: 2 } as const
-    return onPool(
-      { maxConnections: 5, sizing, acquireTimeout: "30 seconds", slowAcquireTimeout: "20 seconds" },
-      function*({ pool }) {
-        const handler = pool.withConnection(() => Effect.sleep("100 millis"), { label: "handler" })
-        yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.forkScoped(handler), Effect.sleep("25 millis"))))
-        for (let i = 0; i < 80; i++) yield* TestClock.adjust("25 millis")
-        yield* settle
-        const { remedy } = yield* diagnosed(pool, "poolTooSmall")
-        assert.strictEqual(
-          remedy,
-          "The option sizing holds the limit at 2 of 5: it goes up by itself to sizing.max (2) while more connections " +
-            "give more leases a second, and stats.sizing tells its findings. Raise sizing.max, if the backend can bear " +
-            "it; or hold connections for a shorter time, or send fewer callers."
-        )
-      }
-    )
-  })
+  it.effect.each(
+    [
+      [
+        8,
+        /^Leave the number to sizing, which has it at \d of at most 8: .+\. Where more connections bring no more, hold/
+      ],
+      [2, /^Raise sizing\.max \(now 2 of 8\) to \d+, which PoolSizing.advise reckons/]
+    ] as const
+  )(
+    "a pool that sizing holds down at %i at most: nobody is told to raise a limit that stays",
+    ([max, expected]) =>
+      onPool(
+        { maxConnections: 8, sizing: { mode: "apply", start: 2, max }, acquireTimeout: "30 seconds" },
+        function*({ pool }) {
+          const handler = pool.withConnection(() => Effect.sleep("100 millis"))
+          yield* Effect.forkScoped(
+            Effect.forever(Effect.andThen(Effect.forkScoped(handler), Effect.sleep("10 millis")))
+          )
+          for (let i = 0; i < 200; i++) yield* TestClock.adjust("10 millis")
+          yield* settle
+          const { remedy } = yield* diagnosed(pool, "poolTooSmall")
+          assert.match(remedy, expected)
+        }
+      )
+  )
 
   it.effect("a key that starves the others, and how to bound it", () =>
     onPool({ maxConnections: 5, acquireTimeout: "30 seconds" }, function*({ pool }) {

@@ -30,6 +30,8 @@ export interface Observation {
   readonly lastDial: FailedDial | undefined
   /** The words of a server that said it is full, while the pool keeps to fewer connections for it. */
   readonly fullServer: { readonly said: string; readonly ago: number } | undefined
+  /** The reason that the search for the size gives for the size it has; `undefined` without the option `sizing`. */
+  readonly sizing: string | undefined
   /** How long the oldest dial under way has been without an answer. */
   readonly unansweredFor: number
   /** How long the breaker lets nobody dial yet; 0 where it is closed. */

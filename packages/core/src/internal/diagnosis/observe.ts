@@ -28,6 +28,7 @@ export const observe = (state: PoolState): Observation => {
     selfWaiting: selfWaiting(state),
     lastDial: lastDialOf(state, now),
     fullServer: state.places.fullServer.said(now),
+    sizing: state.sizer?.climb.why,
     unansweredFor: unansweredFor(state, now),
     breakerFor: Math.max(0, dialer.breakerUntil - now),
     outage: outageOf(state, now)

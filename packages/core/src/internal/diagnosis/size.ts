@@ -44,21 +44,22 @@ const loadOf = ({ load, stats }: Observation): { readonly text: string; readonly
   }
 }
 
-const grow = (
-  { config: { sizing }, stats: { limit, limitedBy, maxConnections } }: Observation,
-  size: number
-): string => {
-  const orLess = "if the backend can bear it; or hold connections for a shorter time, or send fewer callers."
-  if (limitedBy === "sizing") {
-    return `The option sizing holds the limit at ${limit} of ${maxConnections}: it goes up by itself to sizing.max ` +
-      `(${sizing.max}) while more connections give more leases a second, and stats.sizing tells its findings. ` +
-      `Raise sizing.max, ${orLess}`
+const grow = (seen: Observation, size: number): string => {
+  const { limit, limitedBy, maxConnections } = seen.stats
+  const { max } = seen.config.sizing
+  const orElse = "hold connections for a shorter time, or send fewer callers."
+  // No other bound can raise a limit that the search holds down.
+  if (limitedBy === "sizing" && limit < max) {
+    return `Leave the number to sizing, which has it at ${limit} of at most ${max}: ${seen.sizing}. ` +
+      `Where more connections bring no more, ${orElse}`
   }
   const what = limitedBy === "maxConnections"
     ? "maxConnections"
+    : limitedBy === "sizing"
+    ? `sizing.max (now ${max} of ${maxConnections})`
     : `the live limit (${limitedBy}, now ${limit} of ${maxConnections})`
   const to = size <= limit ? "" : ` to ${size}, which PoolSizing.advise reckons for waits of at most ${targetWait} ms`
-  return `Raise ${what}${to}, ${orLess}`
+  return `Raise ${what}${to}, if the backend can bear it; or ${orElse}`
 }
 
 export const callersFail: CauseEntry = {
