@@ -3,7 +3,7 @@ import { ConnectionManager, MonitoringApi } from "@effect-pools/manager"
 import { FakeConnector } from "@effect-pools/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { $ } from "./fixtures/dashboardBrowser.ts"
+import { $, eventually, factsOf } from "./fixtures/dashboardBrowser.ts"
 import { inBrowser, isLive } from "./fixtures/dashboardPages.ts"
 import { ask, decode, isolated, monitored, poolNamed } from "./support.ts"
 
@@ -52,6 +52,9 @@ describe("the page of a pool under a budget", () => {
           yield* $(() => page.evaluate("location.hash = '#/pool/app%2FReports'"))
           const budget = page.locator("section", { has: page.locator("#budget-title") })
           yield* $(() => budget.getByText("others hold 7").waitFor())
+          // Ten in all, seven of which are lent to the other: its limit is the three that are left.
+          const limit = Effect.map(factsOf(page, ".lead"), ({ "limited by": by, used }) => [by, used])
+          yield* eventually(limit, ["budget", "0/3"])
           const rows = yield* $(() => budget.locator("tbody tr").allInnerTexts())
           assert.deepStrictEqual(rows.map((row) => row.split("\t")[0]?.trim()), ["app/Db", "app/Reports (this one)"])
         })

@@ -92,6 +92,7 @@ const Now = ({ pool }: Props): VNode => {
           {count(now.used)}
           <small>/{count(now.limit)}</small>
         </Fact>
+        {stats.limitedBy !== "maxConnections" && <Fact name="limited by">{stats.limitedBy}</Fact>}
         <Fact name="idle">{count(now.idle)}</Fact>
         <Fact name="pending" tone={now.pending > 0 ? "warn" : undefined}>{count(now.pending)}</Fact>
         <Fact name="opening">{count(now.opening)}</Fact>

@@ -7,13 +7,13 @@ interface Props {
   readonly stats: Api.Stats
 }
 
-/** Of a pool that finds its size by itself, or is advised on it. The last moves come first. */
+/** Shown for a pool that finds its size by itself, or is advised on it. The last moves come first. */
 export const SizingTable = ({ stats: { limit, limitedBy, maxConnections, sizing } }: Props): VNode | null =>
   sizing === undefined ? null : (
     <section class="panel timings" aria-labelledby="sizing-title">
       <h2 id="sizing-title">Size</h2>
       <p>
-        <b>{count(limit)}</b> of {count(maxConnections)} connections, by {limitedBy}
+        <b>{count(limit)}</b> of {count(maxConnections)} connections, by {limitedBy}; sizing
         {sizing.mode === "advise" ? " (advice only)" : ""}: {sizing.why}
       </p>
       <div class="sideways" tabIndex={0} role="region" aria-labelledby="sizing-title">
@@ -36,7 +36,7 @@ export const SizingTable = ({ stats: { limit, limitedBy, maxConnections, sizing 
           </tbody>
         </table>
       </div>
-      <ol class="moves">
+      <ol class="moves" reversed>
         {sizing.moves.toReversed().map(({ at, from, to, why }) => (
           <li key={`${at} ${to}`}>
             {time(at)} {count(from)} → {count(to)}: {why}
