@@ -14,7 +14,7 @@ interface Result {
   readonly ratio?: number
   /** The fastest rival. */
   readonly fastest?: string
-  /** Of each of ours its own ratio, where there are several. */
+  /** The ratio of each contender of ours, where there are several. */
   readonly ratios?: Readonly<Record<string, number>>
   readonly raw?: Readonly<Record<string, Summary>>
   readonly cpu?: Readonly<Record<string, Summary>>

@@ -7,14 +7,14 @@ export interface LivelyCluster {
   readonly name: string
   readonly replicas: number
   readonly options: Partial<PostgresCluster.ClusterOptions>
-  /** What callers do: a label and a statement. Those that begin with SELECT are read from replicas. */
+  /** The jobs of the callers: a label and a statement. Those that begin with SELECT are read from replicas. */
   readonly jobs: ReadonlyArray<readonly [label: string, statement: string]>
   readonly callers: number
   /** The mean time of a statement, ms. */
   readonly hold: number
   /** How late the replicas are, ms. */
   readonly lags: ReadonlyArray<number>
-  /** What holds so many connections of the primary from some time on: a label, a statement, their number, and ms. */
+  /** A borrower that holds so many connections of the primary from some time on: a label, a statement, their number, and ms. */
   readonly holder?: readonly [label: string, statement: string, connections: number, after: number]
 }
 

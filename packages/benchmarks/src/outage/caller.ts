@@ -77,7 +77,7 @@ process.on("message", (order: Order) => {
     case "Away":
       isWatching = true
       watch()
-      // What is under way may still be answered; nobody is for the rest of the outage.
+      // Calls under way may still be answered; half a second later none is for the rest of the outage.
       setTimeout(() => {
         since = Date.now()
       }, 500)

@@ -8,7 +8,7 @@
 import { NodeRuntime } from "@effect/platform-node"
 import { PostgresPool } from "@effect-pools/postgres"
 import * as EmbeddedPostgres from "@effect-pools/testing/EmbeddedPostgres"
-import { Console, Effect, Layer, References } from "effect"
+import { Console, Effect, References } from "effect"
 import { writeFileSync } from "node:fs"
 import { parseArgs } from "node:util"
 import { describeMachine } from "../machine.ts"
@@ -136,4 +136,4 @@ const main = Effect.gen(function*() {
   if (values.picture !== undefined) writeFileSync(values.picture, pictureOf(runs, best))
 }).pipe(Effect.scoped)
 
-NodeRuntime.runMain(Effect.provide(main, Layer.empty))
+NodeRuntime.runMain(main)

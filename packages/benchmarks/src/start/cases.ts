@@ -1,4 +1,4 @@
-/** What a program may begin with. Each is loaded in a process of its own. */
+/** Packages that a program may begin with. Each is loaded in a process of its own. */
 import type * as Layer from "effect/Layer"
 
 type AnyLayer = Layer.Layer<never, unknown>

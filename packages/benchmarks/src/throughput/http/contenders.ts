@@ -31,7 +31,7 @@ const ours = (pathOf: PathOf): Contender<unknown> => ({
     )
 })
 
-/** Of HTTP/2 it opens as many connections as are needed. */
+/** Opens HTTP/2 connections as they are needed: one carries many requests. */
 const oursOfStreams = (pathOf: PathOf): Contender<unknown> => ({
   ...ours(pathOf),
   open: (origin) =>

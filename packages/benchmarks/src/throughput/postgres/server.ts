@@ -16,7 +16,7 @@ export const start: Started = Effect.gen(function*() {
 
 const rows = Arr.makeBy(people, (i) => ({ ...personOf(i) }))
 
-// What is written is not logged: it is the clients that are timed, not the disk.
+// The tables that are written to are not logged: the clients are timed, not the disk.
 const fill = Effect.gen(function*() {
   const sql = yield* PgClient.PgClient
   yield* sql`CREATE TABLE person (id int PRIMARY KEY, name text NOT NULL, email text NOT NULL)`

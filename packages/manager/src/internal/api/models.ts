@@ -177,7 +177,7 @@ export const LimitedBy = Schema.Literals(["maxConnections", "setLimit", "sizing"
 /** @category models @since 0.1.0 */
 export type LimitedBy = typeof LimitedBy.Type
 
-/** What the adaptive size of a pool does, or would do, and why. @category models @since 0.1.0 */
+/** The adaptive size of a pool: its moves, or those that it would make, and why. @category models @since 0.1.0 */
 export const Sizing = Schema.Struct({
   mode: Schema.Literals(["advise", "apply"]),
   min: Schema.Finite,
@@ -188,7 +188,7 @@ export const Sizing = Schema.Struct({
   why: Schema.String,
   /** Leases a second. */
   rate: Schema.Finite,
-  /** What each size gave, leases a second. */
+  /** The leases a second that each size gave. */
   tried: Schema.Array(Schema.Struct({ size: Schema.Finite, rate: Schema.Finite, at: Schema.Finite })),
   moves: Schema.Array(
     Schema.Struct({ at: Schema.Finite, from: Schema.Finite, to: Schema.Finite, why: Schema.String })
@@ -200,7 +200,7 @@ export type Sizing = typeof Sizing.Type
 /** One of those that share a budget: a process, or a pool of one. @category models @since 0.1.0 */
 export const BudgetMember = Schema.Struct({
   name: Text,
-  /** What it has or may open. */
+  /** The connections that it has or may open. */
   grant: Schema.Finite,
   wants: Schema.Finite,
   /** Whether it is the process that answers. */
@@ -215,8 +215,9 @@ export const Budget = Schema.Struct({
   total: Schema.Finite,
   grant: Schema.Finite,
   wants: Schema.Finite,
-  /** What the other pools and processes hold, and how many these are. */
+  /** The connections that the other pools and processes hold. */
   othersHold: Schema.Finite,
+  /** The number of these pools and processes. */
   others: Schema.Finite,
   store: Schema.Literals(["own", "shared", "away"]),
   /** Those that share it, the ones that hold most first: of a fleet, as the store said last. */
@@ -244,7 +245,7 @@ export const Stats = Schema.Struct({
   limit: Schema.Finite,
   /** The bound that decides it. */
   limitedBy: LimitedBy,
-  /** What a budget that it shares grants it, if it shares one. */
+  /** Its part in a budget of connections; missing if it shares none. */
   budget: Schema.optionalKey(Budget),
   /** `used` as a share of `limit`, 0 to 100. */
   utilization: Schema.Finite,
@@ -267,11 +268,11 @@ export const Stats = Schema.Struct({
   operations: Operations,
   /** The mean of `operations.time`, ms. */
   avgQueryTime: Schema.Finite,
-  /** The callers that wait and that are served, by what they say. */
   /** The callers that take the connections' time, the largest share first. */
   borrowers: Schema.Array(Borrower),
+  /** The callers that wait and that are served, by what they say. */
   traffic: Traffic,
-  /** What the adaptive size does, or would do; missing without it. */
+  /** The adaptive size; missing without the option `sizing`. */
   sizing: Schema.optionalKey(Sizing),
   /** The pools that it is made of, if it is. */
   members: Schema.optionalKey(Schema.Array(Member)),
