@@ -159,7 +159,7 @@ describe("PoolSizing.advise", () => {
     const rising = { ...sizing, tried: tried.slice(0, 2) }
     const still = PoolSizing.advise({ stats: busy(10_000, 25, 30, { limit: 40, sizing: rising }), over: "10 seconds" })
     assert.deepStrictEqual([still.knee, still.connections > 25], [undefined, true])
-    const failing = { ...sizing, tried: tried.map((each) => ({ ...each, rate: 0 })) }
+    const failing = { ...sizing, tried: tried.map(({ at, size }) => ({ at, size, rate: 0 })) }
     const none = PoolSizing.advise({ stats: busy(10_000, 25, 30, { limit: 40, sizing: failing }), over: "10 seconds" })
     assert.deepStrictEqual([none.knee, none.connections > 25], [undefined, true])
   })
