@@ -159,6 +159,7 @@ describe("ConnectionBudget in a fleet", () => {
       const store = scripted()
       store.answer = granting(10)
       const { pool } = yield* member(store)
+      yield* holding(pool, 10)
       yield* advance("20 seconds")
       store.shown = 0
       for (let second = 0; second < 20; second++) {

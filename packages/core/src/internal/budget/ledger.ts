@@ -225,7 +225,6 @@ export class Ledger {
   /** The budget as one of its pools sees it. */
   viewOf(seat: Seat): PoolBudget {
     const { othersHold, processes, store, total } = this.around
-    this.lookedAt = this.now()
     return {
       name: this.name,
       total,
@@ -236,6 +235,11 @@ export class Ledger {
       store,
       members: store === "own" ? this.membersOf(seat) : this.processes
     }
+  }
+
+  /** Somebody looks at the budget, and not only at its numbers: who shares it is asked for. */
+  look(): void {
+    this.lookedAt = this.now()
   }
 
   private membersOf(seat: Seat): ReadonlyArray<BudgetMember> {

@@ -26,6 +26,7 @@ export const joinBudget = (state: PoolState, book: Book): Effect.Effect<void, Po
       const seat = ledger.join(tenant)
       state.sitAt({
         view: () => ledger.viewOf(seat),
+        look: () => ledger.look(),
         ask: () => ledger.ask(seat),
         isHungry: () => seat.isHungry,
         freed: () => ledger.freed()

@@ -168,6 +168,11 @@ export class PoolState {
     return this.seat?.view()
   }
 
+  /** Somebody reads the statistics: who shares the budget is asked for as long as that goes on. */
+  lookAtBudget(): void {
+    this.seat?.look()
+  }
+
   /** Asks the budget for more, if it is the budget that holds the pool down. Costs next to nothing without one. */
   askForMore(): void {
     if (this.mayAskForMore) this.seat!.ask()
@@ -278,6 +283,8 @@ export class PoolState {
 /** A pool's place at a budget. */
 export interface BudgetSeat {
   readonly view: () => PoolBudget
+  /** Somebody wants to see who shares it. */
+  readonly look: () => void
   readonly ask: () => void
   /** Whether it has asked, and has not got all yet. */
   readonly isHungry: () => boolean
