@@ -47,6 +47,7 @@ const projects = folders.flatMap(({ name, root }): Array<TestProjectInlineConfig
         include: ["test/**/*.test.ts"],
         exclude: [integration],
         testTimeout: 10_000,
+        maxWorkers: 2,
         sequence: { groupOrder: 1 }
       }
     },
