@@ -18,7 +18,7 @@ import { millisOf, type Rule } from "./internal/options/rule.ts"
 import { hint } from "./internal/options/unknownOption.ts"
 import type { OptionInfo, PoolOptions } from "./internal/model/config.ts"
 import { describeOwn } from "./internal/options/describe.ts"
-import type { OwnOption } from "./internal/options/own.ts"
+import type { OwnOption, OwnTable } from "./internal/options/own.ts"
 import { InvalidOption } from "./PoolError.ts"
 
 export type { About } from "./internal/options/entry.ts"
@@ -50,6 +50,16 @@ export interface Split<Options> {
   readonly own: Own<Options>
   /** Not checked yet: the pool does that, and refuses what is unknown to both. */
   readonly pool: PoolOptions & { readonly name: string }
+}
+
+/**
+ * The options of a table as a backend keeps them: none is left out, and those with a default have a value.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Complete<Options, Defaults> = {
+  readonly [K in keyof Options]-?: K extends keyof Defaults ? Defaults[K] : Options[K]
 }
 
 /** A backend's options as its pool needs them. @category models @since 0.1.0 */
@@ -104,6 +114,26 @@ export const split = <Options extends PoolOptions>(
   })
 }
 
+/**
+ * Completes options that keep their rules with the defaults of their table. Of several givers, such as the options and a URL,
+ * the first that says anything has its way. A duration with a default is kept in milliseconds.
+ *
+ * @category operations
+ * @since 0.1.0
+ */
+export const complete = <Options, Defaults>(
+  table: OwnTable<Options, Defaults>,
+  ...given: ReadonlyArray<Partial<Options>>
+): Complete<Options, Defaults> =>
+  Object.fromEntries(
+    Object.entries<OwnOption>(table).map(([option, { default: fallback, isDuration }]) => {
+      const value = given.map((options) => options[option as keyof Options]).find((value) => value !== undefined)
+      const kept = isDuration === true && fallback !== undefined ? millisOf(value) : value
+      return [option, kept ?? fallback]
+    })
+    // The table has an entry for each option.
+  ) as Complete<Options, Defaults>
+
 /** The pool knows only its own options and could not tell which of the backend's was meant. */
 const checkSpelling = (rules: object, pool: object): Result.Result<void, InvalidOption> => {
   const known = [...Object.keys(rules), ...Object.keys(poolTable)]
@@ -123,6 +153,21 @@ const checkSpelling = (rules: object, pool: object): Result.Result<void, Invalid
  */
 export const refuse = (option: string, rule: string): Result.Result<never, InvalidOption> =>
   Result.fail(new InvalidOption({ option, rule }))
+
+/**
+ * Refuses the first of some options that is given: `rule` tells why it can't be.
+ *
+ * @category operations
+ * @since 0.1.0
+ */
+export const refuseAny = <Options>(
+  options: Options,
+  refused: ReadonlyArray<keyof Options & string>,
+  rule: string
+): Result.Result<void, InvalidOption> => {
+  const option = refused.find((option) => options[option] !== undefined)
+  return option === undefined ? Result.succeed(undefined) : refuse(option, rule)
+}
 
 /**
  * The value that was read from an option, such as a URL; one that can't be read is refused with the rule that tells

@@ -1,5 +1,5 @@
 /**
- * A time limit that is fair to what has arrived.
+ * A time limit that is fair to what has arrived, and the clock that it goes by.
  *
  * @since 0.1.0
  */
@@ -7,6 +7,8 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { steadyMillis } from "./internal/base/time.ts"
+
+export { steadyMillis } from "./internal/base/time.ts"
 
 /** A timer that comes so many milliseconds late, or more, tells that the event loop was blocked. */
 const blocked = 10

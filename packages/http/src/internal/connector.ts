@@ -18,7 +18,8 @@ import { BadStatus, send } from "./job.ts"
 import { KeepAlive } from "./keepAlive.ts"
 import * as Lent from "./lent.ts"
 import { Prepare } from "./prepare.ts"
-import type { ConnectionSettings, HealthRequest } from "./settings.ts"
+import type { HealthRequest } from "./optionTable.ts"
+import type { ConnectionSettings } from "./settings.ts"
 import type { Watch } from "./watch.ts"
 
 type HttpConnectorOf = Connector<Connection, HttpConnection>

@@ -4,8 +4,10 @@
  * One fiber serves all connections of a pool and sleeps until the first of them is due; it runs only while a server has
  * set a limit.
  */
+import { steadyMillis } from "@effect-pools/core/TimeLimit"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
 
 /** The connection that is kept alive. */
@@ -30,14 +32,11 @@ export class KeepAlive {
   }
 
   static readonly make: Effect.Effect<KeepAlive, never, Scope.Scope> = Effect.gen(function*() {
-    const clock = yield* Clock.Clock
-    const scope = yield* Effect.scope
-    const run = Effect.runForkWith(yield* Effect.context<never>())
-    return new KeepAlive(clock, (effect) => void run(Effect.forkIn(effect, scope)))
+    return new KeepAlive(yield* Clock.Clock, yield* FiberSet.makeRuntime<never, void, never>())
   })
 
   now(): number {
-    return Number(this.clock.monotonicTimeNanosUnsafe() / 1_000_000n)
+    return Math.floor(steadyMillis(this.clock))
   }
 
   /** To be called when the server has set a limit. */

@@ -4,7 +4,7 @@
  */
 import * as OptionRules from "@effect-pools/core/OptionRules"
 import * as Effect from "effect/Effect"
-import type { HealthRequest, HttpOptions, UpstreamInput } from "../HttpConfig.ts"
+import type { HealthRequest as HealthRequestInput, HttpOptions, UpstreamInput } from "../HttpConfig.ts"
 import { isHeaderValue } from "./headerValue.ts"
 import * as Proxy from "./proxy.ts"
 
@@ -16,7 +16,13 @@ const path: OptionRules.Rule = {
   is: (value) => typeof value === "string" && /^\/[!-~]*$/.test(value) && !/[?#]/.test(value)
 }
 
-const healthRequestTable: OptionRules.OwnTable<HealthRequest, { readonly method: "HEAD" }> = {
+interface HealthRequestDefaults {
+  readonly method: "HEAD" | "GET"
+}
+
+export type HealthRequest = OptionRules.Complete<HealthRequestInput, HealthRequestDefaults>
+
+export const healthRequestTable: OptionRules.OwnTable<HealthRequestInput, HealthRequestDefaults> = {
   method: OptionRules.option(OptionRules.oneOf("HEAD", "GET"), {
     does: "The method. `\"HEAD\"` has no body.",
     default: "HEAD"
@@ -47,10 +53,12 @@ const upstreamTable: OptionRules.OwnTable<UpstreamInput, { readonly weight: numb
 const isUpstream = OptionRules.hasParts(upstreamTable, "origin")
 
 /** Those with a default of their own; durations are in milliseconds. */
-interface Defaults {
+export interface Defaults {
   readonly decompress: boolean
   readonly showQuery: boolean
+  /** 0 when `Retry-After` is not heeded. */
   readonly maxRetryAfter: number
+  /** -1 without a limit. */
   readonly maxResponseSize: number
   readonly strategy: "powerOfTwoChoices"
   readonly userAgent: string

@@ -11,9 +11,9 @@ import * as Result from "effect/Result"
 import type { HeaderInput, HttpOptions } from "../HttpConfig.ts"
 import { isHeaderValue } from "./headerValue.ts"
 import * as Inflated from "./inflated.ts"
-import { optionTable, type Own } from "./optionTable.ts"
+import { healthRequestTable, optionTable, type Own } from "./optionTable.ts"
 import * as Proxy from "./proxy.ts"
-import type { ConnectionSettings, HealthRequest } from "./settings.ts"
+import type { ConnectionSettings } from "./settings.ts"
 
 /** One origin and its pool. */
 export interface Member {
@@ -37,7 +37,7 @@ export const check = (options: HttpOptions, id: string): Result.Result<Checked, 
     const pool = { ...ahead(given), ...given }
     if (own.upstreams === undefined) {
       if (own.origin === undefined) return yield* OptionRules.refuse("origin", "must be given, or upstreams")
-      yield* withoutBalance(own)
+      yield* OptionRules.refuseAny(own, ["strategy", "outlierEjection"], "has no effect without upstreams")
       const origin = yield* OptionRules.read("origin", originOf(own.origin))
       return {
         members: [{ settings: yield* settingsOf(own, origin), pool, weight: 1 }],
@@ -78,53 +78,30 @@ const balanceOf = ({ outlierEjection, strategy }: Own): Checked["balance"] => ({
   ...(strategy === undefined ? {} : { strategy })
 })
 
-const withoutBalance = (own: Own): Result.Result<void, InvalidOption> => {
-  for (const option of ["strategy", "outlierEjection"] as const) {
-    if (own[option] !== undefined) return OptionRules.refuse(option, "has no effect without upstreams")
-  }
-  return Result.succeed(undefined)
-}
-
 const settingsOf = (own: Own, origin: string): Result.Result<ConnectionSettings, InvalidOption> =>
   Result.gen(function*() {
-    if (origin.startsWith("http:")) yield* withoutTls(own)
+    if (origin.startsWith("http:")) {
+      const ofTls = ["tls", "allowH2", "maxConcurrentStreams"] as const
+      yield* OptionRules.refuseAny(own, ofTls, "has no effect on an origin without TLS (http:)")
+    }
     const tls = yield* TlsOptions.seal("tls", own.tls)
     const rule = headersRule(own.headers ?? {})
     if (rule !== undefined) return yield* OptionRules.refuse("headers", rule)
-    const { allowH2 = optionTable.allowH2.default } = own
-    if (!allowH2 && own.maxConcurrentStreams !== undefined) {
-      return yield* OptionRules.refuse("maxConcurrentStreams", "has no effect when allowH2 is false")
+    const kept = OptionRules.complete(optionTable, own)
+    if (!kept.allowH2) {
+      yield* OptionRules.refuseAny(own, ["maxConcurrentStreams"], "has no effect when allowH2 is false")
     }
     return {
+      ...kept,
       origin,
       basePath: (own.basePath ?? "").replace(/\/$/, ""),
       headers: headersOf(own),
-      credentials: own.credentials,
-      headersTimeout: OptionRules.millisOf(own.headersTimeout) ?? optionTable.headersTimeout.default,
-      bodyTimeout: OptionRules.millisOf(own.bodyTimeout) ?? optionTable.bodyTimeout.default,
-      keepAliveMargin: OptionRules.millisOf(own.keepAliveMargin) ?? optionTable.keepAliveMargin.default,
-      maxHeaderSize: own.maxHeaderSize ?? optionTable.maxHeaderSize.default,
-      maxResponseSize: own.maxResponseSize ?? optionTable.maxResponseSize.default,
-      maxConcurrentStreams: own.maxConcurrentStreams ?? optionTable.maxConcurrentStreams.default,
-      allowH2,
       tls: tls ?? {},
       warnings: TlsOptions.warnings("tls", own.tls),
       proxy: yield* Proxy.of(own.proxy === "environment" ? undefined : own.proxy, origin),
-      healthRequest: own.healthRequest === undefined
-        ? undefined
-        : { method: "HEAD", ...own.healthRequest } as HealthRequest,
-      decompress: own.decompress ?? optionTable.decompress.default,
-      showQuery: own.showQuery ?? optionTable.showQuery.default,
-      maxRetryAfter: OptionRules.millisOf(own.maxRetryAfter) ?? optionTable.maxRetryAfter.default
+      healthRequest: own.healthRequest && OptionRules.complete(healthRequestTable, own.healthRequest)
     }
   })
-
-const withoutTls = (own: Own): Result.Result<void, InvalidOption> => {
-  for (const option of ["tls", "allowH2", "maxConcurrentStreams"] as const) {
-    if (own[option] !== undefined) return OptionRules.refuse(option, "has no effect on an origin without TLS (http:)")
-  }
-  return Result.succeed(undefined)
-}
 
 const headersOf = (own: Own): ConnectionSettings["headers"] =>
   Redacted.make({
@@ -134,7 +111,7 @@ const headersOf = (own: Own): ConnectionSettings["headers"] =>
   })
 
 /** The values of headers by lower-case name. */
-const valuesOf = (given: HeaderInput | undefined): Readonly<Record<string, string>> => {
+export const valuesOf = (given: HeaderInput | undefined): Readonly<Record<string, string>> => {
   const headers: Record<string, string> = {}
   for (const [name, value] of Object.entries(given ?? {})) {
     headers[name.toLowerCase()] = typeof value === "string" ? value : Redacted.value(value)

@@ -1,8 +1,8 @@
 /**
  * Makes of a request what is sent: its place at the origin, its headers with those of the pool, its body.
  */
+import { obtained } from "@effect-pools/core/Callback"
 import * as ServerText from "@effect-pools/core/ServerText"
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Headers from "effect/http/Headers"
@@ -16,6 +16,7 @@ import * as Result from "effect/Result"
 import * as BasePath from "./basePath.ts"
 import { GivenUp } from "./faults.ts"
 import { type Failure, type Job, transportError } from "./job.ts"
+import { valuesOf } from "./options.ts"
 import * as RequestBody from "./requestBody.ts"
 import type { ConnectionSettings } from "./settings.ts"
 
@@ -162,19 +163,19 @@ export class Prepare {
 
   job(request: Request, target: Target, signal: AbortSignal | undefined, fiber: AnyFiber): Effect.Effect<Job, Failure> {
     const common = this.commonOf(target.origin)
-    if (Result.isFailure(common)) return Effect.fail(unobtained(this.shown(request), "headers", common.failure))
+    if (Result.isFailure(common)) {
+      return Effect.fail(unobtained(this.shown(request), "headers", ServerText.messageOf(common.failure, "it failed")))
+    }
     const { credentials, headers } = common.success
     if (credentials === undefined) {
       const all = request.headers === Headers.empty ? headers : { ...headers, ...request.headers }
       return Effect.succeed(this.jobOf(request, target, all, signal, fiber))
     }
-    return Effect.map(obtain(credentials, this.shown(request)), (credentials) => {
-      const own: Record<string, string> = { ...headers }
-      for (const [name, value] of Object.entries(credentials)) {
-        own[name.toLowerCase()] = typeof value === "string" ? value : Redacted.value(value)
-      }
-      return this.jobOf(request, target, { ...own, ...request.headers }, signal, fiber)
-    })
+    const failed = (why: string) => unobtained(this.shown(request), "credentials", why)
+    return Effect.map(
+      obtained(credentials, failed),
+      (own) => this.jobOf(request, target, { ...headers, ...valuesOf(own), ...request.headers }, signal, fiber)
+    )
   }
 }
 
@@ -187,15 +188,5 @@ const rooted = (url: string): string => url === "" || url.startsWith("/") || url
 const withoutType = (headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
   Object.fromEntries(Object.entries(headers).filter(([name]) => name !== "content-type"))
 
-const obtain = (
-  credentials: NonNullable<ConnectionSettings["credentials"]>,
-  request: Request
-): Effect.Effect<Readonly<Record<string, string | Redacted.Redacted>>, Failure> =>
-  Effect.catchCause(credentials, (cause) =>
-    Cause.hasInterruptsOnly(cause)
-      ? Effect.failCause(cause as Cause.Cause<never>)
-      : Effect.fail(unobtained(request, "credentials", Cause.squash(cause))))
-
-/** Only the message is passed on: what else an error of a secrets store holds is not known here. */
-const unobtained = (request: Request, what: string, error: unknown): Failure =>
-  transportError(request, new GivenUp(`no ${what} could be obtained: ${ServerText.messageOf(error, "it failed")}`))
+const unobtained = (request: Request, what: string, why: string): Failure =>
+  transportError(request, new GivenUp(`no ${what} could be obtained: ${why}`))

@@ -6,6 +6,7 @@
 import * as TimeLimit from "@effect-pools/core/TimeLimit"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
 import type { Exchange } from "./exchange.ts"
 import { GivenUp } from "./faults.ts"
@@ -52,14 +53,11 @@ export class Watch {
   }
 
   static readonly make = Effect.fnUntraced(function*(limits: Limits): Effect.fn.Return<Watch, never, Scope.Scope> {
-    const clock = yield* Clock.Clock
-    const scope = yield* Effect.scope
-    const run = Effect.runForkWith(yield* Effect.context<never>())
-    return new Watch(clock, (effect) => void run(Effect.forkIn(effect, scope)), limits)
+    return new Watch(yield* Clock.Clock, yield* FiberSet.makeRuntime<never, void, never>(), limits)
   })
 
   now(): number {
-    return Number(this.clock.monotonicTimeNanosUnsafe()) / 1_000_000
+    return TimeLimit.steadyMillis(this.clock)
   }
 
   /** Milliseconds since the epoch. */

@@ -3,11 +3,10 @@
  *
  * It has no time limit of its own; the pool's `connectTimeout` is the limit of all of it.
  */
+import { obtained } from "@effect-pools/core/Callback"
 import * as PgConnection from "@effect/sql-pg/PgConnection"
 import type { Signals } from "@effect-pools/core/Connector"
 import * as PoolContext from "@effect-pools/core/PoolContext"
-import * as ServerText from "@effect-pools/core/ServerText"
-import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -33,7 +32,10 @@ export const dial = Effect.fnUntraced(function*(
   signals: Signals
 ): Effect.fn.Return<Session, DialError, Scope.Scope> {
   const address = addressOf(settings)
-  const password = yield* currentPassword(settings)
+  const password = yield* obtained(
+    settings.password,
+    (why) => refused(address, `no password could be obtained: ${why}`)
+  )
   let socket: Socket | undefined
   // Added first, so that it runs last, when the driver has said goodbye.
   yield* Effect.addFinalizer(() => socket === undefined ? Effect.void : closed(socket))
@@ -99,19 +101,6 @@ const refused = (address: string, why: string): DialError =>
 /** Failures that another dial would meet again. */
 const unwilling = (address: string, why: string): DialError =>
   new DialError({ address, message: `${address}: ${why}`, code: undefined, isRetryable: false })
-
-const currentPassword = (
-  settings: ConnectionSettings
-): Effect.Effect<Redacted.Redacted | undefined, DialError> =>
-  Effect.isEffect(settings.password)
-    // Only the message is passed on: what else an error of a secrets store holds is not known here.
-    ? Effect.catchCause(settings.password, (cause) =>
-      Cause.hasInterruptsOnly(cause)
-        ? Effect.failCause(cause as Cause.Cause<never>)
-        : Effect.fail(refused(addressOf(settings), `no password could be obtained: ${describe(Cause.squash(cause))}`)))
-    : Effect.succeed(settings.password)
-
-const describe = (error: unknown): string => ServerText.messageOf(error, "it failed")
 
 const configOf = (
   settings: ConnectionSettings,

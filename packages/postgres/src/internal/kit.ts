@@ -6,6 +6,7 @@
  * programs find as `SqlClient`. Since both keep the open transaction in the same place, a statement of the second joins
  * a transaction begun on the first.
  */
+import { steadyMillis } from "@effect-pools/core/TimeLimit"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -135,7 +136,7 @@ export const make = Effect.fnUntraced(function*(
       ),
     limits: limitsOf(options),
     lane: laneOf(settings.heavy, options.maxConnections ?? 20),
-    now: () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000,
+    now: () => steadyMillis(clock),
     clientOptions,
     commit
   }

@@ -13,7 +13,7 @@ import { prewarmTable } from "./prewarm.ts"
 export type Own = OptionRules.Own<PostgresOptions>
 
 /** Those with a default of their own; durations are in milliseconds. */
-interface Defaults {
+export interface Defaults {
   readonly host: string
   readonly port: number
   readonly ssl: boolean
@@ -21,7 +21,6 @@ interface Defaults {
   readonly sessionReset: SessionReset
   readonly sharing: number
   readonly keepAlive: number
-  readonly prepare: boolean
   readonly preparedStatementCacheSize: number
   readonly maxMessageSize: number
   readonly transformJson: boolean

@@ -68,36 +68,23 @@ const settingsOf = (
   url: ConnectionUrl.UrlParts,
   startupParameters: Readonly<Record<string, string>>,
   name: string
-): Omit<ConnectionSettings, "ssl" | "warnings"> => ({
-  host: own.host ?? url.host ?? optionTable.host.default,
-  port: own.port ?? url.port ?? optionTable.port.default,
-  database: own.database ?? url.database,
-  username: own.username ?? url.username,
-  password: own.password ?? url.password,
-  requireAuth: own.requireAuth ?? url.requireAuth,
-  applicationName: own.applicationName ?? url.applicationName ?? name,
-  startupParameters,
-  startupOptions: url.startupOptions,
-  role: own.role ?? url.role ?? optionTable.role.default,
-  sessionReset: own.sessionReset ?? optionTable.sessionReset.default,
-  sharing: own.sharing ?? optionTable.sharing.default,
-  pooler: own.pooler,
-  session: own.session,
-  prewarm: own.prewarm,
-  heavy: Heavy.rulesOf(own.heavy),
-  driver: {
-    keepAlive: own.keepAlive ?? url.keepAlive ?? optionTable.keepAlive.default,
-    types: own.types,
-    // Behind a PgBouncer before 1.21 a statement may meet a server that did not prepare it.
-    prepare: own.prepare ?? (own.pooler?.mode === "transaction" ? false : undefined),
-    preparedStatementCacheSize: own.preparedStatementCacheSize,
-    maxMessageSize: own.maxMessageSize
-  },
-  spanAttributes: own.spanAttributes,
-  transformResultNames: own.transformResultNames,
-  transformQueryNames: own.transformQueryNames,
-  transformJson: own.transformJson
-})
+): Omit<ConnectionSettings, "ssl" | "warnings"> => {
+  const { keepAlive, maxMessageSize, preparedStatementCacheSize, types, ...kept } = OptionRules.complete(
+    optionTable,
+    own,
+    url
+  )
+  // Behind a PgBouncer before 1.21 a statement may meet a server that did not prepare it.
+  const prepare = own.prepare ?? (own.pooler?.mode === "transaction" ? false : undefined)
+  return {
+    ...kept,
+    applicationName: kept.applicationName ?? name,
+    startupParameters,
+    startupOptions: url.startupOptions,
+    heavy: Heavy.rulesOf(own.heavy),
+    driver: { keepAlive, types, prepare, preparedStatementCacheSize, maxMessageSize }
+  }
+}
 
 /** Whether there is TLS, and whom it trusts. What a URL names as files is read here. */
 const tlsOf = (own: Own, url: ConnectionUrl.UrlParts): Result.Result<boolean | ConnectionOptions, InvalidOption> => {
@@ -127,37 +114,30 @@ const tlsOf = (own: Own, url: ConnectionUrl.UrlParts): Result.Result<boolean | C
   )
 }
 
-const noContradiction = (options: PostgresOptions, url: ConnectionUrl.UrlParts): Result.Result<void, InvalidOption> => {
-  if (options.url !== undefined) {
-    for (const option of ["host", "port", "database", "username"] as const) {
-      if (options[option] !== undefined) {
-        return OptionRules.refuse(option, "can't be given beside url, which names the server")
-      }
+const noContradiction = (options: PostgresOptions, url: ConnectionUrl.UrlParts): Result.Result<void, InvalidOption> =>
+  Result.gen(function*() {
+    if (options.url !== undefined) {
+      const naming = ["host", "port", "database", "username"] as const
+      yield* OptionRules.refuseAny(options, naming, "can't be given beside url, which names the server")
+      const twice =
+        (["password", "ssl", "applicationName", "connectTimeout", "role", "keepAlive", "requireAuth"] as const)
+          .filter((option) => url[option] !== undefined)
+          // A URL says that there is to be TLS, and options whom to trust.
+          .filter((option) => !(option === "ssl" && url.ssl === true && typeof options.ssl === "object"))
+      yield* OptionRules.refuseAny(options, twice, "is said by url already: leave one of them out")
     }
-    const given = ["password", "ssl", "applicationName", "connectTimeout", "role", "keepAlive", "requireAuth"] as const
-    for (const option of given) {
-      // A URL says that there is to be TLS, and options whom to trust.
-      if (option === "ssl" && url.ssl === true && typeof options.ssl === "object") continue
-      if (options[option] !== undefined && url[option] !== undefined) {
-        return OptionRules.refuse(option, "is said by url already: leave one of them out")
-      }
+    if (options.prepare === false) {
+      yield* OptionRules.refuseAny(options, ["preparedStatementCacheSize"], "has no effect when prepare is false")
     }
-  }
-  if (options.prepare === false && options.preparedStatementCacheSize !== undefined) {
-    return OptionRules.refuse("preparedStatementCacheSize", "has no effect when prepare is false")
-  }
-  if (options.session !== undefined && (options.sharing ?? 1) > 1) {
-    return OptionRules.refuse(
-      "session",
-      "can't be given beside sharing: callers of several keys would be on one connection"
-    )
-  }
-  const renames = options.transformQueryNames !== undefined || options.transformResultNames !== undefined
-  if (options.transformJson !== undefined && !renames) {
-    return OptionRules.refuse("transformJson", "has no effect without transformQueryNames or transformResultNames")
-  }
-  return Result.succeed(undefined)
-}
+    if ((options.sharing ?? 1) > 1) {
+      const rule = "can't be given beside sharing: callers of several keys would be on one connection"
+      yield* OptionRules.refuseAny(options, ["session"], rule)
+    }
+    if (options.transformQueryNames === undefined && options.transformResultNames === undefined) {
+      const rule = "has no effect without transformQueryNames or transformResultNames"
+      yield* OptionRules.refuseAny(options, ["transformJson"], rule)
+    }
+  })
 
 const reserved = new Set(["user", "database", "replication", "options", "application_name", "client_encoding"])
 

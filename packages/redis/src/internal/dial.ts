@@ -3,10 +3,10 @@
  *
  * It has no time limit of its own; the pool's `connectTimeout` is the limit of all of it.
  */
+import { obtained } from "@effect-pools/core/Callback"
 import type { Signals } from "@effect-pools/core/Connector"
 import * as ServerText from "@effect-pools/core/ServerText"
 import * as TimeLimit from "@effect-pools/core/TimeLimit"
-import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -308,7 +308,10 @@ const login = Effect.fnUntraced(function*(
   address: Address,
   onEnd: Node.OnEnd
 ): Effect.fn.Return<{ readonly node: Node.Node; readonly clientId: string | undefined }, RedisError, Scope.Scope> {
-  const password = yield* currentPassword(settings, address)
+  const password = yield* obtained(
+    settings.password,
+    (why) => Fault.dialFailed(addressText(address), `no password could be obtained: ${why}`, undefined, true)
+  )
   const node = yield* Node.open(settings, address, onEnd)
   const hasFreshCredentials = Effect.isEffect(settings.password)
   const at = addressText(address)
@@ -350,24 +353,3 @@ const login = Effect.fnUntraced(function*(
 /** Null where the server refuses. */
 const unlessRefused = (call: Effect.Effect<RawReply, unknown>): Effect.Effect<RawReply, unknown> =>
   Effect.catch(call, (error) => Fault.isRefusal(error) ? Effect.succeed<RawReply>(null) : Effect.fail(error))
-
-const currentPassword = (
-  settings: ConnectionSettings,
-  address: Address
-): Effect.Effect<Redacted.Redacted | undefined, RedisError> =>
-  Effect.isEffect(settings.password)
-    // Only the message is passed on: what else an error of a secrets store holds is not known here.
-    ? Effect.catchCause(settings.password, (cause) =>
-      Cause.hasInterruptsOnly(cause)
-        ? Effect.failCause(cause as Cause.Cause<never>)
-        : Effect.fail(
-          Fault.dialFailed(
-            addressText(address),
-            `no password could be obtained: ${describe(Cause.squash(cause))}`,
-            undefined,
-            true
-          )
-        ))
-    : Effect.succeed(settings.password)
-
-const describe = (error: unknown): string => ServerText.messageOf(error, "it failed")

@@ -3,18 +3,20 @@
  * The comments of `RedisOptions` are made of this table (`npm run options`), and so are the pages about them.
  */
 import * as OptionRules from "@effect-pools/core/OptionRules"
+import type { ConnectionOptions } from "node:tls"
 import type { ClusterOptions, RedisOptions, SentinelOptions, ServerAddress } from "../RedisConfig.ts"
+import type { Role } from "./settings.ts"
 
 /** The options that are not the pool's. */
 export type Own = OptionRules.Own<RedisOptions>
 
 /** Those with a default of their own; durations are in milliseconds. */
-interface Defaults {
+export interface Defaults {
   readonly host: string
   readonly port: number
   readonly db: number
-  readonly tls: boolean
-  readonly family: 0
+  readonly tls: boolean | ConnectionOptions
+  readonly family: 0 | 4 | 6
   readonly keepAlive: number
   readonly commandTimeout: number
   readonly maxReplySize: number
@@ -65,7 +67,7 @@ export const clusterTable: OptionRules.OwnTable<ClusterOptions, { readonly maxRe
 
 export const sentinelTable: OptionRules.OwnTable<
   SentinelOptions,
-  { readonly role: "primary"; readonly checkInterval: number }
+  { readonly role: Role; readonly checkInterval: number }
 > = {
   nodes: OptionRules.option(nodes, {
     does: "The sentinels, at least one; name all of them. They are asked together at each dial, and as long as " +

@@ -8,7 +8,7 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type { RedisOptions } from "../RedisConfig.ts"
 import * as ConnectionUrl from "./connectionUrl.ts"
-import { clusterTable, optionTable, type Own, sentinelTable } from "./optionTable.ts"
+import { clusterTable, type Defaults, optionTable, type Own, sentinelTable } from "./optionTable.ts"
 import type { ConnectionSettings, Topology } from "./settings.ts"
 
 type Checked = OptionRules.Checked<ConnectionSettings>
@@ -39,87 +39,62 @@ const settingsOf = (
   own: Own,
   url: ConnectionUrl.UrlParts,
   name: string
-): Omit<ConnectionSettings, "warnings"> => ({
-  topology: topologyOf(own, url),
-  username: own.username ?? url.username,
-  password: own.password ?? url.password,
-  db: own.db ?? url.db ?? optionTable.db.default,
-  tls: tlsOf(own.tls ?? url.tls ?? optionTable.tls.default),
-  family: own.family ?? optionTable.family.default,
-  clientName: own.clientName ?? nameOf(name),
-  keepAlive: OptionRules.millisOf(own.keepAlive) ?? optionTable.keepAlive.default,
-  commandTimeout: OptionRules.millisOf(own.commandTimeout) ?? optionTable.commandTimeout.default,
-  maxReplySize: own.maxReplySize ?? optionTable.maxReplySize.default,
-  sharing: own.sharing ?? optionTable.sharing.default
-})
-
-const topologyOf = (
-  { cluster, host, path, port, sentinel, tls: serverTls }: Own,
-  url: ConnectionUrl.UrlParts
-): Topology => {
-  if (cluster !== undefined) {
-    const { addressMap, maxRedirections = clusterTable.maxRedirections.default, nodes } = cluster
-    return { _tag: "cluster", nodes, maxRedirections, addressMap: new Map(Object.entries(addressMap ?? {})) }
-  }
-  if (sentinel !== undefined) {
-    const { addressMap, checkInterval, name, nodes, password, role = sentinelTable.role.default, tls, username } =
-      sentinel
-    return {
-      _tag: "sentinel",
-      nodes,
-      name,
-      role,
-      username,
-      password,
-      tls: tlsOf(tls ?? serverTls ?? url.tls ?? optionTable.tls.default),
-      checkInterval: OptionRules.millisOf(checkInterval) ?? sentinelTable.checkInterval.default,
-      addressMap: new Map(Object.entries(addressMap ?? {}))
-    }
-  }
-  const socket = path ?? url.path
-  if (socket !== undefined) return { _tag: "standalone", address: { host: "", port: 0, path: socket } }
+): Omit<ConnectionSettings, "warnings"> => {
+  const { cluster, host, path, port, sentinel, tls, url: _, ...kept } = OptionRules.complete(optionTable, own, url)
   return {
-    _tag: "standalone",
-    address: { host: host ?? url.host ?? optionTable.host.default, port: port ?? url.port ?? optionTable.port.default }
+    ...kept,
+    topology: topologyOf({ cluster, host, path, port, sentinel, tls }),
+    tls: tlsOf(tls),
+    clientName: kept.clientName ?? nameOf(name)
   }
 }
 
-const tlsOf = (tls: NonNullable<Own["tls"]>): ConnectionSettings["tls"] =>
-  tls === false ? undefined : tls === true ? {} : tls
+type Naming = Pick<OptionRules.Complete<Own, Defaults>, "cluster" | "host" | "path" | "port" | "sentinel" | "tls">
+
+const topologyOf = ({ cluster, host, path, port, sentinel, tls }: Naming): Topology => {
+  if (cluster !== undefined) {
+    const { addressMap, maxRedirections, nodes } = OptionRules.complete(clusterTable, cluster)
+    return { _tag: "cluster", nodes, maxRedirections, addressMap: new Map(Object.entries(addressMap ?? {})) }
+  }
+  if (sentinel !== undefined) {
+    const kept = OptionRules.complete(sentinelTable, sentinel)
+    const addressMap = new Map(Object.entries(kept.addressMap ?? {}))
+    return { ...kept, _tag: "sentinel", tls: tlsOf(kept.tls ?? tls), addressMap }
+  }
+  return { _tag: "standalone", address: path === undefined ? { host, port } : { host: "", port: 0, path } }
+}
+
+const tlsOf = (tls: Naming["tls"]): ConnectionSettings["tls"] => tls === false ? undefined : tls === true ? {} : tls
 
 /** The server refuses names with spaces and special characters. */
 const nameOf = (name: string): string => name.replace(/[^!-~]/g, "_")
 
-const noContradiction = (own: Own, url: ConnectionUrl.UrlParts): Result.Result<void, InvalidOption> => {
-  const naming = (["url", "host", "path", "cluster", "sentinel"] as const).filter((option) => own[option] !== undefined)
-  if (naming.length > 1) {
-    return OptionRules.refuse(naming[1]!, `can't be given beside ${naming[0]}, which names the server`)
-  }
-  if (own.port !== undefined && naming.length > 0 && naming[0] !== "host") {
-    return OptionRules.refuse("port", `can't be given beside ${naming[0]}, which names the server`)
-  }
-  for (const option of ["username", "password", "db"] as const) {
-    if (own[option] !== undefined && url[option] !== undefined) {
-      return OptionRules.refuse(option, "is said by url already: leave one of them out")
+const noContradiction = (own: Own, url: ConnectionUrl.UrlParts): Result.Result<void, InvalidOption> =>
+  Result.gen(function*() {
+    const naming = (["url", "host", "path", "cluster", "sentinel"] as const).filter((option) =>
+      own[option] !== undefined
+    )
+    const [first, ...others] = naming
+    yield* OptionRules.refuseAny(own, others, `can't be given beside ${first}, which names the server`)
+    if (first !== undefined && first !== "host") {
+      yield* OptionRules.refuseAny(own, ["port"], `can't be given beside ${first}, which names the server`)
     }
-  }
-  if (own.tls === false && url.tls === true) {
-    return OptionRules.refuse("tls", "contradicts the url, which begins with rediss://")
-  }
-  if ((own.path ?? url.path) !== undefined) {
-    if (own.tls !== undefined && own.tls !== false) {
-      return OptionRules.refuse("tls", "has no effect on a socket of this machine")
+    const twice = (["username", "password", "db"] as const).filter((option) => url[option] !== undefined)
+    yield* OptionRules.refuseAny(own, twice, "is said by url already: leave one of them out")
+    if (own.tls === false && url.tls === true) {
+      return yield* OptionRules.refuse("tls", "contradicts the url, which begins with rediss://")
     }
-    if (own.family !== undefined) return OptionRules.refuse("family", "has no effect on a socket of this machine")
-  }
-  if (own.cluster !== undefined && (own.db ?? 0) !== 0) {
-    return OptionRules.refuse("db", "must be 0 in a cluster, which has no other")
-  }
-  if (own.username !== undefined && own.password === undefined && url.password === undefined) {
-    return OptionRules.refuse("username", "has no effect without a password")
-  }
-  const { sentinel } = own
-  return sentinel?.username !== undefined && sentinel.password === undefined
-    ? OptionRules.refuse("sentinel", "has a username, which has no effect without a password")
-    : Result.succeed(undefined)
-}
+    if ((own.path ?? url.path) !== undefined) {
+      const ofNetworks = [...(own.tls === false ? [] : ["tls"] as const), "family"] as const
+      yield* OptionRules.refuseAny(own, ofNetworks, "has no effect on a socket of this machine")
+    }
+    if (own.cluster !== undefined && own.db !== 0) {
+      yield* OptionRules.refuseAny(own, ["db"], "must be 0 in a cluster, which has no other")
+    }
+    if (own.password === undefined && url.password === undefined) {
+      yield* OptionRules.refuseAny(own, ["username"], "has no effect without a password")
+    }
+    if (own.sentinel?.username !== undefined && own.sentinel.password === undefined) {
+      return yield* OptionRules.refuse("sentinel", "has a username, which has no effect without a password")
+    }
+  })

@@ -190,7 +190,7 @@ export class Session {
 
   /** A clock that may be set would give commands up too early, or never. */
   now(): number {
-    return Number(this.clock.monotonicTimeNanosUnsafe()) / 1_000_000
+    return TimeLimit.steadyMillis(this.clock)
   }
 
   /** Whether a round that was begun then is over. */

@@ -5,6 +5,8 @@ import type { HealthWarning } from "@effect-pools/core/PoolHealth"
 import type * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
 import type { ConnectionOptions } from "node:tls"
+import type { RedisOptions } from "../RedisConfig.ts"
+import type { Defaults } from "./optionTable.ts"
 
 export interface Address {
   readonly host: string
@@ -47,23 +49,15 @@ export type Topology =
     readonly addressMap: AddressMap
   }
 
-export interface ConnectionSettings {
+export interface ConnectionSettings extends Omit<Defaults, "host" | "port" | "tls"> {
   readonly topology: Topology
   readonly username: string | undefined
-  readonly password: Redacted.Redacted | Effect.Effect<Redacted.Redacted, unknown> | undefined
-  readonly db: number
+  readonly password: RedisOptions["password"]
   /** Keys and certificates are in its `secureContext`, which shows nothing of them. */
   readonly tls: ConnectionOptions | undefined
   /** Warnings that follow from its options. */
   readonly warnings: ReadonlyArray<HealthWarning>
-  readonly family: 0 | 4 | 6
   readonly clientName: string
-  readonly keepAlive: number
-  readonly commandTimeout: number
-  /** Bytes. */
-  readonly maxReplySize: number
-  /** How many single commands may be on one connection at once. */
-  readonly sharing: number
 }
 
 export const addressText = ({ host, path, port }: Address): string => {

@@ -3,9 +3,8 @@
  *
  * It has no time limit of its own; the pool's `connectTimeout` is the limit of all of it.
  */
+import { obtained } from "@effect-pools/core/Callback"
 import type { Signals } from "@effect-pools/core/Connector"
-import * as ServerText from "@effect-pools/core/ServerText"
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import * as Random from "effect/Random"
@@ -52,7 +51,7 @@ export const dial = Effect.fnUntraced(function*<Message>(
 const targetOf = Effect.fnUntraced(function*<Message>(
   { settings }: Hub<Message>
 ): Effect.fn.Return<Target, WebSocketError> {
-  const given = Effect.isEffect(settings.url) ? yield* evaluated("url", settings.url, "") : settings.url
+  const given = yield* obtained(settings.url, (why) => refused("", `option url: ${why}`, true))
   const parsed = Address.parse(given)
   if (Result.isFailure(parsed)) return yield* refused("", `option url: ${parsed.failure}`, false)
   const url = parsed.success
@@ -61,9 +60,7 @@ const targetOf = Effect.fnUntraced(function*<Message>(
   if (settings.tls !== undefined && url.protocol === "ws:") {
     return yield* refused(address, "option tls: has no effect for a ws:// url", false)
   }
-  const headers = Effect.isEffect(settings.headers)
-    ? yield* evaluated("headers", settings.headers, address)
-    : settings.headers
+  const headers = yield* obtained(settings.headers, (why) => refused(address, `option headers: ${why}`, true))
   if (!areHeaders(headers)) return yield* refused(address, `option headers: must be ${headersRule}`, false)
   const { maxFragments, maxPayload, perMessageDeflate, protocols, tls } = settings
   const plain = Object.entries(headers).map(([name, text]) =>
@@ -88,16 +85,3 @@ const refused = (address: string, why: string, isRetryable: boolean): WebSocketE
     address,
     reason: new OpenFailed({ why, status: undefined, code: undefined, retryAfter: undefined, isRetryable })
   })
-
-/** Runs an option's effect. Only the message of its error is passed on: what else it holds is not known here. */
-const evaluated = <A>(
-  option: string,
-  effect: Effect.Effect<A, unknown>,
-  address: string
-): Effect.Effect<A, WebSocketError> =>
-  Effect.catchCause(effect, (cause) =>
-    Cause.hasInterruptsOnly(cause)
-      ? Effect.failCause(cause as Cause.Cause<never>)
-      : Effect.fail(refused(address, `option ${option}: ${describe(Cause.squash(cause))}`, true)))
-
-const describe = (error: unknown): string => ServerText.messageOf(error, "its effect failed")

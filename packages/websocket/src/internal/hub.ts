@@ -1,6 +1,7 @@
 /**
  * Where the connections of one pool meet: who is open, what nobody has leased, and what is counted.
  */
+import { steadyMillis } from "@effect-pools/core/TimeLimit"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -66,7 +67,7 @@ export class Hub<Message> {
 
   /** The monotonic time in milliseconds. */
   now(): number {
-    return Number(this.clock.monotonicTimeNanosUnsafe()) / 1_000_000
+    return steadyMillis(this.clock)
   }
 
   sessionId(): number {

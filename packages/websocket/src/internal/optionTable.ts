@@ -7,13 +7,15 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { constants } from "node:buffer"
-import type { InboundPolicy, SendPolicy, WebSocketOptions } from "./configModel.ts"
+import type { Headers, InboundPolicy, SendPolicy, WebSocketOptions } from "./configModel.ts"
 
 /** The options that are not the pool's. */
 export type Own = OptionRules.Own<WebSocketOptions<unknown>>
 
 /** Those with a default of their own; durations are in milliseconds. */
-interface Defaults {
+export interface Defaults {
+  readonly protocols: ReadonlyArray<string>
+  readonly headers: Headers | Effect.Effect<Headers, unknown>
   readonly pongTimeout: number
   readonly maxPayload: number
   readonly maxFragments: number
@@ -75,6 +77,7 @@ export const optionTable: OptionRules.OwnTable<Own, Defaults> = {
       value.every((name) => typeof name === "string" && token.test(name))
   }, {
     does: "Subprotocols that are offered, the favourite first. A server that accepts none of them is refused.",
+    default: [],
     defaults: "Default none."
   }),
   headers: OptionRules.option({
@@ -82,7 +85,8 @@ export const optionTable: OptionRules.OwnTable<Own, Defaults> = {
     is: (value) => Effect.isEffect(value) || areHeaders(value)
   }, {
     does: "Headers of the request that opens a connection, or an effect that yields those of the moment and is run " +
-      "for each dial, so that credentials that rotate need no restart."
+      "for each dial, so that credentials that rotate need no restart.",
+    default: {}
   }),
   tls: OptionRules.option(OptionRules.object, {
     does: "Options of `node:tls`, such as whom to trust. The certificate of a `wss://` server is always verified by " +

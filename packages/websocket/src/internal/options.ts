@@ -42,35 +42,19 @@ const settingsOf = (
   own: Own,
   { closeTimeout, connectTimeout }: Limits
 ): Omit<ConnectionSettings<unknown>, "warnings"> => {
-  const pingInterval = OptionRules.millisOf(own.pingInterval) ??
-    Math.max(optionTable.pingInterval.default, OptionRules.millisOf(own.pongTimeout) ?? 0)
+  const kept = OptionRules.complete(optionTable, own)
+  // Defaults give way to what is given.
+  const pingInterval = own.pingInterval === undefined
+    ? Math.max(kept.pingInterval, kept.pongTimeout)
+    : kept.pingInterval
+  const delay = kept.reconnectDelay
   return {
-    url: own.url,
-    protocols: own.protocols ?? [],
-    headers: own.headers ?? {},
-    tls: own.tls,
+    ...kept,
     pingInterval,
-    pongTimeout: OptionRules.millisOf(own.pongTimeout) ?? Math.min(optionTable.pongTimeout.default, pingInterval),
-    keepAlive: own.keepAlive,
-    control: own.control,
-    maxPayload: own.maxPayload ?? optionTable.maxPayload.default,
-    maxFragments: own.maxFragments ?? optionTable.maxFragments.default,
-    perMessageDeflate: own.perMessageDeflate ?? optionTable.perMessageDeflate.default,
-    sendBufferLimit: own.sendBufferLimit ?? optionTable.sendBufferLimit.default,
-    sendPolicy: own.sendPolicy ?? optionTable.sendPolicy.default,
-    sendTimeout: OptionRules.millisOf(own.sendTimeout) ?? optionTable.sendTimeout.default,
-    requestTimeout: OptionRules.millisOf(own.requestTimeout) ?? optionTable.requestTimeout.default,
-    inboundCapacity: own.inboundCapacity ?? optionTable.inboundCapacity.default,
-    inboundPolicy: own.inboundPolicy ?? optionTable.inboundPolicy.default,
-    schema: own.schema as ConnectionSettings<unknown>["schema"],
-    correlation: own.correlation,
-    sharing: own.sharing ?? optionTable.sharing.default,
-    closeCodes: own.closeCodes ?? defaultVerdict(own),
-    stableAfter: OptionRules.millisOf(own.stableAfter) ?? optionTable.stableAfter.default,
-    reconnectDelay: OptionRules.millisOf(own.reconnectDelay) ??
-      Math.min(optionTable.reconnectDelay.default, connectTimeout / 2),
-    maxRetryAfter: OptionRules.millisOf(own.maxRetryAfter) ?? optionTable.maxRetryAfter.default,
-    onOpen: own.onOpen,
+    pongTimeout: Math.min(kept.pongTimeout, pingInterval),
+    schema: kept.schema as ConnectionSettings<unknown>["schema"],
+    closeCodes: kept.closeCodes ?? defaultVerdict(own),
+    reconnectDelay: own.reconnectDelay === undefined ? Math.min(delay, connectTimeout / 2) : delay,
     goodbyeTimeout: closeTimeout / 2
   }
 }

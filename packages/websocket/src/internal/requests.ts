@@ -141,7 +141,7 @@ export class Requests<Message> {
   }
 
   private now(): number {
-    return Number(this.hub.clock.monotonicTimeNanosUnsafe()) / 1_000_000
+    return TimeLimit.steadyMillis(this.hub.clock)
   }
 
   private watch(deadline: number, millis: number): void {

@@ -67,6 +67,12 @@ export class PoolTime {
   }
 }
 
+/**
+ * Milliseconds of the monotonic clock, with their parts.
+ *
+ * @category conversions
+ * @since 0.1.0
+ */
 export const steadyMillis = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
 
 /** A clock whose wall is never set, for those who reckon with the wall alone: set back, it would hold them up as long. */

@@ -1,6 +1,7 @@
 /**
  * A cluster from its plan: a pool for each server, the probes, the pool of whoever is the primary, and the reads.
  */
+import { steadyMillis } from "@effect-pools/core/TimeLimit"
 import * as BalancedPool from "@effect-pools/core/BalancedPool"
 import * as ConnectionPool from "@effect-pools/core/ConnectionPool"
 import type { Connector } from "@effect-pools/core/Connector"
@@ -56,7 +57,7 @@ export const make = Effect.fnUntraced(function*(
   reach: Reach
 ): Effect.fn.Return<Runtime.Pool, PoolError, Scope.Scope | Reactivity.Reactivity> {
   const clock = yield* Clock.Clock
-  const now = (): number => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
+  const now = (): number => steadyMillis(clock)
   const cluster = new Cluster(terms.name, plan.settings, { now, date: () => clock.currentTimeMillisUnsafe() })
   const kit = yield* Kit.make(terms.name, plan.nodes[0].settings, plan.nodes[0].pool)
   cluster.places = yield* Effect.forEach(plan.nodes, (node) => placeOf(cluster, kit, node, reach, now))

@@ -2,9 +2,9 @@
  * Single statements of a pool that keeps heavy ones in a lane: they hold a share of the connections at most, so that short
  * ones never wait for all of them.
  */
+import { steadyMillis } from "@effect-pools/core/TimeLimit"
 import type { ConnectionPool, LeaseOptions } from "@effect-pools/core/ConnectionPool"
 import { AcquireTimeout, PoolError } from "@effect-pools/core/PoolError"
-import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Semaphore from "effect/Semaphore"
@@ -59,7 +59,7 @@ export class Lane {
     options?: LeaseOptions
   ): Effect.Effect<StatementCost, PoolError> {
     return Effect.clockWith((clock) => {
-      const read = Effect.sync(() => this.costs.read(text, monotonic(clock)))
+      const read = Effect.sync(() => this.costs.read(text, steadyMillis(clock)))
       if (!this.costs.wants(text, clock.currentTimeMillisUnsafe())) return read
       return Effect.flatMap(pool.withConnection((lease) => ask(lease, text, params), options), (planned) => {
         this.costs.planned(text, planned, clock.currentTimeMillisUnsafe())
@@ -77,7 +77,7 @@ export class Lane {
     return Effect.clockWith((clock): Effect.Effect<A | typeof turnedAway, E, R> => {
       let run: Run | undefined
       const begun = Effect.suspend((): Effect.Effect<A | typeof turnedAway, E, R> => {
-        const now = monotonic(clock)
+        const now = steadyMillis(clock)
         if (!isInLane && this.costs.read(text, now).isHeavy) return Effect.succeed(turnedAway)
         run = this.costs.begin(text, isInLane, now)
         return statement
@@ -85,7 +85,7 @@ export class Lane {
       // Around the beginning too: a run that is never ended would hold a turn of the lane for ever.
       return Effect.onExitPrimitive(begun, (exit) => {
         if (run === undefined) return undefined
-        this.costs.end(text, run, Exit.isSuccess(exit), monotonic(clock))
+        this.costs.end(text, run, Exit.isSuccess(exit), steadyMillis(clock))
         // One that took a connection beside the lane has given it back.
         return !isInLane && this.open < this.permits ? this.adjust : undefined
       })
@@ -94,7 +94,7 @@ export class Lane {
 
   /** The heavy statements that run beside the lane, since they began before anybody knew, take of its turns. */
   private readonly adjust: Effect.Effect<void> = Effect.clockWith((clock) => {
-    this.open = Math.max(0, this.permits - this.costs.outside(monotonic(clock)))
+    this.open = Math.max(0, this.permits - this.costs.outside(steadyMillis(clock)))
     return Semaphore.resize(this.turns, this.open)
   })
 
@@ -114,8 +114,6 @@ export class Lane {
     )
   }
 }
-
-const monotonic = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
 
 const late = (pool: Pool, waited: number): Effect.Effect<never, PoolError> =>
   Effect.flatMap(pool.stats, (stats) =>

@@ -40,8 +40,4 @@ export const rule: OptionRules.Rule = {
 }
 
 export const rulesOf = (options: HeavyOptions | undefined): HeavyRules | undefined =>
-  options === undefined ? undefined : {
-    above: OptionRules.millisOf(options.above) ?? table.above.default,
-    plannedAbove: options.plannedAbove ?? table.plannedAbove.default,
-    share: options.share ?? table.share.default
-  }
+  options && OptionRules.complete(table, options)
