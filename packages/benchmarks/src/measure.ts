@@ -34,19 +34,19 @@ export const openLane = (track: TrackName, name: string): Lane => ({
 
 export const closeLane = ({ child }: Lane): Promise<void> => end(child)
 
-const tell = async ({ child, name }: Lane, order: Order): Promise<Lap | undefined> => {
-  const reply = await ask<Reply>(child, name, order)
+const order = async ({ child, name }: Lane, given: Order): Promise<Lap | undefined> => {
+  const reply = await ask<Reply>(child, name, given)
   if (reply._tag === "Failed") throw new Error(reply.problem)
   return reply.lap
 }
 
 /** Opens the contender and checks that it does what all must do. */
 export const setUp = async (lane: Lane, scenario: object): Promise<void> => {
-  await tell(lane, { _tag: "SetUp", scenario })
+  await order(lane, { _tag: "SetUp", scenario })
 }
 
 export const finish = async (lane: Lane): Promise<void> => {
-  await tell(lane, { _tag: "Finish" })
+  await order(lane, { _tag: "Finish" })
 }
 
 /** Times contenders that are set up. */
@@ -55,7 +55,7 @@ export const race = async (lanes: ReadonlyArray<Lane>, plan: Rounds): Promise<Re
   for (let round = 0; round < plan.warmUps + plan.rounds; round++) {
     // One after the other: two at a time would share the machine.
     for (const lane of orderOf(lanes, round)) {
-      const lap = await tell(lane, { _tag: "Round" })
+      const lap = await order(lane, { _tag: "Round" })
       if (round >= plan.warmUps && lap !== undefined) laps.get(lane)?.push(lap)
     }
   }
@@ -64,4 +64,28 @@ export const race = async (lanes: ReadonlyArray<Lane>, plan: Rounds): Promise<Re
     time: summarize(all.map(({ time }) => time)),
     cpu: summarize(all.map(({ cpu }) => cpu))
   }))
+}
+
+/** Races contenders, each in a process of its own, in one scenario after the other. */
+export const raceAll = async <Scenario extends object, Result>(
+  track: TrackName,
+  names: ReadonlyArray<string>,
+  plan: Rounds & { readonly scenarios: ReadonlyArray<Scenario> },
+  makeResult: (scenario: Scenario, measured: ReadonlyArray<Measured>) => Result,
+  tell: (line: string) => void,
+  lineOf: (result: Result) => string
+): Promise<ReadonlyArray<Result>> => {
+  if (plan.scenarios.length === 0) return []
+  tell(`${track}: ${plan.rounds} alternating rounds after ${plan.warmUps} to warm up`)
+  const lanes = names.map((name) => openLane(track, name))
+  const results: Array<Result> = []
+  for (const scenario of plan.scenarios) {
+    for (const lane of lanes) await setUp(lane, scenario)
+    const result = makeResult(scenario, await race(lanes, plan))
+    for (const lane of lanes) await finish(lane)
+    results.push(result)
+    tell(lineOf(result))
+  }
+  await Promise.all(lanes.map(closeLane))
+  return results
 }

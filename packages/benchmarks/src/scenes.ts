@@ -6,8 +6,14 @@ type Reply =
   | { readonly _tag: "Done"; readonly outcome: object }
   | { readonly _tag: "Failed"; readonly problem: string }
 
-/** Plays the scene that the process is sent. */
-export const playWhenAsked = <Scene>(play: (scene: Scene) => Promise<object>): void => {
+type Players<Scene extends { readonly _tag: string }> = {
+  readonly [Tag in Scene["_tag"]]: (scene: Extract<Scene, { readonly _tag: Tag }>) => Promise<object>
+}
+
+/** Plays the scene that the process is sent, by its tag. */
+export const playWhenAsked = <Scene extends { readonly _tag: string }>(players: Players<Scene>): void => {
+  // Each player is given the scene of its own tag.
+  const play = (scene: Scene) => (players[scene._tag as Scene["_tag"]] as (scene: Scene) => Promise<object>)(scene)
   const send = (reply: Reply): void => {
     process.send?.(reply)
   }

@@ -4,6 +4,7 @@
  */
 import { ConnectionPool, type PoolConfig, Traffic } from "@effect-pools/core"
 import { Context, Effect, Exit, Logger, Scope } from "effect"
+import { Dice } from "../../../fuzz/src/Dice.ts"
 import { World } from "./simulated.ts"
 
 /** How the pool learns of the second: from the caller, from its own options, or not at all. */
@@ -32,17 +33,6 @@ const size = 10
 const lease = 100
 const patience = 1000
 const warmUp = 2000
-
-/** Numbers from 0 to 1, the same in each run (mulberry32). */
-const seeded = (seed: number): () => number => {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
 
 const makePool = (told: Told, traffic: Scene["traffic"]) =>
   ConnectionPool.make({ connect: () => Effect.succeed({}), validate: () => Effect.void, reset: () => undefined }, {
@@ -97,14 +87,15 @@ const caller = (
 export const play = (scene: Scene): Outcome => {
   const { load, seconds, stalls, told, traffic } = scene
   const world = new World()
-  const random = seeded(scene.seed ?? 42)
-  const chance = seeded(7)
+  const dice = new Dice(scene.seed ?? 42)
+  const random = () => dice.next()
+  const chance = new Dice(7)
   if (stalls !== undefined) {
     let next = 1000 / stalls.perSecond
     world.stallBefore = (at) => {
       if (at < next) return 0
-      next = at - 1000 / stalls.perSecond * Math.log(1 - chance())
-      return Math.round(stalls.millis * 2 * chance())
+      next = at - 1000 / stalls.perSecond * Math.log(1 - chance.next())
+      return Math.round(stalls.millis * 2 * chance.next())
     }
   }
   const context = Context.make(Logger.CurrentLoggers, new Set())

@@ -20,7 +20,7 @@ export const health = ({ diagnosis, name, warnings, ...health }: PoolHealth): Ap
   warnings: warnings.map((warning) => ({ pool: name, ...warning }))
 })
 
-/** Without what is there for programs that read two of them. */
+/** Without `waitsUpTo`, which tells nothing but to a program that compares two of them. */
 export const stats = ({ budget, members, primary, sizing, ...stats }: PoolStats): Api.Stats => ({
   ...Struct.omit(stats, ["waitsUpTo"]),
   operations: {

@@ -6,15 +6,4 @@ import * as rest from "./rest.ts"
 
 export type Scene = cost.Cost | memory.Memory | rest.Rest
 
-const play = (scene: Scene): Promise<object> => {
-  switch (scene._tag) {
-    case "cost":
-      return cost.run(scene)
-    case "memory":
-      return memory.run(scene)
-    case "rest":
-      return rest.run(scene)
-  }
-}
-
-playWhenAsked(play)
+playWhenAsked<Scene>({ cost: cost.run, memory: memory.run, rest: rest.run })

@@ -1,18 +1,8 @@
 /** Leases that are timed one after the other: served at once, and after a wait. */
-import type { Rounds } from "../../measure.ts"
+import type { Plan, Scenario } from "../../lease/scenarios.ts"
 import type { Choice } from "../../suite.ts"
-import type { BodyName } from "../../lease/bodies.ts"
 
-export interface Scenario {
-  readonly name: string
-  readonly body: BodyName
-  readonly callers: number
-  readonly leases: number
-}
-
-export interface Plan extends Rounds {
-  readonly scenarios: ReadonlyArray<Scenario>
-}
+export type { Scenario } from "../../lease/scenarios.ts"
 
 export const makePlan = ({ filter, quick }: Choice): Plan => {
   const part = quick ? 5 : 1

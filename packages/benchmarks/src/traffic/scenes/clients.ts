@@ -31,24 +31,33 @@ export interface Client {
 
 export type MakeClient = (patience: number) => Promise<Client>
 
+/** A pool of ours with connections that cost nothing. */
+export const openPool = (
+  scope: Scope.Closeable,
+  options: PoolOptions
+): Promise<ConnectionPool.ConnectionPool<object>> =>
+  Effect.runPromise(Scope.provide(
+    ConnectionPool.make({ connect: () => Effect.succeed({}), validate: () => Effect.void, reset: () => undefined }, {
+      name: "bench",
+      minConnections: poolSize,
+      maxConnections: poolSize,
+      metrics: false,
+      ...options
+    }),
+    scope
+  ))
+
 type Told = "deadline" | "acquireTimeout" | "Effect.timeout"
 
 /** Ours, told by one of three ways how long a caller waits; callers may say nothing of themselves, as before. */
 export const ours = (told: Told, traffic: PoolOptions["traffic"], isTold = true): MakeClient => async (patience) => {
   const scope = Scope.makeUnsafe()
-  const pool = await Effect.runPromise(Scope.provide(
-    ConnectionPool.make({ connect: () => Effect.succeed({}), validate: () => Effect.void, reset: () => undefined }, {
-      name: "bench",
-      minConnections: poolSize,
-      maxConnections: poolSize,
-      pendingLimit: 10_000,
-      acquireTimeout: told === "acquireTimeout" ? patience : "30 seconds",
-      slowAcquireTimeout: told === "acquireTimeout" ? patience / 2 : "20 seconds",
-      metrics: false,
-      traffic
-    }),
-    scope
-  ))
+  const pool = await openPool(scope, {
+    pendingLimit: 10_000,
+    acquireTimeout: told === "acquireTimeout" ? patience : "30 seconds",
+    slowAcquireTimeout: told === "acquireTimeout" ? patience / 2 : "20 seconds",
+    traffic
+  })
   return {
     call({ begins, fairKey, lease, priority }) {
       const work = pool.withConnection(() => Effect.andThen(Effect.sync(begins), Effect.sleep(lease)))

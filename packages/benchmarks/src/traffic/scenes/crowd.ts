@@ -1,5 +1,5 @@
 /** A hundred waiters and a hundred thousand: what each costs to enter, to be served and to leave, and in memory. */
-import * as ConnectionPool from "@effect-pools/core/ConnectionPool"
+import type * as ConnectionPool from "@effect-pools/core/ConnectionPool"
 import * as Traffic from "@effect-pools/core/Traffic"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -7,6 +7,7 @@ import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
+import { openPool, poolSize } from "./clients.ts"
 
 export interface Crowd {
   readonly _tag: "crowd"
@@ -28,23 +29,14 @@ export interface Outcome {
 setFlagsFromString("--expose-gc")
 const collectGarbage: () => void = runInNewContext("gc")
 
-const poolSize = 10
-
 const makePool = (scope: Scope.Closeable) =>
-  Effect.runPromise(Scope.provide(
-    ConnectionPool.make({ connect: () => Effect.succeed({}), validate: () => Effect.void, reset: () => undefined }, {
-      name: "bench",
-      minConnections: poolSize,
-      maxConnections: poolSize,
-      pendingLimit: 1_000_000,
-      acquireTimeout: "10 minutes",
-      leakTimeout: "5 minutes",
-      slowAcquireTimeout: "9 minutes",
-      metrics: false,
-      traffic: { places: { low: 1, normal: 1, high: 1 } }
-    }),
-    scope
-  ))
+  openPool(scope, {
+    pendingLimit: 1_000_000,
+    acquireTimeout: "10 minutes",
+    leakTimeout: "5 minutes",
+    slowAcquireTimeout: "9 minutes",
+    traffic: { places: { low: 1, normal: 1, high: 1 } }
+  })
 
 const trafficOf = (waiter: number, keys: number) => ({
   priority: Traffic.priorities[waiter % 3]!,

@@ -1,12 +1,11 @@
 /** Ten thousand waiters whose time is up at once, or that are interrupted at once: how long it takes, and the longest stall. */
-import * as ConnectionPool from "@effect-pools/core/ConnectionPool"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import genericPool from "generic-pool"
 import { Pool as TarnPool } from "tarn"
-import { poolSize } from "./clients.ts"
+import { openPool, poolSize } from "./clients.ts"
 
 export interface Exodus {
   readonly _tag: "exodus"
@@ -52,18 +51,7 @@ const watch = async (left: Promise<unknown>, leavesAt: number): Promise<Outcome>
   return { took, stall: stop() }
 }
 
-const makePool = (scope: Scope.Closeable) =>
-  Effect.runPromise(Scope.provide(
-    ConnectionPool.make({ connect: () => Effect.succeed({}), validate: () => Effect.void, reset: () => undefined }, {
-      name: "bench",
-      minConnections: poolSize,
-      maxConnections: poolSize,
-      pendingLimit: 100_000,
-      acquireTimeout: timeout,
-      metrics: false
-    }),
-    scope
-  ))
+const makePool = (scope: Scope.Closeable) => openPool(scope, { pendingLimit: 100_000, acquireTimeout: timeout })
 
 const oursTimesOut = async (waiters: number): Promise<Outcome> => {
   const scope = Scope.makeUnsafe()

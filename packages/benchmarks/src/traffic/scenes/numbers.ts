@@ -1,4 +1,5 @@
 /** Numbers that the scenes tell. */
+import { Dice } from "../../../../fuzz/src/Dice.ts"
 
 /** The value that the share of the sorted values does not exceed. */
 export const percentile = (values: ReadonlyArray<number>, share: number): number => {
@@ -13,13 +14,8 @@ export const jain = (shares: ReadonlyArray<number>): number => {
   return squares === 0 ? 1 : sum * sum / (shares.length * squares)
 }
 
-/** Numbers from 0 to 1 that are the same in each run (mulberry32). */
+/** Numbers from 0 to 1 that are the same in each run. */
 export const seeded = (seed: number): () => number => {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
+  const dice = new Dice(seed)
+  return () => dice.next()
 }

@@ -8,19 +8,10 @@ import * as postgres from "./postgres.ts"
 
 export type Scene = overload.Overload | fairness.Fairness | crowd.Crowd | exodus.Exodus | postgres.Postgres
 
-const play = (scene: Scene): Promise<object> => {
-  switch (scene._tag) {
-    case "overload":
-      return overload.run(scene)
-    case "fairness":
-      return fairness.run(scene)
-    case "crowd":
-      return crowd.run(scene)
-    case "exodus":
-      return exodus.run(scene)
-    case "postgres":
-      return postgres.run(scene)
-  }
-}
-
-playWhenAsked(play)
+playWhenAsked<Scene>({
+  overload: overload.run,
+  fairness: fairness.run,
+  crowd: crowd.run,
+  exodus: exodus.run,
+  postgres: postgres.run
+})
