@@ -2,8 +2,8 @@
  * Callbacks of code without types that give no effect.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { BalancedPool, PoolError } from "@effect-pools/core"
-import { Effect } from "effect"
+import { BalancedPool, Callback, PoolError } from "@effect-pools/core"
+import { Effect, Exit } from "effect"
 import { defectOf, id, onPool } from "./utils/bench.ts"
 
 const wrong: ReadonlyArray<readonly [name: string, f: () => unknown, returned: string]> = [
@@ -29,4 +29,33 @@ describe("a callback that returns no effect", () => {
         }))
     }
   }
+})
+
+describe("an option that may be an effect", () => {
+  const failed = (why: string) => `no password: ${why}`
+
+  it.effect("is the value, or what the effect yields", () =>
+    Effect.gen(function*() {
+      assert.strictEqual(yield* Callback.obtained("plain", failed), "plain")
+      assert.strictEqual(yield* Callback.obtained(Effect.succeed("fresh"), failed), "fresh")
+    }))
+
+  it.effect("passes on the message of its error or defect, and nothing else of it", () =>
+    Effect.gen(function*() {
+      const sealed = Object.assign(new Error("vault sealed"), { token: "secret" })
+      assert.strictEqual(
+        yield* Effect.flip(Callback.obtained(Effect.fail(sealed), failed)),
+        "no password: vault sealed"
+      )
+      assert.strictEqual(yield* Effect.flip(Callback.obtained(Effect.die(sealed), failed)), "no password: vault sealed")
+      assert.strictEqual(
+        yield* Effect.flip(Callback.obtained(Effect.fail({ token: 1 }), failed)),
+        "no password: it failed"
+      )
+    }))
+
+  it.effect("stays interrupted", () =>
+    Effect.gen(function*() {
+      assert.isTrue(Exit.hasInterrupts(yield* Effect.exit(Callback.obtained(Effect.interrupt, failed))))
+    }))
 })

@@ -159,7 +159,10 @@ const retries: OptionRules.OwnTable<Retries, { readonly times: number; readonly 
   delay: OptionRules.option(OptionRules.duration(1), { does: "How long between two.", default: 5_000 })
 }
 
-const table: OptionRules.OwnTable<{ readonly host?: string; readonly retries?: Retries }, { readonly host: string }> = {
+const table: OptionRules.OwnTable<
+  { readonly host?: string | undefined; readonly retries?: Retries | undefined },
+  { readonly host: string }
+> = {
   host: OptionRules.option(OptionRules.text, { does: "Where.", default: "localhost" }),
   retries: OptionRules.option(
     { expects: "an object with times", is: OptionRules.hasParts(retries, "times") },
@@ -173,6 +176,23 @@ describe("a backend's table of options", () => {
     assert.strictEqual(table.host.default, "localhost")
     assert.strictEqual(retries.delay.default, 5_000)
     assert.isUndefined(table.retries.default)
+  })
+
+  it("completes options: the first that says anything has its way, then the default, durations in milliseconds", () => {
+    assert.deepStrictEqual(OptionRules.complete(table, {}), { host: "localhost", retries: undefined })
+    assert.strictEqual(OptionRules.complete(table, { host: "a" }, { host: "b" }).host, "a")
+    assert.strictEqual(OptionRules.complete(table, {}, { host: "b" }).host, "b")
+    assert.deepStrictEqual(OptionRules.complete(retries, { delay: "2 seconds" }), { times: 1024, delay: 2_000 })
+    assert.deepStrictEqual(OptionRules.complete(retries, { times: 1, delay: undefined }), { times: 1, delay: 5_000 })
+  })
+
+  it("refuses the first of some options that is given", () => {
+    const given = { host: "a", retries: undefined }
+    assert.isTrue(Result.isSuccess(OptionRules.refuseAny(given, ["retries"], "has no effect")))
+    assert.strictEqual(
+      refusal(OptionRules.refuseAny(given, ["retries", "host"], "is no use")),
+      "option host: is no use"
+    )
   })
 
   it("tells every option, those within others after them", () => {

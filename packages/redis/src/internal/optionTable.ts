@@ -5,7 +5,6 @@
 import * as OptionRules from "@effect-pools/core/OptionRules"
 import type { ConnectionOptions } from "node:tls"
 import type { ClusterOptions, RedisOptions, SentinelOptions, ServerAddress } from "../RedisConfig.ts"
-import type { Role } from "./settings.ts"
 
 /** The options that are not the pool's. */
 export type Own = OptionRules.Own<RedisOptions>
@@ -67,7 +66,7 @@ export const clusterTable: OptionRules.OwnTable<ClusterOptions, { readonly maxRe
 
 export const sentinelTable: OptionRules.OwnTable<
   SentinelOptions,
-  { readonly role: Role; readonly checkInterval: number }
+  { readonly role: "primary" | "replica"; readonly checkInterval: number }
 > = {
   nodes: OptionRules.option(nodes, {
     does: "The sentinels, at least one; name all of them. They are asked together at each dial, and as long as " +
