@@ -53,17 +53,28 @@ const sources: ReadonlyArray<Source> = [
   },
   {
     infos: ownOptions.http,
-    places: of(
-      "http/src/HttpConfig",
-      "HttpOptions",
-      "RequestOptions",
-      "HealthRequest healthRequest.",
-      "UpstreamInput upstreams."
-    )
+    places: [
+      ...of(
+        "http/src/HttpConfig",
+        "HttpOptions",
+        "RequestOptions",
+        "HealthRequest healthRequest.",
+        "UpstreamInput upstreams.",
+        "ProxyInput proxy."
+      ),
+      ...of("core/src/internal/model/balanced", "OutlierEjection outlierEjection.")
+    ]
   },
   {
     infos: ownOptions.websocket,
-    places: of("websocket/src/internal/configModel", "ConnectionOptionsOf", "SchemaOption")
+    places: of(
+      "websocket/src/internal/configModel",
+      "ConnectionOptionsOf",
+      "SchemaOption",
+      "KeepAlive keepAlive.",
+      "ControlMessages control.",
+      "Correlation correlation."
+    )
   }
 ]
 

@@ -56,6 +56,7 @@ import { PoolError } from "./PoolError.ts"
 import * as PoolService from "./PoolService.ts"
 import type { BalancedMembers, BalancedPool, Options, Upstream } from "./internal/model/balanced.ts"
 
+export { ejectionTable } from "./internal/balance/ejectionTable.ts"
 export type {
   BalancedMembers,
   BalancedPool,

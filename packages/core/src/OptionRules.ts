@@ -21,7 +21,7 @@ import { describeOwn } from "./internal/options/describe.ts"
 import type { OwnOption, OwnTable } from "./internal/options/own.ts"
 import { InvalidOption } from "./PoolError.ts"
 
-export type { About } from "./internal/options/entry.ts"
+export { type About, part } from "./internal/options/entry.ts"
 export { option, type OwnAbout, type OwnOption, type OwnTable } from "./internal/options/own.ts"
 export { count, flag, millisOf, oneOf, type Rule } from "./internal/options/rule.ts"
 

@@ -276,6 +276,15 @@ export class PoolError extends Data.TaggedError("PoolError")<{
 }
 
 /**
+ * The rule that a connection's use after its lease breaks, the same in every kind of pool.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const usedAfterLease =
+  "a connection was used after its lease ended: keep all work inside withConnection or the scope of acquire"
+
+/**
  * A bug in the program that uses the pool, raised as a defect.
  *
  * @category errors

@@ -84,8 +84,8 @@ export interface ProxyInput {
   /** The one for origins with TLS. */
   readonly https?: ProxyUrl | undefined
   /**
-   * Hosts that are reached without it, as in `NO_PROXY`: `example.com` is the host and all below it, `example.com:8080` the
-   * same at one port, `10.0.0.0/8` a net, `*` all.
+   * Hosts that are reached without it, as in `NO_PROXY`: `example.com` is the host and all below it, `example.com:8080`
+   * the same at one port, `10.0.0.0/8` a net, `*` all.
    */
   readonly except?: ReadonlyArray<string> | undefined
   /** Options of `node:tls` for a proxy whose URL is `https:`. Those of the origins are never used for it. */

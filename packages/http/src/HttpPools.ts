@@ -14,17 +14,17 @@
  * @since 0.1.0
  */
 import * as ConfigInput from "@effect-pools/core/ConfigInput"
+import * as OptionRules from "@effect-pools/core/OptionRules"
 import * as PoolConfig from "@effect-pools/core/PoolConfig"
 import { InvalidOption, PoolClosed, PoolError } from "@effect-pools/core/PoolError"
 import { extend } from "@effect-pools/core/PoolService"
 import type * as Cause from "effect/Cause"
 import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as RcMap from "effect/RcMap"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
@@ -98,7 +98,8 @@ export const make = Effect.fnUntraced(function*(
 ): Effect.fn.Return<HttpPools["Service"], PoolError, Scope.Scope> {
   const { credentials, headers, maxOrigins = 100, name = "http", originIdleTimeout = "1 minute", ...common } = options
   const refuse = (reason: InvalidOption): PoolError => new PoolError({ pool: name, reason })
-  yield* Effect.mapError(checkOwn({ ...options, maxOrigins, originIdleTimeout }), refuse)
+  const own = { credentials, headers, maxOrigins, originIdleTimeout }
+  yield* Effect.mapError(Effect.fromResult(OptionRules.check(rules, own)), refuse)
   const each: HttpOptions = {
     metrics: false,
     ...(yield* Effect.mapError(Environment.withProxy(common), refuse)),
@@ -187,23 +188,19 @@ const optionsOf = (each: HttpOptions, origin: string): HttpOptions => {
   return { ...rest, origin }
 }
 
-const checkOwn = (options: HttpPoolsOptions): Effect.Effect<void, InvalidOption> => {
-  const { credentials, headers, maxOrigins, originIdleTimeout } = options
-  if (!Number.isSafeInteger(maxOrigins) || Number(maxOrigins) < 1) {
-    return Effect.fail(new InvalidOption({ option: "maxOrigins", rule: "must be an integer of at least 1" }))
-  }
-  for (const [option, given] of Object.entries({ headers, credentials })) {
-    if (given !== undefined && typeof given !== "function") {
-      return Effect.fail(new InvalidOption({ option, rule: byOrigin }))
-    }
-  }
-  const millis = Option.map(Duration.fromInput(originIdleTimeout ?? 0), Duration.toMillis)
-  return Option.isSome(millis) && millis.value > 0 && Number.isFinite(millis.value)
-    ? Effect.void
-    : Effect.fail(new InvalidOption({ option: "originIdleTimeout", rule: "must be a finite duration above 0" }))
+const byOrigin: OptionRules.Rule = {
+  expects: "a function of the origin: a redirect would carry what goes to all of them anywhere",
+  is: OptionRules.callable.is
 }
 
-const byOrigin = "must be a function of the origin: a redirect would carry what goes to all of them anywhere"
+type Own = Pick<HttpPoolsOptions, "headers" | "credentials" | "maxOrigins" | "originIdleTimeout">
+
+const rules: OptionRules.Rules<Own> = {
+  headers: byOrigin,
+  credentials: byOrigin,
+  maxOrigins: OptionRules.count(1),
+  originIdleTimeout: OptionRules.duration(1)
+}
 
 const full = (maxOrigins: number): InvalidOption =>
   new InvalidOption({

@@ -487,7 +487,10 @@ describe("PostgresCluster", () => {
         yield* refusal({ primary: a, consistency: "strong" } as never),
         "option consistency: must be \"session\" or"
       )
-      assert.include(yield* refusal({ primary: a, primaryShare: 0 }), "option primaryShare: must be a number above 0")
+      assert.include(
+        yield* refusal({ primary: a, primaryShare: 0 }),
+        "option primaryShare: must be a number greater than 0"
+      )
       assert.include(
         yield* refusal({ primary: a, role: "primary" } as never),
         "option role: is found out for each server"

@@ -1,7 +1,7 @@
 /**
  * How requests reach a connection: through the whole pool, or through one lease.
  */
-import { type PoolError, PoolMisuse } from "@effect-pools/core/PoolError"
+import { type PoolError, PoolMisuse, usedAfterLease } from "@effect-pools/core/PoolError"
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -65,7 +65,7 @@ export const overLease = (prepare: Prepare, pool: string) => (lease: LentConnect
       Effect.suspend(() =>
         lease.isActive
           ? direct(lease, job)
-          : Effect.die(new PoolMisuse({ pool, rule: "a connection can't be used after its lease" }))
+          : Effect.die(new PoolMisuse({ pool, rule: usedAfterLease }))
       ))
   )
 

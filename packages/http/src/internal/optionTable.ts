@@ -2,6 +2,7 @@
  * The options that an HTTP pool adds to those of every pool: the rule of each, its default, and what users should know of it.
  * The comments of `HttpOptions` are made of this table (`npm run options`), and so are the pages about them.
  */
+import * as BalancedPool from "@effect-pools/core/BalancedPool"
 import * as OptionRules from "@effect-pools/core/OptionRules"
 import * as Effect from "effect/Effect"
 import type { HealthRequest as HealthRequestInput, HttpOptions, UpstreamInput } from "../HttpConfig.ts"
@@ -90,6 +91,7 @@ export const optionTable: OptionRules.OwnTable<Own, Defaults> = {
     expects: "an object or false",
     is: (value) => value === false || OptionRules.object.is(value)
   }, {
+    within: BalancedPool.ejectionTable,
     does: "When one of `upstreams` is left out because its requests fail: connections lost, time limits, and the " +
       "statuses 500, 502, 503, 504 and 429. `false`: never."
   }),
@@ -182,6 +184,7 @@ export const optionTable: OptionRules.OwnTable<Own, Defaults> = {
     defaults: "Default `false`: queries hold tokens and names of people."
   }),
   proxy: OptionRules.option(Proxy.rule, {
+    within: Proxy.table,
     does: "The proxy that connections go through: a URL, one for each scheme, or `\"environment\"` to read " +
       "`HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`. To an origin with TLS it opens a tunnel by `CONNECT`, and sees " +
       "nothing of what goes through; requests to one without TLS are sent to it with their whole URL. A user and " +

@@ -35,21 +35,28 @@ export const of = (
 
 const isUrl = (value: unknown): value is ProxyUrl => typeof value === "string" || Redacted.isRedacted(value)
 
-export const rule: OptionRules.Rule = {
-  expects: "a URL, or { http?, https?, except?, tls? } with URLs, or \"environment\"",
-  is: (value) => isUrl(value) || isInput(value)
+const url: OptionRules.Rule = { expects: "a URL", is: isUrl }
+
+export const table: OptionRules.OwnTable<ProxyInput> = {
+  http: OptionRules.option(url, { does: "The one for origins without TLS." }),
+  https: OptionRules.option(url, { does: "The one for origins with TLS." }),
+  except: OptionRules.option({
+    expects: "a list of hosts",
+    is: (value) => Array.isArray(value) && value.every((entry) => typeof entry === "string")
+  }, {
+    does: "Hosts that are reached without it, as in `NO_PROXY`: `example.com` is the host and all below it, " +
+      "`example.com:8080` the same at one port, `10.0.0.0/8` a net, `*` all."
+  }),
+  tls: OptionRules.option(OptionRules.object, {
+    does: "Options of `node:tls` for a proxy whose URL is `https:`. Those of the origins are never used for it."
+  })
 }
 
-const names: ReadonlySet<string> = new Set(["http", "https", "except", "tls"])
+const isInput = (value: unknown, needed: "http" | "https"): boolean => OptionRules.hasParts(table, needed)(value)
 
-const isInput = (value: unknown): boolean => {
-  if (!OptionRules.object.is(value)) return false
-  const { except, http, https, tls } = value as ProxyInput
-  return Object.keys(value as object).every((name) => names.has(name)) &&
-    (http !== undefined || https !== undefined) &&
-    [http, https].every((url) => url === undefined || isUrl(url)) &&
-    (tls === undefined || OptionRules.object.is(tls)) &&
-    (except === undefined || (Array.isArray(except) && except.every((entry) => typeof entry === "string")))
+export const rule: OptionRules.Rule = {
+  expects: "a URL, or { http?, https?, except?, tls? } with URLs, or \"environment\"",
+  is: (value) => isUrl(value) || isInput(value, "http") || isInput(value, "https")
 }
 
 const read = (given: ProxyUrl, tls: ConnectionOptions): Result.Result<Proxy, InvalidOption> =>

@@ -5,7 +5,7 @@
  * session learns what runs in it.
  */
 import type { Notification, PgConnection, Result, Row } from "@effect/sql-pg/PgConnection"
-import { PoolMisuse } from "@effect-pools/core/PoolError"
+import { PoolMisuse, usedAfterLease } from "@effect-pools/core/PoolError"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -255,7 +255,7 @@ export class LentConnection implements Connection {
   private refusal(fiber: AnyFiber, verdict: Verdict.Verdict | undefined): string | undefined {
     if (!this.isActive) {
       if (this.terms.isIn(this, fiber.context)) return outlived
-      return "a connection was used after its lease ended: keep all work inside withConnection or the scope of acquire"
+      return usedAfterLease
     }
     if (this.turns.isUsed) {
       if (this.levelOf(fiber)?.isOpen === false) {
@@ -389,7 +389,7 @@ export class LentConnection implements Connection {
           open = opened
           return Scope.make()
         }),
-        (scope, exit) => session.closeBeside(Effect.andThen(Scope.close(scope, exit), turns.closeStream(open))),
+        (scope, exit) => session.conclude(Effect.andThen(Scope.close(scope, exit), turns.closeStream(open)), undefined),
         { interruptible: true }
       )
       const rule = this.tenant?.sends(verdict)

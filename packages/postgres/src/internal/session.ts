@@ -277,11 +277,6 @@ export class Session {
     }))
   }
 
-  /** Runs what closes something, in the same way. */
-  closeBeside(effect: Effect.Effect<void>): Effect.Effect<void> {
-    return this.conclude(effect, undefined)
-  }
-
   /**
    * Asks for a sign of life as long as nothing is heard: a proxy that has lost the server may keep its connection to us,
    * and a listener would wait for ever. Of several that watch only one asks.

@@ -7,6 +7,7 @@ import { obtained } from "@effect-pools/core/Callback"
 import type { Signals } from "@effect-pools/core/Connector"
 import * as ServerText from "@effect-pools/core/ServerText"
 import * as TimeLimit from "@effect-pools/core/TimeLimit"
+import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -94,7 +95,7 @@ const checkRole = Effect.fnUntraced(function*(node: Node.Node, role: Role): Effe
   const at = addressText(node.address)
   const reply = yield* Effect.mapError(unlessRefused(node.call("ROLE")), (error) => Fault.ofDial(at, error, true))
   const rule = Roles.whyNot(reply, role)
-  if (rule !== undefined) return yield* Fault.dialFailed(at, rule, undefined, true)
+  if (rule !== undefined) return yield* Fault.dialFailed(at, rule)
 })
 
 const cluster = Effect.fnUntraced(function*(
@@ -183,7 +184,7 @@ const within = <A, R>(
 ): Effect.Effect<A, RedisError, R> =>
   TimeLimit.timeoutOrElse(effect, {
     duration: limit,
-    orElse: () => Effect.fail(Fault.dialFailed(addressText(address), "the node does not answer", undefined, true))
+    orElse: () => Effect.fail(Fault.dialFailed(addressText(address), "the node does not answer"))
   })
 
 /** A node that belongs to a cluster. One that finds its cluster in no order is taken only where there is no other. */
@@ -195,24 +196,22 @@ const firstMember = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Member, RedisError, Scope.Scope> {
   const doubted: Array<Address> = []
   const open = (mayDoubt: boolean) => (address: Address) =>
-    inScope(
-      Effect.flatMap(attempt(settings, address, onEnd), (opened) =>
-        Effect.flatMap(questions(opened.node), (said) => {
-          const at = addressText(address)
-          if (!mayDoubt && !isInOrder(said.info)) {
-            doubted.push(address)
-            return Effect.fail(
-              Fault.dialFailed(at, "the cluster is not in order there (cluster_state)", undefined, true)
-            )
-          }
-          if (map.read(said.slots, address).size > 0) return Effect.succeed({ id: said.id, opened })
-          return Effect.fail(Fault.dialFailed(at, "the node belongs to no cluster that has slots", undefined, true))
-        }))
-    )
-  return yield* Effect.catch(
+    inScope(Effect.gen(function*() {
+      const at = addressText(address)
+      const opened = yield* attempt(settings, address, onEnd)
+      const { id, info, slots } = yield* questions(opened.node)
+      if (!mayDoubt && !isInOrder(info)) {
+        doubted.push(address)
+        return yield* Fault.dialFailed(at, "the cluster is not in order there (cluster_state)")
+      }
+      if (map.read(slots, address).size > 0) return { id, opened }
+      return yield* Fault.dialFailed(at, "the node belongs to no cluster that has slots")
+    }))
+  const { value } = yield* Effect.catch(
     firstOf(nodes, open(false)),
     (error) => doubted.length === 0 ? Effect.fail(error) : firstOf(doubted, open(true))
   )
+  return value
 })
 
 interface Member {
@@ -238,24 +237,27 @@ const attempt = (
   settings: ConnectionSettings,
   address: Address,
   onEnd: OnNodeEnd
-): Effect.Effect<Opened<Node.Node>, RedisError, Scope.Scope> =>
-  Effect.gen(function*() {
-    let node: Node.Node | undefined
-    const scope = yield* Scope.fork(yield* Effect.scope)
-    const logged = yield* Scope.provide(
-      login(settings, address, (cause) => node !== undefined && onEnd(node, cause)),
-      scope
-    ).pipe(Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause))))
-    node = logged.node
-    return { node, close: Scope.close(scope, Exit.void) }
-  })
-
-/** Whatever it opened is closed if it fails. */
-const inScope = <A>(effect: Effect.Effect<A, RedisError, Scope.Scope>): Effect.Effect<A, RedisError, Scope.Scope> =>
-  Effect.flatMap(
-    Effect.flatMap(Effect.scope, (scope) => Scope.fork(scope)),
-    (scope) => Scope.provide(effect, scope).pipe(Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause))))
+): Effect.Effect<Opened<Node.Node>, RedisError, Scope.Scope> => {
+  let node: Node.Node | undefined
+  return Effect.map(
+    inScope(login(settings, address, (cause) => node !== undefined && onEnd(node, cause))),
+    ({ close, value }) => ({ node: node = value.node, close })
   )
+}
+
+interface Scoped<out A> {
+  readonly value: A
+  readonly close: Effect.Effect<void>
+}
+
+/** In a scope of its own, which is closed if it fails. */
+const inScope = Effect.fnUntraced(function*<A>(
+  effect: Effect.Effect<A, RedisError, Scope.Scope>
+): Effect.fn.Return<Scoped<A>, RedisError, Scope.Scope> {
+  const scope = yield* Scope.fork(yield* Effect.scope)
+  const closed = (cause: Cause.Cause<RedisError>) => Scope.close(scope, Exit.failCause(cause))
+  return { value: yield* Effect.onError(Scope.provide(effect, scope), closed), close: Scope.close(scope, Exit.void) }
+})
 
 const carrierOf = (node: Node.Node): Carrier => ({
   send: (request) => node.send(request),
@@ -310,7 +312,7 @@ const login = Effect.fnUntraced(function*(
 ): Effect.fn.Return<{ readonly node: Node.Node; readonly clientId: string | undefined }, RedisError, Scope.Scope> {
   const password = yield* obtained(
     settings.password,
-    (why) => Fault.dialFailed(addressText(address), `no password could be obtained: ${why}`, undefined, true)
+    (why) => Fault.dialFailed(addressText(address), `no password could be obtained: ${why}`)
   )
   const node = yield* Node.open(settings, address, onEnd)
   const hasFreshCredentials = Effect.isEffect(settings.password)
@@ -322,7 +324,7 @@ const login = Effect.fnUntraced(function*(
     String(reply) === answer
       ? Effect.succeed(reply)
       : Effect.fail(
-        Fault.dialFailed(at, `the answer to ${name} is not ${answer}: this is no Redis server`, undefined, true)
+        Fault.dialFailed(at, `the answer to ${name} is not ${answer}: this is no Redis server`)
       )
   const said = (answer: string, name: string, ...args: ReadonlyArray<string>) =>
     Effect.flatMap(required(name, ...args), (reply) => isAnswer(answer, name, reply))

@@ -164,8 +164,8 @@ export const ofDial = (
 export const dialFailed = (
   address: string,
   description: string,
-  code: string | undefined,
-  isRetryable: boolean
+  code?: string,
+  isRetryable: boolean = true
 ): RedisError =>
   new RedisError({
     command: "connect",

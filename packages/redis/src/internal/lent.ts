@@ -4,7 +4,7 @@
  * One is made for each lease, since a connection kept too long must not reach the next lease. Every command of a
  * borrower passes through `accept`, so it is here that a use after the lease is refused.
  */
-import { PoolMisuse } from "@effect-pools/core/PoolError"
+import { PoolMisuse, usedAfterLease } from "@effect-pools/core/PoolError"
 import * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import { type Arg, bytes, type Command, type Decoder, text } from "../RedisCommand.ts"
@@ -57,11 +57,7 @@ export class LentConnection {
   }
 
   accept<C extends AnyCommand>(command: C): C {
-    if (!this.isActive) {
-      throw this.misuse(
-        "a connection was used after its lease ended: keep all work inside withConnection or the scope of acquire"
-      )
-    }
+    if (!this.isActive) throw this.misuse(usedAfterLease)
     if (this.isShared && !Dirt.isShareable(command)) {
       throw this.misuse(`${command.name} needs a connection to itself, and this one is shared: use withConnection`)
     }

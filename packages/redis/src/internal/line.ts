@@ -45,7 +45,7 @@ const prove = ({ session: { carrier } }: LineState, node: Node): Effect.Effect<v
   )
 
 const hasLeft = ({ address }: Node): RedisError =>
-  Fault.dialFailed(addressText(address), "the node has left the cluster", undefined, true)
+  Fault.dialFailed(addressText(address), "the node has left the cluster")
 
 const concurrently = { concurrency: "unbounded", discard: true } as const
 

@@ -12,7 +12,7 @@ import type { Session } from "./session.ts"
 
 export const prove = (session: Session): Effect.Effect<unknown, RedisError> => {
   const { address, isSpread, role } = session.options
-  const unfit = (rule: string) => Effect.fail(Fault.dialFailed(address, rule, undefined, true))
+  const unfit = (rule: string) => Effect.fail(Fault.dialFailed(address, rule))
   if (isSpread) {
     return Effect.flatMap(asked(session, "CLUSTER", "INFO"), (info) => {
       if (isInOrder(info)) return Effect.void
@@ -42,4 +42,4 @@ export const call = (
   session: Session,
   name: string,
   ...args: ReadonlyArray<string>
-): Effect.Effect<RawReply, RedisError> => Send.one(session, () => makeCommand(name, args, raw), undefined, true)
+): Effect.Effect<RawReply, RedisError> => Send.one(session, () => makeCommand(name, args, raw))

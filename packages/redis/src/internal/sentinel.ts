@@ -69,7 +69,7 @@ export const locate = Effect.fnUntraced(function*(
 })
 
 const unknown = ({ name, role }: SentinelTopology, last: string): RedisError =>
-  Fault.dialFailed(`sentinel ${name}`, `no sentinel tells where the ${role} is; the last: ${last}`, undefined, true)
+  Fault.dialFailed(`sentinel ${name}`, `no sentinel tells where the ${role} is; the last: ${last}`)
 
 /** One that hangs must not use up the time of the dial: the others may know. */
 const answerLimit = 1000

@@ -163,5 +163,5 @@ const notReplica = new Error("the sentinels do not count it among the replicas t
 const inTime = (address: Address) => <A, R>(effect: Effect.Effect<A, RedisError, R>): Effect.Effect<A, RedisError, R> =>
   TimeLimit.timeoutOrElse(effect, {
     duration: "2 seconds",
-    orElse: () => Effect.fail(Fault.dialFailed(addressText(address), "the sentinel does not answer", undefined, true))
+    orElse: () => Effect.fail(Fault.dialFailed(addressText(address), "the sentinel does not answer"))
   })

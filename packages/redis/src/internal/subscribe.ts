@@ -1,6 +1,7 @@
 /**
  * Subscriptions of a pool as streams.
  */
+import * as OptionRules from "@effect-pools/core/OptionRules"
 import { InvalidOption, PoolError, PoolMisuse } from "@effect-pools/core/PoolError"
 import { type Attachment, makeAttachment } from "@effect-pools/core/PoolService"
 import * as Effect from "effect/Effect"
@@ -27,19 +28,18 @@ export const stream = (
   options: SubscribeOptions = {}
 ): Stream.Stream<Element, PoolError | RedisError> =>
   Stream.unwrap(Effect.gen(function*() {
-    const { bufferBytes = 16 * 1024 * 1024, bufferSize = 1024, ...unknown } = options
-    for (const option of Object.keys(unknown)) return yield* refused(pool, option, "is no option of a subscription")
+    const refused = (reason: InvalidOption): PoolError => new PoolError({ pool: pool.name, reason })
+    yield* Effect.mapError(Effect.fromResult(OptionRules.check(rules, options)), refused)
     const topics = Array.from(new Set(typeof names === "string" ? [names] : names), (name) => ({ kind, name }))
-    if (topics.length === 0) return yield* refused(pool, "channels", "must name at least one")
-    if (!Number.isSafeInteger(bufferSize) || bufferSize < 1) {
-      return yield* refused(pool, "bufferSize", `must be an integer of at least 1, got ${bufferSize}`)
+    if (topics.length === 0) {
+      return yield* refused(new InvalidOption({ option: "channels", rule: "must name at least one" }))
     }
-    if (!Number.isSafeInteger(bufferBytes) || bufferBytes < 1024) {
-      return yield* refused(pool, "bufferBytes", `must be an integer of at least 1024, got ${bufferBytes}`)
-    }
+    const { bufferBytes = 16 * 1024 * 1024, bufferSize = 1024 } = options
     const inbox = yield* subscriberOf(pool).join(topics, bufferSize, bufferBytes)
     return Stream.fromPull(Effect.succeed(inbox.take))
   }))
 
-const refused = (pool: Pool, option: string, rule: string): PoolError =>
-  new PoolError({ pool: pool.name, reason: new InvalidOption({ option, rule }) })
+const rules: OptionRules.Rules<SubscribeOptions> = {
+  bufferSize: OptionRules.count(1),
+  bufferBytes: OptionRules.count(1024)
+}

@@ -37,9 +37,9 @@ export interface Correlation<Message> {
   /** Reads the id, as it was given to `withId`, out of a message that arrived; `undefined` if it is no reply. */
   readonly idOf: (message: Message) => string | undefined
   /**
-   * Reads the id out of a frame that the `schema` can't decode, so that its request fails at once with `DecodeFailed`. By
-   * default `idOf` is asked about the JSON of the text. Give it where the id of the encoded message stands elsewhere than
-   * that of the message, or frames are no JSON: otherwise the request waits until `requestTimeout`.
+   * Reads the id out of a frame that the `schema` can't decode, so that its request fails at once with `DecodeFailed`.
+   * By default `idOf` is asked about the JSON of the text. Give it where the id of the encoded message stands elsewhere
+   * than that of the message, or frames are no JSON: otherwise the request waits until `requestTimeout`.
    */
   readonly idOfFrame?: ((frame: RawMessage) => string | undefined) | undefined
 }
@@ -51,7 +51,9 @@ export interface Correlation<Message> {
  * @since 0.1.0
  */
 export interface KeepAlive<Message> {
+  /** The ping: a message of the pool's type. */
   readonly message: Message
+  /** Whether a message that arrived is the pong. */
   readonly isReply: (message: Message) => boolean
 }
 

@@ -1,7 +1,7 @@
 /**
  * One borrower's view of a session, which ends with the lease.
  */
-import { PoolMisuse } from "@effect-pools/core/PoolError"
+import { PoolMisuse, usedAfterLease } from "@effect-pools/core/PoolError"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -84,7 +84,7 @@ export class Lent<Message> implements WebSocketConnection<Message> {
   get take(): Effect.Effect<readonly [Message, ...Array<Message>], WebSocketError> {
     return Effect.suspend(() => {
       const session = this.#session
-      if (!this.#isActive) return this.#misused(afterLease)
+      if (!this.#isActive) return this.#misused(usedAfterLease)
       if (session.borrower !== this) {
         return this.#misused("a shared connection has no messages of its own: read those of the pool")
       }
@@ -120,14 +120,14 @@ export class Lent<Message> implements WebSocketConnection<Message> {
         // It answered no request when it came, and so it answers none that was sent since.
         else session.give(message)
       }
-      inbox.finish(Exit.die(this.#misuse(afterLease)))
+      inbox.finish(Exit.die(this.#misuse(usedAfterLease)))
     }
     session.resume()
   }
 
   #used<A, E>(f: (session: Session<Message>) => Effect.Effect<A, E>): Effect.Effect<A, E> {
     return Effect.suspend(() => {
-      if (!this.#isActive) return this.#misused(afterLease)
+      if (!this.#isActive) return this.#misused(usedAfterLease)
       const session = this.#session
       if (session.borrower === this) session.hasSpoken = true
       return f(session)
@@ -149,6 +149,3 @@ const cut = (reason: string): string => {
   while (Buffer.byteLength(text) > 123) text = text.slice(0, -1)
   return text
 }
-
-const afterLease =
-  "a connection was used after its lease ended: keep all work inside withConnection or the scope of acquire"

@@ -7,7 +7,15 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { constants } from "node:buffer"
-import type { Headers, InboundPolicy, SendPolicy, WebSocketOptions } from "./configModel.ts"
+import type {
+  ControlMessages,
+  Correlation,
+  Headers,
+  InboundPolicy,
+  KeepAlive,
+  SendPolicy,
+  WebSocketOptions
+} from "./configModel.ts"
 
 /** The options that are not the pool's. */
 export type Own = OptionRules.Own<WebSocketOptions<unknown>>
@@ -33,12 +41,49 @@ export interface Defaults {
   readonly inboundPolicy: InboundPolicy
 }
 
-const functions = (...names: ReadonlyArray<string>): OptionRules.Rule => ({
-  expects: `an object with ${names.join(" and ")}`,
-  is: (value) =>
-    OptionRules.object.is(value) &&
-    names.every((name) => OptionRules.callable.is((value as Record<string, unknown>)[name]))
-})
+/** Whether a value has all parts of a table but for those that may be absent. It may be more than them, such as a service. */
+const has = (table: Readonly<Record<string, OptionRules.Rule>>, ...optional: ReadonlyArray<string>) =>
+(
+  value: unknown
+): boolean =>
+  OptionRules.object.is(value) && Object.entries(table).every(([part, rule]) => {
+    const given = (value as Readonly<Record<string, unknown>>)[part]
+    return given === undefined ? optional.includes(part) : rule.is(given)
+  })
+
+const keepAliveTable: OptionRules.OwnTable<KeepAlive<unknown>> = {
+  message: OptionRules.option({ expects: "a message", is: (value) => value !== undefined }, {
+    does: "The ping: a message of the pool's type."
+  }),
+  isReply: OptionRules.option(OptionRules.callable, { does: "Whether a message that arrived is the pong." })
+}
+
+const controlTable: OptionRules.OwnTable<ControlMessages> = {
+  ping: OptionRules.option(OptionRules.callable, {
+    does: "A ping that the server answers with the same id. Each has an id of its own."
+  }),
+  heartbeat: OptionRules.option(OptionRules.callable, {
+    does: "Sent with each ping of the heartbeat, for a server that counts them; the time is in milliseconds since 1970."
+  }),
+  read: OptionRules.option(OptionRules.callable, {
+    does: "Tells what a message is; `undefined` for a message of the application."
+  })
+}
+
+const correlationTable: OptionRules.OwnTable<Correlation<unknown>> = {
+  withId: OptionRules.option(OptionRules.callable, { does: "Puts the pool's id into a request." }),
+  idOf: OptionRules.option(OptionRules.callable, {
+    does: "Reads the id, as it was given to `withId`, out of a message that arrived; `undefined` if it is no reply."
+  }),
+  idOfFrame: OptionRules.option(OptionRules.callable, {
+    does:
+      "Reads the id out of a frame that the `schema` can't decode, so that its request fails at once with `DecodeFailed`.",
+    defaults: "By default `idOf` is asked about the JSON of the text.",
+    note:
+      "Give it where the id of the encoded message stands elsewhere than that of the message, or frames are no JSON: " +
+      "otherwise the request waits until `requestTimeout`."
+  })
+}
 
 const isText = (value: unknown): boolean => typeof value === "string" || OptionRules.secret.is(value)
 
@@ -107,18 +152,18 @@ export const optionTable: OptionRules.OwnTable<Own, Defaults> = {
   }),
   keepAlive: OptionRules.option({
     expects: "an object with message and isReply",
-    is: (value) => functions("isReply").is(value) && (value as Record<string, unknown>)["message"] !== undefined
+    is: has(keepAliveTable)
   }, {
+    within: keepAliveTable,
     does: "A ping and pong of the application's own, for a server that ends connections without one. It takes the " +
       "place of the protocol's ping everywhere; its replies are nobody's messages.",
     defaults: "By default the protocol's ping is used."
   }),
   control: OptionRules.option({
     expects: "an object with ping and read, and heartbeat if there is one",
-    is: (value) =>
-      functions("ping", "read").is(value) &&
-      ["function", "undefined"].includes(typeof (value as Record<string, unknown>)["heartbeat"])
+    is: has(controlTable, "heartbeat")
   }, {
+    within: controlTable,
     does: "Pings with ids, heartbeats, and answers to the pings of the server, below the `schema`: what " +
       "`WebSocketProtocol.json` makes. Its pings take the place of the protocol's, and its messages are nobody's. " +
       "Not together with `keepAlive`."
@@ -187,12 +232,9 @@ export const optionTable: OptionRules.OwnTable<Own, Defaults> = {
   }),
   correlation: OptionRules.option({
     expects: "an object with withId and idOf, and maybe idOfFrame, which are functions",
-    is: (value) => {
-      if (!functions("withId", "idOf").is(value)) return false
-      const { idOfFrame } = value as Record<string, unknown>
-      return idOfFrame === undefined || typeof idOfFrame === "function"
-    }
+    is: has(correlationTable, "idOfFrame")
   }, {
+    within: correlationTable,
     does: "How replies are told from each other. Without it a request has a connection to itself, and the next " +
       "message is its reply."
   }),

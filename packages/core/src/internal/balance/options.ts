@@ -5,9 +5,10 @@ import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import type { Classify, Options, OutlierEjection, Upstream } from "../model/balanced.ts"
-import { callable, count, millisOf, object, refuse, type Rule, type Rules } from "../../OptionRules.ts"
+import { callable, complete, millisOf, object, part, refuse, type Rule, type Rules } from "../../OptionRules.ts"
 import type { InvalidOption } from "../../PoolError.ts"
 import { hint } from "../options/unknownOption.ts"
+import { duration, ejectionTable, isDuration } from "./ejectionTable.ts"
 import { slots } from "./merge.ts"
 import type { Rules as EjectionRules } from "./outlier.ts"
 import { type Choose, strategies } from "./strategies.ts"
@@ -35,7 +36,7 @@ export const check = (
     yield* checkRules(options, own, "")
     const { outlierEjection } = options
     if (outlierEjection === false) yield* hasEffectWithoutEjection(options)
-    else yield* checkRules(outlierEjection ?? {}, ofEjection, "outlierEjection.")
+    else yield* checkRules(outlierEjection ?? {}, ejectionTable, "outlierEjection.")
     return yield* completed(options, outlierEjection === false ? {} : outlierEjection ?? {})
   })
 
@@ -48,23 +49,22 @@ const classify: Classify = (exit, { isBroken }) =>
     : "ignore"
 
 const completed = (options: Options, ejection: OutlierEjection): Result.Result<Settings, InvalidOption> => {
-  const baseEjectionTime = millisOf(ejection.baseEjectionTime) ?? 30_000
-  const maxEjectionTime = millisOf(ejection.maxEjectionTime) ?? Math.max(300_000, baseEjectionTime)
+  const kept = complete(ejectionTable, ejection)
+  const { baseEjectionTime } = kept
+  // A default gives way to what is given.
+  const maxEjectionTime = ejection.maxEjectionTime === undefined
+    ? Math.max(kept.maxEjectionTime, baseEjectionTime)
+    : kept.maxEjectionTime
   if (maxEjectionTime < baseEjectionTime) {
     const rule = `must not be less than baseEjectionTime (${baseEjectionTime} ms), got ${maxEjectionTime} ms`
     return refuse("outlierEjection.maxEjectionTime", rule)
   }
   return Result.succeed({
+    ...kept,
+    maxEjectionTime,
     choose: strategies[options.strategy ?? "powerOfTwoChoices"],
     classify: options.classify ?? classify,
     ejects: options.outlierEjection !== false,
-    consecutiveFailures: ejection.consecutiveFailures ?? 5,
-    failureRate: ejection.failureRate ?? 0.5,
-    minimumLeases: ejection.minimumLeases ?? 50,
-    interval: millisOf(ejection.interval) ?? 10_000,
-    baseEjectionTime,
-    maxEjectionTime,
-    maxEjectedShare: ejection.maxEjectedShare ?? 0.5,
     panicThreshold: options.panicThreshold ?? 0.5,
     slowStart: millisOf(options.slowStart) ?? 30_000,
     hedgeAfter: millisOf(options.hedgeAfter)
@@ -106,22 +106,6 @@ const heaviest = 1_000_000
 const isWeight = (value: unknown): boolean =>
   typeof value === "number" && (value === 0 || (value >= lightest && value <= heaviest))
 
-const isPositive = (value: unknown): boolean => typeof value === "number" && Number.isFinite(value) && value > 0
-
-const isDuration = (value: unknown, minimum: (ms: number) => boolean): boolean => {
-  const ms = millisOf(value)
-  return ms !== undefined && Number.isFinite(ms) && minimum(ms)
-}
-
-const duration: Rule = {
-  expects: "a finite duration greater than 0, such as \"30 seconds\"",
-  is: (value) => isDuration(value, (ms) => ms > 0)
-}
-const share: Rule = {
-  expects: "a number greater than 0 and at most 1",
-  is: (value) => isPositive(value) && (value as number) <= 1
-}
-
 const own: Rules<Options> = {
   name: {
     expects: "a text of 1 to 200 characters without control characters",
@@ -133,22 +117,12 @@ const own: Rules<Options> = {
   },
   outlierEjection: { expects: "false or an object", is: (value) => value === false || object.is(value) },
   classify: callable,
-  panicThreshold: { expects: "a number from 0 to 1", is: (value) => value === 0 || share.is(value) },
+  panicThreshold: { expects: "a number from 0 to 1", is: (value) => value === 0 || part.is(value) },
   slowStart: {
     expects: "a finite duration of at least 0, such as \"30 seconds\" or 0",
     is: (value) => isDuration(value, (ms) => ms >= 0)
   },
   hedgeAfter: duration
-}
-
-const ofEjection: Rules<OutlierEjection> = {
-  consecutiveFailures: count(1),
-  failureRate: share,
-  minimumLeases: count(1),
-  interval: duration,
-  baseEjectionTime: duration,
-  maxEjectionTime: duration,
-  maxEjectedShare: share
 }
 
 const checkRules = (

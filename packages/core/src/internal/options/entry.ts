@@ -100,7 +100,7 @@ export const positive: Rule = {
   is: (value) => isFiniteNumber(value) && value > 0
 }
 
-/** A part of a whole that can't be none of it. */
+/** A part of a whole that can't be none of it. @category rules @since 0.1.0 */
 export const part: Rule = {
   expects: "a number greater than 0 and at most 1",
   is: (value) => isFiniteNumber(value) && value > 0 && value <= 1

@@ -41,10 +41,7 @@ const rules: OptionRules.Rules<Own> = {
   consistency: OptionRules.oneOf("session", "eventual", "primary"),
   maxLag: OptionRules.duration(1),
   maxWait: OptionRules.duration(0),
-  primaryShare: {
-    expects: "a number above 0 and at most 1",
-    is: (value) => typeof value === "number" && value > 0 && value <= 1
-  },
+  primaryShare: OptionRules.part,
   tokenLifetime: OptionRules.duration(1),
   probeInterval: OptionRules.duration("10 millis"),
   dedupe: OptionRules.flag

@@ -20,10 +20,7 @@ export const table: OptionRules.OwnTable<HeavyOptions, HeavyRules> = {
     tooSmall: "ordinary statements queue in the lane until they have run.",
     tooLarge: "a heavy one is kept apart only once it has run."
   }),
-  share: OptionRules.option({
-    expects: "a number above 0 and at most 1",
-    is: (value) => typeof value === "number" && value > 0 && value <= 1
-  }, {
+  share: OptionRules.option(OptionRules.part, {
     does:
       "The part of `maxConnections` that heavy statements hold together at most, above 0 and at most 1; it is at least one " +
       "connection.",
