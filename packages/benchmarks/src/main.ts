@@ -1,8 +1,9 @@
-/** The benchmark: `npm run bench [-- --json FILE] [-- --filter TEXT] [-- --quick]`. */
+/** The benchmark: `npm run bench [-- --json FILE] [-- --filter TEXT] [-- --quick] [-- --against CHECKOUT]`. */
 import { mkdirSync, writeFileSync } from "node:fs"
 import { dirname } from "node:path"
 import { parseArgs } from "node:util"
 import { endAll, lost } from "./children.ts"
+import { against } from "./lease/against.ts"
 import { leaseSuite } from "./lease/suite.ts"
 import { describeMachine, readVersions } from "./machine.ts"
 import { outageSuite } from "./outage/suite.ts"
@@ -18,7 +19,8 @@ const readArgs = () => {
     options: {
       json: { type: "string" },
       filter: { type: "string", default: "" },
-      quick: { type: "boolean", default: false }
+      quick: { type: "boolean", default: false },
+      against: { type: "string" }
     }
   })
   return values
@@ -32,7 +34,7 @@ const main = async (): Promise<void> => {
   console.log(`Node ${node}, ${cpu}, ${cores} cores, ${memory}, ${platform}, load ${load}`)
   console.log(Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(", "))
   const outcomes = new Map<string, Outcome>()
-  for (const suite of suites) {
+  for (const suite of args.against === undefined ? suites : [against(args.against)]) {
     const outcome = await suite.run(args, console.log)
     if (outcome === undefined) continue
     outcomes.set(suite.name, outcome)

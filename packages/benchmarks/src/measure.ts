@@ -21,15 +21,22 @@ export interface Measured {
   readonly cpu: Summary
 }
 
+/** The rounds of a contender, in their order. */
+export interface Laps {
+  readonly name: string
+  readonly laps: ReadonlyArray<Lap>
+}
+
 /** A contender's process. It lives as long as there are scenarios for it: starting one for each would take too long. */
 export interface Lane {
   readonly name: string
   readonly child: ChildProcess
 }
 
-export const openLane = (track: TrackName, name: string): Lane => ({
+/** The module may be that of another checkout, whose contender then runs. */
+export const openLane = (track: TrackName, name: string, module = new URL("lane.ts", import.meta.url)): Lane => ({
   name,
-  child: start(new URL("lane.ts", import.meta.url), [track, name])
+  child: start(module, [track, name])
 })
 
 export const closeLane = ({ child }: Lane): Promise<void> => end(child)
@@ -50,7 +57,7 @@ export const finish = async (lane: Lane): Promise<void> => {
 }
 
 /** Times contenders that are set up. */
-export const race = async (lanes: ReadonlyArray<Lane>, plan: Rounds): Promise<ReadonlyArray<Measured>> => {
+export const race = async (lanes: ReadonlyArray<Lane>, plan: Rounds): Promise<ReadonlyArray<Laps>> => {
   const laps = new Map(lanes.map((lane) => [lane, new Array<Lap>()]))
   for (let round = 0; round < plan.warmUps + plan.rounds; round++) {
     // One after the other: two at a time would share the machine.
@@ -59,12 +66,14 @@ export const race = async (lanes: ReadonlyArray<Lane>, plan: Rounds): Promise<Re
       if (round >= plan.warmUps && lap !== undefined) laps.get(lane)?.push(lap)
     }
   }
-  return Array.from(laps, ([{ name }, all]) => ({
-    name,
-    time: summarize(all.map(({ time }) => time)),
-    cpu: summarize(all.map(({ cpu }) => cpu))
-  }))
+  return Array.from(laps, ([{ name }, all]) => ({ name, laps: all }))
 }
+
+export const measuredOf = ({ laps, name }: Laps): Measured => ({
+  name,
+  time: summarize(laps.map(({ time }) => time)),
+  cpu: summarize(laps.map(({ cpu }) => cpu))
+})
 
 /** Races contenders, each in a process of its own, in one scenario after the other. */
 export const raceAll = async <Scenario extends object, Result>(
@@ -81,7 +90,7 @@ export const raceAll = async <Scenario extends object, Result>(
   const results: Array<Result> = []
   for (const scenario of plan.scenarios) {
     for (const lane of lanes) await setUp(lane, scenario)
-    const result = makeResult(scenario, await race(lanes, plan))
+    const result = makeResult(scenario, (await race(lanes, plan)).map(measuredOf))
     for (const lane of lanes) await finish(lane)
     results.push(result)
     tell(lineOf(result))

@@ -20,6 +20,13 @@ export const summarize = (values: ReadonlyArray<number>): Summary => ({
   max: Math.max(...values)
 })
 
+/** The value that so large a share of the others does not exceed. */
+export const quantile = (values: ReadonlyArray<number>, share: number): number => {
+  const value = values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) * share)]
+  if (value === undefined) throw new Error("there is no quantile of nothing")
+  return value
+}
+
 export interface Comparison {
   readonly fastest: string
   /** How many operations of ours fit in the time of one of theirs: above 1 ours is faster. */

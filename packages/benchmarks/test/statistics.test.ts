@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { compare, median, orderOf, summarize } from "../src/statistics.ts"
+import { compare, median, orderOf, quantile, summarize } from "../src/statistics.ts"
 
 describe("statistics", () => {
   it("the median is the middle value, whatever the order", () => {
@@ -12,6 +12,12 @@ describe("statistics", () => {
 
   it("there is no median of nothing", () => {
     assert.throws(() => median([]))
+  })
+
+  it("a quantile is a value that was measured, whatever the order", () => {
+    assert.deepStrictEqual([0, 0.25, 0.5, 0.75, 1].map((share) => quantile([5, 1, 4, 2, 3], share)), [1, 2, 3, 4, 5])
+    assert.strictEqual(quantile([7], 0.25), 7)
+    assert.throws(() => quantile([], 0.5))
   })
 
   it("one slow round moves the maximum and not the median", () => {

@@ -1,5 +1,5 @@
 /** The cost of a pool beside the network: operations on real servers, beside the clients that one would use without it. */
-import { closeLane, finish, type Lane, openLane, race, type Rounds, setUp } from "../measure.ts"
+import { closeLane, finish, type Lane, measuredOf, openLane, race, type Rounds, setUp } from "../measure.ts"
 import { Unequal } from "../race.ts"
 import type { Suite } from "../suite.ts"
 import { makeResult, renderResults, type Result } from "./report.ts"
@@ -47,7 +47,7 @@ const runScenario = async (
   rounds: Rounds
 ): Promise<Result> => {
   const connections = await admit(entrants, scenario, server)
-  const measured = await race(entrants.map(({ lane }) => lane), rounds)
+  const measured = (await race(entrants.map(({ lane }) => lane), rounds)).map(measuredOf)
   await dismiss(entrants, scenario, server)
   return makeResult(scenario, entrants.map(({ contender }) => contender), measured, connections)
 }
