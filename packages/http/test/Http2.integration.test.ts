@@ -37,6 +37,37 @@ describe("HTTP/2", () => {
       )
     }))
 
+  it.live("requests fill a session before another is opened", () =>
+    Effect.gen(function*() {
+      const busy = busyFor(50)
+      const server = yield* Servers.h2(busy.answer)
+      yield* withApi(
+        { origin: server.origin, tls: trusted, minConnections: 1, maxConnections: 4, maxConcurrentStreams: 10 },
+        Effect.gen(function*() {
+          const many = (count: number) =>
+            Effect.forEach(Array.from({ length: count }), () => text("/"), { concurrency: "unbounded" })
+          yield* text("/")
+          yield* many(10)
+          assert.strictEqual(server.accepted(), 1)
+          yield* many(20)
+          assert.strictEqual(server.accepted(), 2)
+        })
+      )
+    }))
+
+  it.live("bodies that nobody reads leave the session to the others", () =>
+    Effect.gen(function*() {
+      const large = Buffer.alloc(1024 * 1024)
+      const server = yield* Servers.h2((request, response) => response.end(request.url === "/large" ? large : "ok"))
+      yield* withApi(
+        { origin: server.origin, tls: trusted, maxConnections: 1 },
+        Effect.gen(function*() {
+          yield* Effect.forEach(Array.from({ length: 8 }), () => Api.get("/large"))
+          assert.strictEqual(yield* Effect.timeout(text("/"), "2 seconds"), "ok")
+        })
+      )
+    }))
+
   it.live("no more requests run on a session than the server allows, or the option", () =>
     Effect.gen(function*() {
       const run = (settings: number, option: number) =>

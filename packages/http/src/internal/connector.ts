@@ -58,6 +58,11 @@ export const make = Effect.fnUntraced(function*(
     get sharers() {
       return canShare ? streams(settings, open) : 1
     },
+    // One session carries many requests best, since their frames leave together. But before a server has shown that it
+    // speaks HTTP/2, nobody waits for one connection where each may need its own.
+    get joins() {
+      return canShare && isMultiplexed(open) ? "busiest" : "idle"
+    },
     validate: (connection) =>
       !connection.wire.isOpen()
         ? Effect.fail(new ConnectionEnded())
@@ -76,6 +81,11 @@ const streams = (settings: ConnectionSettings, open: ReadonlySet<Connection>): n
   let least = Infinity
   for (const { wire } of open) least = Math.min(least, wire.maxStreams)
   return Math.max(1, least)
+}
+
+const isMultiplexed = (open: ReadonlySet<Connection>): boolean => {
+  for (const connection of open) return connection.isMultiplexed
+  return false
 }
 
 /** A server that accepts connections and is not well has not been reached. The query may hold secrets, and is not told. */

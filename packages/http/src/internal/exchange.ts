@@ -97,6 +97,8 @@ export class Exchange {
   private flow: Flow | undefined = undefined
   private isPaused = false
   private isScheduled = false
+  /** The one that is told its news after this one. */
+  following: Exchange | undefined = undefined
 
   get isOver(): boolean {
     return this.step === "done" || this.step === "failed"
@@ -229,7 +231,7 @@ export class Exchange {
   private later(): void {
     if (this.isScheduled) return
     this.isScheduled = true
-    if (untold.push(this) === 1) void resolved.then(tellAll)
+    tellLater(this)
   }
 
   tell(): void {
@@ -254,11 +256,26 @@ const tooLarge = (limit: number): GivenUp =>
 /** A microtask by way of a promise costs less than `queueMicrotask`. */
 const resolved = Promise.resolve()
 
-/** The exchanges whose news are told in the next microtask. */
-let untold: Array<Exchange> = []
+/** The exchanges whose news are told in the next microtask, linked: most of the time it is one, and an array costs more. */
+let firstUntold: Exchange | undefined = undefined
+let lastUntold: Exchange | undefined = undefined
+
+const tellLater = (exchange: Exchange): void => {
+  if (lastUntold === undefined) {
+    firstUntold = exchange
+    void resolved.then(tellAll)
+  } else lastUntold.following = exchange
+  lastUntold = exchange
+}
 
 const tellAll = (): void => {
-  const all = untold
-  untold = []
-  for (const exchange of all) exchange.tell()
+  let exchange = firstUntold
+  firstUntold = undefined
+  lastUntold = undefined
+  while (exchange !== undefined) {
+    const { following }: Exchange = exchange
+    exchange.following = undefined
+    exchange.tell()
+    exchange = following
+  }
 }

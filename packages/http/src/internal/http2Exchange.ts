@@ -3,27 +3,29 @@
  */
 import * as Result from "effect/Result"
 import * as Http2 from "node:http2"
+import { Duplex } from "node:stream"
 import type { Exchange, Flow } from "./exchange.ts"
 import { BadRequest, ConnectionLost, SocketGone, StreamReset } from "./faults.ts"
 import type { Outgoing } from "./outgoing.ts"
 
 const { NGHTTP2_CANCEL, NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_FLAG_END_STREAM, NGHTTP2_REFUSED_STREAM } = Http2.constants
 
-/** The ties of a stream to its session. */
+/** The session of a stream, as far as it is concerned with it. */
 interface Session {
-  readonly open: (hasBody: boolean) => Http2.ClientHttp2Stream
+  readonly open: (headers: Http2.OutgoingHttpHeaders, hasBody: boolean) => Http2.ClientHttp2Stream
   /** Whether the server said goodbye before it looked at the stream of this number. */
   readonly hasRefused: (id: number) => boolean
   /** Whether the session has ended, and with which error code. */
-  readonly end: () => string | undefined
+  readonly lost: () => string | undefined
   /** Told that we reset the stream, whether it had an answer, and how much of the request was not flushed yet. */
-  readonly onReset: (isAnswered: boolean, unflushed: number) => void
-  readonly onOver: () => void
+  readonly reset: (isAnswered: boolean, unflushed: number) => void
+  readonly over: (exchange: Http2Exchange) => void
 }
 
 export class Http2Exchange implements Flow {
   private readonly exchange: Exchange
   private readonly outgoing: Outgoing
+  private readonly headers: Http2.OutgoingHttpHeaders
   private readonly session: Session
   private stream: Http2.ClientHttp2Stream | undefined = undefined
   /** Whether the server has sent all it will, which END_STREAM alone says. */
@@ -33,9 +35,10 @@ export class Http2Exchange implements Flow {
   private isUnsent = false
   private isOver = false
 
-  constructor(exchange: Exchange, outgoing: Outgoing, session: Session) {
+  constructor(exchange: Exchange, outgoing: Outgoing, headers: Http2.OutgoingHttpHeaders, session: Session) {
     this.exchange = exchange
     this.outgoing = outgoing
+    this.headers = headers
     this.session = session
   }
 
@@ -44,7 +47,7 @@ export class Http2Exchange implements Flow {
     const { body } = this.outgoing
     this.exchange.onRequestStart(this)
     const opened = Result.try({
-      try: () => this.session.open(body !== null),
+      try: () => this.session.open(this.headers, body !== null),
       catch: (cause) => new BadRequest(cause instanceof Error ? cause.message : "the request can't be sent", { cause })
     })
     if (Result.isFailure(opened)) return this.fail(opened.failure)
@@ -75,38 +78,49 @@ export class Http2Exchange implements Flow {
 
   readonly resume = (): void => void this.stream?.resume()
 
+  /** All streams have the same listeners, which find the exchange by the stream: closures of its own would cost each more. */
   private listen(stream: Http2.ClientHttp2Stream): void {
-    // The end of what is read comes of RST_STREAM and of the end of the session too; but then the stream is closed.
-    const push = stream.push.bind(stream)
-    stream.push = (chunk, encoding) => {
-      if (chunk === null && !stream.closed) this.isWhole = true
-      return push(chunk, encoding)
-    }
+    const owned = stream as OwnedStream
+    owned[owner] = this
+    owned.push = push
     // It stays as long as the stream does: an error without a listener would end the process.
-    stream.on("error", () => {})
-    stream.on("frameError", (type: number) => {
-      this.isUnsent ||= type === headersFrame
-    })
-    stream.on("response", (headers, flags) => this.respond(headers, flags))
-    stream.on("trailers", (_, flags) => this.note(flags))
-    stream.on("data", (chunk: Uint8Array) => {
-      if (!this.isOver) this.exchange.onResponseData(this, alone(chunk))
-    })
-    stream.on("end", () => {
-      if (this.isWhole) this.complete()
-    })
-    stream.on("close", () => this.closed(stream))
+    stream.on("error", ignore)
+    stream.on("frameError", onFrameError)
+    stream.on("response", onResponse)
+    stream.on("trailers", onTrailers)
+    stream.on("data", onData)
+    stream.on("end", onEnd)
+    stream.on("close", onClose)
+  }
+
+  /** The server has sent all it will. */
+  ended(): void {
+    this.isWhole = true
+  }
+
+  /** A frame of the request could not be sent. */
+  unsent(type: number): void {
+    this.isUnsent ||= type === headersFrame
   }
 
   /** The status is left among the headers: to copy them without it costs more than all else here. */
-  private respond(headers: Http2.IncomingHttpHeaders, flags: number): void {
+  respond(headers: Http2.IncomingHttpHeaders, flags: number): void {
     if (this.isOver) return
     this.note(flags)
     this.exchange.onResponseStart(undefined, Number(headers[":status"]), headers)
   }
 
-  private note(flags: number): void {
+  note(flags: number): void {
     if ((flags & NGHTTP2_FLAG_END_STREAM) !== 0) this.isWhole = true
+  }
+
+  take(chunk: Uint8Array): void {
+    if (!this.isOver) this.exchange.onResponseData(this, alone(chunk))
+  }
+
+  /** All that has come is read. */
+  finished(): void {
+    if (this.isWhole) this.complete()
   }
 
   /** An answer that comes before all of the request has gone out leaves nothing to send the rest for. */
@@ -123,14 +137,14 @@ export class Http2Exchange implements Flow {
     const unflushed = stream.writableLength
     // With a code RST_STREAM goes out at once, whatever of the body has not been flushed.
     stream.close(NGHTTP2_CANCEL)
-    this.session.onReset(this.exchange.isAnswered, unflushed)
+    this.session.reset(this.exchange.isAnswered, unflushed)
   }
 
-  private closed(stream: Http2.ClientHttp2Stream): void {
+  closed(stream: Http2.ClientHttp2Stream): void {
     if (this.isOver) return
     if (this.isWhole && this.exchange.step === "body") return this.complete()
     const { id, rstCode = 0 } = stream
-    const end = this.session.end()
+    const end = this.session.lost()
     const isUnseen = this.isUnsent || id === undefined || this.session.hasRefused(id) ||
       rstCode === NGHTTP2_REFUSED_STREAM
     if (isUnseen && !this.exchange.isAnswered) this.fail(new SocketGone())
@@ -144,7 +158,7 @@ export class Http2Exchange implements Flow {
 
   private over(): void {
     this.isOver = true
-    this.session.onOver()
+    this.session.over(this)
   }
 
   private send(pieces: AsyncIterator<Uint8Array>): void {
@@ -162,6 +176,45 @@ export class Http2Exchange implements Flow {
   private end(last: Uint8Array | undefined): void {
     this.stream?.end(last, () => this.exchange.onRequestSent())
   }
+}
+
+const owner = Symbol("@effect-pools/http/exchange")
+
+/** A stream that knows its exchange. */
+interface OwnedStream extends Http2.ClientHttp2Stream {
+  [owner]: Http2Exchange
+}
+
+/** The end of what is read comes of RST_STREAM and of the end of the session too; but then the stream is closed. */
+function push(this: OwnedStream, chunk: unknown, encoding?: BufferEncoding): boolean {
+  if (chunk === null && !this.closed) this[owner].ended()
+  return Duplex.prototype.push.call(this, chunk, encoding)
+}
+
+const ignore = (): void => {}
+
+function onFrameError(this: OwnedStream, type: number): void {
+  this[owner].unsent(type)
+}
+
+function onResponse(this: OwnedStream, headers: Http2.IncomingHttpHeaders, flags: number): void {
+  this[owner].respond(headers, flags)
+}
+
+function onTrailers(this: OwnedStream, _: unknown, flags: number): void {
+  this[owner].note(flags)
+}
+
+function onData(this: OwnedStream, chunk: Uint8Array): void {
+  this[owner].take(chunk)
+}
+
+function onEnd(this: OwnedStream): void {
+  this[owner].finished()
+}
+
+function onClose(this: OwnedStream): void {
+  this[owner].closed(this)
 }
 
 /**

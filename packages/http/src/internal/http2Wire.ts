@@ -144,13 +144,26 @@ class Http2Wire implements Wire {
     return this.session.destroyed || this.socket.destroyed
   }
 
-  private reset(isAnswered: boolean, unflushed: number): void {
+  open(headers: Http2.OutgoingHttpHeaders, hasBody: boolean): Http2.ClientHttp2Stream {
+    return this.session.request(headers, { endStream: !hasBody })
+  }
+
+  hasRefused(id: number): boolean {
+    return id > this.lastStream
+  }
+
+  over(exchange: Http2Exchange): void {
+    this.exchanges.delete(exchange)
+    if (this.exchanges.size === 0) this.session.unref()
+  }
+
+  reset(isAnswered: boolean, unflushed: number): void {
     if (!isAnswered) this.proof?.ask()
     this.unflushed += unflushed
     if (this.unflushed > sessionMemory.lost) this.onGone(new SocketGone(), "orderly")
   }
 
-  private lost(): string | undefined {
+  lost(): string | undefined {
     if (!this.isGone()) return undefined
     this.hasLost = true
     return SocketError.codeOf(this.failure) ?? "ECONNRESET"
@@ -166,16 +179,7 @@ class Http2Wire implements Wire {
     const headers = Http2Headers.make(encoded, this.origin)
     if (headers instanceof Error) return exchange.onResponseError(undefined, headers)
     if (this.exchanges.size === 0) this.session.ref()
-    const under = new Http2Exchange(exchange, encoded, {
-      open: (hasBody) => this.session.request(headers, { endStream: !hasBody }),
-      hasRefused: (id) => id > this.lastStream,
-      end: () => this.lost(),
-      onReset: (isAnswered, unflushed) => this.reset(isAnswered, unflushed),
-      onOver: () => {
-        this.exchanges.delete(under)
-        if (this.exchanges.size === 0) this.session.unref()
-      }
-    })
+    const under = new Http2Exchange(exchange, encoded, headers, this)
     this.exchanges.add(under)
     under.begin()
   }
