@@ -7,7 +7,6 @@ import * as TimeLimit from "@effect-pools/core/TimeLimit"
 import type { PgConnection } from "@effect/sql-pg/PgConnection"
 import type { ErrorFields } from "@effect/sql-pg/PgProtocol"
 import * as Data from "effect/Data"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -235,11 +234,11 @@ export class Session {
    * Runs what opens a transaction. Whoever is interrupted goes on at once, and a server that does not answer within the
    * limit loses the session.
    */
-  open<A>(effect: Effect.Effect<A, SqlError>, limit: Duration.Input): Effect.Effect<A, SqlError> {
+  open<A>(effect: Effect.Effect<A, SqlError>, limit: number): Effect.Effect<A, SqlError> {
     return Effect.interruptible(Effect.withFiber((fiber) => {
       let isLate = false
       const late = Effect.andThen(
-        TimeLimit.sleep(Duration.toMillis(limit)),
+        TimeLimit.sleep(limit),
         Effect.sync(() => {
           isLate = true
           this.hangUp()

@@ -54,7 +54,7 @@ const leaseOf = Effect.map(Clock.Clock, (clock) => {
     isIn: () => false,
     alone: () => Effect.never,
     commit: () => Effect.void,
-    limits: { wait: "1 second", silence: "1 hour", answer: "1 second" },
+    limits: { wait: 1_000, silence: "1 hour", answer: "1 second" },
     clientOf: () => {
       throw new Error("a statement needs no client")
     }
