@@ -9,10 +9,17 @@ import { open } from "./open/open.ts"
 import { settleWarmUps } from "./open/warmUp.ts"
 import { isCurrent, isReady, retire } from "./pool/retire.ts"
 import { demand, fillsUp, joinable, wantedByWaiters } from "./lease/share.ts"
-import type { PoolState } from "./pool/state.ts"
+import { PoolState } from "./pool/state.ts"
 import { validateForWaiter } from "./proof/validate.ts"
 
-export const dispatch = (state: PoolState): void => {
+/** The state of a pool that is dispatched here at the end of each step. */
+export class DispatchedState extends PoolState {
+  protected override dispatch(): void {
+    dispatch(this)
+  }
+}
+
+const dispatch = (state: PoolState): void => {
   if (isLentOut(state)) {
     if (state.line.size > 0 || state.places.wanted > state.places.limit) state.askForMore()
   } else if (state.phase !== "closed") {

@@ -18,7 +18,7 @@ import type { PoolConfig } from "./model/config.ts"
 import type { Level } from "./model/traffic.ts"
 import { describeCause } from "../Describe.ts"
 import { Dialer } from "./dial/dialer.ts"
-import { dispatch } from "./dispatch.ts"
+import { DispatchedState } from "./dispatch.ts"
 import { hurryDrain, runDrain } from "./end/drain.ts"
 import { asynchronous } from "./base/scheduler.ts"
 import { DrainWithin } from "./end/drainWithin.ts"
@@ -28,7 +28,7 @@ import { Hold, PoolObserver } from "./places/hold.ts"
 import { Places } from "./places/places.ts"
 import { MakeClimb, Sizer } from "./sizing/sizer.ts"
 import { Trust } from "./trust/trust.ts"
-import { PoolState } from "./pool/state.ts"
+import type { PoolState } from "./pool/state.ts"
 import { Mark, MarkObserver } from "./base/mark.ts"
 import { ProcessHold } from "./base/processHold.ts"
 import { PoolTime } from "./base/time.ts"
@@ -82,7 +82,7 @@ export const makeState = Effect.fnUntraced(
     // Work begins on the scheduler's next turn and never inside the change that asked for it.
     const step = (effect: Effect.Effect<unknown>): Effect.Effect<unknown> =>
       Effect.ensuring(Effect.andThen(Effect.yieldNow, effect), Effect.sync(() => state.settle()))
-    const state: PoolState = new PoolState({
+    const state: PoolState = new DispatchedState({
       config,
       connector,
       time,
@@ -99,8 +99,7 @@ export const makeState = Effect.fnUntraced(
       line,
       dispatcher,
       fork: (effect) => runInBackground(step(effect)),
-      forkDetached: (effect) => runFork(step(effect)),
-      dispatch: () => dispatch(state)
+      forkDetached: (effect) => runFork(step(effect))
     })
     return state
   }

@@ -40,7 +40,7 @@ import type { PoolTime } from "../base/time.ts"
  */
 const perTurn = 250
 
-export class PoolState {
+export abstract class PoolState {
   readonly config: PoolConfig
   readonly connector: Connector<any, any>
   readonly time: PoolTime
@@ -93,8 +93,6 @@ export class PoolState {
   readonly house: Latch.Latch = Latch.makeUnsafe(true)
   /** Done when closes are waited for no more. */
   readonly closesCut: Deferred.Deferred<void> = Deferred.makeUnsafe<void>()
-  /** Serves the queue and opens what is wanted, as `dispatch.ts` says. Called through `act` and `settle` alone. */
-  private readonly dispatch: () => void
 
   constructor(options: {
     readonly config: PoolConfig
@@ -112,7 +110,6 @@ export class PoolState {
     readonly dispatcher: Scheduler.SchedulerDispatcher
     readonly fork: (effect: Effect.Effect<unknown>) => Fiber.Fiber<unknown>
     readonly forkDetached: (effect: Effect.Effect<unknown>) => Fiber.Fiber<unknown>
-    readonly dispatch: () => void
   }) {
     this.config = options.config
     this.connector = options.connector
@@ -129,10 +126,12 @@ export class PoolState {
     this.degradation = options.degradation
     this.fork = options.fork
     this.forkDetached = options.forkDetached
-    this.dispatch = options.dispatch
     this.load = new LoadWatch(this.counts, options.time.now())
     this.recent = new RecentCounts(this.counts, options.time.now())
   }
+
+  /** Serves the queue and opens what is wanted: see `dispatch.ts`, which stands above what it calls. */
+  protected abstract dispatch(): void
 
   /**
    * Runs a step that comes from outside: an order, a callback of a connection, the end of work in the background. If it has
@@ -281,7 +280,7 @@ export class PoolState {
 }
 
 /** A pool's place at a budget. */
-export interface BudgetSeat {
+interface BudgetSeat {
   readonly view: () => PoolBudget
   /** Somebody wants to see who shares it. */
   readonly look: () => void
