@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+export * as Backoff from "./Backoff.ts"
 export * as BalancedPool from "./BalancedPool.ts"
 export * as Callback from "./Callback.ts"
 export * as ConfigInput from "./ConfigInput.ts"

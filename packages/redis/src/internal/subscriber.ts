@@ -5,6 +5,7 @@
  * the first: after each change, and from nothing after each loss of the connection. A subscription that has not begun
  * yet fails when no connection can be had; one that has begun waits until there is one again, and reports the gap.
  */
+import { Backoff } from "@effect-pools/core/Backoff"
 import type { PoolConfig } from "@effect-pools/core/PoolConfig"
 import { PoolClosed, PoolError } from "@effect-pools/core/PoolError"
 import * as TimeLimit from "@effect-pools/core/TimeLimit"
@@ -17,7 +18,6 @@ import * as RcRef from "effect/RcRef"
 import type * as Scope from "effect/Scope"
 import type { RedisError } from "../RedisError.ts"
 import type { Message } from "../RedisSubscription.ts"
-import { Backoff } from "./backoff.ts"
 import { Inbox } from "./inbox.ts"
 import { Registry } from "./registry.ts"
 import type { Topic } from "./topic.ts"
@@ -172,7 +172,7 @@ const keep = Effect.fnUntraced(function*(keeper: Keeper): Effect.fn.Return<void>
       backoff.reset()
       continue
     }
-    yield* backoff.wait(exit)
+    yield* Effect.sleep(yield* backoff.next(clock.currentTimeMillisUnsafe(), exit))
   }
 })
 

@@ -238,6 +238,20 @@ describe("Subscriber", () => {
       assert.strictEqual(server.opened, 2)
     }))
 
+  it.effect("a schedule that says never keeps no subscription from coming back", () =>
+    Effect.gen(function*() {
+      const server = new FakeServer()
+      const subscriber = yield* start(server, { retry: Schedule.spaced(Infinity) })
+      const inbox = yield* subscriber.join([channel("a")], 10)
+      yield* read(inbox)
+      server.downWith = poolError(new PoolError.PoolPaused())
+      yield* server.lose
+      yield* TestClock.adjust("10 seconds")
+      server.downWith = undefined
+      yield* TestClock.adjust("1 hour")
+      assert.strictEqual(server.opened, 2)
+    }))
+
   it.effect("a connection that dies again and again is not reopened without a pause", () =>
     Effect.gen(function*() {
       const server = new FakeServer()

@@ -11,7 +11,7 @@ import * as Scope from "effect/Scope"
 import { limited } from "../base/limited.ts"
 import { steadied, steadyMillis } from "../base/time.ts"
 
-export type Store = CircuitBreaker.CircuitBreakerStore["Service"]
+type Store = CircuitBreaker.CircuitBreakerStore["Service"]
 
 const limit = { step: "an answer of the breaker's store", option: "a fixed limit", millis: 1_000 }
 

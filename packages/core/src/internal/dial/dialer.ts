@@ -13,22 +13,17 @@ import * as Exit from "effect/Exit"
 import * as CircuitBreaker from "effect/persistence/CircuitBreaker"
 import * as RateLimiter from "effect/persistence/RateLimiter"
 import * as Option from "effect/Option"
-import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type { PoolConfig } from "../model/config.ts"
 import type { Mark } from "../base/mark.ts"
+import { Backoff } from "../../Backoff.ts"
 import { isRetryable } from "../base/retryable.ts"
 import * as BreakerStore from "./breakerStore.ts"
 import { RecentShare } from "../base/recentShare.ts"
 import { steadied } from "../base/time.ts"
 
-type Step = (now: number, input: unknown) => Effect.Effect<[unknown, Duration.Duration], unknown>
-
 /** With fewer dials in the last seconds there is no telling whether a failure is one among successes. */
 const dialsToTrust = 4
-
-/** A schedule that says never, or grows for as long as an outage lasts, must not keep the pool from coming back. */
-const longestDelay = 3_600_000
 
 export class Dialer {
   /** Attempts in a row that failed. Dials that fail together are one attempt. */
@@ -58,8 +53,7 @@ export class Dialer {
   private readonly recent = new RecentShare()
   /** Isolated failures since the last success. */
   private isolated = 0
-  private step: Step | undefined = undefined
-  private lastDelay = 0
+  private readonly backoff: Backoff
   private hasToldBreaker = false
   private blocks = 0
 
@@ -70,6 +64,7 @@ export class Dialer {
     breaker: CircuitBreaker.CircuitBreaker
   ) {
     this.config = config
+    this.backoff = new Backoff(config.retry)
     this.mark = mark
     this.pace = pace
     this.breaker = breaker
@@ -124,16 +119,9 @@ export class Dialer {
 
   /** The delay before the next attempt, and whether the round is over. */
   readonly backOff = Effect.fnUntraced(function*(this: Dialer, now: number, cause: unknown) {
-    this.step ??= yield* Schedule.toStep(this.config.retry) as Effect.Effect<Step>
-    const { step } = this
-    const exit = yield* Effect.exit(Effect.suspend(() => step(now, cause)))
-    if (Exit.isSuccess(exit)) {
-      this.lastDelay = Math.min(Duration.toMillis(exit.value[1]), longestDelay)
-      return this.lastDelay
-    }
-    this.step = undefined
-    this.isRoundOver = true
-    return this.lastDelay
+    const delay = yield* this.backoff.next(now, cause)
+    if (this.backoff.hasEnded) this.isRoundOver = true
+    return delay
   })
 
   /**
@@ -169,7 +157,7 @@ export class Dialer {
     this.isolated = 0
     this.failures = 0
     this.lastFailure = undefined
-    this.step = undefined
+    this.backoff.reset()
     this.breakerUntil = 0
     if (this.settling > 0) this.settling = this.barren = 0
     this.unblock(this.blocks)
