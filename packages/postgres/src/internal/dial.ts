@@ -88,7 +88,7 @@ export const dial = Effect.fnUntraced(function*(
   return session
 })
 
-const addressOf = ({ host, port }: ConnectionSettings): string =>
+export const addressOf = ({ host, port }: Pick<ConnectionSettings, "host" | "port">): string =>
   host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`
 
 const givenUp = new SessionEnded({

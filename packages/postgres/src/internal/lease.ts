@@ -21,7 +21,7 @@ import type { Limits } from "./limits.ts"
 import * as Loss from "./loss.ts"
 import { isOfTypes } from "./schema.ts"
 import { isOutdated, markOutdated, serverError, type Session } from "./session.ts"
-import { StatementEnd } from "./statementEnd.ts"
+import { StatementEnd } from "./operation.ts"
 import { CurrentLevel, Level, type OpenStream, Turns } from "./turns.ts"
 import * as LocalTenant from "./tenant/local.ts"
 import * as Verdict from "./verdict.ts"
@@ -63,7 +63,7 @@ const outlived =
   "fiber in the transaction, or let it take a connection of its own there (acquire)"
 
 /** How a transaction was begun. */
-export interface Begun {
+interface Begun {
   readonly isolation: string
   readonly isReadOnly: boolean
   readonly isDeferrable: boolean

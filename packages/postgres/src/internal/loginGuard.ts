@@ -7,13 +7,13 @@ import * as Result from "effect/Result"
 import type { Duplex } from "node:stream"
 import type { AuthMethod } from "../PostgresConfig.ts"
 
-export interface Terms {
+interface Terms {
   readonly requireAuth: ReadonlyArray<AuthMethod> | undefined
   /** Whether nobody on the way can read along. */
   readonly isPrivate: boolean
 }
 
-export interface Guard {
+interface Guard {
   /** Why the login was ended. */
   readonly refusal: string | undefined
 }

@@ -47,7 +47,7 @@ export const connectorOf = (server: Server, kit: Kit): Connector<Session, LentCo
 
 type Listeners = Set<{ readonly channel: string; readonly queue: Queue.Queue<PgConnection.Notification, SqlError> }>
 
-export interface Server {
+interface Server {
   readonly connect: (signals: Signals) => Effect.Effect<Session, unknown>
 }
 

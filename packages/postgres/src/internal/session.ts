@@ -22,7 +22,7 @@ import * as Tenant from "./tenant/apply.ts"
 import type { Pin, SessionTenant } from "./tenant/state.ts"
 import { WireState } from "./wireState.ts"
 
-export interface SessionOptions {
+interface SessionOptions {
   /** Where it leads, without a secret. */
   readonly address: string
   /** Whether a write that meets a read-only server ends it. */

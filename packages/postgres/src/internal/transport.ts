@@ -6,6 +6,7 @@
  */
 import * as PgProtocol from "@effect/sql-pg/PgProtocol"
 import * as OptionRules from "@effect-pools/core/OptionRules"
+import * as TlsOptions from "@effect-pools/core/TlsOptions"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { ConnectionError, SqlError } from "effect/sql/SqlError"
@@ -74,13 +75,7 @@ const dialed = ({ driver, host, port }: Target): Net.Socket =>
   })
 
 const secure = ({ host, ssl }: Target, socket: Net.Socket): Net.Socket =>
-  Tls.connect({
-    host,
-    // A certificate is for names; an address is checked by itself, and may not be told.
-    ...(Net.isIP(host) === 0 ? { servername: host } : {}),
-    ...(typeof ssl === "object" ? ssl : {}),
-    socket
-  })
+  Tls.connect({ host, ...TlsOptions.withServerName(typeof ssl === "object" ? ssl : {}, host), socket })
 
 interface Refusal {
   readonly cause: string

@@ -16,7 +16,7 @@ import type { Carrier } from "./session.ts"
 import type { Address, Opened } from "./settings.ts"
 import { slotOf } from "./slot.ts"
 
-export interface ClusterParts extends PlacesParts {
+interface ClusterParts extends PlacesParts {
   readonly map: ClusterMap
   readonly maxRedirections: number
   /** Those that the options name: they are asked when nobody else knows. */

@@ -23,7 +23,7 @@ export interface PlacesParts {
 }
 
 /** Gives a node, or the reason why there is none. */
-export type Use = (node: Node | undefined, error: unknown) => void
+type Use = (node: Node | undefined, error: unknown) => void
 
 interface Place {
   readonly address: Address

@@ -13,7 +13,7 @@ export type EncodedArg = string | Buffer
 export type OnDone = (request: Request, reply: RawReply, error: unknown) => void
 
 /** A line that can be ended at once, with all that was sent on it. */
-export interface Holder {
+interface Holder {
   readonly destroy: (cause: Error) => void
 }
 

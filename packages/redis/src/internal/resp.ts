@@ -13,7 +13,7 @@ class ReplyError extends Error {
 }
 
 /** Takes an answer, and says what is wrong with it: then nothing more is read. */
-export type OnReply = (reply: RawReply) => string | undefined
+type OnReply = (reply: RawReply) => string | undefined
 
 /** A list that is not complete yet. */
 interface Level {

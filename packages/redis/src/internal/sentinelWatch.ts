@@ -18,7 +18,7 @@ import * as Sentinel from "./sentinel.ts"
 import { type Address, addressText, type ConnectionSettings, isSameAddress } from "./settings.ts"
 
 /** A connection that was made by the word of the sentinels. */
-export interface Watched extends Sentinel.Located {
+interface Watched extends Sentinel.Located {
   /** The sentinels name another server by now. */
   readonly move: (cause: Error) => void
 }

@@ -39,7 +39,7 @@ export interface Carrier {
   readonly redirected: (error: unknown, by: Node) => boolean
 }
 
-export interface SessionOptions {
+interface SessionOptions {
   readonly address: string
   readonly db: number
   /** Milliseconds. */
@@ -99,10 +99,6 @@ export class Session {
   /** Whether nothing waits for an answer. */
   get isQuiet(): boolean {
     return this.outstanding.size === 0
-  }
-
-  get isDead(): boolean {
-    return this.ended !== undefined
   }
 
   send(request: Request, primary?: Address): void {

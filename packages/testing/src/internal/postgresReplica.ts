@@ -12,7 +12,7 @@ import { join } from "node:path"
 import { EmbeddedPostgresError } from "./postgresError.ts"
 import { type Home, spawnOptions } from "./postgresHome.ts"
 
-export interface Primary {
+interface Primary {
   readonly data: string
   readonly host: string
   readonly port: number

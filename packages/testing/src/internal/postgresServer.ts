@@ -11,7 +11,7 @@ import { EmbeddedPostgresError } from "./postgresError.ts"
 import { type Home, spawnOptions } from "./postgresHome.ts"
 import { isGone, killTree, signal } from "./processTree.ts"
 
-export type Settings = Readonly<Record<string, string | number | boolean>>
+type Settings = Readonly<Record<string, string | number | boolean>>
 
 /** A server that accepts connections, or did. */
 export interface Server {

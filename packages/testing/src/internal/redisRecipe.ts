@@ -22,7 +22,7 @@ const clusterDefaults: Settings = {
   "cluster-require-full-coverage": false
 }
 
-export interface ServerOptions {
+interface ServerOptions {
   readonly password?: string | undefined
   readonly tls?: boolean | undefined
   readonly settings?: Settings | undefined
@@ -50,7 +50,7 @@ export const clusterNode = ({ password, settings }: ServerOptions): Recipe => ({
   ]
 })
 
-export interface Watched {
+interface Watched {
   readonly name: string
   readonly port: number
   readonly password: string | undefined

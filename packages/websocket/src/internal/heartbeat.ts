@@ -11,7 +11,7 @@ import type { ConnectionSettings } from "./settings.ts"
 import type { Wire } from "./wire.ts"
 
 /** The parts of a connection that its heartbeat needs. */
-export interface Pinged<Message> {
+interface Pinged<Message> {
   readonly hub: {
     readonly settings: ConnectionSettings<Message>
     readonly clock: Clock.Clock

@@ -26,7 +26,7 @@ export class Subscriber<Message> {
 }
 
 /** A connection of the pool, as the others meet it. */
-export interface Member<Message> {
+interface Member<Message> {
   readonly id: number
   readonly send: (message: Message) => Effect.Effect<void, WebSocketError>
   /** Reads on, if whoever the messages are for has caught up. */

@@ -14,7 +14,7 @@ import type * as SchemaTransformation from "effect/SchemaTransformation"
 import type { MessageSchema, RawMessage } from "./configModel.ts"
 
 /** Each yields `undefined` for what it leaves to the schema. */
-export interface ShortWay<Message> {
+interface ShortWay<Message> {
   readonly encode: (message: Message) => Result.Result<string, never> | undefined
   readonly decode: (frame: RawMessage) => Result.Result<Message, never> | undefined
 }

@@ -8,9 +8,9 @@ import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { WebSocketError } from "../WebSocketError.ts"
 
-export type Reply<Message> = Effect.Effect<Message, WebSocketError>
+type Reply<Message> = Effect.Effect<Message, WebSocketError>
 
-export interface Pending<Message> {
+interface Pending<Message> {
   /** `undefined` for one that is answered in turn. */
   readonly id: string | undefined
   readonly since: number

@@ -7,7 +7,7 @@
  */
 
 /** A member that shares a budget. */
-export interface Member {
+interface Member {
   /** Sockets that it has, those being opened and closed included. */
   readonly has: number
   /** How many it could use now. */

@@ -41,7 +41,7 @@ type StoreNews =
   | { readonly _tag: "BudgetStoreBack"; readonly budget: string; readonly away: number }
 
 /** The processes that share the budget, as far as they are known. */
-export interface Surroundings {
+interface Surroundings {
   readonly store: BudgetStoreState
   /** The connections of all, which may be fewer than this process was told. */
   readonly total: number
@@ -51,7 +51,7 @@ export interface Surroundings {
 }
 
 /** A pool's place at the budget. */
-export class Seat {
+class Seat {
   readonly tenant: Tenant
   grant = 0
   /** Whether it could use more than it is granted. */

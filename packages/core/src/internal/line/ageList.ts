@@ -1,5 +1,5 @@
 /** Entries by when they came, linked through themselves: coming costs no allocation, and leaving no search. */
-export interface Aged<Self> {
+interface Aged<Self> {
   older: Self | undefined
   younger: Self | undefined
 }

@@ -30,7 +30,7 @@ export interface FairRules {
 }
 
 /** The callers of one key and one priority that wait. */
-export class Flow {
+class Flow {
   readonly account: Account
   readonly rank: Rank
   readonly waiting = new LeaseList<Standing>()

@@ -6,7 +6,7 @@
  */
 
 /** The links of an entry. */
-export interface Linked<Self> {
+interface Linked<Self> {
   previous: Self | undefined
   next: Self | undefined
   readonly isShared: boolean

@@ -12,7 +12,7 @@ import type { Overload } from "./order.ts"
 import { RetryBudget } from "./retryBudget.ts"
 import { most, Shedder } from "./shedder.ts"
 
-export interface RefusingOptions {
+interface RefusingOptions {
   readonly traffic: TrafficConfig
   readonly acquireTimeout: number
   readonly now: () => number

@@ -9,7 +9,7 @@
  */
 import { priorities, type Priority } from "../model/traffic.ts"
 
-export interface SheddingRules {
+interface SheddingRules {
   /** The wait in milliseconds that is no overload. */
   readonly target: number
   /** For how long the shortest wait must be above it, in milliseconds. */

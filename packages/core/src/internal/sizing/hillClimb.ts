@@ -9,7 +9,7 @@
  */
 import { enough, type Look, type Measured, Window } from "./window.ts"
 
-export interface Move {
+interface Move {
   readonly from: number
   readonly to: number
   readonly why: string

@@ -15,7 +15,7 @@ type Single = {
 type Writable<A> = { -readonly [K in keyof A]: A[K] extends number ? A[K] : Writable<A[K]> }
 
 /** A distribution to read from. */
-export type Distribution = Omit<Histogram, "record">
+type Distribution = Omit<Histogram, "record">
 
 export class Counts {
   private readonly counts: Writable<PoolCounts> = {

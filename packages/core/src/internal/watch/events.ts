@@ -98,7 +98,7 @@ const counted = (stream: Stream.Stream<PoolEvent>, add: (by: 1 | -1) => void): S
   )
 
 /** The parts of a pool that publishing and logging need. */
-export interface Teller {
+interface Teller {
   readonly config: { readonly name: string }
   readonly time: PoolTime
   readonly events: EventHub

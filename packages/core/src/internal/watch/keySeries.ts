@@ -6,7 +6,7 @@
  */
 import type { KeyStats } from "../model/traffic.ts"
 
-export interface Shown {
+interface Shown {
   pending: number
   used: number
 }

@@ -3,7 +3,7 @@
  * it was.
  */
 
-export interface Outage {
+interface Outage {
   /** When the first dial that failed had begun, in the pool's time. */
   readonly from: number
   /** When a dial succeeded again; `undefined` while none has. */

@@ -22,7 +22,7 @@ export interface Place {
   readonly prober: Prober
 }
 
-export type WithPrimary = <A, E, R>(
+type WithPrimary = <A, E, R>(
   f: (lease: LentConnection) => Effect.Effect<A, E, R>,
   options: LeaseOptions
 ) => Effect.Effect<A, E | PoolError, R>

@@ -25,7 +25,7 @@ type AnyEffect = Effect.Effect<any, any, any>
 const mostJoined = 1_000
 
 /** Where a flight runs; told when its lease begins. */
-export class Flight {
+class Flight {
   readonly placed = Deferred.makeUnsafe<void>()
   readonly done = Deferred.makeUnsafe<unknown, unknown>()
   node: Node | undefined = undefined
@@ -158,7 +158,7 @@ const ofNobody = (context: Context.Context<never>): Context.Context<never> =>
   )(context)
 
 /** Makes of the value of a flight one that a caller may have. */
-export type Give = (value: unknown) => unknown
+type Give = (value: unknown) => unknown
 
 /** For callers that know that others have the same rows. */
 export const frozen: Give = (value) => {

@@ -7,6 +7,7 @@ import type { PoolOptions } from "@effect-pools/core/PoolConfig"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
+import { addressOf } from "../dial.ts"
 import * as Options from "../options.ts"
 import type { ConnectionSettings } from "../settings.ts"
 import type { PostgresOptions } from "../../PostgresConfig.ts"
@@ -146,8 +147,7 @@ const nodesOf = Effect.fnUntraced(function*(
 
 const nodeOf = (options: PostgresOptions, name: string): Effect.Effect<NodePlan, InvalidOption> =>
   Effect.map(Options.checkWithUser(options, name), ({ pool, settings }) => {
-    const { host, port } = settings
-    const node = `${name}/${host.includes(":") ? `[${host}]` : host}:${port}`
+    const node = `${name}/${addressOf(settings)}`
     return {
       name: node,
       settings: { ...settings, role: "any", applicationName: options.applicationName ?? settings.applicationName },

@@ -22,7 +22,7 @@ export interface Source {
   readonly connect: (onEnd: () => void) => Effect.Effect<Asking, unknown, Scope.Scope>
 }
 
-export type Asking = Effect.Effect<Omit<Sample, "at">, unknown>
+type Asking = Effect.Effect<Omit<Sample, "at">, unknown>
 
 /** A source that is a real server. */
 export const server = (settings: ConnectionSettings): Source => ({

@@ -157,11 +157,10 @@ export const settle = Effect.fnUntraced(function*(cluster: Cluster, view: View):
     yield* Effect.sleep(failures > 0 ? cluster.intervalOf(primary) : pause)
     return yield* settle(cluster, view)
   }
-  view.demand({ ...place(sample), systemId: sample.systemId }, cluster.now() + cluster.settings.tokenLifetime)
+  const { lsn, systemId, timeline } = sample
+  view.demand({ lsn, systemId, timeline }, cluster.now() + cluster.settings.tokenLifetime)
   view.covered = Math.max(view.covered, written)
 })
-
-const place = ({ lsn, timeline }: Position.Position): Position.Position => ({ lsn, timeline })
 
 /** A token from outside is believed only as far as the primary has come. */
 const takeGiven = Effect.fnUntraced(function*(cluster: Cluster, view: View): Effect.fn.Return<void, ClusterError> {

@@ -30,7 +30,7 @@ import * as Reading from "./reading.ts"
 import * as Route from "./route.ts"
 import * as View from "./view.ts"
 
-export interface Parts {
+interface Parts {
   readonly cluster: Cluster
   readonly reading: Reading.Reading
 }
@@ -39,7 +39,7 @@ export interface Parts {
 export const clusters: Attachment<Parts> = PoolService.makeAttachment<Parts>("@effect-pools/postgres/Cluster")
 
 /** How a server is reached: for leases, and for probes. */
-export interface Reach {
+interface Reach {
   readonly connector: (node: NodePlan, kit: Kit.Kit) => Connector<any, LentConnection>
   readonly source: (node: NodePlan) => Source
 }

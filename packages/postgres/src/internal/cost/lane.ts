@@ -18,7 +18,7 @@ type Pool = ConnectionPool<LentConnection>
 const turnedAway: unique symbol = Symbol("turned away")
 
 /** How a statement gets a connection and runs there, with a turn of the lane or without. */
-export type Borrow<A, E, R> = (isInLane: boolean) => Effect.Effect<A | typeof turnedAway, E, R>
+type Borrow<A, E, R> = (isInLane: boolean) => Effect.Effect<A | typeof turnedAway, E, R>
 
 export class Lane {
   readonly costs: Costs

@@ -10,10 +10,8 @@ import {
   list,
   make,
   map,
-  type Mismatch,
   ok,
   orUndefined,
-  type RawReply,
   type Span,
   text
 } from "../../RedisCommand.ts"
@@ -25,8 +23,6 @@ const remaining = map(
   (millis): Duration.Duration | "persistent" | undefined =>
     millis === -2 ? undefined : millis === -1 ? "persistent" : Duration.millis(millis)
 )
-
-const pong = (reply: RawReply): string | Mismatch => text(reply)
 
 export const keys = {
   del: (...keys: ReadonlyArray<Arg>): Command<number> => some("DEL", [], keys, "key", int),
@@ -48,7 +44,7 @@ export const keys = {
   randomKey: (): Command<string | undefined> => make("RANDOMKEY", [], orUndefined(text)),
   /** All keys that match, in one answer: for tests and small servers. `scan` does it in steps. */
   keys: (pattern: string): Command<ReadonlyArray<string>> => make("KEYS", [pattern], list(text)),
-  ping: (): Command<string> => make("PING", [], pong),
+  ping: (): Command<string> => make("PING", [], text),
   echo: (message: Arg): Command<string> => make("ECHO", [message], text),
   dbSize: (): Command<number> => make("DBSIZE", [], int),
   flushDb: (): Command<void> => make("FLUSHDB", [], ok),

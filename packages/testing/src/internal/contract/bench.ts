@@ -77,7 +77,7 @@ export const patience = "2 seconds"
 const isZero = (n: number): boolean => n === 0
 
 /** A borrower that keeps its connection until it is told to give it back. */
-export interface Borrower<Lent> {
+interface Borrower<Lent> {
   readonly connection: Lent
   readonly giveBack: Effect.Effect<void>
   readonly fiber: Fiber.Fiber<void, PoolError>
