@@ -9,7 +9,7 @@ import type { Connection } from "effect/sql/SqlConnection"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Stream from "effect/Stream"
 import type { Lane } from "./cost/lane.ts"
-import type { LentConnection } from "./lease.ts"
+import type { LentConnection } from "./lent.ts"
 import * as Verdict from "./verdict.ts"
 
 /** The members of a pool that lends leases, as far as single statements need them. */

@@ -14,8 +14,8 @@ import type { Acquirer, Borrower } from "effect/sql/SqlConnection"
 import { AuthenticationError, ConnectionError, SqlError, UnknownError } from "effect/sql/SqlError"
 import { make as makeBorrower } from "./borrower.ts"
 import type { Kit } from "./kit.ts"
-import type { LentConnection } from "./lease.ts"
-import { extras } from "./lent.ts"
+import type { LentConnection } from "./lent.ts"
+import { extras } from "./leaseClient.ts"
 
 export const make = Effect.fnUntraced(function*(
   kit: Kit,

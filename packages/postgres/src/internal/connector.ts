@@ -6,8 +6,8 @@ import * as Effect from "effect/Effect"
 import type { PostgresConnection } from "./connectionModel.ts"
 import { dial } from "./dial.ts"
 import type { Kit } from "./kit.ts"
-import { LentConnection, type Terms } from "./lease.ts"
-import * as Lent from "./lent.ts"
+import { LentConnection, type Terms } from "./lent.ts"
+import * as LeaseClient from "./leaseClient.ts"
 import * as Role from "./role.ts"
 import { type Session, SessionEnded } from "./session.ts"
 import * as Misuse from "./pooler/misuse.ts"
@@ -40,7 +40,7 @@ export const makeLendingClients = (kit: Kit): Connector<Session, PostgresConnect
     ...make(kit),
     lend: (session, isShared) => lend(session, isShared).lent,
     revoke: (lent) => {
-      const lease = Lent.leaseOf(lent)
+      const lease = LeaseClient.leaseOf(lent)
       if (lease !== undefined) revoke(lease)
     }
   }
@@ -56,10 +56,10 @@ export const lending = (kit: Kit): Lending => {
   const terms: Terms = {
     pool: kit.pool,
     now: kit.now,
-    clientOf: Lent.make(kit),
+    clientOf: LeaseClient.make(kit),
     isIn: (lease, context) => kit.currentLease(context) === lease,
     limits: kit.limits,
-    alone: (lease, effect) => Lent.alone(kit, lease, effect),
+    alone: (lease, effect) => LeaseClient.alone(kit, lease, effect),
     commit: kit.commit,
     ruleOf: kit.settings.pooler?.mode === "transaction" ? Misuse.ruleOf : undefined
   }

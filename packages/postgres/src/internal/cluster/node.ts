@@ -2,7 +2,7 @@
  * One server of a cluster, as it was when it was last asked.
  */
 import type { ConnectionPool } from "@effect-pools/core/ConnectionPool"
-import type { LentConnection } from "../lease.ts"
+import type { LentConnection } from "../lent.ts"
 import type { Position } from "./position.ts"
 import type { Stay } from "./stay.ts"
 

@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
-import type { LentConnection } from "../lease.ts"
+import type { LentConnection } from "../lent.ts"
 import type { Cluster } from "./cluster.ts"
 import { CurrentSession, type View } from "./session.ts"
 

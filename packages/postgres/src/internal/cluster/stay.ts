@@ -4,7 +4,7 @@
 import type { LeaseOptions } from "@effect-pools/core/ConnectionPool"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
-import type { LentConnection } from "../lease.ts"
+import type { LentConnection } from "../lent.ts"
 
 type Onward = NonNullable<LeaseOptions["onward"]>
 type Recall = Parameters<Onward["waits"]>[0]

@@ -8,7 +8,7 @@ import { AcquireTimeout, PoolError } from "@effect-pools/core/PoolError"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Semaphore from "effect/Semaphore"
-import type { LentConnection } from "../lease.ts"
+import type { LentConnection } from "../lent.ts"
 import type { Costs, Run, StatementCost } from "./costs.ts"
 import { ask } from "./plan.ts"
 

@@ -2,7 +2,7 @@
  * Asks the planner what a statement costs, without running it.
  */
 import * as Effect from "effect/Effect"
-import type { LentConnection } from "../lease.ts"
+import type { LentConnection } from "../lent.ts"
 import * as Dirt from "../dirt.ts"
 
 /**

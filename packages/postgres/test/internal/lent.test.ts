@@ -5,7 +5,7 @@ import { PostgresScript } from "@effect-pools/postgres"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Clock, Effect, Exit, Fiber, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { LentConnection } from "../../src/internal/lease.ts"
+import { LentConnection } from "../../src/internal/lent.ts"
 import { Session } from "../../src/internal/session.ts"
 import * as Verdict from "../../src/internal/verdict.ts"
 
