@@ -133,6 +133,20 @@ describe("ConnectionBudget", () => {
       assert.strictEqual((yield* b.stats).total, 4)
     }))
 
+  it.effect("waits with a warm-up for what others may give up as long as a caller would, and then tells what is open", () =>
+    Effect.gen(function*() {
+      const { make } = yield* under({ total: 6 })
+      const a = yield* make("a")
+      const b = yield* make("b", { acquireTimeout: "5 seconds" })
+      yield* hold(a, 5)
+      const exits: Array<unknown> = []
+      yield* Effect.forkScoped(Effect.map(Effect.exit(b.warmUp(4)), (exit) => exits.push(exit)))
+      yield* advance("4900 millis")
+      assert.deepStrictEqual(exits, [])
+      yield* advance("100 millis")
+      assert.deepStrictEqual(exits, [Exit.succeed(1)])
+    }))
+
   it.effect("gives back what a pool had when the pool ends", () =>
     Effect.gen(function*() {
       const { budget, fake, make } = yield* under({ total: 10 }, { closeDelay: "1 second" })

@@ -5,7 +5,14 @@ import { Cause, Deferred, Effect, Exit, Schedule } from "effect"
 import { FirstComeFirstServed } from "../src/internal/line/firstCome.ts"
 import { MakeOrder } from "../src/internal/line/line.ts"
 import { run, trace } from "./utils/model.ts"
-import { breakingPrograms, programs, sharingPrograms, sizingPrograms, trafficPrograms } from "./utils/programs.ts"
+import {
+  breakingPrograms,
+  budgetPrograms,
+  programs,
+  sharingPrograms,
+  sizingPrograms,
+  trafficPrograms
+} from "./utils/programs.ts"
 import { regressions } from "./utils/regressions.ts"
 import { counted } from "./utils/turns.ts"
 
@@ -47,6 +54,15 @@ describe("a pool whose limit moves", () => {
   it.effect.prop(
     "keeps its rules where it finds its size, somebody sets it and the server says it is full",
     { program: sizingPrograms(24) },
+    ({ program }) => run(program),
+    { arbitrary: { runs: Math.ceil(runs / 3), size: 24, maxShrinks: 400 }, timeout }
+  )
+})
+
+describe("a pool that shares a budget", () => {
+  it.effect.prop(
+    "keeps its rules, and the budget is kept, whatever the other wants and however late it gives up",
+    { program: budgetPrograms(24) },
     ({ program }) => run(program),
     { arbitrary: { runs: Math.ceil(runs / 3), size: 24, maxShrinks: 400 }, timeout }
   )

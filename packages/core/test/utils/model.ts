@@ -3,10 +3,11 @@
  */
 import { ConnectionPool, type PoolConfig, Traffic } from "@effect-pools/core"
 import { EffectPools, type GatedConnector } from "@effect-pools/testing"
-import { Cause, Clock, Deferred, Effect, Exit, Random, References, Schedule, Scope, Stream } from "effect"
+import { Cause, Clock, Context, Deferred, Effect, Exit, Random, References, Schedule, Scope, Stream } from "effect"
 import { type Climb, MakeClimb } from "../../src/internal/sizing/sizer.ts"
 import type { Command, Program, Setting } from "./programs.ts"
 import { MarkObserver } from "../../src/internal/base/mark.ts"
+import * as Neighbour from "./neighbour.ts"
 import { rules } from "./rules.ts"
 import { counted, type Turns, Violation } from "./turns.ts"
 import { Witness } from "./witness.ts"
@@ -104,15 +105,28 @@ export const makeWorld = Effect.fnUntraced(function*(setting: Setting, turns: Tu
   const scope = yield* Scope.make()
   const held = EffectPools.make()
   const found = { size: setting.maxConnections }
+  const shared = yield* sharedBy(setting, scope)
   const pool = yield* Scope.provide(ConnectionPool.make(witness.connector, optionsOf(setting)), scope).pipe(
+    Effect.provideContext(shared?.context ?? Context.empty()),
     held.watch,
     Effect.provideService(MarkObserver, (mark) => void turns.marks.push(mark)),
     Effect.provideService(MakeClimb, (range) => new Chance(range, found))
   )
   const runSync = Effect.runSyncWith(yield* Effect.context<never>())
   witness.givenUp = () => runSync(pool.stats).counts.closesTimedOut
-  return new World({ turns, witness, pool, held, scope, setting, found })
+  if (shared !== undefined) witness.room = () => shared.neighbour.total - shared.neighbour.has
+  return new World({ turns, witness, pool, held, scope, setting, found, neighbour: shared?.neighbour })
 })
+
+/** The budget that a pool shares, which outlives it. */
+const sharedBy = ({ budget, minConnections }: Setting, scope: Scope.Scope) => {
+  if (budget === undefined) return Effect.succeed(undefined)
+  const { floor, total } = budget
+  return Scope.provide(
+    Neighbour.make({ floor, total: Math.max(total, Math.max(floor, minConnections) + floor) }),
+    scope
+  )
+}
 
 /** A climb that goes wherever the program says. */
 class Chance implements Climb {
@@ -194,6 +208,10 @@ const execute = (world: World, command: Command): Effect.Effect<unknown, unknown
       return Effect.void
     case "Full":
       return Effect.sync(() => witness.fullServer())
+    case "NeighbourWants":
+      return Effect.sync(() => world.neighbour?.want(command.count))
+    case "NeighbourMoves":
+      return Effect.sync(() => world.neighbour?.move())
     case "WarmUp":
       return warmUp(world, command.count)
     case "StopWarmUps":
@@ -341,6 +359,17 @@ export const finish = Effect.fnUntraced(function*(world: World) {
     if (fiber.pollUnsafe() === undefined) return yield* broken("every warm-up settles", {})
   }
   yield* nothingLeft(world)
+  yield* leftToTheNeighbour(world)
+})
+
+/** What a pool had of a budget is free when it has ended. */
+const leftToTheNeighbour = Effect.fnUntraced(function*({ neighbour, turns }: World) {
+  if (neighbour === undefined) return
+  const { total } = neighbour
+  neighbour.want(total)
+  yield* turns.settle
+  const { grant } = neighbour
+  if (grant !== total) return yield* broken("the budget of a pool that has ended is another's", { grant, total })
 })
 
 /** A close that hangs for ever is the backend's; everything else must be gone. */

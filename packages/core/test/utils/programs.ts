@@ -61,6 +61,10 @@ export type Command =
   | { readonly _tag: "Size"; readonly size: number }
   /** The server says on an open connection that it is full. */
   | { readonly _tag: "Full" }
+  /** The neighbour at the budget could use so many. */
+  | { readonly _tag: "NeighbourWants"; readonly count: number }
+  /** The neighbour opens what it is granted and wants, and closes what it was told to give up. */
+  | { readonly _tag: "NeighbourMoves" }
   | { readonly _tag: "Clear"; readonly priority: Traffic.Priority | undefined }
 
 const Setting = Schema.Struct({
@@ -80,7 +84,15 @@ export type Setting = typeof Setting.Type & {
   readonly traffic?: TrafficSetting
   /** Whether it finds its size by itself. */
   readonly sizes?: boolean
+  /** Set for a pool that shares a budget with a neighbour. */
+  readonly budget?: BudgetSetting
 }
+
+const BudgetSetting = Schema.Struct({
+  total: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 6 })),
+  floor: Schema.Literals([0, 1])
+})
+type BudgetSetting = typeof BudgetSetting.Type
 
 const TrafficSetting = Schema.Struct({
   maxShare: Schema.Literals([0.3, 0.5, 1]),
@@ -168,6 +180,41 @@ export const sizingPrograms = (maxLength: number): Arbitrary.Arbitrary<Program> 
       }
     })
   }))
+
+/** Programs of a pool that shares a budget with a neighbour, which wants now more and now less and takes its time to give up. */
+export const budgetPrograms = (maxLength: number): Arbitrary.Arbitrary<Program> =>
+  Arbitrary.map(
+    Arbitrary.all({
+      program: sizingPrograms(maxLength),
+      budget: Arbitrary.schema(BudgetSetting),
+      sizes: Arbitrary.schema(Schema.Boolean)
+    }),
+    ({ budget, program: { commands, setting }, sizes }) => ({
+      setting: { ...setting, sizes, budget },
+      commands: commands.flatMap((command): ReadonlyArray<Command> => {
+        switch (command._tag) {
+          case "Size":
+            return [{ _tag: "NeighbourWants", count: command.size }, { _tag: "NeighbourMoves" }, command]
+          case "SetLimit":
+            return [{ _tag: "NeighbourWants", count: 6 }, { _tag: "NeighbourMoves" }, command]
+          case "Break":
+            return [{ _tag: "NeighbourWants", count: 0 }, { _tag: "NeighbourMoves" }, command]
+          case "Lease":
+            // Where dials or closes are slow, the other takes what it may while they go on.
+            return command.hold === 7 ? [command, { _tag: "NeighbourMoves" }] : [command]
+          case "Advance":
+            return command.by === 10
+              ? [{ _tag: "NeighbourWants", count: 6 }, { _tag: "NeighbourMoves" }, command]
+              : [command]
+          case "Behave":
+            // A dial and a close that take their time show whether these count.
+            return [command.behaviour === "ok" ? { ...command, behaviour: "slow" } : command]
+          default:
+            return [command]
+        }
+      })
+    })
+  )
 
 /** Programs whose callers have priorities, keys and deadlines, in pools with shares, shedding and levels of degradation. */
 export const trafficPrograms = (maxLength: number): Arbitrary.Arbitrary<Program> =>

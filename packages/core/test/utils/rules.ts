@@ -90,12 +90,30 @@ const all: Record<string, Rule> = {
     Object.values(brief(stats)).some((n) => typeof n === "number" && n < 0) ? stats : undefined,
 
   "the limit is within its bounds, and no bound goes below its own least": ({ stats, world }) => {
-    const { limit, limitedBy, maxConnections, minConnections, sizing } = stats
+    const { budget, limit, limitedBy, maxConnections, minConnections, sizing } = stats
     const least = Math.max(1, minConnections)
-    const isWithin = limit >= 1 && limit <= maxConnections && limit <= (world.limit ?? maxConnections)
+    const isGranted = budget === undefined || limit <= budget.grant
+    const isWithin = isGranted && limit >= Math.min(1, budget?.grant ?? 1) && limit <= maxConnections &&
+      limit <= (world.limit ?? maxConnections)
     const isKept = (limitedBy !== "sizing" && limitedBy !== "server") || limit >= least
     const isInRange = sizing === undefined || (sizing.size >= sizing.min && sizing.size <= sizing.max)
     return isWithin && isKept && isInRange ? undefined : { limitedBy, set: world.limit, sizing }
+  },
+
+  "nobody at a budget has or may have more than is left of it, those that close included": ({ stats, world }) => {
+    const { neighbour, witness } = world
+    if (neighbour === undefined) return undefined
+    const { free, grant, has, total } = neighbour
+    const sockets = witness.sockets - witness.givenUp()
+    const isKept = free >= 0 && grant >= 0 && sockets + has <= total && stats.total + has <= total
+    return isKept ? undefined : { sockets, grant, has, total, budget: stats.budget }
+  },
+
+  "nobody waits for a budget that has room": (moment) => {
+    const { stats: { limit, limitedBy, total }, world } = moment
+    if (world.neighbour === undefined || !isServing(moment) || limitedBy !== "budget" || total < limit) return undefined
+    const { free } = world.neighbour
+    return wantedBy(moment) > 0 && free > 0 && mayDial(moment) ? { free } : undefined
   },
 
   "counters never fall": ({ stats, world }) => {
@@ -202,9 +220,10 @@ const all: Record<string, Rule> = {
 
   "a warm-up ends when its connections are open": ({ stats, world }) => {
     const live = stats.idle + stats.used + stats.checking
-    return world.warmUps.find(({ count, fiber }) =>
-      fiber.pollUnsafe() === undefined && live >= Math.min(count, stats.limit)
-    )?.count
+    // A budget may soon grant what it does not grant yet: the pool waits for it.
+    const most = stats.limitedBy === "budget" ? Infinity : stats.limit
+    return world.warmUps.find(({ count, fiber }) => fiber.pollUnsafe() === undefined && live >= Math.min(count, most))
+      ?.count
   },
 
   "a drain ends in bounded time": ({ now, world: { drain } }) => {

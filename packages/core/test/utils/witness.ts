@@ -32,6 +32,8 @@ export class Witness {
   peak = 0
   /** Sockets the pool has given up although they would not close. */
   givenUp: () => number = () => 0
+  /** Sockets that the server has room for beside those of others. */
+  room: () => number = () => Infinity
   readonly broken: Array<string> = []
   /** Validations that were seen to fail. */
   private failedValidations = 0
@@ -186,6 +188,9 @@ export class Witness {
         this.peak = Math.max(this.peak, this.sockets)
         if (this.sockets - this.givenUp() > this.options.maxConnections) {
           this.broken.push(`${this.sockets} sockets, maxConnections is ${this.options.maxConnections}`)
+        }
+        if (this.sockets - this.givenUp() > this.room()) {
+          this.broken.push(`${this.sockets} sockets, the budget has room for ${this.room()}`)
         }
         // The first finalizer is the last to run: the socket is gone when all of its close is over.
         yield* Effect.addFinalizer(() => Effect.sync(() => void this.sockets--))

@@ -4,6 +4,7 @@
 import type { ConnectionPool, Traffic } from "@effect-pools/core"
 import type { EffectPools, FakeConnector } from "@effect-pools/testing"
 import { Data, Deferred, type Exit, type Fiber, type Scope } from "effect"
+import type { Neighbour } from "./neighbour.ts"
 import type { Command, Setting } from "./programs.ts"
 import type { Turns } from "./turns.ts"
 import type { Witness } from "./witness.ts"
@@ -82,8 +83,12 @@ export class World {
   limit: number | undefined = undefined
   /** The size that the pool finds next. */
   readonly found: { size: number }
+  /** Who shares the budget of the pool. */
+  readonly neighbour: Neighbour | undefined
 
-  constructor(options: Pick<World, "turns" | "witness" | "pool" | "held" | "scope" | "setting" | "found">) {
+  constructor(
+    options: Pick<World, "turns" | "witness" | "pool" | "held" | "scope" | "setting" | "found" | "neighbour">
+  ) {
     this.turns = options.turns
     this.witness = options.witness
     this.pool = options.pool
@@ -91,6 +96,7 @@ export class World {
     this.scope = options.scope
     this.setting = options.setting
     this.found = options.found
+    this.neighbour = options.neighbour
   }
 
   get waiting(): ReadonlyArray<Caller> {

@@ -73,7 +73,7 @@ export interface PoolMembers<in out Lent, out Env = never> {
   /**
    * Opens connections until `count` are open (by default `minConnections`, never more than the limit), and tells how
    * many are. Fails with `ConnectFailed` or `BreakerOpen` when they can't be opened, and with `PoolClosed` when the pool
-   * drains or is closed.
+   * drains or is closed. For what a budget does not grant it waits `acquireTimeout`, then it tells how many are open.
    */
   readonly warmUp: (count?: number) => Effect.Effect<number, PoolError, Env>
   /**

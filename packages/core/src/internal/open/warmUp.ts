@@ -16,8 +16,25 @@ import type { WarmUp } from "../places/places.ts"
 import { emit } from "../watch/events.ts"
 import type { PoolState } from "../pool/state.ts"
 
-/** Raises the minimum to `count` until so many are open. */
-export const warmUp = (state: PoolState, count: number): Effect.Effect<number, PoolError> =>
+/**
+ * Raises the minimum to `count` until so many are open. Others at a budget may never give up what is missing: the pool waits
+ * for it as long as a caller would, and is content with what it has then.
+ */
+export const warmUp = (state: PoolState, count: number): Effect.Effect<number, PoolError> => {
+  if (!state.hasBudget) return open(state, count)
+  return Effect.timeoutOrElse(open(state, count), {
+    duration: state.config.acquireTimeout,
+    orElse: () => state.places.live >= state.places.limit ? warm(state) : warmUp(state, count)
+  })
+}
+
+const warm = (state: PoolState): Effect.Effect<number> =>
+  Effect.sync(() => {
+    emit(state, { _tag: "WarmedUp", open: state.places.live })
+    return state.places.live
+  })
+
+const open = (state: PoolState, count: number): Effect.Effect<number, PoolError> =>
   Effect.suspend(() => {
     if (!Number.isInteger(count) || count < 0) {
       const rule = `must be an integer of at least 0, got ${count}`
@@ -28,10 +45,7 @@ export const warmUp = (state: PoolState, count: number): Effect.Effect<number, P
     return Effect.callback<number, PoolError>((resume) => {
       if (state.phase !== "open") return resume(Effect.fail(state.error(new PoolClosed({ state: state.phase }))))
       const target = Math.min(count, state.places.limits.without("budget"))
-      if (state.places.live >= target) {
-        emit(state, { _tag: "WarmedUp", open: state.places.live })
-        return resume(Effect.succeed(state.places.live))
-      }
+      if (state.places.live >= target) return resume(warm(state))
       const request: WarmUp = { target, resume }
       state.act(() => state.places.raiseFloor(request))
       return Effect.sync(() => {
@@ -59,11 +73,11 @@ const finish = (state: PoolState, request: WarmUp, outcome: Effect.Effect<number
   state.later(() => request.resume(outcome))
 }
 
-/** Start-up: the pool is ready when its minimum is open, or fails within `startupTimeout`. */
+/** Start-up: the pool is ready when its minimum is open, which is its floor at a budget, or fails within `startupTimeout`. */
 export const startUp = (state: PoolState): Effect.Effect<unknown, PoolError> => {
   const { minConnections, startup, startupTimeout } = state.config
   if (startup === "lazy" || minConnections === 0) return Effect.void
-  return Effect.timeoutOrElse(warmUp(state, minConnections), {
+  return Effect.timeoutOrElse(open(state, minConnections), {
     duration: startupTimeout,
     orElse: () => Effect.fail(state.error(lateStart(state)))
   })
