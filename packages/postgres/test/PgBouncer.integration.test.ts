@@ -20,11 +20,15 @@ const quick: PostgresConfig.PostgresOptions = {
 const withBouncer = <A, E, R>(
   options: PostgresConfig.PostgresOptions,
   test: (bouncer: PgBouncer.PgBouncer) => Effect.Effect<A, E, R | Services>,
-  poolMode: "transaction" | "session" = "transaction"
+  settings: PgBouncer.Settings = {}
 ) =>
   Effect.gen(function*() {
     const server = yield* EmbeddedPostgres.EmbeddedPostgres
-    const bouncer = yield* PgBouncer.make(server, { pool_mode: poolMode, default_pool_size: serverConnections })
+    const bouncer = yield* PgBouncer.make(server, {
+      pool_mode: "transaction",
+      default_pool_size: serverConnections,
+      ...settings
+    })
     const { database, password, user: username } = server
     const to = { host: "127.0.0.1", port: bouncer.port, database, username, password }
     return yield* withDb({ ...quick, ...to, ...options }, test(bouncer))
@@ -129,5 +133,17 @@ layer(servers, { excludeTestServices: true, timeout: "2 minutes" })("behind PgBo
         )
         const all = yield* Effect.all(Array.from({ length: 20 }, () => timeout), { concurrency: serverConnections })
         for (const rows of all) assert.deepStrictEqual(rows, [{ lock_timeout: "0" }])
-      }), "session"))
+      }), { pool_mode: "session" }))
+
+  it.effect("that accepts fewer clients than the pool may have brings the limit to as many, and fails no caller", () =>
+    withBouncer({ acquireTimeout: "10 seconds" }, () =>
+      Effect.gen(function*() {
+        const naps = Array.from({ length: 40 }, (_, i) => Db.query`SELECT ${i}::int AS i, pg_sleep(0.05) IS NULL`)
+        const rows = yield* Effect.all(naps, { concurrency: "unbounded" })
+        assert.strictEqual(rows.length, 40)
+        const stats = yield* Db.stats
+        assert.deepInclude(stats.counts, { timedOut: 0, refused: 0, failed: 0 })
+        assert.deepInclude(stats, { limit: 4, limitedBy: "server" })
+        assert.include((yield* Db.health).diagnosis?.text ?? "", "no more connections allowed (max_client_conn)")
+      }), { max_client_conn: 4 }))
 })

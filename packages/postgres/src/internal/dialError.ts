@@ -29,11 +29,14 @@ export const fromSqlError = (
   })
 }
 
-/** A pooler in between has one code for all its errors, and says by its text that it has no room. */
+/** PgBouncer has one code for all its errors, and says by its text that it has no room. */
 const refusalOf = (error: SqlError, code: string | undefined, said: string): DialError["refusal"] => {
   if (error.reason._tag === "AuthenticationError" || code?.startsWith("28") === true) return "credentials"
-  return code === "53300" || /no more connections allowed/i.test(said) ? "capacity" : undefined
+  return code === "53300" || noRoom.test(said) ? "capacity" : undefined
 }
+
+/** PgBouncer's words, of which the second are those since 1.24 for the clients of one database or one user. */
+const noRoom = /no more connections allowed|client connections exceeded/i
 
 /** The driver's words for most failures: no more than the error of a dial has said already. */
 const lead = "PgConnection: Failed to connect"

@@ -29,6 +29,18 @@ describe("the error of a dial", () => {
     assert.isTrue(made(login, true).isRetryable)
   })
 
+  it("says that the server is full, also in the words of a PgBouncer, which has one code for all its errors", () => {
+    assert.strictEqual(dialed("53300", "sorry, too many clients already").refusal, "capacity")
+    for (
+      const said of [
+        "no more connections allowed (max_client_conn)",
+        "client connections exceeded (max_db_client_connections)",
+        "client connections exceeded (max_user_client_connections)"
+      ]
+    ) assert.strictEqual(dialed("08P01", said).refusal, "capacity", said)
+    assert.isUndefined(dialed("08P01", "server login has been failing, try again later (server_login_retry)").refusal)
+  })
+
   it("says where to and what was answered", () => {
     const error = dialed("53300", "sorry, too many clients already")
     assert.strictEqual(error.code, "53300")
