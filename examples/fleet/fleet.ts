@@ -3,6 +3,8 @@
  */
 import { Effect, type Scope } from "effect"
 import { type ChildProcess, fork } from "node:child_process"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import type { Told } from "./protocol.ts"
 
@@ -41,6 +43,8 @@ export class Fleet {
         execArgv: ["--conditions=@effect-pools/source"],
         env: {
           ...process.env,
+          // Each process would compile the same sources anew, which is most of the work of a scene with many of them.
+          NODE_COMPILE_CACHE: join(tmpdir(), "effect-pools-fleet"),
           NAME: name,
           TOTAL: String(total),
           DATABASE_URL: database,

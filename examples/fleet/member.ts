@@ -17,8 +17,8 @@ const failures = new Map<string, number>()
 let served = 0
 const callers: Array<Fiber.Fiber<unknown>> = []
 
-/** A caller that holds a connection for a moment, again and again. */
-const caller = Db.query`SELECT pg_sleep(0.02)`.pipe(
+/** A caller that holds a connection for a moment, again and again: long enough that many of them leave a small machine idle. */
+const caller = Db.query`SELECT pg_sleep(0.2)`.pipe(
   Effect.match({
     onSuccess: () => void served++,
     onFailure: ({ message }) => void failures.set(message, (failures.get(message) ?? 0) + 1)
