@@ -251,6 +251,30 @@ describe("ConnectionBudget in a fleet", () => {
       assert.isAtMost(store.told.length - before, 5)
     }))
 
+  it.effect.each([
+    { processes: 20, atOnce: "all" },
+    { processes: 2_000, atOnce: "a few" }
+  ])(
+    "asks in a fleet of $processes that is loaded at once: $atOnce in the first 100 ms, all within a second",
+    (fleet) =>
+      Effect.gen(function*() {
+        const stores = Array.from({ length: 20 }, scripted)
+        const members = yield* Effect.forEach(stores, (store) => {
+          store.answer = granting(1, { processes: fleet.processes, total: 10_000 })
+          return member(store, { total: 10_000 })
+        })
+        yield* advance("50 millis")
+        yield* Effect.forEach(members, ({ pool }) => Effect.forkScoped(Effect.replicateEffect(pool.acquire, 3)))
+        yield* settle
+        yield* advance("100 millis")
+        const asked = () => stores.filter(({ told }) => told.some(({ wants }) => wants > 1)).length
+        if (fleet.atOnce === "all") assert.strictEqual(asked(), 20)
+        else assert.isBelow(asked(), 10)
+        yield* advance("1 second")
+        assert.strictEqual(asked(), 20)
+      }).pipe(Effect.scoped)
+  )
+
   it.effect("waits for an answer a second at most, and takes nonsense for none", () =>
     Effect.gen(function*() {
       const nonsense: ReadonlyArray<unknown> = [

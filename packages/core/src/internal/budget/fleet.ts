@@ -25,6 +25,12 @@ import type { Answer, Report, Store } from "./store.ts"
 const reportEvery = 5_000
 /** A report follows another no sooner. */
 const soon = 50
+/**
+ * Load often comes to all processes of a fleet at once. Those of a large one ask for more within a time in which each has so
+ * many milliseconds, which is how often the store reckons the shares anew.
+ */
+const large = 64
+const spreadEach = 0.5
 const lookEvery = 1_000
 /** The longest wait for an answer. */
 const answerWithin = 1_000
@@ -58,6 +64,8 @@ export class Fleet {
   private reported = 0
   private regularAt = 0
   private mayAskAt = 0
+  /** When a process that has become short of connections asks for more. */
+  private asksAt: number | undefined = undefined
   private leaseUntil = -Infinity
   /** When the store was lost, and how often it was asked since. */
   private lostAt: number | undefined = undefined
@@ -99,6 +107,7 @@ export class Fleet {
   get report(): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.sentAt = this.now()
+      this.asksAt = undefined
       const report = this.reportOf(false)
       this.reported = report.holds
       return Effect.flatMap(
@@ -157,7 +166,8 @@ export class Fleet {
     if (this.lostAt !== undefined) return this.regularAt
     const soonest = this.sentAt + soon
     const isShort = allowance < this.ledger.around.total && (isHungry || wants > allowance)
-    const asks = isShort ? Math.max(soonest, this.mayAskAt) : Infinity
+    this.asksAt = isShort ? this.asksAt ?? this.now() + this.spread() : undefined
+    const asks = Math.max(soonest, this.mayAskAt, this.asksAt ?? Infinity)
     const gaveUp = Math.max(allowance, holds) < this.reported ? soonest : Infinity
     return Math.min(this.regularAt, asks, gaveUp)
   }
@@ -238,6 +248,12 @@ export class Fleet {
 
   private say(level: "Warn" | "Info", message: string): Effect.Effect<void> {
     return Effect.annotateLogs(Effect.logWithLevel(level)(message), { budget: this.ledger.name })
+  }
+
+  /** The floors of its pools are promised, and not asked for later than need be. */
+  private spread(): number {
+    if (this.members <= large || this.ledger.allowance < this.ledger.floors) return 0
+    return this.members * spreadEach * this.random.nextDoubleUnsafe()
   }
 
   private jittered(millis: number): number {
