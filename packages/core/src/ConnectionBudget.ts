@@ -15,7 +15,9 @@
  *
  * A pool takes part if the budget is provided to its layer, and no other: the scope of the layer says which pools share.
  * Each server has a budget of its own, so provide it to the pools of that server alone. The pools of one budget are of one
- * kind as a rule; if they are not, a warning says so, since a budget for PostgreSQL must not count connections to Redis.
+ * kind as a rule; if they are not, a warning says so, since a budget for PostgreSQL must not count connections to Redis. So does
+ * one when a process makes two of one name, most often because a function makes a layer for each call: each would count its own
+ * pools.
  *
  * ```ts
  * import { ConnectionBudget, ConnectionPool, type Connector } from "@effect-pools/core"
@@ -63,6 +65,7 @@ import { Ledger } from "./internal/budget/ledger.ts"
 import * as RedisStore from "./internal/budget/redisStore.ts"
 import type { Store } from "./internal/budget/store.ts"
 import type { BudgetProcess, BudgetStats } from "./internal/model/budget.ts"
+import { gaugeOf, isPublished } from "./internal/watch/series.ts"
 import * as OptionRules from "./OptionRules.ts"
 import { PoolError } from "./PoolError.ts"
 import * as PoolMetrics from "./PoolMetrics.ts"
@@ -166,6 +169,9 @@ export const make = Effect.fnUntraced(
   function*(options: BudgetOptions): Effect.fn.Return<Budget, PoolError, Scope.Scope> {
     const settings = yield* checked(rules, options)
     const { ledger } = yield* begin(settings)
+    if (yield* isNamed(settings.name)) {
+      yield* Effect.annotateLogs(Effect.logWarning(secondOfItsName), { budget: settings.name })
+    }
     const processes = Effect.sync((): ReadonlyArray<BudgetProcess> => [
       { id: settings.name, name: settings.name, grant: ledger.holds, wants: ledger.wants, age: 0, isSelf: true }
     ])
@@ -334,9 +340,8 @@ const budgetOf = Effect.fnUntraced(
       const { allowance, has, pools, wants } = ledger
       return { name, total, granted: allowance, has, wants, othersHold, processes, store, pools }
     }
-    for (const [series, description, read] of gauges) {
-      const of = { name: `connection_budget_${series}`, description, attributes: { budget: name } }
-      yield* PoolMetrics.makeGauge(of, () => read(stats()))
+    for (const [suffix, description, read] of gauges) {
+      yield* PoolMetrics.makeGauge(seriesOf(name, suffix, description), () => read(stats()))
     }
     const runFork = Effect.runForkWith(yield* Effect.context<never>())
     const joined = (): void => {
@@ -351,6 +356,23 @@ const budgetOf = Effect.fnUntraced(
     return keep(budget, { ledger, floor, total, joined })
   }
 )
+
+const seriesOf = (budget: string, suffix: string, description: string): PoolMetrics.Series => ({
+  name: `connection_budget_${suffix}`,
+  description,
+  attributes: { budget }
+})
+
+/** Whether there is a budget of that name already. */
+const isNamed = (name: string): Effect.Effect<boolean> =>
+  Effect.map(
+    Effect.context<never>(),
+    (context) => isPublished(context, gaugeOf(seriesOf(name, "connections_max", ""), () => 0))
+  )
+
+const secondOfItsName =
+  "there is a budget of this name already, and each counts its own pools, so the server may see the sum of both totals: " +
+  "provide one layer value to all pools of a server, and give the budget of each server a name"
 
 const gauges: ReadonlyArray<readonly [series: string, description: string, read: (stats: BudgetStats) => number]> = [
   ["connections_max", "Connections that all who share the budget may have together", (stats) => stats.total],

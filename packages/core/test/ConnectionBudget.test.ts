@@ -242,6 +242,22 @@ describe("ConnectionBudget", () => {
       assert.match(lines.join(), /its pools are of several kinds \(service, redis\)/)
     }))
 
+  it.effect("warns of a second one of its name that counts its own pools, whatever the totals are", () =>
+    Effect.gen(function*() {
+      const lines: Array<string> = []
+      const log = Logger.layer([Logger.make(({ message }) => void lines.push(String(message)))])
+      yield* Effect.gen(function*() {
+        yield* ConnectionBudget.make({ name: "db", total: 10 })
+        yield* ConnectionBudget.make({ name: "reports", total: 10 })
+        yield* Effect.scoped(ConnectionBudget.make({ name: "once", total: 10 }))
+        yield* ConnectionBudget.make({ name: "once", total: 10 })
+        assert.deepStrictEqual(lines, [])
+        yield* ConnectionBudget.make({ name: "db", total: 5 })
+      }).pipe(Effect.provide(log))
+      assert.lengthOf(lines, 1)
+      assert.match(lines.join(), /there is a budget of this name already, .* the server may see the sum/)
+    }))
+
   it.effect("refuses what can't be a budget, by the name of the option and the rule", () =>
     Effect.gen(function*() {
       const refusal = (options: unknown) =>
