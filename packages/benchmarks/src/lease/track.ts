@@ -3,12 +3,11 @@ import { type Race, timeRound, Unequal } from "../race.ts"
 import { checksum, makeBody } from "./bodies.ts"
 import { check, checkClosed, type Racer } from "./check.ts"
 import { makeConnections } from "./connections.ts"
-import { contenders } from "./contenders/all.ts"
+import { contenderOf } from "./contenders/all.ts"
 import type { Scenario } from "./scenarios.ts"
 
 export const track = async (name: string, scenario: Scenario): Promise<Race> => {
-  const contender = contenders.find((contender) => contender.name === name)
-  if (contender === undefined) throw new Error(`there is no contender "${name}"`)
+  const contender = contenderOf(name)
   const connections = makeConnections()
   const racer: Racer = { contender, connections, running: await contender.setUp(connections) }
   await check(racer, scenario)

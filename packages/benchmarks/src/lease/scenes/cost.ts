@@ -3,7 +3,7 @@ import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { checksum, makeBody } from "../bodies.ts"
 import { makeConnections } from "../connections.ts"
-import { contenders } from "../contenders/all.ts"
+import { contenderOf } from "../contenders/all.ts"
 
 export interface Cost {
   readonly _tag: "cost"
@@ -24,10 +24,8 @@ const collectGarbage: (options: { readonly type: "minor" }) => void = runInNewCo
 const rounds = 5
 
 export const run = async ({ callers, contender, leases, size }: Cost): Promise<Outcome> => {
-  const found = contenders.find(({ name }) => name === contender)
-  if (found === undefined) throw new Error(`there is no contender "${contender}"`)
   const connections = makeConnections()
-  const running = await found.setUp(connections, size)
+  const running = await contenderOf(contender).setUp(connections, size)
   const body = makeBody("hop")
   const laps: Array<number> = []
   // The compiler sees the same callers first, and two rounds of these do not count.

@@ -1,4 +1,4 @@
-/** The scenes of the lease suite in their processes: how the cost of a lease grows, memory, and pools at rest. */
+/** The scenes of the lease suite: how the cost of a lease grows, memory, pools at rest, and what sizing and a budget cost. */
 import { playAll, type Played, playIn } from "../../scenes.ts"
 import type { Choice, Outcome } from "../../suite.ts"
 import { round, table } from "../../table.ts"
@@ -6,6 +6,7 @@ import type { Outcome as CostOutcome } from "./cost.ts"
 import type { Outcome as MemoryOutcome } from "./memory.ts"
 import { kinds } from "./pools.ts"
 import type { Outcome as RestOutcome } from "./rest.ts"
+import { sized } from "./sized.ts"
 import type { Scene } from "./worker.ts"
 
 const play = <Result>(name: string, scene: Scene): Promise<Result> =>
@@ -95,7 +96,8 @@ export const playScenes = (choice: Choice, tell: (line: string) => void): Promis
     "lease/connections": () => connections(choice.quick),
     "lease/waiters": () => waiters(choice.quick),
     "lease/memory": () => memory(choice.quick),
-    "lease/rest": () => rest(choice.quick)
+    "lease/rest": () => rest(choice.quick),
+    "lease/sized": () => sized(choice.quick)
   }
   return playAll(scenes, choice, (value) => Number(value.toPrecision(4)), tell)
 }
