@@ -4,7 +4,7 @@
 import { ConnectionBudget } from "@effect-pools/core"
 import { Context, Effect, type Scope } from "effect"
 import { bookOf } from "../../src/internal/budget/book.ts"
-import type { Ledger, Seat } from "../../src/internal/budget/ledger.ts"
+import type { Ledger } from "../../src/internal/budget/ledger.ts"
 
 export class Neighbour {
   readonly ledger: Ledger
@@ -12,7 +12,7 @@ export class Neighbour {
   readonly floor: number
   has = 0
   wants = 0
-  private readonly seat: Seat
+  private readonly seat: ReturnType<Ledger["join"]>
 
   constructor(ledger: Ledger, { floor, total }: { readonly floor: number; readonly total: number }) {
     this.ledger = ledger
