@@ -41,11 +41,9 @@ export const sized = async (isQuick: boolean): Promise<Outcome> => {
   const names = sizedPools.map(({ name }) => name)
   const text = table(
     ["us of processor a lease", "plain", ...names.map((name) => `x ${name}`)],
-    Object.entries(record).map(([scenario, values]) => [
-      scenario,
-      values["plain"]!.toFixed(2),
-      ...names.map((name) => values[name]!.toFixed(3))
-    ])
+    Object.entries(record).map(([scenario, values]) =>
+      [scenario, values["plain"]!.toFixed(2)].concat(names.map((name) => values[name]!.toFixed(3)))
+    )
   )
   return { record, text }
 }
