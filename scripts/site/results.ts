@@ -1,5 +1,6 @@
 /** The page of results, from the records that the benchmark writes. */
 import { existsSync, readFileSync } from "node:fs"
+import { scenesOf } from "./sceneResults.ts"
 
 interface Summary {
   readonly median: number
@@ -17,7 +18,10 @@ interface Result {
   /** The ratio of each contender of ours, where there are several. */
   readonly ratios?: Readonly<Record<string, number>>
   readonly raw?: Readonly<Record<string, Summary>>
-  readonly cpu?: Readonly<Record<string, Summary>>
+  /** Processor time: of each contender a summary, or its median alone. */
+  readonly cpu?: Readonly<Record<string, Summary | number>>
+  /** How many times as long as before. */
+  readonly toBefore?: Readonly<Record<string, number>>
   readonly load?: Summary
   readonly layer?: Summary
   readonly stall?: Summary
@@ -67,6 +71,18 @@ const raced = (results: ReadonlyArray<Result>): string =>
     return `### ${group}\n\n${table(head, rows)}`
   }).join("\n\n")
 
+/** Medians of processor time, and how many times as long as before. */
+const besideBefore = (results: ReadonlyArray<Result>): string => {
+  const names = Object.keys(results[0]?.cpu ?? {})
+  const rows = names.map((name) =>
+    [name].concat(results.map(({ cpu, toBefore }) => {
+      const median = cpu?.[name]
+      return typeof median === "number" ? `${shown(median)} **x ${(toBefore?.[name] ?? 1).toFixed(2)}**` : ""
+    }))
+  )
+  return table(["us of processor", ...results.map(({ name }) => name.replace(/^[^/]*\//, ""))], rows)
+}
+
 /** One row a result, with so many summaries each. */
 const listed = (
   columns: ReadonlyArray<readonly [title: string, of: (result: Result) => Summary | undefined]>
@@ -93,6 +109,13 @@ const suites: ReadonlyArray<
   ],
   ["lease", "A lease", "Microseconds a lease, with 1 to 1000 callers; less is better.", raced],
   [
+    "traffic",
+    "Traffic",
+    "A lease with priorities and keys beside our pool as it was before, where **x** is how many times as long it takes (less is " +
+    "better), and scenes of overload.",
+    besideBefore
+  ],
+  [
     "outage",
     "An outage",
     "A server that is away for five seconds under a thousand callers: the longest stall of the event loop by the thread's " +
@@ -117,8 +140,12 @@ const part = (root: string, [name, title, text, render]: typeof suites[number]):
   const file = `${root}/packages/benchmarks/results/${name}.json`
   if (!existsSync(file)) return undefined
   const record: Run = JSON.parse(readFileSync(file, "utf8"))
-  const { results } = record[name] as { readonly results: ReadonlyArray<Result> }
-  return `## ${title}\n\n${text} ${machineOf(record)}\n\n${render(results)}`
+  const { results, scenes = {} } = record[name] as {
+    readonly results: ReadonlyArray<Result>
+    readonly scenes?: Readonly<Record<string, object>>
+  }
+  const parts = [`## ${title}\n\n${text} ${machineOf(record)}`, render(results), scenesOf(scenes, table, shown)]
+  return parts.filter((part) => part !== "").join("\n\n")
 }
 
 export const text = (root: string): string =>

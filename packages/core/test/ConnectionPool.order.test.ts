@@ -13,6 +13,8 @@ class LastComeFirstServed implements Order {
   private readonly stack: Array<Lease> = []
   mayServe: (lease: Lease) => boolean = () => true
   readonly told: Array<string> = []
+  /** How often it was asked for the whole line. */
+  asked = 0
   readonly account = {
     began: ({ request }: Lease) => void this.told.push(`began ${request.options?.label}`),
     ended: ({ request }: Lease) => void this.told.push(`ended ${request.options?.label}`)
@@ -57,6 +59,7 @@ class LastComeFirstServed implements Order {
   }
 
   [Symbol.iterator](): Iterator<Lease> {
+    this.asked++
     return this.stack.toReversed()[Symbol.iterator]()
   }
 }
@@ -128,6 +131,22 @@ describe("ConnectionPool: the order of the line", () => {
         assert.strictEqual(second.reason()?._tag, "AcquireTimeout")
       })
     ))
+
+  it.effect("is not asked for the whole line when the time of a few is up", () => {
+    const order = new LastComeFirstServed()
+    return inOrder(
+      order,
+      onPool({ maxConnections: 1, acquireTimeout: "5 seconds" }, function*({ pool }) {
+        yield* borrow(pool, "holder")
+        const first = yield* call(pool)
+        yield* advance("1 second")
+        yield* call(pool)
+        yield* advance("4 seconds")
+        assert.strictEqual(first.reason()?._tag, "AcquireTimeout")
+        assert.strictEqual(order.asked, 0)
+      })
+    )
+  })
 
   it.effect("is of each pool its own", () =>
     Effect.gen(function*() {

@@ -260,6 +260,48 @@ describe("ConnectionPool: acquireTimeout", () => {
       assert.strictEqual(new Set(numbers).size, 1)
       assert.strictEqual((yield* pool.stats).counts.timedOut, 1000)
     }))
+
+  it.effect("waiters of whom the same is to be said share one error, and others have their own", () =>
+    onPool({ acquireTimeout: "3 seconds" }, function*({ pool }) {
+      yield* borrow(pool)
+      const fails = Effect.flip(pool.withConnection(id))
+      const late = Effect.flip(pool.withConnection(id, { deadline: "2 seconds" }))
+      const early = yield* Effect.forEach([fails, fails], (each) => Effect.forkScoped(each))
+      yield* advance("1 second")
+      const byDeadline = yield* Effect.forkScoped(late)
+      const last = yield* Effect.forkScoped(fails)
+      yield* advance("1 second")
+      const sameWait = yield* Effect.forkScoped(Effect.flip(pool.withConnection(id, { deadline: "1 second" })))
+      yield* advance("1 second")
+      yield* advance("1 second")
+      const [first, second] = yield* Effect.forEach(early, Fiber.join)
+      assert.strictEqual(first, second)
+      const others = yield* Effect.forEach([byDeadline, last, sameWait], Fiber.join)
+      const said = [first!, ...others].map(({ reason }) =>
+        reason._tag === "AcquireTimeout" ? [reason.option, reason.waited] : [reason._tag]
+      )
+      assert.deepStrictEqual(said, [
+        ["acquireTimeout", 3000],
+        ["deadline", 2000],
+        ["acquireTimeout", 3000],
+        ["deadline", 1000]
+      ])
+    }))
+
+  it.effect("waiters whose time is up together, equally long after they came, are told apart by whose limit it was", () =>
+    onPool({ acquireTimeout: "3 seconds" }, function*({ pool }) {
+      yield* borrow(pool)
+      const options = [undefined, { deadline: 2999.5 }, undefined, { deadline: 2999.5 }]
+      const fibers = yield* Effect.forEach(
+        options,
+        (each) => Effect.forkScoped(Effect.flip(pool.withConnection(id, each)))
+      )
+      yield* settle
+      yield* advance("3 seconds")
+      const errors = yield* Effect.forEach(fibers, Fiber.join)
+      const limits = errors.map(({ reason }) => reason._tag === "AcquireTimeout" ? reason.option : reason._tag)
+      assert.deepStrictEqual(limits, ["acquireTimeout", "deadline", "acquireTimeout", "deadline"])
+    }))
 })
 
 describe("ConnectionPool: pendingLimit", () => {

@@ -1,4 +1,7 @@
 /** Ten thousand waiters whose time is up at once, or that are interrupted at once: how long it takes, and the longest stall. */
+import * as Traffic from "@effect-pools/core/Traffic"
+import * as Deferred from "effect/Deferred"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -16,6 +19,8 @@ export interface Exodus {
 export interface Outcome {
   /** Milliseconds from the moment when the time of the last is up until it has left. */
   readonly took: number
+  /** Milliseconds of processor time meanwhile. */
+  readonly cpu: number
   /** The longest time for which the event loop did not turn meanwhile. */
   readonly stall: number
 }
@@ -23,36 +28,50 @@ export interface Outcome {
 /** When their time is up. */
 const timeout = 3000
 
-/** Notes the longest time between two turns of the event loop. */
-const watchLoop = () => {
+/** Notes the longest time between two turns of the event loop, and the processor time from a moment on. */
+const watchLoop = (from: number) => {
   let last = performance.now()
   let stall = 0
   let isWatching = true
+  let before = process.cpuUsage()
+  let isOver = false
   const look = (): void => {
     const now = performance.now()
     stall = Math.max(stall, now - last)
     last = now
+    // The last turn before it: what begins at that moment is counted.
+    if (!isOver) before = process.cpuUsage()
+    isOver ||= now >= from
     if (isWatching) setImmediate(look)
   }
   setImmediate(look)
-  return () => {
-    isWatching = false
-    return stall
+  return {
+    cpu: () => {
+      const { system, user } = process.cpuUsage(before)
+      return (system + user) / 1000
+    },
+    stop: () => {
+      isWatching = false
+      return stall
+    }
   }
 }
 
 /** Looks from shortly before they leave until all have left. */
 const watch = async (left: Promise<unknown>, leavesAt: number): Promise<Outcome> => {
   await new Promise<void>((resolve) => setTimeout(resolve, Math.max(0, leavesAt - performance.now() - 200)))
-  const stop = watchLoop()
+  const loop = watchLoop(leavesAt)
   await left
   const took = performance.now() - leavesAt
+  const cpu = loop.cpu()
   await new Promise<void>((resolve) => setImmediate(resolve))
-  return { took, stall: stop() }
+  return { took, cpu, stall: loop.stop() }
 }
 
-const makePool = (scope: Scope.Closeable) => openPool(scope, { pendingLimit: 100_000, acquireTimeout: timeout })
+const makePool = (scope: Scope.Closeable, acquireTimeout: Duration.Input = timeout) =>
+  openPool(scope, { pendingLimit: 100_000, acquireTimeout })
 
+/** Their time is up one after another, as fast as they came. */
 const oursTimesOut = async (waiters: number): Promise<Outcome> => {
   const scope = Scope.makeUnsafe()
   const pool = await makePool(scope)
@@ -64,6 +83,45 @@ const oursTimesOut = async (waiters: number): Promise<Outcome> => {
   holders.forEach((fiber) => fiber.interruptUnsafe())
   await Effect.runPromise(Scope.close(scope, Exit.void))
   return outcome
+}
+
+/** As many fibers of one request, and how each of them ends. */
+const together = (waiters: number, each: Effect.Effect<unknown, unknown>): Fiber.Fiber<unknown> =>
+  Effect.runFork(
+    Effect.forEach(Array.from({ length: waiters }), () => Effect.exit(each), {
+      concurrency: "unbounded",
+      discard: true
+    })
+  )
+
+/** Their time is up in the same millisecond: all are of one request, which has a deadline. */
+const oursPastDeadline = async (waiters: number): Promise<Outcome> => {
+  const scope = Scope.makeUnsafe()
+  const pool = await makePool(scope, "30 seconds")
+  const holders = Array.from({ length: poolSize }, () => Effect.runFork(pool.withConnection(() => Effect.never)))
+  const leavesAt = performance.now() + timeout
+  const all = together(waiters, Traffic.with(pool.withConnection(() => Effect.void), { deadline: timeout }))
+  const outcome = await watch(Effect.runPromise(Fiber.await(all)), leavesAt)
+  holders.forEach((fiber) => fiber.interruptUnsafe())
+  await Effect.runPromise(Scope.close(scope, Exit.void))
+  return outcome
+}
+
+/** Without a pool: each fiber waits for a value that never comes, with a limit of its own. */
+const effectTimesOut = async (waiters: number): Promise<Outcome> => {
+  const wait = Effect.timeout(Deferred.await(Deferred.makeUnsafe<void>()), timeout)
+  const all = together(waiters, wait)
+  const leavesAt = performance.now() + timeout
+  return watch(Effect.runPromise(Fiber.await(all)), leavesAt)
+}
+
+/** Without a pool: all fibers are failed in one turn. */
+const effectFails = async (waiters: number): Promise<Outcome> => {
+  const never = Deferred.makeUnsafe<void, string>()
+  const all = together(waiters, Deferred.await(never))
+  const leavesAt = performance.now() + 300
+  setTimeout(() => Deferred.doneUnsafe(never, Exit.fail("late")), 300)
+  return watch(Effect.runPromise(Fiber.await(all)), leavesAt)
 }
 
 const interrupted = async (waiters: number, lease: Effect.Effect<unknown, unknown>): Promise<Outcome> => {
@@ -122,6 +180,9 @@ const tarnTimesOut = async (waiters: number): Promise<Outcome> => {
 
 const ways: Readonly<Record<string, (waiters: number) => Promise<Outcome>>> = {
   "ours, time out": oursTimesOut,
+  "ours, past one deadline": oursPastDeadline,
+  "Effect alone, time out": effectTimesOut,
+  "Effect alone, fail together": effectFails,
   "generic-pool, time out": genericTimesOut,
   "tarn, time out": tarnTimesOut,
   "ours, interrupted": oursInterrupted,

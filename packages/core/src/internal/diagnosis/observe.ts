@@ -104,8 +104,9 @@ const selfWaiting = (state: PoolState): Observation["selfWaiting"] => {
   const labels = new Set<string>()
   let callers = 0
   let looked = 0
-  for (const lease of state.line.order) {
-    if (looked++ === mostWaiters) break
+  // By when they came: to put a long line in the order in which it is served would stall the loop whenever a caller's time is up.
+  for (let lease = state.line.oldest; lease !== undefined && looked < mostWaiters; lease = lease.next) {
+    looked++
     if (!holdsAlready(state, lease)) continue
     callers++
     const label = labelOf(lease)

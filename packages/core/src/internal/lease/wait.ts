@@ -2,7 +2,7 @@
  * Waiting in turn: the callers' queue, its deadline, and the ways out of it.
  */
 import * as Effect from "effect/Effect"
-import { AcquireTimeout, type Holder, PoolClosed, type PoolErrorReason } from "../../PoolError.ts"
+import { AcquireTimeout, type Holder, PoolClosed, type PoolError, type PoolErrorReason } from "../../PoolError.ts"
 import * as TimeLimit from "../../TimeLimit.ts"
 import { diagnose } from "../diagnosis/diagnose.ts"
 import { observe } from "../diagnosis/observe.ts"
@@ -102,7 +102,7 @@ const deadlines = (state: PoolState): Effect.Effect<void> =>
   })
 
 /** How many time out in one turn of the event loop. */
-const mostAtOnce = 250
+const mostAtOnce = 100
 
 const timeOut = (state: PoolState, now: number, explain: Explain): Effect.Effect<void> =>
   Effect.suspend(() => {
@@ -124,16 +124,39 @@ const giveUp = (state: PoolState, lease: Lease, waited: number, explain: Explain
   if (waited > 0) state.line.order.overload?.failed(lease)
   emit(state, { _tag: "AcquireTimedOut", ...nameOf(lease), waited })
   state.line.leave(lease)
-  state.line.wake(lease, Effect.fail(withoutStack(() => state.error(explain(lease, waited)))))
+  state.line.wake(lease, explain(lease, waited))
 }
 
-type Explain = (lease: Lease, waited: number) => AcquireTimeout
+type Explain = (lease: Lease, waited: number) => Effect.Effect<never, PoolError>
 
 /** The numbers are read once for all whose time is up together: a thousand of them must not stall the loop. */
 const explainTimeout = (state: PoolState): Explain => {
-  const numbers = stats(state)
-  const diagnosis = diagnose(observe(state))?.diagnosis
-  const longest: ReadonlyArray<Holder> = holders(state)
+  const common = commonOf(state)
+  const borrowers = borrowersOf(state)
+  const told = new Map<number, { readonly reason: AcquireTimeout; readonly outcome: Effect.Effect<never, PoolError> }>()
+  return (lease, waitedHere) => {
+    const elsewhere = lease.request.options?.onward?.elsewhere ?? 0
+    const waited = elsewhere + waitedHere
+    const option = isOwnDeadline(state, lease) ? state.line.order.limitOf?.(lease) ?? "deadline" : "acquireTimeout"
+    const holdsAlready = isAmong(borrowers, lease)
+    const before = told.get(waited)
+    // Making two errors is half of what a time-out costs, so callers of whom the same is to be said share them.
+    if (before !== undefined && isSame(before.reason, { elsewhere, option, holdsAlready })) return before.outcome
+    const reason = withoutStack(() => new AcquireTimeout({ ...common, option, waited, elsewhere, holdsAlready }))
+    const outcome = Effect.fail(withoutStack(() => state.error(reason)))
+    told.set(waited, { reason, outcome })
+    return outcome
+  }
+}
+
+const isSame = (
+  reason: AcquireTimeout,
+  { elsewhere, holdsAlready, option }: Pick<AcquireTimeout, "elsewhere" | "option" | "holdsAlready">
+): boolean => reason.option === option && reason.elsewhere === elsewhere && reason.holdsAlready === holdsAlready
+
+/** The facts of the pool that all time-outs of a moment tell. */
+const commonOf = (state: PoolState) => {
+  const holding: ReadonlyArray<Holder> = holders(state)
   const { failures, lastFailure } = state.dialer
   const lastConnectFailure = lastFailure === undefined
     ? undefined
@@ -141,26 +164,12 @@ const explainTimeout = (state: PoolState): Explain => {
   const attempts = state.places.opening - state.dialer.underWay
   const paced = attempts > 0 ? { attempts, connectRate: state.config.connectRate } : undefined
   const step = state.places.opening > 0 || lastFailure !== undefined
-    ? "opening"
+    ? "opening" as const
     : state.trust.validating > 0
-    ? "validating"
-    : "waiting"
-  const borrowers = borrowersOf(state)
-  return (lease, waited) => {
-    const elsewhere = lease.request.options?.onward?.elsewhere ?? 0
-    return new AcquireTimeout({
-      option: isOwnDeadline(state, lease) ? state.line.order.limitOf?.(lease) ?? "deadline" : "acquireTimeout",
-      step,
-      waited: elsewhere + waited,
-      elsewhere,
-      stats: numbers,
-      lastConnectFailure,
-      paced,
-      holders: longest,
-      diagnosis,
-      holdsAlready: isAmong(borrowers, lease)
-    })
-  }
+    ? "validating" as const
+    : "waiting" as const
+  const diagnosis = diagnose(observe(state))?.diagnosis
+  return { step, stats: stats(state), lastConnectFailure, paced, holders: holding, diagnosis }
 }
 
 /** Whether what the caller said of itself left it less time than the pool gives, or than was left from other upstreams. */

@@ -16,8 +16,14 @@ export const ancestry = (fiber: Fiber<unknown, unknown>): ReadonlySet<unknown> =
 }
 
 /** Whether a fiber is another, or its child or that of a child. */
-export const descends = (fiber: Fiber<unknown, unknown>, from: Fiber<unknown, unknown>): boolean => {
+export const descends = (fiber: unknown, from: Fiber<unknown, unknown>): boolean => {
   for (let each: unknown = fiber; each !== undefined; each = parentOf(each)) if (each === from) return true
+  return false
+}
+
+/** Whether a fiber is one of others, or a descendant of one. */
+export const isOf = (fiber: Fiber<unknown, unknown>, others: ReadonlySet<unknown>): boolean => {
+  for (let each: unknown = fiber; each !== undefined; each = parentOf(each)) if (others.has(each)) return true
   return false
 }
 
@@ -26,5 +32,6 @@ export const isRunning = (fiber: Fiber<unknown, unknown>): boolean =>
   // Read and not asked for by `in`: each caller that waits asks this of every borrower. The type has no such field.
   (fiber as { readonly _running?: unknown })._running === true
 
+/** The fiber whose child it is. */
 // Read and not asked for by `in`, as above.
-const parentOf = (fiber: unknown): unknown => (fiber as { readonly _parent?: unknown })._parent
+export const parentOf = (fiber: unknown): unknown => (fiber as { readonly _parent?: unknown })._parent

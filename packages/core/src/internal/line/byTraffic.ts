@@ -44,6 +44,8 @@ export class ByTraffic implements Order {
   private readonly plain: FirstComeFirstServed
   private fair: FairOrder | undefined = undefined
   private readonly around = new Around()
+  /** Those that may wait only as long as the level of degradation lets them. */
+  private readonly curbed = new WeakSet<Lease>()
 
   constructor(options: OrderOptions, arrivals: Arrivals) {
     this.options = options
@@ -70,7 +72,7 @@ export class ByTraffic implements Order {
     const fair = this.fair ?? this.weigh()
     this.overload?.entered(said)
     lease.standing = fair.enter(lease, said.priority, said.fairKey)
-    return this.left(said)
+    return this.left(lease, said)
   }
 
   leave(lease: Lease): void {
@@ -80,17 +82,24 @@ export class ByTraffic implements Order {
   }
 
   /** How long a caller that comes now may wait, in milliseconds. */
-  private left(said: Said): number {
-    const most = (this.overload?.level ?? 0) >= 3 && said.priority !== "high"
-      ? this.options.traffic.degradedWait
-      : Infinity
-    if (said.deadlineAt === Infinity) return most
-    const mean = this.fair?.accounts.known(said.fairKey)?.mean ?? 0
-    return Math.min(most, said.deadlineAt - this.options.clock.currentTimeMillisUnsafe() - margin * mean)
+  private left(lease: Lease, said: Said): number {
+    const own = this.ownLeft(said)
+    const { degradedWait } = this.options.traffic
+    const isCurbed = (this.overload?.level ?? 0) >= 3 && said.priority !== "high" && degradedWait < own
+    if (!isCurbed) return own
+    this.curbed.add(lease)
+    return degradedWait
+  }
+
+  /** How long it may wait by what it says of itself. */
+  private ownLeft({ deadlineAt, fairKey }: Said): number {
+    if (deadlineAt === Infinity) return Infinity
+    const mean = this.fair?.accounts.known(fairKey)?.mean ?? 0
+    return deadlineAt - this.options.clock.currentTimeMillisUnsafe() - margin * mean
   }
 
   limitOf(lease: Lease): "deadline" | "traffic.degradedWait" {
-    return lease.deadline === lease.since + this.options.traffic.degradedWait ? "traffic.degradedWait" : "deadline"
+    return this.curbed.has(lease) ? "traffic.degradedWait" : "deadline"
   }
 
   degrade(level: Level | "auto"): void {
@@ -107,6 +116,7 @@ export class ByTraffic implements Order {
     if (this.fair === undefined) return this.plain.isNext()
     if (this.isUncontended(lease)) return true
     if (this.overload?.refusesAtOnce(lease) === true) return false
+    if (!this.fair.isBounded) return this.fair.size === 0
     const { fairKey, priority } = this.said(lease)
     return this.fair.isNext(priority, fairKey)
   }

@@ -190,9 +190,8 @@ export class FairOrder {
     return new Standing(lease, this.rankOf(priority).flowOf(this.accounts.of(key, now)))
   }
 
-  /** Whether a caller may have a connection before all who wait: nobody else may be served, and it has room. */
+  /** In an order with bounds: whether a caller may have a connection before all who wait: nobody else may be served, and it has room. */
   isNext(priority: Priority, key: string | undefined): boolean {
-    if (!this.isBounded) return this.size === 0
     const account = this.accounts.known(key)
     const hasRoom = account === undefined || this.hasRoom(account)
     return hasRoom && this.mayServe(this.rankOf(priority)) && (this.size === 0 || this.nextRank() === undefined)

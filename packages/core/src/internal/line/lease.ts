@@ -58,8 +58,8 @@ export class Lease extends Effectable.Class<any, any, any> {
   declare isNested: boolean
   /** Its traffic options, once somebody has asked. */
   said: Said | undefined = undefined
-  /** A record of the order of the line, which alone knows its type. */
-  declare standing: unknown
+  /** A record of the order of the line, which alone knows its type. A field from the start: to add it later costs a list of fields. */
+  standing: unknown = undefined
   // Its place in the queue, and then among those that hold its connection.
   previous: Lease | undefined = undefined
   next: Lease | undefined = undefined
@@ -71,7 +71,6 @@ export class Lease extends Effectable.Class<any, any, any> {
     this.prototype.isLeakSuspected = false
     this.prototype.isNested = false
     this.prototype.passed = 0
-    this.prototype.standing = undefined
     this.prototype.place = -1
   }
 

@@ -16,7 +16,7 @@ import { LeaseList } from "./leaseList.ts"
 import type { Arrivals, Order } from "./order.ts"
 
 /** How many fibers run on in one turn: a crowd whose outcome is decided at once must not stall the loop. */
-const mostAtOnce = 250
+const mostAtOnce = 100
 
 /** Which order a pool is made with. */
 export const MakeOrder = Context.Reference<(options: OrderOptions, arrivals: Arrivals) => Order>(

@@ -1,7 +1,7 @@
 /**
  * Whether a caller that waits for a connection holds one already, and so may wait for itself.
  */
-import { ancestry, descends, isRunning } from "../line/ancestry.ts"
+import { descends, isOf, isRunning, parentOf } from "../line/ancestry.ts"
 import type { Lease } from "../line/lease.ts"
 import type { PoolState } from "./state.ts"
 
@@ -9,9 +9,13 @@ import type { PoolState } from "./state.ts"
 export const holdsAlready = (state: PoolState, lease: Lease): boolean => {
   if (lease.isNested) return true
   const { list } = state.places
+  const { fiber } = lease
+  const parent = parentOf(fiber)
   for (let i = 0; i < list.length; i++) {
     for (let held = list[i]!.holders.head; held !== undefined; held = held.next) {
-      if (!held.isLongLived && descends(lease.fiber, held.fiber)) return true
+      // Each that waits with a priority asks this of every borrower: nearly all of them are strangers, told by a comparison.
+      const isOurs = held.fiber === fiber || (parent !== undefined && descends(parent, held.fiber))
+      if (isOurs && !held.isLongLived) return true
     }
   }
   return false
@@ -29,8 +33,7 @@ export const borrowersOf = (state: PoolState): ReadonlySet<unknown> => {
 /** `holdsAlready` for one of a crowd. */
 export const isAmong = (borrowers: ReadonlySet<unknown>, lease: Lease): boolean => {
   if (lease.isNested) return true
-  for (const fiber of ancestry(lease.fiber)) if (borrowers.has(fiber)) return true
-  return false
+  return isOf(lease.fiber, borrowers)
 }
 
 /** In a pool of more connections than this hardly anybody waits for itself, and looking for it would cost each waiter. */

@@ -32,6 +32,10 @@ class Outlet {
     PubSub.publishUnsafe(this.pubsub, [event])
   }
 
+  get isHeard(): boolean {
+    return this.pubsub !== undefined
+  }
+
   /** Ends every stream, after what was published before. */
   end(): void {
     this.isEnded = true
@@ -72,6 +76,12 @@ export class EventHub {
     this.outlets = outlets.map((details) => ({ details, outlet: new Outlet(buffer) }))
   }
 
+  /** Whether anybody has ever listened: until then no event needs to be put together. */
+  get isHeard(): boolean {
+    for (const { outlet } of this.outlets) if (outlet.isHeard) return true
+    return false
+  }
+
   publish(event: PoolEvent): void {
     const detail = detailOf(event)
     for (const { details, outlet } of this.outlets) {
@@ -107,7 +117,7 @@ interface Teller {
 
 /** Publishes an event, with the pool's name and the time. */
 export const emit = ({ config, events, time }: Teller, event: WithoutCommon<PoolEvent>): void => {
-  events.publish({ pool: config.name, at: time.date(), ...event } as PoolEvent)
+  if (events.isHeard) events.publish({ pool: config.name, at: time.date(), ...event } as PoolEvent)
 }
 
 /** Logs what the program may want to know though nothing is wrong. */
