@@ -19,40 +19,50 @@ export interface Exodus {
 export interface Outcome {
   /** Milliseconds from the moment when the time of the last is up until it has left. */
   readonly took: number
-  /** Milliseconds of processor time meanwhile. */
+  /** Milliseconds of processor time of the thread meanwhile. */
   readonly cpu: number
   /** The longest time for which the event loop did not turn meanwhile. */
   readonly stall: number
+  /** The most processor time of the thread between two turns: what others take from the processor is not in it. */
+  readonly stallCpu: number
 }
 
 /** When their time is up. */
 const timeout = 3000
 
-/** Notes the longest time between two turns of the event loop, and the processor time from a moment on. */
+const threadMillis = (): number => {
+  const { system, user } = process.threadCpuUsage()
+  return (system + user) / 1000
+}
+
+/** Notes the longest time between two turns of the event loop, and the processor time of the thread from a moment on. */
 const watchLoop = (from: number) => {
   let last = performance.now()
+  let lastCpu = threadMillis()
+  let before = lastCpu
   let stall = 0
-  let isWatching = true
-  let before = process.cpuUsage()
+  let stallCpu = 0
   let isOver = false
+  let isWatching = true
   const look = (): void => {
     const now = performance.now()
+    const cpu = threadMillis()
     stall = Math.max(stall, now - last)
+    stallCpu = Math.max(stallCpu, cpu - lastCpu)
     last = now
+    // Read anew, since a turn begins after this look.
+    lastCpu = threadMillis()
     // The last turn before it: what begins at that moment is counted.
-    if (!isOver) before = process.cpuUsage()
+    if (!isOver) before = lastCpu
     isOver ||= now >= from
     if (isWatching) setImmediate(look)
   }
   setImmediate(look)
   return {
-    cpu: () => {
-      const { system, user } = process.cpuUsage(before)
-      return (system + user) / 1000
-    },
+    cpu: () => threadMillis() - before,
     stop: () => {
       isWatching = false
-      return stall
+      return { stall, stallCpu }
     }
   }
 }
@@ -65,7 +75,7 @@ const watch = async (left: Promise<unknown>, leavesAt: number): Promise<Outcome>
   const took = performance.now() - leavesAt
   const cpu = loop.cpu()
   await new Promise<void>((resolve) => setImmediate(resolve))
-  return { took, cpu, stall: loop.stop() }
+  return { took, cpu, ...loop.stop() }
 }
 
 const makePool = (scope: Scope.Closeable, acquireTimeout: Duration.Input = timeout) =>
