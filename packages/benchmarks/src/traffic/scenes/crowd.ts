@@ -8,6 +8,7 @@ import * as Scope from "effect/Scope"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { openPool, poolSize } from "./clients.ts"
+import { threadMillis } from "./numbers.ts"
 
 export interface Crowd {
   readonly _tag: "crowd"
@@ -18,7 +19,7 @@ export interface Crowd {
 }
 
 export interface Outcome {
-  /** Microseconds a waiter. */
+  /** Microseconds of the thread's processor time a waiter. */
   readonly enter: number
   readonly serve: number
   readonly leave: number
@@ -28,6 +29,9 @@ export interface Outcome {
 
 setFlagsFromString("--expose-gc")
 const collectGarbage: () => void = runInNewContext("gc")
+
+/** Rounds of a hundred for the compiler: it would see the code of the first of many for the first time. */
+const warmUps = 300
 
 const makePool = (scope: Scope.Closeable) =>
   openPool(scope, {
@@ -67,15 +71,15 @@ const round = async ({ keys, waiters }: Crowd, pool: ConnectionPool.ConnectionPo
   const callers = Array.from({ length: waiters }, (_, waiter) => Traffic.with(lease, trafficOf(waiter, keys)))
   for (const way of ["serve", "leave"] as const) {
     const holders = forkAll(Array.from({ length: poolSize }, () => pool.withConnection(() => Effect.never)))
-    const start = performance.now()
+    const start = threadMillis()
     const fibers = forkAll(callers)
     await untilPending(pool, waiters)
-    times.enter += (performance.now() - start) / 2
-    const entered = performance.now()
+    times.enter += (threadMillis() - start) / 2
+    const entered = threadMillis()
     const ending = way === "serve" ? holders : fibers
     ending.forEach((fiber) => fiber.interruptUnsafe())
     await awaitAll(fibers)
-    times[way] += performance.now() - entered
+    times[way] += threadMillis() - entered
     holders.forEach((fiber) => fiber.interruptUnsafe())
     await awaitAll(holders)
   }
@@ -104,7 +108,8 @@ export const run = async (crowd: Crowd): Promise<Outcome> => {
   const scope = Scope.makeUnsafe()
   const pool = await makePool(scope)
   const times = { enter: 0, serve: 0, leave: 0 }
-  await round({ ...crowd, waiters: 100, keys: 10 }, pool, { enter: 0, serve: 0, leave: 0 })
+  const few = { ...crowd, waiters: 100, keys: 10 }
+  for (let time = 0; time < warmUps; time++) await round(few, pool, { enter: 0, serve: 0, leave: 0 })
   for (let time = 0; time < crowd.times; time++) await round(crowd, pool, times)
   const alone = await heapOf(
     crowd.waiters,

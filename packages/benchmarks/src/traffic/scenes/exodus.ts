@@ -9,6 +9,7 @@ import * as Scope from "effect/Scope"
 import genericPool from "generic-pool"
 import { Pool as TarnPool } from "tarn"
 import { openPool, poolSize } from "./clients.ts"
+import { threadMillis } from "./numbers.ts"
 
 export interface Exodus {
   readonly _tag: "exodus"
@@ -29,11 +30,6 @@ export interface Outcome {
 
 /** When their time is up. */
 const timeout = 3000
-
-const threadMillis = (): number => {
-  const { system, user } = process.threadCpuUsage()
-  return (system + user) / 1000
-}
 
 /** Notes the longest time between two turns of the event loop, and the processor time of the thread from a moment on. */
 const watchLoop = (from: number) => {
