@@ -63,9 +63,12 @@ const watchLoop = (from: number) => {
   }
 }
 
-/** Looks from shortly before they leave until all have left. */
+/** How long before they leave it begins to look: a busy machine must not make it begin after them. */
+const ahead = 1000
+
+/** Looks from before they leave until all have left. */
 const watch = async (left: Promise<unknown>, leavesAt: number): Promise<Outcome> => {
-  await new Promise<void>((resolve) => setTimeout(resolve, Math.max(0, leavesAt - performance.now() - 200)))
+  await new Promise<void>((resolve) => setTimeout(resolve, Math.max(0, leavesAt - performance.now() - ahead)))
   const loop = watchLoop(leavesAt)
   await left
   const took = performance.now() - leavesAt
