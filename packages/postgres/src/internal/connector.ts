@@ -72,7 +72,7 @@ export const lending = (kit: Kit): Lending => {
 }
 
 const shown = (statement: string | undefined): string | undefined =>
-  statement === undefined ? undefined : SqlText.withoutLiterals(statement.slice(0, 1000), 100)
+  statement === undefined ? undefined : SqlText.shownOf(statement)
 
 /** The members that need nothing but the session. */
 export const care = {

@@ -36,7 +36,7 @@ export class StatementEnd implements Operation {
   }
 
   get text(): string {
-    return SqlText.withoutLiterals(this.statement.slice(0, 1000), 100)
+    return SqlText.shownOf(this.statement)
   }
 
   get status(): string | undefined {

@@ -6,6 +6,8 @@
  * said to be so, since a wrong guess about a quote turns the rest of the text inside out.
  */
 
+import { ByText } from "./byText.ts"
+
 /**
  * - `word`: a key word or a name without quotes, in lower case
  * - `name`: a name in quotes
@@ -166,3 +168,8 @@ export const withoutLiterals = (text: string, longest: number): string => {
   }
   return (shown + text.slice(at, at + longest)).slice(0, longest)
 }
+
+const shown = new ByText((text) => withoutLiterals(text.slice(0, 1000), 100), 500, 2000)
+
+/** The beginning of a statement for events, logs and accounts, without what its literals say. Each lease of some length asks. */
+export const shownOf = (text: string): string => shown.of(text)

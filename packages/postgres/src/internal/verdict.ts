@@ -4,6 +4,7 @@
  * It takes several regular expressions to find out, and a program runs the same few texts over and over: so each text is
  * judged once, and the verdict is kept.
  */
+import { ByText } from "./byText.ts"
 import * as Dirt from "./dirt.ts"
 import * as Settings from "./settingsCall.ts"
 import * as SqlText from "./sqlText.ts"
@@ -101,34 +102,10 @@ const kindOf = (text: string): Kind => {
   return word === undefined ? "other" : word.toLowerCase() as Kind
 }
 
-/**
- * Keeps the verdicts, up to a bound: a program that writes values into its texts never runs the same one twice, and must
- * not pay for that with memory. When it is full all are forgotten, which costs the texts in use one judgement each.
- */
-export class Verdicts {
-  private readonly known = new Map<string, Verdict>()
-  private readonly most: number
-  private readonly longest: number
-
+/** Keeps the verdicts. */
+export class Verdicts extends ByText<Verdict> {
   constructor(most: number, longest: number) {
-    this.most = most
-    this.longest = longest
-  }
-
-  get size(): number {
-    return this.known.size
-  }
-
-  of(text: string): Verdict {
-    return this.known.get(text) ?? this.learn(text)
-  }
-
-  private learn(text: string): Verdict {
-    const verdict = judge(text)
-    if (text.length > this.longest) return verdict
-    if (this.known.size >= this.most) this.known.clear()
-    this.known.set(text, verdict)
-    return verdict
+    super(judge, most, longest)
   }
 }
 
