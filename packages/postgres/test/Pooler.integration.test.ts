@@ -44,6 +44,7 @@ layer(servers, { excludeTestServices: true, timeout: "2 minutes" })("a pool that
           const [statement, rule] of [
             ["SET app.tenant = 'a'", /SET would stay .* use SET LOCAL/],
             ["/* why */ set role app", /SET would stay/],
+            ["; SET role app", /SET would stay/],
             ["SELECT set_config('app.tenant', 'a', false)", /set_config would stay .*set_config\(name, value, true\)/],
             ["RESET ALL", /RESET would stay/],
             ["DISCARD ALL", /DISCARD would stay/],

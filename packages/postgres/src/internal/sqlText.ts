@@ -26,7 +26,10 @@ export interface Token {
 /** Longer texts are not read: that would hold up everything else, and they are seldom worth it. */
 const longest = 30_000
 
-/** The words, or `undefined` if they can't be told with certainty, or there are too many. */
+/**
+ * The words, or `undefined` if they can't be told with certainty, or there are too many. Semicolons before the first are left
+ * out, as the server does: they end statements that are empty.
+ */
 export const read = (text: string): ReadonlyArray<Token> | undefined => {
   if (text.length > longest) return undefined
   const tokens: Array<Token> = []
@@ -34,7 +37,7 @@ export const read = (text: string): ReadonlyArray<Token> | undefined => {
   while (at < text.length) {
     const step = next(text, at)
     if (step === undefined) return undefined
-    if (step.kind !== undefined) {
+    if (step.kind !== undefined && (tokens.length > 0 || step.text !== ";")) {
       tokens.push({ kind: step.kind, text: step.text, isExact: step.isExact !== false, start: at, end: step.end })
     }
     at = step.end

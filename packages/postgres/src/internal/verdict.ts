@@ -40,13 +40,14 @@ export const judge = (text: string): Verdict => {
   let known: { readonly tokens: ReadonlyArray<SqlText.Token> | undefined } | undefined
   const tokens = () => (known ??= { tokens: SqlText.read(text) }).tokens
   const dirt = Dirt.ofText(text, tokens)
+  const control = mayControl.test(text) ? controlOf(tokens()) : undefined
   return {
     dirt,
     isShareable: dirt === Dirt.none && Dirt.isPlain(text),
     kind: kindOf(text),
     mayWrite: !reads.test(text) || (mayHideWrite.test(text) && hidesWrite(tokens())),
-    control: mayControl.test(text) ? controlOf(tokens()) : undefined,
-    isCommit: commits.test(text),
+    control,
+    isCommit: control === "ends" && commits.has(tokens()?.[0]?.text ?? ""),
     changesReading: setsSomething.test(text) && Settings.changesReading(tokens()),
     isOfTheMoment: mayBeOfTheMoment.test(text) && isOfTheMoment(tokens())
   }
@@ -54,8 +55,9 @@ export const judge = (text: string): Verdict => {
 
 const reads =
   /^\s*(?:SELECT|VALUES|TABLE|WITH|SHOW|SET|RESET|BEGIN|START|SAVEPOINT|RELEASE|ROLLBACK|ABORT|LISTEN|UNLISTEN|FETCH|CLOSE)\b|^\s*$/i
-const commits = /^\s*(?:COMMIT|END|PREPARE\s+TRANSACTION)\b/i
-const mayControl = /^\s*(?:BEGIN|START|COMMIT|END|ROLLBACK|ABORT|PREPARE|--|\/\*)/i
+const commits = new Set(["commit", "end", "prepare"])
+// A comment or an empty statement may come first.
+const mayControl = /^\s*(?:BEGIN|START|COMMIT|END|ROLLBACK|ABORT|PREPARE|--|\/\*|;)/i
 const mayHideWrite = /\b(?:INTO|INSERT|UPDATE|DELETE|MERGE)\b/i
 const writing = new Set(["into", "insert", "update", "delete", "merge"])
 
@@ -89,7 +91,7 @@ const hidesWrite = (tokens: ReadonlyArray<SqlText.Token> | undefined): boolean =
     kind === "word" && writing.has(text) && !(text === "update" && ["for", "key"].includes(tokens[at - 1]?.text ?? ""))
   )
 
-const setsSomething = /^\s*(?:set\b|--|\/\*)|set_config|pg_settings|u&["']/i
+const setsSomething = /^\s*(?:set\b|--|\/\*|;)|set_config|pg_settings|u&["']/i
 const mayBeOfTheMoment = /\b(?:now|today|tomorrow|yesterday)\b|\be'|u&'/i
 const moment = /\b(?:now|today|tomorrow|yesterday)\b/i
 

@@ -17,6 +17,7 @@ describe("dirt", () => {
     ["SET", "SET session_authorization TO admin", Dirt.settings | Dirt.identity],
     ["SET", "-- SET LOCAL\nSET work_mem = '1MB'", Dirt.settings],
     ["SET", "/* role */ SET /* x */ LOCAL work_mem = '1MB'", Dirt.none],
+    ["SET", "; SET LOCAL work_mem = '1MB'", Dirt.none],
     ["SET", "SET \"Role\" TO admin", Dirt.settings | Dirt.identity],
     ["SET", "SET a.b = 'role'", Dirt.settings],
     ["SET", "SET a.b = 'C:\\'", Dirt.settings | Dirt.identity],

@@ -53,12 +53,37 @@ describe("what may write", () => {
     ["ROLLBACK", false],
     ["COMMIT", true, true],
     ["END", true, true],
-    ["PREPARE TRANSACTION 'a'", true, true]
+    ["PREPARE TRANSACTION 'a'", true, true],
+    ["/* x */ COMMIT", true, true],
+    ["; -- x\n ; END", true, true],
+    ["; ROLLBACK", true],
+    ["PREPARE a AS INSERT INTO t VALUES (1)", true]
   ]
   for (const [text, mayWrite, isCommit = false] of texts) {
     it(`${JSON.stringify(text)} ${mayWrite ? "does" : "does not"}${isCommit ? ", and commits" : ""}`, () => {
       const verdict = Verdict.judge(text)
       assert.deepStrictEqual([verdict.mayWrite, verdict.isCommit], [mayWrite, isCommit])
+    })
+  }
+})
+
+describe("what begins or ends a transaction", () => {
+  const texts: ReadonlyArray<readonly [text: string, control: Verdict.Verdict["control"]]> = [
+    ["BEGIN", "begins"],
+    ["start transaction", "begins"],
+    ["; BEGIN", "begins"],
+    ["COMMIT", "ends"],
+    ["; COMMIT", "ends"],
+    [" ;; /* x */ ; abort", "ends"],
+    ["/* done */; ROLLBACK", "ends"],
+    ["; ROLLBACK TO a", undefined],
+    ["; SELECT 'COMMIT'", undefined],
+    ["", undefined],
+    [";", undefined]
+  ]
+  for (const [text, control] of texts) {
+    it(`${JSON.stringify(text)} ${control ?? "does not"}`, () => {
+      assert.strictEqual(Verdict.judge(text).control, control)
     })
   }
 })
@@ -69,6 +94,7 @@ describe("what is not prepared", () => {
     ["SET LOCAL DateStyle = 'ISO, DMY'", true],
     ["SET TIME ZONE 'UTC'", true],
     ["/* x */ SET SESSION IntervalStyle = 'iso_8601'", true],
+    ["; SET TIME ZONE 'UTC'", true],
     ["SET LOCAL statement_timeout = '5s'", false],
     ["SET LOCAL app.tenant = 'acme'", false],
     ["SET search_path = a", false],

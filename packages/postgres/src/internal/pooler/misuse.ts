@@ -37,7 +37,7 @@ const judge = (text: string): string | undefined => {
   return ofCommand(tokens) ?? ofDirt(dirt)
 }
 
-const mayLeave = /^\s*(?:set|reset|discard|listen|unlisten|prepare|execute|deallocate|load|declare|--|\/\*)/i
+const mayLeave = /^\s*(?:set|reset|discard|listen|unlisten|prepare|execute|deallocate|load|declare|--|\/\*|;)/i
 
 const leaves = (what: string, instead: string): string =>
   `${what} would stay in a session that others use next, since pooler.mode is "transaction": ${instead}`

@@ -41,7 +41,12 @@ export class LocalTenant {
       this.isSet = false
       return undefined
     }
-    return this.isSet ? undefined : withoutState
+    return this.isSet && this.isStillOpen ? undefined : withoutState
+  }
+
+  /** The server has the last word, whatever the texts say. The session that has died answers for itself. */
+  private get isStillOpen(): boolean {
+    return this.session.isDead || this.session.isInTransaction
   }
 
   /** Sets the state after a statement that begins or ends a transaction, if one is open now. */
