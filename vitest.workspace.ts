@@ -52,14 +52,14 @@ const projects = folders.flatMap(({ name, root }): Array<TestProjectInlineConfig
       }
     },
     {
-      // Two at a time, since most of it is waiting.
+      // Three at a time, since most of it is waiting.
       ...common,
       test: {
         ...limits,
         name: `${name}:integration`,
         include: [integration],
         exclude: aloneIn(name),
-        maxWorkers: 2,
+        maxWorkers: 3,
         sequence: { groupOrder: 2 }
       }
     },
