@@ -1,6 +1,6 @@
 /** Tables of the scenes that a suite has played, from the record that it wrote. */
 
-/** What a scene measures, by the name of the scene. */
+/** The measure of each scene, by its name. */
 const texts: Readonly<Record<string, string>> = {
   "traffic/crowd": "Microseconds for each of a hundred waiters, and of a hundred thousand of ten thousand keys.",
   "traffic/exodus":

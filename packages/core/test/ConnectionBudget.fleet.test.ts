@@ -32,7 +32,7 @@ const scripted = (): Scripted => {
       subscribe: () => Effect.die("subscribe"),
       reserve: Effect.die("reserve"),
       eval: (script) => (...params) => {
-        // Whoever looks at the budget asks for the processes too, which is no report.
+        // A look at the budget asks for the processes too, which is no report.
         if (script.params(...params).length === 3) {
           store.shown++
           return store.answer(nobody) as Effect.Effect<never, Redis.RedisError>

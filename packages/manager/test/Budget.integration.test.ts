@@ -36,7 +36,7 @@ const fleetStore = Layer.sync(Redis.Redis, () => {
         me = [String(id), String(label), 4, 4]
         return Effect.succeed([4, 16, 16, 4, 0, 1000]) as Effect.Effect<never>
       }
-      // Whoever looks at the budget asks for the processes too, which is no report.
+      // A look at the budget asks for the processes too, which is no report.
       const records = [...others, me].flatMap(([id, name, grant, wants]) => [
         id,
         `9 ${grant} ${wants} 1 ${grant} 16 1000 ${name}`

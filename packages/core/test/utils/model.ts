@@ -362,7 +362,7 @@ export const finish = Effect.fnUntraced(function*(world: World) {
   yield* leftToTheNeighbour(world)
 })
 
-/** What a pool had of a budget is free when it has ended. */
+/** A pool that has ended leaves its part of the budget to the others. */
 const leftToTheNeighbour = Effect.fnUntraced(function*({ neighbour, turns }: World) {
   if (neighbour === undefined) return
   const { total } = neighbour

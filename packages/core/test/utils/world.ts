@@ -83,7 +83,7 @@ export class World {
   limit: number | undefined = undefined
   /** The size that the pool finds next. */
   readonly found: { size: number }
-  /** Who shares the budget of the pool. */
+  /** The one that shares the budget of the pool, if it has one. */
   readonly neighbour: Neighbour | undefined
 
   constructor(

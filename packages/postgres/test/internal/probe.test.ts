@@ -5,6 +5,16 @@ import { Prober } from "../../src/internal/cluster/probe.ts"
 
 const sample = { timeline: 1, lsn: 1, isStandby: true, systemId: "1", startedAt: "1" }
 
+/** Asks every 100 ms, allows a dial 5 s and an answer 1 s, and notes how each attempt ends. */
+const optionsOf = (exits: Array<string>): ConstructorParameters<typeof Prober>[1] => ({
+  now: () => 0,
+  interval: () => 100,
+  timeout: 1_000,
+  dialTimeout: 5_000,
+  isUnref: false,
+  onAnswer: (exit) => void exits.push(Exit.isSuccess(exit) ? "answer" : "none")
+})
+
 describe("a probe", () => {
   it.effect("of a server that takes longer to connect to than a probe may take has its answer in the end", () =>
     Effect.gen(function*() {
@@ -21,14 +31,7 @@ describe("a probe", () => {
             () => Ref.update(open, (n) => n - 1),
             { interruptible: true }
           ).pipe(Effect.as(Effect.succeed(sample)))
-      }, {
-        now: () => 0,
-        interval: () => 100,
-        timeout: 1_000,
-        dialTimeout: 5_000,
-        isUnref: false,
-        onAnswer: (exit) => void exits.push(Exit.isSuccess(exit) ? "answer" : "none")
-      })
+      }, optionsOf(exits))
       const running = yield* Effect.forkChild(prober.run, { startImmediately: true })
       yield* TestClock.adjust("3 seconds")
       assert.deepStrictEqual([exits.slice(0, 3), dials], [["none", "none", "answer"], 1])
@@ -49,14 +52,7 @@ describe("a probe", () => {
             dials++
             return Effect.delay(Effect.succeed(asking), "900 millis")
           })
-      }, {
-        now: () => 0,
-        interval: () => 100,
-        timeout: 1_000,
-        dialTimeout: 5_000,
-        isUnref: false,
-        onAnswer: (exit) => void exits.push(Exit.isSuccess(exit) ? "answer" : "none")
-      })
+      }, optionsOf(exits))
       yield* Effect.forkScoped(prober.run, { startImmediately: true })
       yield* TestClock.adjust("3 seconds")
       yield* prober.end

@@ -71,7 +71,8 @@ const watch = async (left: Promise<unknown>, leavesAt: number): Promise<Outcome>
   await new Promise<void>((resolve) => setTimeout(resolve, Math.max(0, leavesAt - performance.now() - ahead)))
   const loop = watchLoop(leavesAt)
   await left
-  const took = performance.now() - leavesAt
+  // Nothing is left to wait for where the last leaves the moment its time is up, by a clock of whole milliseconds.
+  const took = Math.max(0, performance.now() - leavesAt)
   const cpu = loop.cpu()
   await new Promise<void>((resolve) => setImmediate(resolve))
   return { took, cpu, ...loop.stop() }
