@@ -229,7 +229,10 @@ const makePool = <Lent>(state: PoolState, drain: Effect.Effect<DrainReport>): Co
     invalidate: (connection) => control.invalidate(state, connection),
     retire: (id) => Effect.sync(() => state.act(() => control.retireById(state, id))),
     retireAll: Effect.sync(() => state.act(() => control.retireAll(state))),
-    stats: Effect.sync(() => stats(state)),
+    stats: Effect.sync(() => {
+      state.lookAtBudget()
+      return stats(state)
+    }),
     connections: Effect.sync(() => connections(state)),
     health: Effect.sync(() => healthOf(state)),
     events: state.events.stream(),

@@ -154,7 +154,7 @@ describe("ConnectionBudget in a fleet", () => {
       assert.isAtMost(store.told.length - before, 15)
     }))
 
-  it.effect("asks who shares it for those who look at a pool, and not for a scrape of its metrics", () =>
+  it.effect("asks who shares it for those who look at a pool, and not for a scrape of its metrics or an error", () =>
     Effect.gen(function*() {
       const store = scripted()
       store.answer = granting(10)
@@ -167,6 +167,11 @@ describe("ConnectionBudget in a fleet", () => {
         assert.match(text, /service_pool_budget_granted\{pool="a"\} 10/)
         yield* advance("1 second")
       }
+      assert.strictEqual(store.shown, 0)
+      // In the worst hour each process has callers whose time is up: their errors must not burden the store.
+      const late = yield* Effect.forkScoped(Effect.exit(pool.acquire))
+      yield* advance("40 seconds")
+      assert.isTrue(Exit.isFailure(yield* Fiber.join(late)))
       assert.strictEqual(store.shown, 0)
       yield* pool.stats
       yield* advance("6 seconds")

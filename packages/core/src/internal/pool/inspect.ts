@@ -1,5 +1,5 @@
 /**
- * Looking at the pool: its numbers, its connections and who holds them. Nothing here changes the pool.
+ * Looking at the pool: its numbers, its connections and who holds them. Nothing here changes anything.
  */
 import type { ConnectionInfo } from "../model/connection.ts"
 import { boundaries } from "../model/metrics.ts"
@@ -16,7 +16,6 @@ const boundariesInMillis = boundaries.map((boundary) => boundary * 1000)
 
 export const stats = (state: PoolState): PoolStats => {
   const { counts } = state
-  state.lookAtBudget()
   const atOnce = counts.numbers.acquiredAtOnce
   const operations = counts.operations.stats(state.time.now())
   return {

@@ -167,7 +167,7 @@ export abstract class PoolState {
     return this.seat?.view()
   }
 
-  /** Somebody reads the statistics: who shares the budget is asked for as long as that goes on. */
+  /** A program reads the statistics: who shares the budget is asked for as long as that goes on, and not for an error's sake. */
   lookAtBudget(): void {
     this.seat?.look()
   }
