@@ -42,23 +42,18 @@ const sharingConnection = (
 ): Connection => {
   // The type of a connection has no place for the pool's error; that of the borrower has, and it comes out there.
   const on =
-    (how: Single) => (...args: readonly [text: string, ...rest: ReadonlyArray<any>]): Effect.Effect<any, any> => {
-      const text = args[0]
+    (how: Single) => (text: string, params: ReadonlyArray<unknown>, transformRows?: any): Effect.Effect<any, any> => {
       const statement = (lease: LentConnection): Effect.Effect<unknown, SqlError> =>
-        (lease[how] as (...args: ReadonlyArray<any>) => Effect.Effect<unknown, SqlError>)(...args)
-      const isShared = sharing > 1 && Verdict.of(text).isShareable
-      const borrow = <A>(run: (lease: LentConnection) => Effect.Effect<A, SqlError>) =>
-        isShared ? pool.withShared(run, options) : pool.withConnection(run, options)
-      if (lane === undefined) return borrow(statement)
+        lease[how](text, params, transformRows)
+      const lend = sharing > 1 && Verdict.of(text).isShareable ? pool.withShared : pool.withConnection
+      if (lane === undefined) return lend(statement, options)
       // A lane comes with the pool itself.
-      const whole = pool as ConnectionPool<LentConnection>
-      const params = (args as ReadonlyArray<any>)[1] ?? []
       return lane.run(
-        whole,
+        pool as ConnectionPool<LentConnection>,
         text,
         params,
         options,
-        (isInLane) => borrow((lease) => lane.timed(text, isInLane, statement(lease)))
+        (isInLane) => lend((lease) => lane.timed(text, isInLane, statement(lease)), options)
       )
     }
   const held: Effect.Effect<LentConnection, any, Scope.Scope> = pool.acquireWith(options)

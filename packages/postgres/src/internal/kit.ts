@@ -68,11 +68,7 @@ export interface Kit {
   readonly commit: (connection: Connection) => Effect.Effect<void, SqlError>
 }
 
-// Every transaction provides its own source, so the default is never reached.
-const TransactionSource = Context.Reference<Effect.Effect<Connection, SqlError, Scope.Scope>>(
-  "@effect-pools/postgres/TransactionSource",
-  { defaultValue: () => Effect.die(new Error("a transaction without a source of connections")) }
-)
+const noSource = Effect.die(new Error("a transaction without a source of connections"))
 
 /** The leases that a fiber was given, of whatever pool. */
 interface Held {
@@ -111,7 +107,8 @@ export const make = Effect.fnUntraced(function*(
     commit,
     ...(transformed.transformRows === undefined ? {} : { transformRows: transformed.transformRows })
   }
-  const source = Effect.flatten(TransactionSource)
+  // Every transaction has its own, so the other is never reached.
+  const source: Acquirer = Effect.withFiber((fiber) => fiber.getRef(CurrentLevel)?.source ?? noSource)
   const client = yield* SqlClient.make({ ...clientOptions, acquirer: source, transactionAcquirer: source })
   const kit: Kit = {
     pool,
@@ -154,13 +151,13 @@ const transact = <A, E, R>(
 ): Effect.Effect<A, E | SqlError, R> =>
   Effect.withFiber((fiber) => {
     const level = new Level(fiber.getRef(CurrentLevel))
-    const inside = kit.client.withTransaction(Effect.provideService(effect, CurrentLevel, level))
     const outer = kit.currentLease(fiber.context)
     if (outer === undefined) {
       // Left with the scope of the connection, before what is to be done after the commit.
-      const entered = Effect.tap(source, (connection) => (connection as LentConnection).enter(level))
-      return Effect.provideService(inside, TransactionSource, entered)
+      level.source = Effect.tap(source, (connection) => (connection as LentConnection).enter(level))
+      return Effect.provideService(kit.client.withTransaction(effect), CurrentLevel, level)
     }
+    const inside = kit.client.withTransaction(Effect.provideService(effect, CurrentLevel, level))
     return Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(Scope.make(), (scope) =>
         Effect.onExit(
@@ -191,10 +188,9 @@ const spanAttributesOf = (settings: ConnectionSettings): ReadonlyArray<readonly 
 // The server answers ROLLBACK to the COMMIT of a transaction that an error has aborted before.
 const commit = (connection: Connection): Effect.Effect<void, SqlError> =>
   Effect.suspend(() => {
-    const session = connection instanceof LentConnection ? connection.session : undefined
-    const abortedBy = session?.wire.abortedBy
-    const committed = connection.executeRaw("COMMIT", [])
-    return Effect.flatMap(session === undefined ? committed : session.commit(committed), (result) =>
+    const lease = connection instanceof LentConnection ? connection : undefined
+    const abortedBy = lease?.session.wire.abortedBy
+    return Effect.flatMap(lease === undefined ? connection.executeRaw("COMMIT", []) : lease.commit(), (result) =>
       (result as { readonly command?: unknown }).command === "ROLLBACK"
         ? Effect.fail(new SqlError({ reason: abortedReason(abortedBy) }))
         : Effect.void)

@@ -4,7 +4,7 @@
  * Every statement of a borrower passes through `run`, so it is here that a use after the lease is refused and that the
  * session learns what runs in it.
  */
-import type { Notification, PgConnection, Result, Row } from "@effect/sql-pg/PgConnection"
+import type { Notification, Result, Row } from "@effect/sql-pg/PgConnection"
 import { PoolMisuse, usedAfterLease } from "@effect-pools/core/PoolError"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import type * as Context from "effect/Context"
@@ -17,6 +17,7 @@ import type { Connection } from "effect/sql/SqlConnection"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import * as Stream from "effect/Stream"
 import type { PostgresConnection } from "./connectionModel.ts"
+import { type Begun, LeaseStatement, rowsOf, RunAlone } from "./leaseStatement.ts"
 import type { Limits } from "./limits.ts"
 import * as Loss from "./loss.ts"
 import { isOfTypes } from "./schema.ts"
@@ -28,18 +29,8 @@ import * as Verdict from "./verdict.ts"
 
 type AnyExit = Exit.Exit<unknown, unknown>
 type AnyFiber = Fiber.Fiber<unknown, unknown>
-type Execute<A> = (pg: PgConnection, prepare: boolean) => Effect.Effect<A, SqlError>
 type Params = ReadonlyArray<unknown>
 type TransformRows = (<A extends object>(rows: ReadonlyArray<A>) => ReadonlyArray<A>) | undefined
-
-interface Statement<A> {
-  readonly text: string
-  readonly verdict: Verdict.Verdict
-  readonly prepare: boolean
-  readonly f: Execute<A>
-  /** Whether it is the pool's own, and belongs to what was just begun. */
-  readonly isOwn?: boolean | undefined
-}
 
 /** The terms that all leases of a pool have in common. */
 export interface Terms {
@@ -63,7 +54,7 @@ const outlived =
   "fiber in the transaction, or let it take a connection of its own there (acquire)"
 
 /** How a transaction was begun. */
-interface Begun {
+interface BegunTransaction {
   readonly isolation: string
   readonly isReadOnly: boolean
   readonly isDeferrable: boolean
@@ -75,7 +66,7 @@ export class LentConnection implements Connection {
   /** Whether others may have a lease of the same session. Then it is for one statement that leaves nothing behind. */
   readonly isShared: boolean
   /** The open transaction, if it was begun by `transaction`. */
-  transaction: Begun | undefined = undefined
+  transaction: BegunTransaction | undefined = undefined
   readonly terms: Terms
   /** The state of the key that it was lent for, where that holds for transactions only. */
   tenant: LocalTenant.LocalTenant | undefined = undefined
@@ -94,24 +85,24 @@ export class LentConnection implements Connection {
     return this.client ??= this.terms.clientOf(this)
   }
 
-  /** An effect that can be run several times, also at once: each time it is another statement. */
-  private run<A>(text: string, prepare: boolean, f: Execute<A>): Effect.Effect<A, SqlError> {
-    return Effect.withFiber((fiber) => {
-      const verdict = Verdict.of(text)
-      const once = this.runFor({ text, verdict, prepare, f }, fiber)
-      return prepare
-        ? Effect.catch(once, (error) =>
-          this.mayRunAnew(error)
-            ? Effect.withFiber((fiber) => this.runFor({ text, verdict, prepare: false, f }, fiber))
-            : Effect.fail(error))
-        : once
-    })
+  /** Runs a statement of this lease, and once more if it was refused for what was true when it was prepared. */
+  run(statement: LeaseStatement, fiber: AnyFiber): Effect.Effect<any, SqlError> {
+    const { tenant } = this
+    return tenant === undefined
+      ? this.runOnce(statement, fiber)
+      : Effect.catch(this.runFor(tenant, statement, fiber), (error) => this.again(statement, error))
+  }
+
+  again(statement: LeaseStatement, error: SqlError): Effect.Effect<any, SqlError> {
+    return statement.prepare && this.mayRunAnew(error) ? statement.unprepared() : Effect.fail(error)
   }
 
   /** A statement that begins a transaction is followed by the tenant's state, and one outside of all is put into one. */
-  private runFor<A>(statement: Statement<A>, fiber: AnyFiber): Effect.Effect<A, SqlError> {
-    const { tenant } = this
-    if (tenant === undefined) return this.runOnce(statement, fiber)
+  private runFor(
+    tenant: LocalTenant.LocalTenant,
+    statement: LeaseStatement,
+    fiber: AnyFiber
+  ): Effect.Effect<any, SqlError> {
     const once = Effect.withFiber((fiber) => this.runOnce(statement, fiber))
     const { verdict } = statement
     if (verdict.control !== undefined) return tenant.after(once, this.runOwn)
@@ -125,15 +116,7 @@ export class LentConnection implements Connection {
   }
 
   private readonly runOwn: LocalTenant.RunOwn = (text, params) =>
-    Effect.withFiber((fiber) =>
-      this.runOnce({
-        text,
-        verdict: Verdict.of(text),
-        prepare: false,
-        f: (pg) => pg.query(text, params, false),
-        isOwn: true
-      }, fiber)
-    )
+    Effect.withFiber((fiber) => this.runOnce(new LeaseStatement(this, text, params, "result", false, true), fiber))
 
   /** Whether a statement of a fiber belongs to an open transaction, one that was begun by a text included. */
   private isWithin(fiber: AnyFiber): boolean {
@@ -146,15 +129,15 @@ export class LentConnection implements Connection {
     return !this.session.isInTransaction && isOutdated(error)
   }
 
-  private runOnce<A>(statement: Statement<A>, fiber: AnyFiber): Effect.Effect<A, SqlError> {
+  private runOnce(statement: LeaseStatement, fiber: AnyFiber): Effect.Effect<any, SqlError> {
     const rule = this.refusal(fiber, statement.verdict) ??
-      (statement.isOwn === true ? undefined : this.terms.ruleOf?.(statement.text))
+      (statement.isOwn ? undefined : this.terms.ruleOf?.(statement.text))
     if (rule !== undefined) return this.misused(rule)
     return this.isShared ? this.runShared(statement) : this.runAlone(statement, fiber)
   }
 
-  /** The state in which a statement begins, and the time. */
-  private begin(text: string, verdict: Verdict.Verdict): Loss.Before & { readonly at: number } {
+  /** Takes in that a statement begins. */
+  begin({ text, verdict }: { readonly text: string; readonly verdict: Verdict.Verdict }): Begun {
     const { session, terms } = this
     const { isDead, isInTransaction } = session
     session.begin(text, verdict)
@@ -162,17 +145,13 @@ export class LentConnection implements Connection {
   }
 
   /** Tells the pool of the end of a statement; without an exit nobody waits for it any more. */
-  private ended(
-    text: string,
-    { at, verdict }: { readonly at: number; readonly verdict: Verdict.Verdict },
-    exit?: AnyExit
-  ): void {
+  ended({ text }: { readonly text: string }, { at, verdict }: Begun, exit?: AnyExit): void {
     const { options: { expectsPrimary, onOperation }, isDead: isSessionDead } = this.session
     if (onOperation === undefined) return
     onOperation(new StatementEnd({ text, verdict, took: this.terms.now() - at, isSessionDead, expectsPrimary }, exit))
   }
 
-  private explained(error: SqlError, before: Loss.Before): SqlError {
+  explained(error: SqlError, before: Loss.Before): SqlError {
     const { session } = this
     if (session.isDead) return Loss.explain(error, session.wire, before)
     // In company nobody knows whose statement ran last.
@@ -184,32 +163,28 @@ export class LentConnection implements Connection {
   }
 
   /** In company an interrupted statement just goes on. It begins with this call. */
-  private runShared<A>({ f, prepare, text, verdict }: Statement<A>): Effect.Effect<A, SqlError> {
+  private runShared(statement: LeaseStatement): Effect.Effect<unknown, SqlError> {
     const { session } = this
-    const before = this.begin(text, verdict)
-    const answer = Effect.mapError(
-      f(session.own, prepare && session.prepares(text, verdict)),
-      (error) => this.explained(error, before)
-    )
-    return Effect.onExitPrimitive(answer, (exit) => {
-      session.finish(text)
+    const begun = this.begin(statement)
+    const told = Effect.onExitPrimitive(statement.send(session.own), (exit) => {
+      session.finish(statement.text)
       if (Exit.hasInterrupts(exit)) session.isAbandoned = true
-      this.ended(text, before, exit)
+      const seen = Exit.isSuccess(exit) ? exit : Exit.mapError(exit, (error) => this.explained(error, begun))
+      this.ended(statement, begun, seen)
       return undefined
     })
+    const answer = Effect.catch(told, (error) => this.again(statement, this.explained(error, begun)))
+    return statement.gives === "rows" ? Effect.map(answer, rowsOf) : answer
   }
 
-  /**
-   * Alone the driver stops an interrupted statement and waits for its end: in a fiber of its own, so that whoever was
-   * interrupted goes on at once. Looking whose turn it is and sending are one step.
-   */
-  private runAlone<A>(statement: Statement<A>, fiber: AnyFiber): Effect.Effect<A, SqlError> {
-    const { session, turns } = this
-    const { f, prepare, text, verdict } = statement
+  /** Looking whose turn it is and sending are one step. */
+  private runAlone(statement: LeaseStatement, fiber: AnyFiber): Effect.Effect<any, SqlError> {
+    const { turns } = this
+    const { verdict } = statement
     return Effect.callback((resume) => {
       if (turns.isUsed) {
-        const isControl = statement.isOwn === true || control.test(text)
-        const level = this.levelOf(fiber)
+        const isControl = statement.isOwn || verdict.isOfClient
+        const level = isControl ? undefined : this.levelOf(fiber)
         if (!(isControl ? turns.isFreeForControl : turns.isFree(level))) {
           resume(Effect.andThen(
             turns.wait(level, isControl),
@@ -218,29 +193,14 @@ export class LentConnection implements Connection {
           return undefined
         }
       }
-      const rule = statement.isOwn === true ? undefined : this.tenant?.sends(verdict)
+      const rule = statement.isOwn ? undefined : this.tenant?.sends(verdict)
       if (rule !== undefined) {
         resume(this.misused(rule))
         return undefined
       }
-      const before = this.begin(text, verdict)
-      const answer = Effect.suspend(() => f(session.pg, prepare && session.prepares(text, verdict)))
-      const running = Effect.runForkWith(fiber.context)(
-        Effect.mapError(answer, (error) => this.explained(error, before))
-      )
-      let isLeft = false
-      running.addObserver((exit) => {
-        session.finish(text)
-        if (Exit.hasInterrupts(exit)) session.abandon(text)
-        if (isLeft) return
-        this.ended(text, before, exit)
-        resume(exit)
-      })
-      return Effect.sync(() => {
-        isLeft = true
-        this.ended(text, before)
-        session.leave(running)
-      })
+      if (!statement.isInFiberOfItsOwn) return new RunAlone(statement, fiber, resume)
+      resume(statement.runHere(this.session.pg))
+      return undefined
     })
   }
 
@@ -286,31 +246,25 @@ export class LentConnection implements Connection {
       if (rule !== undefined) return this.misused(rule)
       const before = this.levelOf(fiber)
       level.lease = this
-      return Effect.acquireRelease(turns.enter(level, before), () => turns.leave(level, before), {
-        interruptible: true
-      })
+      // To leave one that was not entered changes nothing.
+      const left = Effect.flatMap(Effect.scope, (scope) => Scope.addFinalizer(scope, turns.leave(level, before)))
+      return Effect.andThen(left, turns.enter(level, before))
     })
   }
 
-  private query(text: string, params: Params, prepare: boolean): Effect.Effect<ReadonlyArray<Row>, SqlError> {
-    return Effect.map(this.run(text, prepare, (pg, prepare) => pg.query(text, params, prepare)), rowsOf)
-  }
-
-  private transformed(
-    rows: Effect.Effect<ReadonlyArray<Row>, SqlError>,
+  private rows(
+    text: string,
+    params: Params,
+    prepare: boolean,
     transformRows: TransformRows
   ): Effect.Effect<ReadonlyArray<any>, SqlError> {
-    return transformRows === undefined ? rows : Effect.map(rows, transformRows)
+    const statement = new LeaseStatement(this, text, params, "rows", prepare)
+    const rows = transformRows === undefined ? statement : Effect.map(statement, transformRows)
+    return statement.verdict.opensLevel ? this.session.open(rows, this.terms.limits.wait) : rows
   }
 
   execute(text: string, params: Params, transformRows: TransformRows): Effect.Effect<ReadonlyArray<any>, SqlError> {
-    const rows = this.transformed(this.query(text, params, true), transformRows)
-    if (opens.test(text)) return this.session.open(rows, this.terms.limits.wait)
-    // A dead session has rolled back already, and an end that fails would be a defect in place of the error that the
-    // caller is owed. Where a savepoint can't be released any more, what follows in its transaction fails.
-    return text.startsWith("ROLLBACK") || text.startsWith("RELEASE SAVEPOINT")
-      ? Effect.catchIf(this.session.conclude(rows, []), () => this.session.isDead, () => Effect.succeed([]))
-      : rows
+    return Verdict.of(text).endsLevel ? this.endLevel(text, params) : this.rows(text, params, true, transformRows)
   }
 
   executeUnprepared(
@@ -318,23 +272,36 @@ export class LentConnection implements Connection {
     params: Params,
     transformRows: TransformRows
   ): Effect.Effect<ReadonlyArray<any>, SqlError> {
-    const rows = this.transformed(this.query(text, params, false), transformRows)
-    return opens.test(text) ? this.session.open(rows, this.terms.limits.wait) : rows
+    return this.rows(text, params, false, transformRows)
+  }
+
+  /**
+   * A dead session has rolled back already, and an end that fails would be a defect in place of the error that the caller is
+   * owed. Where a savepoint can't be released any more, what follows in its transaction fails.
+   */
+  private endLevel(text: string, params: Params): Effect.Effect<ReadonlyArray<any>, SqlError> {
+    const ended = this.session.conclude(new LeaseStatement(this, text, params, "rows", true, false, true), [])
+    return Effect.catchIf(ended, () => this.session.isDead, () => Effect.succeed([]))
+  }
+
+  /** Commits the transaction that is open. */
+  commit(): Effect.Effect<Result, SqlError> {
+    return this.session.commit(new LeaseStatement(this, "COMMIT", [], "result", true, false, true))
   }
 
   executeRaw(text: string, params: Params): Effect.Effect<unknown, SqlError> {
-    return this.run(text, true, (pg, prepare) => pg.query(text, params, prepare))
+    return new LeaseStatement(this, text, params, "result", true)
   }
 
   executeValues(text: string, params: Params): Effect.Effect<ReadonlyArray<ReadonlyArray<unknown>>, SqlError> {
-    return this.run(text, true, (pg, prepare) => pg.queryValues(text, params, prepare))
+    return new LeaseStatement(this, text, params, "values", true)
   }
 
   executeValuesUnprepared(
     text: string,
     params: Params
   ): Effect.Effect<ReadonlyArray<ReadonlyArray<unknown>>, SqlError> {
-    return this.run(text, false, (pg, prepare) => pg.queryValues(text, params, prepare))
+    return new LeaseStatement(this, text, params, "values", false)
   }
 
   executeStream(text: string, params: Params, transformRows: TransformRows): Stream.Stream<any, SqlError> {
@@ -394,14 +361,14 @@ export class LentConnection implements Connection {
       )
       const rule = this.tenant?.sends(verdict)
       if (rule !== undefined) return yield* this.misused(rule)
-      const before = this.begin(text, verdict)
+      const begun = this.begin({ text, verdict })
       yield* Scope.addFinalizerExit(scope, (exit) =>
         Effect.sync(() => {
           session.finish(text)
-          this.ended(text, before, exit)
+          this.ended({ text }, begun, exit)
         }))
       const pull = yield* Scope.provide(Stream.toPull(session.pg.stream(text, params)), scope)
-      const next = Effect.mapError(pull, (error) => isSqlError(error) ? this.explained(error, before) : error)
+      const next = Effect.mapError(pull, (error) => isSqlError(error) ? this.explained(error, begun) : error)
       return Stream.fromPull(Effect.succeed(Effect.withFiber((reader) => {
         open.reader = reader
         return next
@@ -431,11 +398,3 @@ export class LentConnection implements Connection {
     )
   }
 }
-
-/** The statement that opens a transaction, or a level of it. */
-const opens = /^(?:BEGIN\b|SAVEPOINT effect_sql_)/
-
-/** Runs a statement that opens or ends one: its caller made sure before that it is its turn. */
-const control = /^(?:BEGIN\b|COMMIT$|ROLLBACK$|ROLLBACK TO SAVEPOINT effect_sql_|(?:RELEASE )?SAVEPOINT effect_sql_)/
-
-const rowsOf = ({ rows }: Result): ReadonlyArray<Row> => rows

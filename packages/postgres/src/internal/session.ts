@@ -6,6 +6,7 @@ import * as ServerText from "@effect-pools/core/ServerText"
 import * as TimeLimit from "@effect-pools/core/TimeLimit"
 import type { PgConnection } from "@effect/sql-pg/PgConnection"
 import type { ErrorFields } from "@effect/sql-pg/PgProtocol"
+import type * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -16,6 +17,7 @@ import * as FatalSqlState from "../FatalSqlState.ts"
 import * as Dirt from "./dirt.ts"
 import type { PgInternals, Statements } from "./pgInternals.ts"
 import type { Limits } from "./limits.ts"
+import { Opening } from "./opening.ts"
 import { isStale, type Schema } from "./schema.ts"
 import type { Verdict } from "./verdict.ts"
 import * as Tenant from "./tenant/apply.ts"
@@ -70,6 +72,7 @@ export class Session {
   private readonly deadError: () => unknown
   private readonly cancel: Effect.Effect<void>
   readonly hangUp: (why?: Error) => void
+  private readonly opening: Opening
   /** Whether a sign of life is asked for. */
   private isAsked = false
   private readonly statements: Statements | undefined
@@ -81,6 +84,7 @@ export class Session {
     this.own = own
     this.cancel = internals.cancel?.effect ?? own.interrupt
     this.hangUp = (why) => void internals.socket?.destroy(why)
+    this.opening = new Opening(() => this.hangUp())
     this.options = options
     this.statements = internals.statements
     this.schemaChanges = options.schema.changes
@@ -232,27 +236,19 @@ export class Session {
 
   /**
    * Runs what opens a transaction. Whoever is interrupted goes on at once, and a server that does not answer within the
-   * limit loses the session.
+   * limit, in milliseconds, loses the session.
    */
   open<A>(effect: Effect.Effect<A, SqlError>, limit: number): Effect.Effect<A, SqlError> {
     return Effect.interruptible(Effect.withFiber((fiber) => {
-      let isLate = false
-      const late = Effect.andThen(
-        TimeLimit.sleep(limit),
-        Effect.sync(() => {
-          isLate = true
-          this.hangUp()
-        })
-      )
-      // A race would cost each transaction two turns of the event loop.
-      const watch = Effect.runForkWith(fiber.context)(late)
+      const opened = this.opening.begin(fiber, limit)
       return Effect.onExitPrimitive(
         Effect.mapError(
           effect,
-          (error) => isLate ? unanswered("the server did not begin a transaction until acquireTimeout") : error
+          (error) =>
+            this.opening.isLate ? unanswered("the server did not begin a transaction until acquireTimeout") : error
         ),
         (exit) => {
-          watch.interruptUnsafe()
+          this.opening.end(opened)
           if (Exit.hasInterrupts(exit)) this.isLeftBeginning = true
           return undefined
         }
@@ -311,12 +307,13 @@ export class Session {
    * answers no more has `concludeLimit`.
    */
   commit<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
-    return Effect.uninterruptible(Effect.gen({ self: this }, function*() {
-      const fiber = yield* Effect.forkDetach(effect, { startImmediately: true, uninterruptible: true })
-      const waited = yield* Effect.exit(Effect.interruptible(Fiber.await(fiber)))
-      if (Exit.isSuccess(waited)) return yield* waited.value
-      yield* this.hangUpUnless(fiber)
-      return yield* Fiber.join(fiber)
+    return Effect.uninterruptible(Effect.withFiber<A, E, R>((fiber) => {
+      const running = Effect.runForkWith(fiber.context as Context.Context<R>)(effect, { uninterruptible: true })
+      return Effect.flatMap(
+        Effect.exit(Effect.interruptible(Fiber.await(running))),
+        (waited) =>
+          Exit.isSuccess(waited) ? waited.value : Effect.andThen(this.hangUpUnless(running), Fiber.join(running))
+      )
     }))
   }
 
@@ -344,6 +341,7 @@ export class Session {
    * A cancellation that overtakes its statement has no effect, so it is sent until there is nothing left to stop.
    */
   readonly stop: Effect.Effect<void> = Effect.gen({ self: this }, function*() {
+    this.opening.stop()
     if (this.isAbandoned && !this.isDead) yield* Effect.forkDetach(this.quieten)
     for (let wait = 20; !this.isDead && (this.running.length > 0 || this.isAbandoned); wait *= 2) {
       yield* this.cancel

@@ -72,21 +72,25 @@ const within = <A, E, R>(
   inherited: string | undefined
 ): Effect.Effect<A, E | SqlError, R> => {
   const lease = leaseOf(sql)
-  const body = inheriting(inherited, () => {
+  const body = Effect.suspend(() => {
     if (lease !== undefined) declare(lease, options)
     return f(sql)
   })
-  return beginning(options, sql.withTransaction(body))
+  return beginning(options, inherited, body, (body) => sql.withTransaction(body))
 }
 
 /** The statement is for this transaction alone, not for those of other pools inside it. */
-const beginning = <A, E, R>(options: TransactionOptions, transaction: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.provideService(transaction, SqlClient.BeginTransaction, begin(options))
-
-const inheriting = <A, E, R>(
+const beginning = <A, E, R, E2>(
+  options: TransactionOptions,
   inherited: string | undefined,
-  body: () => Effect.Effect<A, E, R>
-): Effect.Effect<A, E, R> => Effect.provideService(Effect.suspend(body), SqlClient.BeginTransaction, inherited)
+  body: Effect.Effect<A, E, R>,
+  transact: (body: Effect.Effect<A, E, R>) => Effect.Effect<A, E2, R>
+): Effect.Effect<A, E2, R> => {
+  const statement = begin(options)
+  if (statement === inherited) return transact(body)
+  const inside = Effect.provideService(body, SqlClient.BeginTransaction, inherited)
+  return Effect.provideService(transact(inside), SqlClient.BeginTransaction, statement)
+}
 
 /**
  * The connection is taken and given back by the transaction itself, so that it is back before the effects of
@@ -107,11 +111,11 @@ export const begun = <A, E, R>(
       onFailure: (by) => (refusal = { by, as: toSqlError(by) }).as,
       onSuccess: (lease) => borrowed = lease
     })
-    const body = inheriting(inherited, () => {
+    const body = Effect.suspend(() => {
       declare(borrowed, options)
       return f(borrowed.lent)
     })
-    return beginning(options, kit.transact(source, body)).pipe(
+    return beginning(options, inherited, body, (body) => kit.transact(source, body)).pipe(
       Effect.mapError((error) => refusal !== undefined && error === refusal.as ? refusal.by : error)
     )
   })

@@ -10,6 +10,7 @@ import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
+import type { Acquirer } from "effect/sql/SqlConnection"
 import { LockTimeoutError, SqlError } from "effect/sql/SqlError"
 
 /** A transaction, or a savepoint in it, that a fiber and those that it forked are in. */
@@ -17,6 +18,8 @@ export class Level {
   readonly outer: Level | undefined
   /** The lease that it is open on, once it has one. */
   lease: object | undefined = undefined
+  /** Gives the connection of a transaction that has none yet. */
+  source: Acquirer | undefined = undefined
   isOpen = true
 
   constructor(outer: Level | undefined) {

@@ -29,6 +29,12 @@ export interface Verdict {
   readonly mayWrite: boolean
   /** Whether it begins or ends a transaction. */
   readonly control: "begins" | "ends" | undefined
+  /** Whether it opens a transaction, or a savepoint of the SQL client's own. */
+  readonly opensLevel: boolean
+  /** Whether it undoes a transaction, or ends a savepoint. */
+  readonly endsLevel: boolean
+  /** Whether it is one by which the SQL client opens or ends either, which makes sure before that it is its turn. */
+  readonly isOfClient: boolean
   /** Whether it ends a transaction with what it did. */
   readonly isCommit: boolean
   /** Whether a literal such as `'now'` stands for the moment at which it is read, so that it can't be prepared. */
@@ -47,11 +53,17 @@ export const judge = (text: string): Verdict => {
     kind: kindOf(text),
     mayWrite: !reads.test(text) || (mayHideWrite.test(text) && hidesWrite(tokens())),
     control,
+    opensLevel: opensLevel.test(text),
+    endsLevel: text.startsWith("ROLLBACK") || text.startsWith("RELEASE SAVEPOINT"),
+    isOfClient: ofClient.test(text),
     isCommit: control === "ends" && commits.has(tokens()?.[0]?.text ?? ""),
     changesReading: setsSomething.test(text) && Settings.changesReading(tokens()),
     isOfTheMoment: mayBeOfTheMoment.test(text) && isOfTheMoment(tokens())
   }
 }
+
+const opensLevel = /^(?:BEGIN\b|SAVEPOINT effect_sql_)/
+const ofClient = /^(?:BEGIN\b|COMMIT$|ROLLBACK$|ROLLBACK TO SAVEPOINT effect_sql_|(?:RELEASE )?SAVEPOINT effect_sql_)/
 
 const reads =
   /^\s*(?:SELECT|VALUES|TABLE|WITH|SHOW|SET|RESET|BEGIN|START|SAVEPOINT|RELEASE|ROLLBACK|ABORT|LISTEN|UNLISTEN|FETCH|CLOSE)\b|^\s*$/i

@@ -1,0 +1,161 @@
+/**
+ * A statement of a lease, and one run of it.
+ *
+ * Every statement passes here. So a statement is one record that is its own effect, and a run of it another, in place of a
+ * chain of effects with a closure each.
+ */
+import type { PgConnection, Result } from "@effect/sql-pg/PgConnection"
+import * as Effect from "effect/Effect"
+import * as Effectable from "effect/Effectable"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import type { SqlError } from "effect/sql/SqlError"
+import type * as Loss from "./loss.ts"
+import type { Session } from "./session.ts"
+import * as Verdict from "./verdict.ts"
+
+type AnyExit = Exit.Exit<unknown, SqlError>
+type AnyFiber = Fiber.Fiber<unknown, unknown>
+
+/** The state in which a statement began, and the time. */
+export interface Begun extends Loss.Before {
+  readonly at: number
+}
+
+/** The lease, as far as its statements need it. */
+interface Lease {
+  readonly session: Session
+  run(statement: LeaseStatement, fiber: AnyFiber): Effect.Effect<any, SqlError>
+  begin(statement: LeaseStatement): Begun
+  /** Tells the pool of the end of a statement; without an exit nobody waits for it any more. */
+  ended(statement: LeaseStatement, begun: Begun, exit?: AnyExit): void
+  explained(error: SqlError, begun: Begun): SqlError
+  /** What comes of the error of a statement: the same run once more, if that can help. */
+  again(statement: LeaseStatement, error: SqlError): Effect.Effect<any, SqlError>
+}
+
+/** What a statement gives of its answer. */
+type Gives = "rows" | "result" | "values"
+
+/** An effect that can be run several times, also at once: each time it is another run. */
+export class LeaseStatement extends Effectable.Class<any, SqlError> {
+  readonly lease: Lease
+  readonly text: string
+  readonly params: ReadonlyArray<unknown>
+  readonly gives: Gives
+  readonly prepare: boolean
+  readonly verdict: Verdict.Verdict
+  /** Whether it is the pool's own, and belongs to what was just begun. */
+  readonly isOwn: boolean
+  /** Whether it runs in a fiber that is only there for it, so that nobody leaves it. */
+  readonly isInFiberOfItsOwn: boolean
+
+  constructor(
+    lease: Lease,
+    text: string,
+    params: ReadonlyArray<unknown>,
+    gives: Gives,
+    prepare: boolean,
+    isOwn = false,
+    isInFiberOfItsOwn = false
+  ) {
+    super()
+    this.lease = lease
+    this.text = text
+    this.params = params
+    this.gives = gives
+    this.prepare = prepare
+    this.verdict = Verdict.of(text)
+    this.isOwn = isOwn
+    this.isInFiberOfItsOwn = isInFiberOfItsOwn
+  }
+
+  asEffect(): Effect.Effect<any, SqlError> {
+    // An effect is only ever run by a fiber.
+    return this.lease.run(this, Fiber.getCurrent()!)
+  }
+
+  /** The same, without what the server knows from before. */
+  unprepared(): LeaseStatement {
+    return new LeaseStatement(this.lease, this.text, this.params, this.gives, false)
+  }
+
+  send(pg: PgConnection): Effect.Effect<unknown, SqlError> {
+    const { params, text } = this
+    const prepare = this.prepare && this.lease.session.prepares(text, this.verdict)
+    return this.gives === "values" ? pg.queryValues(text, params, prepare) : pg.query(text, params, prepare)
+  }
+
+  /** Runs it in the fiber that asks. It begins with this call. */
+  runHere(pg: PgConnection): Effect.Effect<unknown, SqlError> {
+    const { lease } = this
+    const begun = lease.begin(this)
+    const answer = Effect.mapError(this.send(pg), (error) => lease.explained(error, begun))
+    const told = Effect.onExitPrimitive(answer, (exit) => {
+      lease.session.finish(this.text)
+      lease.ended(this, begun, exit)
+      return undefined
+    })
+    return this.gives === "rows" ? Effect.map(told, rowsOf) : told
+  }
+}
+
+/**
+ * A run of a statement alone on its connection: it begins when this is made. As an effect it is what a caller does that is
+ * interrupted.
+ *
+ * The driver stops an interrupted statement and waits for its end: in a fiber of its own, so that whoever was interrupted
+ * goes on at once.
+ */
+export class RunAlone extends Effectable.Class<void> {
+  private readonly statement: LeaseStatement
+  private readonly begun: Begun
+  private readonly resume: (effect: Effect.Effect<any, SqlError>) => void
+  private readonly running: AnyFiber
+  private isLeft = false
+
+  constructor(
+    statement: LeaseStatement,
+    fiber: AnyFiber,
+    resume: (effect: Effect.Effect<any, SqlError>) => void
+  ) {
+    super()
+    const { lease } = statement
+    const { pg } = lease.session
+    this.statement = statement
+    this.resume = resume
+    this.begun = lease.begin(statement)
+    const running = Effect.runForkWith(fiber.context)(statement.send(pg))
+    this.running = running
+    running.addObserver((exit) => this.ended(exit))
+  }
+
+  private ended(exit: AnyExit): void {
+    const { statement: { lease, text } } = this
+    lease.session.finish(text)
+    if (Exit.isFailure(exit)) return this.failed(exit)
+    if (this.isLeft) return
+    lease.ended(this.statement, this.begun, exit)
+    this.resume(this.statement.gives === "rows" ? Exit.succeed(rowsOf(exit.value as Result)) : exit)
+  }
+
+  private failed(exit: AnyExit): void {
+    const { begun, statement } = this
+    const { lease } = statement
+    if (Exit.hasInterrupts(exit)) lease.session.abandon(statement.text)
+    if (this.isLeft) return
+    const explained = Exit.mapError(exit, (error) => lease.explained(error, begun))
+    lease.ended(statement, begun, explained)
+    this.resume(Effect.catch(explained, (error) => lease.again(statement, error)))
+  }
+
+  asEffect(): Effect.Effect<void> {
+    const { lease } = this.statement
+    this.isLeft = true
+    lease.ended(this.statement, this.begun)
+    lease.session.leave(this.running)
+    return Effect.void
+  }
+}
+
+export const rowsOf = (answer: unknown): Result["rows"] => (answer as Result).rows
