@@ -31,7 +31,7 @@
  * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
@@ -65,11 +65,11 @@ const withTraffic: {
 } = dual(
   2,
   <A, E, R>(self: Effect.Effect<A, E, R>, traffic: TrafficOptions) =>
-    Effect.flatMap(Traffic, (outer) =>
-      Effect.flatMap(
-        Clock.currentTimeMillis,
-        (now) => Effect.provideService(self, Traffic, sayWithin(outer, traffic, now))
-      ))
+    // One step, which leaves a fiber that waits one frame to keep.
+    Effect.updateContext(self, (context: Context.Context<R>): Context.Context<R> => {
+      const now = traffic.deadline === undefined ? 0 : Context.get(context, Clock.Clock).currentTimeMillisUnsafe()
+      return Context.add(context, Traffic, sayWithin(Context.get(context, Traffic), traffic, now))
+    })
 )
 
 export {
