@@ -3,10 +3,10 @@ import { Arbitrary, Schema } from "effect"
 import { Deadlines } from "../../src/internal/line/deadlines.ts"
 import type { Lease } from "../../src/internal/line/lease.ts"
 
-type Waiter = Pick<Lease, "since" | "deadline" | "place">
+type Waiter = Pick<Lease, "since" | "deadline" | "moment" | "older" | "younger">
 
 const waiter = (since: number): Lease => {
-  const lease: Waiter = { since, deadline: 0, place: -1 }
+  const lease: Waiter = { since, deadline: 0, moment: undefined, older: undefined, younger: undefined }
   return lease as Lease
 }
 
@@ -33,4 +33,30 @@ describe("the deadlines of those who wait", () => {
       })
     }
   )
+
+  it("those whose time is up in the same millisecond go in the order in which they came", () => {
+    const deadlines = new Deadlines(100)
+    const waiting = [50.5, 50.2, 50.9, 50.2].map((left) => {
+      const lease = waiter(0)
+      deadlines.add(lease, left)
+      return lease
+    })
+    for (const lease of waiting) {
+      assert.strictEqual(deadlines.next(lease), lease)
+      deadlines.remove(lease)
+    }
+  })
+
+  it("a million moments that all have left again are forgotten, though an earlier one is still to come", () => {
+    const deadlines = new Deadlines(Infinity)
+    const first = waiter(0)
+    deadlines.add(first, 1)
+    for (let since = 1; since < 1_000_000; since++) {
+      const lease = waiter(since)
+      deadlines.add(lease, 5000)
+      deadlines.remove(lease)
+    }
+    assert.strictEqual(deadlines.next(first), first)
+    assert.isAtMost(deadlines.size, 2000)
+  })
 })

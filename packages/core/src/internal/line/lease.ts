@@ -14,6 +14,7 @@ import * as Scope from "effect/Scope"
 import type { ConnectionState, LeaseOptions } from "../model/connection.ts"
 import type { RetireReason } from "../../PoolEvent.ts"
 import type { Said } from "../model/traffic.ts"
+import type { AgeList } from "./ageList.ts"
 import { LeaseList } from "./leaseList.ts"
 
 // A lease is typed by what it does to the queue, not by what it lends: `any` stays inside this folder.
@@ -63,15 +64,19 @@ export class Lease extends Effectable.Class<any, any, any> {
   // Its place in the queue, and then among those that hold its connection.
   previous: Lease | undefined = undefined
   next: Lease | undefined = undefined
-  /** Its place among those with a deadline of their own. Written by the deadlines alone. */
-  declare place: number
+  // Its place among those with a deadline of their own: whose time is up with its, and its neighbours among them.
+  declare moment: AgeList<Lease> | undefined
+  declare older: Lease | undefined
+  declare younger: Lease | undefined
 
   // Few leases ever need a value of these, and each field of its own makes every lease dearer.
   static {
     this.prototype.isLeakSuspected = false
     this.prototype.isNested = false
     this.prototype.passed = 0
-    this.prototype.place = -1
+    this.prototype.moment = undefined
+    this.prototype.older = undefined
+    this.prototype.younger = undefined
   }
 
   constructor(request: Request, fiber: Fiber<unknown, unknown>) {
