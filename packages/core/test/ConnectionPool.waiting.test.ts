@@ -261,6 +261,23 @@ describe("ConnectionPool: acquireTimeout", () => {
       assert.strictEqual((yield* pool.stats).counts.timedOut, 1000)
     }))
 
+  it.effect("waiters whose time is up within 50 milliseconds share one reading of the numbers, later ones have theirs", () =>
+    onPool({ acquireTimeout: "30 seconds" }, function*({ pool }) {
+      yield* borrow(pool)
+      const fibers = yield* Effect.forEach(
+        [1000, 1003, 1049, 1052, 2000],
+        (deadline) => Effect.forkScoped(Effect.flip(pool.withConnection(id, { deadline })))
+      )
+      yield* settle
+      for (let time = 0; time < 2000; time++) yield* advance(1)
+      const errors = yield* Effect.forEach(fibers, Fiber.join)
+      const numbers = errors.map(({ reason }) => reason._tag === "AcquireTimeout" ? reason.stats : undefined)
+      const [first, second, third, fourth, last] = numbers.map((each) => numbers.indexOf(each))
+      assert.deepStrictEqual([first, second, third, fourth, last], [0, 0, 0, 3, 4])
+      const waits = errors.map(({ reason }) => reason._tag === "AcquireTimeout" ? reason.waited : undefined)
+      assert.deepStrictEqual(waits, [1000, 1003, 1049, 1052, 2000])
+    }))
+
   it.effect("waiters of whom the same is to be said share one error, and others have their own", () =>
     onPool({ acquireTimeout: "3 seconds" }, function*({ pool }) {
       yield* borrow(pool)

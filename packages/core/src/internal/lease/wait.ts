@@ -122,7 +122,7 @@ const giveUp = (state: PoolState, lease: Lease, waited: number, explain: Explain
   state.callerFailed(state.time.elapsed)
   // A deadline that was over when the caller came is no fault of the pool.
   if (waited > 0) state.line.order.overload?.failed(lease)
-  emit(state, { _tag: "AcquireTimedOut", ...nameOf(lease), waited })
+  if (state.events.isHeard) emit(state, { _tag: "AcquireTimedOut", ...nameOf(lease), waited })
   state.line.leave(lease)
   state.line.wake(lease, explain(lease, waited))
 }
@@ -131,7 +131,7 @@ type Explain = (lease: Lease, waited: number) => Effect.Effect<never, PoolError>
 
 /** The numbers are read once for all whose time is up together: a thousand of them must not stall the loop. */
 const explainTimeout = (state: PoolState): Explain => {
-  const common = commonOf(state)
+  const common = commonLately(state)
   const borrowers = borrowersOf(state)
   const told = new Map<number, { readonly reason: AcquireTimeout; readonly outcome: Effect.Effect<never, PoolError> }>()
   return (lease, waitedHere) => {
@@ -153,6 +153,31 @@ const isSame = (
   reason: AcquireTimeout,
   { elsewhere, holdsAlready, option }: Pick<AcquireTimeout, "elsewhere" | "option" | "holdsAlready">
 ): boolean => reason.option === option && reason.elsewhere === elsewhere && reason.holdsAlready === holdsAlready
+
+/** For how long the facts that were read for a time-out are told by the next ones, in milliseconds. */
+const trueFor = 50
+
+interface Read {
+  readonly at: number
+  readonly failure: PoolState["dialer"]["lastFailure"]
+  readonly common: ReturnType<typeof commonOf>
+}
+
+const read = new WeakMap<PoolState, Read>()
+
+/**
+ * To read the facts takes a millisecond: where callers fail all the time, for each anew it would leave little of the processor
+ * to those who are served. What a dial failed with meanwhile is told at once.
+ */
+const commonLately = (state: PoolState): Read["common"] => {
+  const now = state.time.now()
+  const { lastFailure } = state.dialer
+  const last = read.get(state)
+  if (last !== undefined && now - last.at < trueFor && last.failure === lastFailure) return last.common
+  const common = commonOf(state)
+  read.set(state, { at: now, failure: lastFailure, common })
+  return common
+}
 
 /** The facts of the pool that all time-outs of a moment tell. */
 const commonOf = (state: PoolState) => {

@@ -17,12 +17,14 @@ export type WithoutCommon<Event> = Event extends PoolEvent ? Omit<Event, "pool" 
 /** One way out: what is published, for as many streams as are run. */
 class Outlet {
   private readonly buffer: number
+  private readonly onFirst: () => void
   /** Made for the first reader: until then what is published costs nothing. */
   private pubsub: PubSub.PubSub<Take.Take<PoolEvent>> | undefined = undefined
   private isEnded = false
 
-  constructor(buffer: number) {
+  constructor(buffer: number, onFirst: () => void) {
     this.buffer = buffer
+    this.onFirst = onFirst
   }
 
   publish(event: PoolEvent): void {
@@ -30,10 +32,6 @@ class Outlet {
     // A synchronous publication does not slide by itself, and would lose the newest instead of the oldest.
     this.pubsub.pubsub.slide()
     PubSub.publishUnsafe(this.pubsub, [event])
-  }
-
-  get isHeard(): boolean {
-    return this.pubsub !== undefined
   }
 
   /** Ends every stream, after what was published before. */
@@ -48,6 +46,7 @@ class Outlet {
         this.pubsub === undefined ? PubSub.sliding<Take.Take<PoolEvent>>(this.buffer) : Effect.succeed(this.pubsub),
         (made) => {
           this.pubsub ??= made
+          this.onFirst()
           if (this.isEnded) this.end()
           return Stream.fromPubSubTake(this.pubsub)
         }
@@ -67,19 +66,18 @@ export class EventHub {
   leaseListeners = 0
   /** How many want those of operations. */
   operationListeners = 0
+  /** Whether anybody has ever listened: until then no event needs to be put together. */
+  isHeard = false
   /** By what they leave in of the details: nothing, leases, operations, both. */
   private readonly outlets: ReadonlyArray<{ readonly details: ReadonlyArray<Detail>; readonly outlet: Outlet }>
 
   /** The buffer is of each reader. */
   constructor(buffer: number) {
+    const hear = (): void => {
+      this.isHeard = true
+    }
     const outlets: ReadonlyArray<ReadonlyArray<Detail>> = [[], ["leases"], ["operations"], ["leases", "operations"]]
-    this.outlets = outlets.map((details) => ({ details, outlet: new Outlet(buffer) }))
-  }
-
-  /** Whether anybody has ever listened: until then no event needs to be put together. */
-  get isHeard(): boolean {
-    for (const { outlet } of this.outlets) if (outlet.isHeard) return true
-    return false
+    this.outlets = outlets.map((details) => ({ details, outlet: new Outlet(buffer, hear) }))
   }
 
   publish(event: PoolEvent): void {
