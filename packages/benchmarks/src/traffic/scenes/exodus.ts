@@ -96,31 +96,40 @@ const oursTimesOut = async (waiters: number): Promise<Outcome> => {
 }
 
 /** As many fibers of one request, and how each of them ends. */
-const together = (waiters: number, each: Effect.Effect<unknown, unknown>): Fiber.Fiber<unknown> =>
-  Effect.runFork(
-    Effect.forEach(Array.from({ length: waiters }), () => Effect.exit(each), {
-      concurrency: "unbounded",
-      discard: true
-    })
-  )
+const crowd = (waiters: number, each: Effect.Effect<unknown, unknown>): Effect.Effect<void> =>
+  Effect.forEach(Array.from({ length: waiters }), () => Effect.exit(each), { concurrency: "unbounded", discard: true })
 
-/** Their time is up in the same millisecond: all are of one request, which has a deadline. */
-const oursPastDeadline = async (waiters: number): Promise<Outcome> => {
+/** Ten connections on loan, and a crowd that waits for one of them and ends before anybody gets it. */
+const oursWithin = async (
+  begin: (lease: Effect.Effect<void, unknown>) => Fiber.Fiber<unknown>
+): Promise<Outcome> => {
   const scope = Scope.makeUnsafe()
   const pool = await makePool(scope, "30 seconds")
   const holders = Array.from({ length: poolSize }, () => Effect.runFork(pool.withConnection(() => Effect.never)))
+  // The deadline of the first, which says it as soon as it begins.
   const leavesAt = performance.now() + timeout
-  const all = together(waiters, Traffic.with(pool.withConnection(() => Effect.void), { deadline: timeout }))
+  const all = begin(pool.withConnection(() => Effect.void))
   const outcome = await watch(Effect.runPromise(Fiber.await(all)), leavesAt)
   holders.forEach((fiber) => fiber.interruptUnsafe())
   await Effect.runPromise(Scope.close(scope, Exit.void))
   return outcome
 }
 
+/** Their time is up in the same millisecond: all are of one request, which has a deadline. */
+const oursPastDeadline = (waiters: number): Promise<Outcome> =>
+  oursWithin((lease) => Effect.runFork(Traffic.with(crowd(waiters, lease), { deadline: timeout })))
+
+/**
+ * Each says its deadline when it begins, so that their time is up one after another, as fast as they came: how long they took
+ * to come is in how long they take.
+ */
+const oursPastDeadlines = (waiters: number): Promise<Outcome> =>
+  oursWithin((lease) => Effect.runFork(crowd(waiters, Traffic.with(lease, { deadline: timeout }))))
+
 /** Without a pool: each fiber waits for a value that never comes, with a limit of its own. */
 const effectTimesOut = async (waiters: number): Promise<Outcome> => {
   const wait = Effect.timeout(Deferred.await(Deferred.makeUnsafe<void>()), timeout)
-  const all = together(waiters, wait)
+  const all = Effect.runFork(crowd(waiters, wait))
   const leavesAt = performance.now() + timeout
   return watch(Effect.runPromise(Fiber.await(all)), leavesAt)
 }
@@ -128,7 +137,7 @@ const effectTimesOut = async (waiters: number): Promise<Outcome> => {
 /** Without a pool: all fibers are failed in one turn. */
 const effectFails = async (waiters: number): Promise<Outcome> => {
   const never = Deferred.makeUnsafe<void, string>()
-  const all = together(waiters, Deferred.await(never))
+  const all = Effect.runFork(crowd(waiters, Deferred.await(never)))
   const leavesAt = performance.now() + 300
   setTimeout(() => Deferred.doneUnsafe(never, Exit.fail("late")), 300)
   return watch(Effect.runPromise(Fiber.await(all)), leavesAt)
@@ -191,6 +200,7 @@ const tarnTimesOut = async (waiters: number): Promise<Outcome> => {
 const ways: Readonly<Record<string, (waiters: number) => Promise<Outcome>>> = {
   "ours, time out": oursTimesOut,
   "ours, past one deadline": oursPastDeadline,
+  "ours, a deadline each": oursPastDeadlines,
   "Effect alone, time out": effectTimesOut,
   "Effect alone, fail together": effectFails,
   "generic-pool, time out": genericTimesOut,
