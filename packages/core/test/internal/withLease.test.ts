@@ -1,7 +1,7 @@
 import { ConnectionPool } from "@effect-pools/core"
 import { FakeConnector } from "@effect-pools/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Fiber } from "effect"
 
 describe("a lease as an effect", () => {
   it.effect("that is yielded gives each run a result of its own, also when one effect runs many times at once", () =>
@@ -30,6 +30,17 @@ describe("a lease as an effect", () => {
       const last = iterator.next()
       assert.isTrue(last.done)
       assert.isUndefined(last.value)
+    })))
+  })
+
+  it("costs one step of the run loop before its body, with the check-in installed", () => {
+    const fake = FakeConnector.make()
+    return Effect.runPromise(Effect.scoped(Effect.gen(function*() {
+      const pool = yield* ConnectionPool.make(fake.connector, { minConnections: 1 })
+      const steps = Effect.withFiber((fiber) => Effect.succeed(fiber.currentOpCount))
+      const lease = yield* Effect.forkChild(pool.withConnection(() => steps))
+      assert.strictEqual(yield* Fiber.join(lease), 2)
+      assert.strictEqual((yield* pool.stats).used, 0)
     })))
   })
 })

@@ -67,8 +67,8 @@ const tooShort = 5
 
 /** Notes who had a connection, and for how long the first in line waited meanwhile. */
 const account = (state: PoolState, lease: Lease, connection: Pooled, held: number, now: number): void => {
-  const first = state.line.size === 0 ? undefined : state.line.oldest
-  const waits = first === undefined ? 0 : Math.min(held, now - first.since)
+  const { oldest } = state.line
+  const waits = oldest === undefined ? 0 : Math.min(held, now - oldest.since)
   const statement = held < tooShort ? undefined : lastActivityOf(state, connection)
   state.borrowers.ended(labelOf(lease), statement, held, waits)
 }

@@ -8,6 +8,7 @@ import * as Effectable from "effect/Effectable"
 import * as Fiber from "effect/Fiber"
 import type { PoolError } from "../../PoolError.ts"
 import { Lease, type Request } from "../line/lease.ts"
+import { step } from "../base/step.ts"
 import type { LeaseOptions } from "../model/connection.ts"
 import type { PoolState } from "../pool/state.ts"
 import { checkIn } from "./checkIn.ts"
@@ -37,13 +38,15 @@ export class WithLease<Lent, A, E, R> extends Effectable.Class<A, E | PoolError,
     return new Yielded(this) as unknown as Effect.EffectIterator<Effect.Effect<A, E | PoolError, R>>
   }
 
-  // The check-in is installed before the check-out is tried, so there is no moment at which an interruption could take
-  // a connection with it.
+  // The check-in is installed before the check-out is tried, and in one step with it, so there is no moment at which an
+  // interruption could take a connection with it.
   asEffect(): Effect.Effect<A, E | PoolError, R> {
     const { state } = this
     // An effect is only ever run by a fiber.
-    const lease = new Lease(this, Fiber.getCurrent()!)
-    return Effect.onExitPrimitive(lease, (exit) => checkIn(state, lease, exit))
+    const fiber = Fiber.getCurrent()!
+    const lease = new Lease(this, fiber)
+    const next = step(Effect.onExitPrimitive(lease, (exit) => checkIn(state, lease, exit)), fiber)
+    return next === lease ? borrow(state, lease) : next
   }
 
   advance(lease: Lease): Effect.Effect<any, any, any> {

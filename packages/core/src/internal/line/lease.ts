@@ -4,8 +4,8 @@
  * A lease is one caller's claim to a connection, from the moment it asks until it has given the connection back.
  *
  * The same record waits in the queue, holds the connection, is known to the leak watch, and is the effect that the
- * caller's fiber runs: first to ask, and again when it has waited and is handed a connection. So a lease costs few
- * allocations of ours whatever happens to it.
+ * caller's fiber runs when it has waited and is handed a connection. So a lease costs few allocations of ours whatever
+ * happens to it.
  */
 import type * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
