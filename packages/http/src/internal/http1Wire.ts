@@ -109,15 +109,21 @@ class Http1Wire implements Wire {
     if (outgoing.headers["expect"] !== undefined) {
       return exchange.onResponseError(undefined, new BadRequest("the header expect is spoken over HTTP/2 only"))
     }
-    const { headers, length, ...rest } = outgoing
-    const sized = length === undefined || outgoing.body instanceof Uint8Array
+    const { body, headers, length, method, path } = outgoing
+    const sized = length === undefined || body instanceof Uint8Array
       ? headers
       : { "content-length": String(length), ...headers }
-    // Told none, undici would take the header `host` for it, and close the connection when that changes.
-    const proxied = this.proxied === undefined ? {} : this.proxied(outgoing.path, sized)
-    const own = { ...rest, headers: sized, ...proxied, ...(this.isTls ? { servername: this.servername } : {}) }
-    // And after HEAD too, for the sake of servers that answer it with a body.
-    const options = outgoing.method === "HEAD" ? { ...own, reset: false } : own
+    const options = {
+      method,
+      path,
+      body,
+      headers: sized,
+      // Told none, undici would take the header `host` for it, and close the connection when that changes.
+      servername: this.isTls ? this.servername : undefined,
+      // And after HEAD too, for the sake of servers that answer it with a body.
+      reset: method === "HEAD" ? false : undefined
+    }
+    if (this.proxied !== undefined) Object.assign(options, this.proxied(path, sized))
     exchange.onNotModified = this.keep
     this.client.dispatch(options as Dispatcher.DispatchOptions, exchange)
   }
