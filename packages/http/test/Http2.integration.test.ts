@@ -171,12 +171,14 @@ describe("HTTP/2", () => {
         { origin: server.origin, tls: trusted, maxConnections: 2 },
         Effect.gen(function*() {
           const slow = yield* Effect.forkChild(text("/slow"))
-          yield* eventually("the request is there", Effect.sync(() => server.sessions.size === 1))
+          yield* eventually("the request is there", Effect.sync(() => server.sessions.size > 0))
           yield* eventually("it is under way", Effect.map(Api.stats, ({ used }) => used === 1))
           yield* Effect.sleep("50 millis")
+          // Where the first dial was slow, a second one was made beside it.
+          const before = server.accepted()
           server.sessions.forEach((session) => session.close())
           // A request that meets the closing session is swallowed by the server of the test.
-          const another = Effect.map(Effect.timeoutOption(text("/"), "200 millis"), () => server.accepted() === 2)
+          const another = Effect.map(Effect.timeoutOption(text("/"), "200 millis"), () => server.accepted() > before)
           yield* eventually("another session serves", another)
           go()
           assert.strictEqual(yield* Fiber.join(slow), "slow")
