@@ -52,6 +52,10 @@ export class AcquireTimeout extends Data.TaggedError("AcquireTimeout")<{
   readonly waited: number
   /** How many of them at other upstreams of a balanced pool, before this one; 0 everywhere else. */
   readonly elsewhere: number
+  /**
+   * The numbers of the pool. Like `holders` and `diagnosis` they may be up to 50 ms old: callers that fail close together
+   * share them.
+   */
   readonly stats: PoolStats
   readonly lastConnectFailure: ConnectFailure | undefined
   /** Attempts to connect that were not made yet, since only so many may begin in a second (`connectRate`). */
