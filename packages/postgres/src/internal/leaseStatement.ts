@@ -30,12 +30,18 @@ interface Lease {
   /** Tells the pool of the end of a statement; without an exit nobody waits for it any more. */
   ended(statement: LeaseStatement, begun: Begun, exit?: AnyExit): void
   explained(error: SqlError, begun: Begun): SqlError
-  /** What comes of the error of a statement: the same run once more, if that can help. */
+  /** Runs a statement that has failed once more, if that can help, or fails with its error. */
   again(statement: LeaseStatement, error: SqlError): Effect.Effect<any, SqlError>
 }
 
-/** What a statement gives of its answer. */
+/** The part of its answer that a statement gives. */
 type Gives = "rows" | "result" | "values"
+
+/**
+ * Who runs a statement: the borrower; the pool, to whose doing it belongs; or a fiber that is only there for the statement, so
+ * that nobody leaves it.
+ */
+type RunBy = "borrower" | "pool" | "own fiber"
 
 /** An effect that can be run several times, also at once: each time it is another run. */
 export class LeaseStatement extends Effectable.Class<any, SqlError> {
@@ -45,10 +51,7 @@ export class LeaseStatement extends Effectable.Class<any, SqlError> {
   readonly gives: Gives
   readonly prepare: boolean
   readonly verdict: Verdict.Verdict
-  /** Whether it is the pool's own, and belongs to what was just begun. */
-  readonly isOwn: boolean
-  /** Whether it runs in a fiber that is only there for it, so that nobody leaves it. */
-  readonly isInFiberOfItsOwn: boolean
+  readonly runBy: RunBy
 
   constructor(
     lease: Lease,
@@ -56,8 +59,7 @@ export class LeaseStatement extends Effectable.Class<any, SqlError> {
     params: ReadonlyArray<unknown>,
     gives: Gives,
     prepare: boolean,
-    isOwn = false,
-    isInFiberOfItsOwn = false
+    runBy: RunBy = "borrower"
   ) {
     super()
     this.lease = lease
@@ -66,8 +68,7 @@ export class LeaseStatement extends Effectable.Class<any, SqlError> {
     this.gives = gives
     this.prepare = prepare
     this.verdict = Verdict.of(text)
-    this.isOwn = isOwn
-    this.isInFiberOfItsOwn = isInFiberOfItsOwn
+    this.runBy = runBy
   }
 
   asEffect(): Effect.Effect<any, SqlError> {

@@ -116,7 +116,7 @@ export class LentConnection implements Connection {
   }
 
   private readonly runOwn: LocalTenant.RunOwn = (text, params) =>
-    Effect.withFiber((fiber) => this.runOnce(new LeaseStatement(this, text, params, "result", false, true), fiber))
+    Effect.withFiber((fiber) => this.runOnce(new LeaseStatement(this, text, params, "result", false, "pool"), fiber))
 
   /** Whether a statement of a fiber belongs to an open transaction, one that was begun by a text included. */
   private isWithin(fiber: AnyFiber): boolean {
@@ -131,7 +131,7 @@ export class LentConnection implements Connection {
 
   private runOnce(statement: LeaseStatement, fiber: AnyFiber): Effect.Effect<any, SqlError> {
     const rule = this.refusal(fiber, statement.verdict) ??
-      (statement.isOwn ? undefined : this.terms.ruleOf?.(statement.text))
+      (statement.runBy === "pool" ? undefined : this.terms.ruleOf?.(statement.text))
     if (rule !== undefined) return this.misused(rule)
     return this.isShared ? this.runShared(statement) : this.runAlone(statement, fiber)
   }
@@ -162,18 +162,26 @@ export class LentConnection implements Connection {
     return error
   }
 
-  /** In company an interrupted statement just goes on. It begins with this call. */
+  /** In company an interrupted statement just goes on. */
   private runShared(statement: LeaseStatement): Effect.Effect<unknown, SqlError> {
     const { session } = this
-    const begun = this.begin(statement)
-    const told = Effect.onExitPrimitive(statement.send(session.own), (exit) => {
+    let begun: Begun | undefined
+    const sent = Effect.suspend(() => {
+      begun = this.begin(statement)
+      return statement.send(session.own)
+    })
+    // Around the beginning too: one that is never ended would seem to run for ever.
+    const told = Effect.onExitPrimitive(sent, (exit) => {
+      const before = begun
+      if (before === undefined) return undefined
       session.finish(statement.text)
       if (Exit.hasInterrupts(exit)) session.isAbandoned = true
-      const seen = Exit.isSuccess(exit) ? exit : Exit.mapError(exit, (error) => this.explained(error, begun))
-      this.ended(statement, begun, seen)
+      const seen = Exit.isSuccess(exit) ? exit : Exit.mapError(exit, (error) => this.explained(error, before))
+      this.ended(statement, before, seen)
       return undefined
     })
-    const answer = Effect.catch(told, (error) => this.again(statement, this.explained(error, begun)))
+    // An error is one of a statement that has begun.
+    const answer = Effect.catch(told, (error) => this.again(statement, this.explained(error, begun!)))
     return statement.gives === "rows" ? Effect.map(answer, rowsOf) : answer
   }
 
@@ -183,7 +191,7 @@ export class LentConnection implements Connection {
     const { verdict } = statement
     return Effect.callback((resume) => {
       if (turns.isUsed) {
-        const isControl = statement.isOwn || verdict.isOfClient
+        const isControl = statement.runBy === "pool" || verdict.isOfClient
         const level = isControl ? undefined : this.levelOf(fiber)
         if (!(isControl ? turns.isFreeForControl : turns.isFree(level))) {
           resume(Effect.andThen(
@@ -193,12 +201,12 @@ export class LentConnection implements Connection {
           return undefined
         }
       }
-      const rule = statement.isOwn ? undefined : this.tenant?.sends(verdict)
+      const rule = statement.runBy === "pool" ? undefined : this.tenant?.sends(verdict)
       if (rule !== undefined) {
         resume(this.misused(rule))
         return undefined
       }
-      if (!statement.isInFiberOfItsOwn) return new RunAlone(statement, fiber, resume)
+      if (statement.runBy !== "own fiber") return new RunAlone(statement, fiber, resume)
       resume(statement.runHere(this.session.pg))
       return undefined
     })
@@ -280,13 +288,13 @@ export class LentConnection implements Connection {
    * owed. Where a savepoint can't be released any more, what follows in its transaction fails.
    */
   private endLevel(text: string, params: Params): Effect.Effect<ReadonlyArray<any>, SqlError> {
-    const ended = this.session.conclude(new LeaseStatement(this, text, params, "rows", true, false, true), [])
+    const ended = this.session.conclude(new LeaseStatement(this, text, params, "rows", true, "own fiber"), [])
     return Effect.catchIf(ended, () => this.session.isDead, () => Effect.succeed([]))
   }
 
   /** Commits the transaction that is open. */
   commit(): Effect.Effect<Result, SqlError> {
-    return this.session.commit(new LeaseStatement(this, "COMMIT", [], "result", true, false, true))
+    return this.session.commit(new LeaseStatement(this, "COMMIT", [], "result", true, "own fiber"))
   }
 
   executeRaw(text: string, params: Params): Effect.Effect<unknown, SqlError> {
@@ -350,23 +358,24 @@ export class LentConnection implements Connection {
   ): Effect.Effect<Stream.Stream<Row, SqlError>, SqlError, Scope.Scope> {
     const { session, turns } = this
     return Effect.gen({ self: this }, function*() {
-      let open: OpenStream
+      const open: OpenStream = { reader: undefined }
+      // To close one that was not opened changes nothing.
       const scope = yield* Effect.acquireRelease(
-        Effect.flatMap(turns.openStream(level), (opened) => {
-          open = opened
-          return Scope.make()
-        }),
-        (scope, exit) => session.conclude(Effect.andThen(Scope.close(scope, exit), turns.closeStream(open)), undefined),
-        { interruptible: true }
+        Scope.make(),
+        (scope, exit) => session.conclude(Effect.andThen(Scope.close(scope, exit), turns.closeStream(open)), undefined)
       )
+      yield* turns.openStream(open, level)
       const rule = this.tenant?.sends(verdict)
       if (rule !== undefined) return yield* this.misused(rule)
-      const begun = this.begin({ text, verdict })
-      yield* Scope.addFinalizerExit(scope, (exit) =>
-        Effect.sync(() => {
-          session.finish(text)
-          this.ended({ text }, begun, exit)
-        }))
+      const run = Effect.acquireRelease(
+        Effect.sync(() => this.begin({ text, verdict })),
+        (begun, exit) =>
+          Effect.sync(() => {
+            session.finish(text)
+            this.ended({ text }, begun, exit)
+          })
+      )
+      const begun = yield* Scope.provide(run, scope)
       const pull = yield* Scope.provide(Stream.toPull(session.pg.stream(text, params)), scope)
       const next = Effect.mapError(pull, (error) => isSqlError(error) ? this.explained(error, begun) : error)
       return Stream.fromPull(Effect.succeed(Effect.withFiber((reader) => {

@@ -12,7 +12,7 @@ import type * as Fiber from "effect/Fiber"
 type AnyFiber = Fiber.Fiber<unknown, unknown>
 
 /** A statement that has no answer yet. */
-interface Opened {
+export interface Opened {
   /** The time until which it is to have one. */
   readonly until: number
   /** Whether it was given the time by which its timer came late. */

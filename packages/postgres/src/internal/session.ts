@@ -17,7 +17,7 @@ import * as FatalSqlState from "../FatalSqlState.ts"
 import * as Dirt from "./dirt.ts"
 import type { PgInternals, Statements } from "./pgInternals.ts"
 import type { Limits } from "./limits.ts"
-import { Opening } from "./opening.ts"
+import { type Opened, Opening } from "./opening.ts"
 import { isStale, type Schema } from "./schema.ts"
 import type { Verdict } from "./verdict.ts"
 import * as Tenant from "./tenant/apply.ts"
@@ -240,14 +240,20 @@ export class Session {
    */
   open<A>(effect: Effect.Effect<A, SqlError>, limit: number): Effect.Effect<A, SqlError> {
     return Effect.interruptible(Effect.withFiber((fiber) => {
-      const opened = this.opening.begin(fiber, limit)
+      let opened: Opened | undefined
+      const begun = Effect.suspend(() => {
+        opened = this.opening.begin(fiber, limit)
+        return effect
+      })
+      // Around the beginning too: one that is never ended would cost whoever has the session then.
       return Effect.onExitPrimitive(
         Effect.mapError(
-          effect,
+          begun,
           (error) =>
             this.opening.isLate ? unanswered("the server did not begin a transaction until acquireTimeout") : error
         ),
         (exit) => {
+          if (opened === undefined) return undefined
           this.opening.end(opened)
           if (Exit.hasInterrupts(exit)) this.isLeftBeginning = true
           return undefined

@@ -112,21 +112,17 @@ export class Turns {
     })
   }
 
-  openStream(level: Level | undefined): Effect.Effect<OpenStream, SqlError> {
+  /** Opens a stream in `level` once it is its turn. Whoever calls this closes it, also when interrupted here. */
+  openStream(stream: OpenStream, level: Level | undefined): Effect.Effect<void, SqlError> {
     return Effect.withFiber((fiber) => {
-      const stream: OpenStream = { reader: fiber }
+      stream.reader = fiber
       const open = (): void => {
         this.isUsed = true
         this.stream = stream
       }
-      if (!this.isFree(level)) {
-        return Effect.as(
-          Effect.onInterrupt(this.inLine(() => this.isFree(level), open), () => this.closeStream(stream)),
-          stream
-        )
-      }
+      if (!this.isFree(level)) return this.inLine(() => this.isFree(level), open)
       open()
-      return Effect.succeed(stream)
+      return Effect.void
     })
   }
 

@@ -71,12 +71,12 @@ export class Flights {
     return Effect.withFiber((fiber) => {
       // An answer that others wait for would lack the caller's write of just now.
       if (view.writing > 0) return read
-      const alone = Effect.suspend(() => Effect.map(this.wait(this.start(key, read, fiber.context)), give))
+      const alone = Effect.map(this.wait(() => this.start(key, read, fiber.context)), give)
       const flight = this.open.get(key)
       if (flight === undefined || flight.joined >= mostJoined) return alone
       const arrived = this.cluster.now()
       return Effect.flatMap(
-        this.hold(flight, Deferred.await(flight.placed)),
+        this.hold(() => flight, ({ placed }) => Deferred.await(placed)),
         () => isFor(flight, view, arrived) ? this.join(flight, read, give) : alone
       )
     })
@@ -84,7 +84,7 @@ export class Flights {
 
   private join(flight: Flight, read: AnyEffect, give: Give): AnyEffect {
     flight.joined++
-    return Effect.flatMap(Effect.exit(this.wait(flight)), (exit) => {
+    return Effect.flatMap(Effect.exit(this.wait(() => flight)), (exit) => {
       // A failure of the first for its own sake is not the fault of those who joined.
       if (Exit.isFailure(exit) && isPersonal(exit.cause)) return read
       this.shared++
@@ -110,15 +110,22 @@ export class Flights {
     return flight
   }
 
-  private wait(flight: Flight): AnyEffect {
-    return this.hold(flight, Deferred.await(flight.done))
+  private wait(flightOf: () => Flight): AnyEffect {
+    return this.hold(flightOf, ({ done }) => Deferred.await(done))
   }
 
   /** The last who leaves ends it. */
-  private hold<A, E>(flight: Flight, effect: Effect.Effect<A, E>): Effect.Effect<A, E> {
+  private hold<A, E>(flightOf: () => Flight, wait: (flight: Flight) => Effect.Effect<A, E>): Effect.Effect<A, E> {
     return Effect.suspend(() => {
-      flight.waiting++
-      return Effect.onExitPrimitive(effect, (exit) => {
+      let flight: Flight | undefined
+      const held = Effect.suspend(() => {
+        flight = flightOf()
+        flight.waiting++
+        return wait(flight)
+      })
+      // Around the beginning too: a flight that nobody waits for must not seem to have somebody.
+      return Effect.onExitPrimitive(held, (exit) => {
+        if (flight === undefined) return undefined
         flight.waiting--
         if (flight.waiting === 0 && Exit.hasInterrupts(exit)) flight.fiber?.interruptUnsafe()
         return undefined
