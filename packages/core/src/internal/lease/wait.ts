@@ -12,6 +12,7 @@ import { type Lease } from "../line/lease.ts"
 import { withoutStack } from "../base/withoutStack.ts"
 import { nameOf, nothing } from "../line/said.ts"
 import { noteWaitInVain } from "../pool/borrowing.ts"
+import { lately } from "../pool/lately.ts"
 import { borrowersOf, isAmong, isWithinLease } from "../pool/nested.ts"
 import type { PoolState } from "../pool/state.ts"
 
@@ -154,31 +155,6 @@ const isSame = (
   { elsewhere, holdsAlready, option }: Pick<AcquireTimeout, "elsewhere" | "option" | "holdsAlready">
 ): boolean => reason.option === option && reason.elsewhere === elsewhere && reason.holdsAlready === holdsAlready
 
-/** For how long the facts that were read for a time-out are told by the next ones, in milliseconds. */
-const trueFor = 50
-
-interface Read {
-  readonly at: number
-  readonly failure: PoolState["dialer"]["lastFailure"]
-  readonly common: ReturnType<typeof commonOf>
-}
-
-const read = new WeakMap<PoolState, Read>()
-
-/**
- * To read the facts takes a millisecond: where callers fail all the time, for each anew it would leave little of the processor
- * to those who are served. What a dial failed with meanwhile is told at once.
- */
-const commonLately = (state: PoolState): Read["common"] => {
-  const now = state.time.now()
-  const { lastFailure } = state.dialer
-  const last = read.get(state)
-  if (last !== undefined && now - last.at < trueFor && last.failure === lastFailure) return last.common
-  const common = commonOf(state)
-  read.set(state, { at: now, failure: lastFailure, common })
-  return common
-}
-
 /** The facts of the pool that all time-outs of a moment tell. */
 const commonOf = (state: PoolState) => {
   const holding: ReadonlyArray<Holder> = holders(state)
@@ -196,6 +172,15 @@ const commonOf = (state: PoolState) => {
   const diagnosis = diagnose(observe(state))?.diagnosis
   return { step, stats: stats(state), lastConnectFailure, paced, holders: holding, diagnosis }
 }
+
+/** For how long the facts that were read for a time-out are told by the next ones, in milliseconds. */
+const trueFor = 50
+
+/**
+ * To read the facts takes a millisecond: where callers fail all the time, for each anew it would leave little of the processor
+ * to those who are served. What a dial failed with meanwhile is told at once.
+ */
+const commonLately = lately(trueFor, commonOf, ({ dialer }) => dialer.lastFailure)
 
 /** Whether what the caller said of itself left it less time than the pool gives, or than was left from other upstreams. */
 const isOwnDeadline = ({ config }: PoolState, lease: Lease): boolean => {
