@@ -331,6 +331,8 @@ describe("actions", () => {
         yield* seen(page, "app/Cache is paused")
         yield* action("Resume")
         yield* eventually(state, "open")
+        // The card moves up when the page learns of it: a press in that instant would miss.
+        yield* eventually(countOf(page, ".alerts li"), 0)
         yield* action("Warm up")
         yield* $(() => page.getByLabel("Open connections").fill("2"))
         yield* answer("Warm up")
@@ -344,6 +346,27 @@ describe("actions", () => {
         yield* eventually(state, "closed")
         yield* seen(page, /app\/Cache is drained in/)
         yield* eventually(countOf(page, `${cache} .actions`), 0)
+      }), { allowed: /404/ }).pipe(Effect.provide(layer))
+  })
+
+  it.live("stand still in their card when a warning comes or goes, so that no press goes to another one", () => {
+    const { layer } = twoPools()
+    return browse((page) =>
+      Effect.gen(function*() {
+        yield* isLive(page)
+        yield* unlock(page)
+        const top = (selector: string) =>
+          Effect.map($(() => page.locator(selector).boundingBox()), (box) => box?.y ?? 0)
+        const place = Effect.zipWith(top(`${cache} .actions`), top(cache), (buttons, card) => buttons - card)
+        const warnings = countOf(page, `${cache} .warnings li`)
+        yield* $(() => page.locator(`${cache} .actions`).waitFor())
+        yield* eventually(warnings, 0)
+        const before = yield* place
+        assert.isAbove(before, 0)
+        yield* Cache.pause
+        yield* $(() => page.locator(`${cache} .actions button`, { hasText: "Resume" }).waitFor())
+        yield* $(() => page.locator(`${cache} .warnings li`).first().waitFor())
+        assert.strictEqual(yield* place, before)
       }), { allowed: /404/ }).pipe(Effect.provide(layer))
   })
 

@@ -21,10 +21,9 @@ export const PoolCard = ({ pool }: { readonly pool: PoolModel }): VNode => {
         <h3>
           <a href={linkTo({ view: "pool", name })}>{name}</a>
         </h3>
-        <span class="kind">{kind}</span>
-        <span class="space" />
-        <StateMark state={now.state} />
         <StatusMark status={now.status} />
+        <span class="kind">{kind}</span>
+        <StateMark state={now.state} />
       </header>
       <LimitBar {...now} label={`Used connections of ${name}`} />
       <dl class="facts lead">
@@ -36,11 +35,12 @@ export const PoolCard = ({ pool }: { readonly pool: PoolModel }): VNode => {
         <Fact name="wait p95" hint="Since the start">{millis(wait.p95)}</Fact>
         <Fact name="breaker" tone={now.breaker === "open" ? "bad" : undefined}>{now.breaker}</Fact>
       </dl>
+      {/* Above what comes and goes: a button must not move from under a pointer. */}
+      <Actions pool={pool} />
       <Warnings warnings={health.warnings} />
       <ConnectionsChart series={series} height={84} />
       <WaitChart series={series} height={70} />
       <Totals {...pool.read.value} />
-      <Actions pool={pool} />
     </article>
   )
 }
