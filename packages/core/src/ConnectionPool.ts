@@ -48,7 +48,6 @@ import type { DrainReport, LeaseOptions } from "./internal/model/connection.ts"
 import type { ConnectionPool, PoolServiceClass } from "./internal/model/pool.ts"
 import { bookOf } from "./internal/budget/book.ts"
 import { sharedMethod } from "./internal/service/shared.ts"
-import { checkIn } from "./internal/lease/checkIn.ts"
 import { Lease } from "./internal/line/lease.ts"
 import * as control from "./internal/control.ts"
 import { degrade, watchLevel } from "./internal/lease/degrade.ts"
@@ -273,8 +272,8 @@ const acquireScoped = <Lent>(
         restore(lease),
         (exit) =>
           Exit.isSuccess(exit)
-            ? Scope.addFinalizerExit(scope, (exit) => checkIn(state, lease, exit) ?? Effect.void)
-            : checkIn(state, lease, exit)
+            ? Scope.addFinalizerExit(scope, (exit) => lease.onExit(exit) ?? Effect.void)
+            : lease.onExit(exit)
       )
     })
   )

@@ -1,7 +1,8 @@
 import { ConnectionPool } from "@effect-pools/core"
 import { FakeConnector } from "@effect-pools/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Effect, type Exit, Fiber } from "effect"
+import { install, isCalledOnItsOwn } from "../../src/internal/base/toldOfExit.ts"
 
 describe("a lease as an effect", () => {
   it.effect("that is yielded gives each run a result of its own, also when one effect runs many times at once", () =>
@@ -43,4 +44,24 @@ describe("a lease as an effect", () => {
       assert.strictEqual((yield* pool.stats).used, 0)
     })))
   })
+
+  it.effect("is told of its exit once, whatever it is, without a closure of its own", () =>
+    Effect.gen(function*() {
+      assert.isTrue(isCalledOnItsOwn)
+      const bodies: ReadonlyArray<Effect.Effect<number, string>> = [
+        Effect.succeed(1),
+        Effect.fail("no"),
+        Effect.die("broken"),
+        Effect.interrupt
+      ]
+      for (const body of bodies) {
+        const exits: Array<Exit.Exit<unknown, unknown>> = []
+        const lease = Object.assign(Effect.suspend(() => body), {
+          onExit: (exit: Exit.Exit<unknown, unknown>) => void exits.push(exit)
+        })
+        const exit = yield* Effect.exit(Effect.withFiber((fiber) => install(lease, fiber)))
+        assert.deepStrictEqual(exits.map((told) => told._tag), [exit._tag])
+        assert.deepStrictEqual(exits[0], exit)
+      }
+    }))
 })

@@ -5,10 +5,11 @@
  */
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
+import type * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type { PoolError } from "../../PoolError.ts"
+import { install } from "../base/toldOfExit.ts"
 import { Lease, type Request } from "../line/lease.ts"
-import { step } from "../base/step.ts"
 import type { LeaseOptions } from "../model/connection.ts"
 import type { PoolState } from "../pool/state.ts"
 import { checkIn } from "./checkIn.ts"
@@ -41,16 +42,19 @@ export class WithLease<Lent, A, E, R> extends Effectable.Class<A, E | PoolError,
   // The check-in is installed before the check-out is tried, and in one step with it, so there is no moment at which an
   // interruption could take a connection with it.
   asEffect(): Effect.Effect<A, E | PoolError, R> {
-    const { state } = this
     // An effect is only ever run by a fiber.
     const fiber = Fiber.getCurrent()!
     const lease = new Lease(this, fiber)
-    const next = step(Effect.onExitPrimitive(lease, (exit) => checkIn(state, lease, exit)), fiber)
-    return next === lease ? borrow(state, lease) : next
+    const next = install(lease, fiber)
+    return next === lease ? borrow(this.state, lease) : next
   }
 
   advance(lease: Lease): Effect.Effect<any, any, any> {
     return advance(this.state, lease)
+  }
+
+  checkIn(lease: Lease, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> | undefined {
+    return checkIn(this.state, lease, exit)
   }
 }
 
@@ -85,6 +89,10 @@ export class ScopedRequest implements Request {
 
   advance(lease: Lease): Effect.Effect<any, any, any> {
     return advance(this.state, lease)
+  }
+
+  checkIn(lease: Lease, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> | undefined {
+    return checkIn(this.state, lease, exit)
   }
 }
 

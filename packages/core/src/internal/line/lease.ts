@@ -9,8 +9,10 @@
  */
 import type * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
+import type * as Exit from "effect/Exit"
 import type { Fiber } from "effect/Fiber"
 import * as Scope from "effect/Scope"
+import type { ToldOfExit } from "../base/toldOfExit.ts"
 import type { ConnectionState, LeaseOptions } from "../model/connection.ts"
 import type { RetireReason } from "../../PoolEvent.ts"
 import type { Said } from "../model/traffic.ts"
@@ -28,9 +30,11 @@ export interface Request {
   readonly isShared: boolean
   /** The effect that its lease is: it asks for a connection, or runs the body with the one that it was handed. */
   advance(lease: Lease): AnyEffect
+  /** Ends its lease. What it returns has to be waited for. */
+  checkIn(lease: Lease, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> | undefined
 }
 
-export class Lease extends Effectable.Class<any, any, any> {
+export class Lease extends Effectable.Class<any, any, any> implements ToldOfExit {
   readonly request: Request
   readonly fiber: Fiber<unknown, unknown>
   /** Set from the hand-over to the check-in. */
@@ -87,6 +91,10 @@ export class Lease extends Effectable.Class<any, any, any> {
 
   asEffect(): AnyEffect {
     return this.request.advance(this)
+  }
+
+  onExit(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> | undefined {
+    return this.request.checkIn(this, exit)
   }
 
   /** It has its connection. */
