@@ -40,6 +40,12 @@ export const end = (child: ChildProcess): Promise<void> =>
     if (child.connected) child.disconnect()
   })
 
+/** Ends a process that would not hear of it soon. */
+export const kill = (child: ChildProcess): Promise<void> => {
+  child.kill("SIGKILL")
+  return end(child)
+}
+
 export const endAll = async (): Promise<void> => {
   await Promise.all(Array.from(children, end))
 }

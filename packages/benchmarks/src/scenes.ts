@@ -1,5 +1,5 @@
 /** Scenes of a suite: each is played in a process of its own, and its outcome is told as a record and a table. */
-import { ask, end, endWithParent, start } from "./children.ts"
+import { ask, end, endWithParent, kill, start } from "./children.ts"
 import type { Choice, Outcome } from "./suite.ts"
 
 type Reply =
@@ -31,6 +31,26 @@ export const playIn = async <Result>(worker: URL, name: string, scene: object): 
   const child = start(worker, [name])
   const reply = await ask<Reply>(child, name, scene)
   await end(child)
+  return outcomeIn<Result>(name, reply)
+}
+
+/** The same with a limit in milliseconds: nothing if the scene is not over by then. */
+export const playWithin = async <Result>(
+  limit: number,
+  worker: URL,
+  name: string,
+  scene: object
+): Promise<Result | undefined> => {
+  const child = start(worker, [name])
+  const { promise: over, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, limit)
+  const reply = await Promise.race([ask<Reply>(child, name, scene), over])
+  clearTimeout(timer)
+  await (reply === undefined ? kill(child) : end(child))
+  return reply === undefined ? undefined : outcomeIn<Result>(name, reply)
+}
+
+const outcomeIn = <Result>(name: string, reply: Reply): Result => {
   if (reply._tag === "Failed") throw new Error(`${name}: ${reply.problem}`)
   return reply.outcome as Result // the scene's own: the module that plays it gives no other
 }

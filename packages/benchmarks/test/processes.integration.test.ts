@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { type ChildProcess, execFileSync, spawn } from "node:child_process"
 import { once } from "node:events"
 import { fileURLToPath } from "node:url"
+import { playWithin } from "../src/scenes.ts"
 
 const main = fileURLToPath(new URL("../src/main.ts", import.meta.url))
 
@@ -77,5 +78,13 @@ describe("the processes of a run", () => {
     run.process.kill("SIGKILL")
     await once(run.process, "exit")
     while (children.some(isRunning)) await new Promise((resolve) => setTimeout(resolve, 50))
+  })
+
+  it("the one of a scene that takes too long is ended, and there is no outcome", async () => {
+    const worker = new URL("fixtures/endless.ts", import.meta.url)
+    const before = childrenOf(process.pid)
+    assert.deepStrictEqual(await playWithin(10_000, worker, "short", { _tag: "short" }), { played: 1 })
+    assert.isUndefined(await playWithin(1000, worker, "endless", { _tag: "endless" }))
+    assert.deepStrictEqual(childrenOf(process.pid).filter((child) => !before.includes(child) && isRunning(child)), [])
   })
 })

@@ -1,5 +1,5 @@
 /** The scenes of the lease suite: how the cost of a lease grows, memory, pools at rest, and what sizing and a budget cost. */
-import { playAll, type Played, playIn } from "../../scenes.ts"
+import { playAll, type Played, playIn, playWithin } from "../../scenes.ts"
 import type { Choice, Outcome } from "../../suite.ts"
 import { round, table } from "../../table.ts"
 import type { Outcome as CostOutcome } from "./cost.ts"
@@ -9,32 +9,48 @@ import type { Outcome as RestOutcome } from "./rest.ts"
 import { sized } from "./sized.ts"
 import type { Scene } from "./worker.ts"
 
-const play = <Result>(name: string, scene: Scene): Promise<Result> =>
-  playIn<Result>(new URL("worker.ts", import.meta.url), name, scene)
+const worker = new URL("worker.ts", import.meta.url)
+
+const play = <Result>(name: string, scene: Scene): Promise<Result> => playIn<Result>(worker, name, scene)
 
 /** Those whose queue has no bound of its own that a hundred thousand callers would meet. */
 const growing = ["effect-pools", "generic-pool", "generic-pool in Effect", "Effect Pool.use", "bare queue in Effect"]
 
-/** Microseconds a lease for each contender at each step, and how many times the first step the last one is. */
+/** For all rounds of one contender at one step, in milliseconds. Its queue may be searched from the front by each that comes. */
+const growLimit = 120_000
+
+/**
+ * Microseconds a lease for each contender at each step, and how many times the first step the last one is. A contender that takes
+ * longer than the limit has no number for the step, and is asked no further.
+ */
 const grow = async (
   heading: string,
   steps: ReadonlyArray<number>,
   names: ReadonlyArray<string>,
   sceneOf: (contender: string, step: number) => Scene
 ): Promise<Outcome> => {
-  const record: Record<string, ReadonlyArray<number>> = {}
+  const record: Record<string, ReadonlyArray<number | null>> = {}
   for (const name of names) {
-    const costs: Array<number> = []
-    for (const step of steps) costs.push(round((await play<CostOutcome>(name, sceneOf(name, step))).cpu))
+    const costs: Array<number | null> = steps.map(() => null)
+    for (const [i, step] of steps.entries()) {
+      const outcome = await playWithin<CostOutcome>(growLimit, worker, name, sceneOf(name, step))
+      if (outcome === undefined) break
+      costs[i] = round(outcome.cpu)
+    }
     record[name] = costs
   }
   const text = table(
     [heading, ...steps.map(String), "last : first"],
     Object.entries(record).map(([name, costs]) =>
-      [name].concat(costs.map((cost) => cost.toFixed(2)), (costs.at(-1)! / costs[0]!).toFixed(2))
+      [name].concat(costs.map((cost) => cost?.toFixed(2) ?? `over ${growLimit / 1000} s`), growth(costs))
     )
   )
   return { record: { steps, ...record }, text }
+}
+
+const growth = (costs: ReadonlyArray<number | null>): string => {
+  const [first, last] = [costs[0], costs.at(-1)]
+  return typeof first === "number" && typeof last === "number" ? (last / first).toFixed(2) : ""
 }
 
 const connections = (isQuick: boolean): Promise<Outcome> =>
