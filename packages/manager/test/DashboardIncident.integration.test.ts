@@ -4,7 +4,7 @@ import { FakeConnector } from "@effect-pools/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import type { Page } from "playwright-core"
-import { $, cardOf, eventually } from "./fixtures/dashboardBrowser.ts"
+import { $, activate, cardOf, eventually } from "./fixtures/dashboardBrowser.ts"
 import { inBrowser, isLive } from "./fixtures/dashboardPages.ts"
 import { twoPools } from "./fixtures/dashboardWorld.ts"
 import { Cache, Db, isolated, monitored, token } from "./support.ts"
@@ -80,7 +80,7 @@ describe("the page in an incident", () => {
         const rows = page.locator(".log tbody tr", { hasText: "gave up" })
         yield* $(() => rows.first().locator(".times", { hasText: /^[3-9]×|^\d\d+×/ }).waitFor())
         assert.strictEqual(yield* $(() => rows.count()), 1)
-        yield* $(() => page.getByRole("button", { name: "Grouped" }).click())
+        yield* activate(page.getByRole("button", { name: "Grouped" }))
         assert.isAbove(yield* $(() => rows.count()), 2)
       })
     ).pipe(Effect.scoped, Effect.provide(layer))
@@ -246,7 +246,7 @@ describe("ranges, phones and the audit", () => {
       Effect.gen(function*() {
         yield* isLive(page)
         const asked = page.waitForRequest(/history\?range=long$/)
-        yield* $(() => page.getByRole("button", { name: "1 hour" }).first().click())
+        yield* activate(page.getByRole("button", { name: "1 hour" }).first())
         yield* $(() => asked)
         assert.strictEqual(
           yield* $(() => page.getByRole("button", { name: "1 hour" }).first().getAttribute("aria-pressed")),
