@@ -12,6 +12,7 @@ export class Batch {
   private chunks: Array<Buffer> | undefined
   /** Whether a flush is already certain to come. */
   private isDue = false
+  private endOfTurn: NodeJS.Immediate | undefined
   /** Chunks collected since the last flush, and how many there may be. */
   private gathered = 0
   private most = Infinity
@@ -25,8 +26,8 @@ export class Batch {
   }
 
   /**
-   * While answers are read, of which so many are still to come, collects at most half as many requests. `release` writes
-   * the rest at once: nobody need wait for the turn to end.
+   * While answers are read, of which so many are still to come, collects at most half as many requests. `release` or
+   * `releaseLater` lets the rest go.
    */
   hold(unanswered: number): void {
     this.isDue = true
@@ -34,7 +35,16 @@ export class Batch {
     this.answerable = this.flushes
   }
 
+  /** Collects on until the turn of the event loop has read all that there is to read. */
+  releaseLater(): void {
+    // oxlint-disable-next-line no-restricted-globals -- called by the socket, where no fiber runs
+    this.endOfTurn ??= setImmediate(() => this.release())
+  }
+
+  /** Writes what is left at once: nobody need wait for the turn to end. */
   release(): void {
+    clearImmediate(this.endOfTurn)
+    this.endOfTurn = undefined
     this.isDue = false
     this.most = Infinity
     this.flush()

@@ -31,14 +31,20 @@ export const attach = (node: Read, maxReplySize: number): void => {
   const { stream } = node.redis
   stream.removeAllListeners("data")
   stream.on("data", (chunk: Buffer) => {
-    node.batch.hold(node.unanswered.size)
+    const { batch, unanswered } = node
+    batch.hold(unanswered.size)
     let fault = reader.isExpecting ? parser.write(chunk) : unasked
     // An answer that begins before its request would be taken for that of the next request.
     if (parser.isInside && !reader.isExpecting) fault ??= unasked
     if (fault !== undefined) node.destroy(new Error(fault))
-    node.batch.release()
+    // Of large answers a chunk has one or none. With a write for each, the kernel would take longer than the reading.
+    if (chunk.length >= fullChunk && reader.isExpecting) batch.releaseLater()
+    else batch.release()
   })
 }
+
+/** Bytes that a socket is read into at once: behind a chunk of this size more are waiting. */
+const fullChunk = 65_536
 
 class Reader {
   private readonly node: Read
