@@ -16,7 +16,7 @@ const play = <Result>(name: string, scene: Scene): Promise<Result> => playIn<Res
 /** Those whose queue has no bound of its own that a hundred thousand callers would meet. */
 const growing = ["effect-pools", "generic-pool", "generic-pool in Effect", "Effect Pool.use", "bare queue in Effect"]
 
-/** For all rounds of one contender at one step, in milliseconds. Its queue may be searched from the front by each that comes. */
+/** For all rounds of one contender at one step, in milliseconds. A lease of some costs the more, the more callers wait. */
 const growLimit = 120_000
 
 /**
