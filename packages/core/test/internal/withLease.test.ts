@@ -1,6 +1,6 @@
 import { ConnectionPool } from "@effect-pools/core"
 import { FakeConnector } from "@effect-pools/testing"
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, vi } from "@effect/vitest"
 import { Effect, type Exit, Fiber } from "effect"
 import { install, isCalledOnItsOwn } from "../../src/internal/base/toldOfExit.ts"
 
@@ -64,4 +64,29 @@ describe("a lease as an effect", () => {
         assert.deepStrictEqual(exits[0], exit)
       }
     }))
+
+  const others: ReadonlyArray<readonly [string, (effect: typeof Effect) => Partial<typeof Effect>, boolean]> = [
+    ["calls it as a function", ({ onExitPrimitive }) => ({
+      onExitPrimitive: (self, f, interruptible) => onExitPrimitive(self, (exit) => f(exit), interruptible)
+    }), false],
+    ["takes steps by another method", () => ({ TypeId: "another" as typeof Effect.TypeId }), true]
+  ]
+  it.each(others)("is told of its exit where Effect %s", async (_, change, isShared) => {
+    vi.resetModules()
+    vi.doMock("effect/Effect", async (original) => {
+      const effect = await original<typeof Effect>()
+      return { ...effect, ...change(effect) }
+    })
+    const told = await import("../../src/internal/base/toldOfExit.ts").finally(() => vi.doUnmock("effect/Effect"))
+    assert.strictEqual(told.isCalledOnItsOwn, isShared)
+    const exits: Array<Exit.Exit<unknown, unknown>> = []
+    const lease = Object.assign(Effect.suspend(() => Effect.succeed(1)), {
+      onExit: (exit: Exit.Exit<unknown, unknown>) => void exits.push(exit)
+    })
+    const run: Effect.Effect<unknown> = Effect.withFiber((fiber) =>
+      told.install(lease, fiber) as Effect.Effect<unknown>
+    )
+    const exit = await Effect.runPromiseExit(run)
+    assert.deepStrictEqual(exits, [exit])
+  })
 })

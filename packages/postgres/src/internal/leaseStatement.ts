@@ -38,8 +38,8 @@ interface Lease {
 type Gives = "rows" | "result" | "values"
 
 /**
- * Who runs a statement: the borrower; the pool, to whose doing it belongs; or a fiber that is only there for the statement, so
- * that nobody leaves it.
+ * A statement is run by the borrower; by the pool, to whose doing it belongs; or by a fiber that is only there for the statement,
+ * so that nobody leaves it.
  */
 type RunBy = "borrower" | "pool" | "own fiber"
 

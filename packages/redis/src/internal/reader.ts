@@ -37,7 +37,7 @@ export const attach = (node: Read, maxReplySize: number): void => {
     // An answer that begins before its request would be taken for that of the next request.
     if (parser.isInside && !reader.isExpecting) fault ??= unasked
     if (fault !== undefined) node.destroy(new Error(fault))
-    // Of large answers a chunk has one or none. With a write for each, the kernel would take longer than the reading.
+    // A chunk ends one large answer or none. With a write for each, the kernel would take longer than the reading.
     if (chunk.length >= fullChunk && reader.isExpecting) batch.releaseLater()
     else batch.release()
   })

@@ -80,6 +80,28 @@ it("no request is answered by what came before it left", () => {
   assert.isTrue(request.isAnswerable)
 })
 
+it.effect("what is released later leaves at the end of the turn, or is dropped if the socket closes before", () =>
+  Effect.gen(function*() {
+    const { batch, socket, writes } = make()
+    batch.hold(9)
+    batch.write("a")
+    batch.releaseLater()
+    batch.hold(9)
+    batch.write("b")
+    batch.releaseLater()
+    assert.deepStrictEqual(writes, [])
+    yield* turn
+    assert.deepStrictEqual(writes, ["ab"])
+    batch.hold(9)
+    batch.write("c")
+    batch.releaseLater()
+    socket.destroy()
+    yield* turn
+    batch.write("d")
+    yield* turn
+    assert.deepStrictEqual(writes, ["ab"])
+  }))
+
 it.effect("what a closed socket does not take is dropped", () =>
   Effect.gen(function*() {
     const { batch, socket, writes } = make()
