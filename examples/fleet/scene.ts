@@ -25,9 +25,6 @@ export interface Seen {
   readonly failures: Readonly<Record<string, number>>
 }
 
-/** Connections of PostgreSQL that are not the fleet's: those kept for superusers, of which the counting one is one. */
-const kept = 3
-
 /** So many minutes the clocks of every other process are ahead. */
 const clockOff = 5 * 60_000
 
@@ -35,10 +32,8 @@ export const scene = (options: SceneOptions): Effect.Effect<Seen, unknown, Scope
   Effect.gen(function*() {
     const { away, processes, say, total } = options
     const redis = yield* EmbeddedRedis.make()
-    const postgres = yield* EmbeddedPostgres.make({
-      settings: { max_connections: total + kept, superuser_reserved_connections: kept }
-    })
-    const database = yield* ordinaryUser(postgres)
+    const postgres = yield* EmbeddedPostgres.make({ settings: { max_connections: total + 10 } })
+    const database = yield* limitedUser(postgres, total)
     const fleet = new Fleet({ total, database, redis: Redacted.value(redis.url) })
     const watch = yield* counting(postgres)
     const names = Array.from({ length: processes }, (_, at) => `p${at + 1}`)
@@ -92,9 +87,12 @@ const underLoad = (loaded: Member, others: ReadonlyArray<Member>, total: number)
     return { share: Math.min(1, share), took }
   })
 
-/** A user who may not have the connections that are kept. */
-const ordinaryUser = (postgres: EmbeddedPostgres.Instance) =>
-  Effect.map(postgres.query("CREATE ROLE fleet LOGIN PASSWORD 'fleet'"), () => {
+/**
+ * A user to whom the server gives the budget and no more. `max_connections` would be no such limit: besides those that it keeps
+ * for superusers it counts each superuser that is there, and the one that counts comes and goes.
+ */
+const limitedUser = (postgres: EmbeddedPostgres.Instance, total: number) =>
+  Effect.map(postgres.query(`CREATE ROLE fleet LOGIN PASSWORD 'fleet' CONNECTION LIMIT ${total}`), () => {
     const url = new URL(Redacted.value(postgres.url))
     url.username = url.password = "fleet"
     return url.href
