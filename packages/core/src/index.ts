@@ -5,6 +5,7 @@
  */
 export * as Backoff from "./Backoff.ts"
 export * as BalancedPool from "./BalancedPool.ts"
+export * as ByteChunks from "./ByteChunks.ts"
 export * as Callback from "./Callback.ts"
 export * as ConfigInput from "./ConfigInput.ts"
 export * as ConnectionBudget from "./ConnectionBudget.ts"

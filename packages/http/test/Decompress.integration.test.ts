@@ -62,6 +62,22 @@ for (const [protocol, server] of Object.entries(servers)) {
         )
       }))
 
+    it.live("hands on a body to two that read it at once, one of them piece by piece", () =>
+      Effect.gen(function*() {
+        const options = yield* server
+        yield* withApi(
+          { ...options, decompress: true, maxConnections: 1 },
+          Effect.gen(function*() {
+            for (const path of ["/gzip", "/br", "/plain"]) {
+              const response = yield* Api.get(path)
+              const pieces = Stream.mkString(Stream.decodeText(response.stream))
+              const both = yield* Effect.all([response.text, pieces], { concurrency: 2 })
+              assert.deepStrictEqual(both, [long, long], path)
+            }
+          })
+        )
+      }))
+
     it.live("is bounded by what a body becomes, not by what it was on its way", () =>
       Effect.gen(function*() {
         const options = yield* server

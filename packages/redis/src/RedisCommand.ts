@@ -14,6 +14,7 @@
  */
 import type * as Duration from "effect/Duration"
 import { isUtf8 } from "node:buffer"
+import * as AsText from "./internal/asText.ts"
 import { capitals } from "./internal/name.ts"
 
 /**
@@ -112,8 +113,9 @@ export const make = <A>(name: string, args: ReadonlyArray<Arg>, decode: Decoder<
  * @category decoders
  * @since 0.1.0
  */
-export const text: Decoder<string> = (reply) =>
+export const text: Decoder<string> = AsText.add((reply) =>
   Buffer.isBuffer(reply) ? textOf(reply) : typeof reply === "string" ? reply : notText
+)
 
 /** Only what has a sign of replacement in it may have had something else there. */
 const textOf = (bytes: Buffer): string | Mismatch => {
@@ -201,10 +203,11 @@ export const ok: Decoder<void> = (reply) => isOk(reply) ? undefined : notOk
  * @category decoders
  * @since 0.1.0
  */
-export const map = <A, B>(decode: Decoder<A>, f: (a: A) => B): Decoder<B> => (reply) => {
-  const value = decode(reply)
-  return value instanceof Mismatch ? value : f(value)
-}
+export const map = <A, B>(decode: Decoder<A>, f: (a: A) => B): Decoder<B> =>
+  AsText.like(decode, (reply: RawReply) => {
+    const value = decode(reply)
+    return value instanceof Mismatch ? value : f(value)
+  })
 
 /**
  * `undefined` where the server answers null.
@@ -212,8 +215,8 @@ export const map = <A, B>(decode: Decoder<A>, f: (a: A) => B): Decoder<B> => (re
  * @category decoders
  * @since 0.1.0
  */
-export const orUndefined = <A>(decode: Decoder<A>): Decoder<A | undefined> => (reply) =>
-  reply === null ? undefined : decode(reply)
+export const orUndefined = <A>(decode: Decoder<A>): Decoder<A | undefined> =>
+  AsText.like(decode, (reply: RawReply) => reply === null ? undefined : decode(reply))
 
 /**
  * A list.

@@ -100,6 +100,28 @@ describe("a value", () => {
         })
       ))
 
+    it.effect("that is long stays as it was read, whatever is read after it", () =>
+      withCache(
+        { ...one, maxConnections: 4 },
+        Effect.gen(function*() {
+          const values = Array.from({ length: 30 }, (_, i) =>
+            `"${String.fromCharCode(0xc0 + i).repeat(30_000 + 3000 * i)}"`)
+          yield* Effect.forEach(values, (value, i) =>
+            Cache.set(`long:${i}`, value))
+          const all = <A>(read: (key: string) => Effect.Effect<A, unknown, Cache>) =>
+            Effect.forEach(values, (_, i) => read(`long:${i}`), { concurrency: "unbounded" })
+          const json = RedisCommand.map(RedisCommand.text, (text) => JSON.parse(text) as string)
+          const [texts, bytes, parsed] = yield* Effect.all([
+            all(Cache.get),
+            all(Cache.getBuffer),
+            all((key) => Cache.run(RedisCommand.make("GET", [key], json)))
+          ], { concurrency: "unbounded" })
+          assert.deepStrictEqual(texts, values)
+          assert.deepStrictEqual(bytes, values.map((value) => Buffer.from(value)))
+          assert.deepStrictEqual(parsed, values.map((value) => JSON.parse(value)))
+        })
+      ))
+
     it.effect("under a key that is no text is removed by clear as well", () =>
       withCache(
         one,

@@ -71,7 +71,7 @@ class Inflated extends Response {
     return Effect.withFiber((fiber) => {
       const limit = Math.min(this.maxSize, Number(fiber.getRef(HttpIncomingMessage.MaxBodySize) ?? Infinity))
       const whole = this.inflated === undefined
-        ? Effect.flatMap(super.read((bytes) => bytes), (bytes) => this.inflate(bytes, limit))
+        ? Effect.flatMap(this.whole((chunks) => Buffer.concat(chunks)), (bytes) => this.inflate(bytes, limit))
         : Effect.succeed(this.inflated)
       return Effect.flatMap(whole, (bytes) => this.decoded(decode, bytes))
     })

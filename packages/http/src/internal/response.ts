@@ -1,6 +1,7 @@
 /**
  * A response whose body is read from its exchange.
  */
+import * as ByteChunks from "@effect-pools/core/ByteChunks"
 import * as ServerText from "@effect-pools/core/ServerText"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -37,8 +38,8 @@ export class Response extends Inspectable.Class implements HttpClientResponse.Ht
   private readonly exchange: Exchange
   private cachedHeaders: Headers.Headers | undefined = undefined
   private cachedCookies: Cookies.Cookies | undefined = undefined
-  /** The whole body, once read. */
-  private bytes: Uint8Array | undefined = undefined
+  /** The whole body as it came, once read. */
+  private chunks: ReadonlyArray<Uint8Array> | undefined = undefined
   private isStreamed = false
   /** How many have begun to wait for the whole body and were not interrupted. */
   private readers = 0
@@ -111,11 +112,11 @@ export class Response extends Inspectable.Class implements HttpClientResponse.Ht
 
   private pieces(onBegin: () => void): Pieces {
     return Stream.suspend(() => {
-      if (this.bytes !== undefined) return Stream.succeed(this.bytes)
+      if (this.chunks !== undefined) return Stream.fromArray(this.chunks)
       const refusal = this.refusal()
       if (refusal !== undefined) return Stream.fail(refusal)
       // It is kept as a whole for them, and only they are told when there is more.
-      if (this.readers > 0) return Stream.fromEffect(this.read((bytes) => bytes))
+      if (this.readers > 0) return Stream.unwrap(this.whole(Stream.fromArray))
       this.isStreamed = true
       onBegin()
       return Stream.fromPull(Effect.succeed(this.pull()))
@@ -143,10 +144,15 @@ export class Response extends Inspectable.Class implements HttpClientResponse.Ht
     })
   }
 
-  /** Reads the whole body, of which `decode` makes what is asked for. */
+  /** Reads the whole body, of which `decode` makes what is asked for. The bytes are there for that call alone. */
   protected read<A>(decode: (bytes: Uint8Array) => A): Effect.Effect<A, Failure> {
+    return this.whole((chunks) => decode(ByteChunks.joinForNow(chunks)))
+  }
+
+  /** Reads the whole body, of whose chunks `decode` makes what is asked for. */
+  protected whole<A>(decode: (chunks: ReadonlyArray<Uint8Array>) => A): Effect.Effect<A, Failure> {
     return Effect.withFiber((fiber) => {
-      if (this.bytes !== undefined) return this.decoded(decode, this.bytes)
+      if (this.chunks !== undefined) return this.decoded(decode, this.chunks)
       const refusal = this.refusal()
       if (refusal !== undefined) return Effect.fail(refusal)
       const limit = Number(fiber.getRef(HttpIncomingMessage.MaxBodySize) ?? Infinity)
@@ -174,17 +180,17 @@ export class Response extends Inspectable.Class implements HttpClientResponse.Ht
     else exchange.abort(new GivenUp(why))
   }
 
-  private collected<A>(decode: (bytes: Uint8Array) => A, limit: number): Effect.Effect<A, Failure> {
+  private collected<A>(decode: (chunks: ReadonlyArray<Uint8Array>) => A, limit: number): Effect.Effect<A, Failure> {
     if (this.exchange.waiting > limit) {
       return Effect.fail(this.failed(tooLarge(limit)))
     }
     // Another reader may have been faster.
-    this.bytes ??= concat(this.exchange.take())
-    return this.decoded(decode, this.bytes)
+    this.chunks ??= this.exchange.take()
+    return this.decoded(decode, this.chunks)
   }
 
-  protected decoded<A>(decode: (bytes: Uint8Array) => A, bytes: Uint8Array): Effect.Effect<A, Failure> {
-    return Effect.try({ try: () => decode(bytes), catch: (cause) => this.failed(cause) })
+  protected decoded<A, B>(decode: (body: B) => A, body: B): Effect.Effect<A, Failure> {
+    return Effect.try({ try: () => decode(body), catch: (cause) => this.failed(cause) })
   }
 
   /** Waits for the end of the body. An interrupted reader gives the body up, if nobody else waits for it. */
@@ -262,9 +268,6 @@ const textOf = (bytes: Uint8Array): string => {
   const hasMark = buffer[0] === 0xef && buffer[1] === 0xbb && buffer[2] === 0xbf
   return buffer.toString("utf8", hasMark ? 3 : 0)
 }
-
-const concat = (chunks: ReadonlyArray<Uint8Array>): Uint8Array =>
-  chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
 
 /** A chunk is a window on a larger buffer, and `slice` of a Buffer is one too. */
 const copy = (bytes: Uint8Array): Uint8Array<ArrayBuffer> => new Uint8Array(bytes)

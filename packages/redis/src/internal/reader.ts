@@ -27,7 +27,7 @@ const misshapen = "the server gave an answer that no subscription has"
 /** Reads in place of ioredis from now on. */
 export const attach = (node: Read, maxReplySize: number): void => {
   const reader = new Reader(node)
-  const parser = new Parser(maxReplySize, (reply) => reader.take(reply))
+  const parser = new Parser(maxReplySize, (reply) => reader.take(reply), () => reader.wantsText)
   const { stream } = node.redis
   stream.removeAllListeners("data")
   stream.on("data", (chunk: Buffer) => {
@@ -57,6 +57,11 @@ class Reader {
 
   get isExpecting(): boolean {
     return this.awaited !== undefined || this.isListening
+  }
+
+  /** Whether a text is as good as its bytes for the answer that comes next. */
+  get wantsText(): boolean {
+    return this.awaited?.wantsText === true
   }
 
   private get isListening(): boolean {

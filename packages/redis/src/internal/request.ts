@@ -5,6 +5,7 @@
  * its answer stays as it came.
  */
 import type { RawReply } from "../RedisCommand.ts"
+import * as AsText from "./asText.ts"
 import type { Batch } from "./batch.ts"
 
 export type EncodedArg = string | Buffer
@@ -37,6 +38,8 @@ export class Request {
   /** When it was begun, by the session's clock. */
   sentAt = 0
   isBlocking = false
+  /** Reads its answer, if that is known before it comes. */
+  decode: object | undefined = undefined
   /** Whether it is none of the program's operations: the pool's own, or ended since its caller was interrupted. */
   isUntold = false
   wasSent = false
@@ -67,6 +70,11 @@ export class Request {
   /** Whether it was written to the socket before the answers came that are being read: else none of them is its own. */
   get isAnswerable(): boolean {
     return this.batch !== undefined && this.flushes < this.batch.answerable
+  }
+
+  /** Whether a text is as good an answer as its bytes. */
+  get wantsText(): boolean {
+    return this.decode !== undefined && AsText.has(this.decode)
   }
 
   resolve(reply: RawReply): void {

@@ -4,7 +4,8 @@
  * A server is trusted with nothing. A length reserves no memory, an answer has a limit, lists in lists are no recursion,
  * and whatever is not the protocol to the letter is a fault, since what follows it can't be told apart any more.
  */
-import type { RawReply } from "../RedisCommand.ts"
+import * as ByteChunks from "@effect-pools/core/ByteChunks"
+import { type RawReply, text as decodeText } from "../RedisCommand.ts"
 
 /** An error that the server answered. */
 class ReplyError extends Error {
@@ -47,6 +48,7 @@ const kinds: ReadonlySet<number> = new Set([text, error, integer, bulk, array])
 export class Parser {
   private readonly maxReplySize: number
   private readonly onReply: OnReply
+  private readonly wantsText: () => boolean
   private at = 0
   /** Bytes of memory that the answer takes that is being read. */
   private size = 0
@@ -57,9 +59,11 @@ export class Parser {
   private level: Level | undefined
   private fault: string | undefined
 
-  constructor(maxReplySize: number, onReply: OnReply) {
+  /** `wantsText` tells of the answer that comes next whether a text is as good as its bytes. */
+  constructor(maxReplySize: number, onReply: OnReply, wantsText: () => boolean) {
     this.maxReplySize = maxReplySize
     this.onReply = onReply
+    this.wantsText = wantsText
   }
 
   /** Whether an answer has begun whose end is still to come. */
@@ -86,7 +90,7 @@ export class Parser {
     this.at = end + 1
     if (!this.hasRoom(end + 1 - start)) return
     if (this.held.length === 0) return this.line(chunk, start, end)
-    const line = this.release(chunk.subarray(start, end + 1))
+    const line = Buffer.concat(this.release(chunk.subarray(start, end + 1)))
     this.line(line, 0, line.length - 1)
   }
 
@@ -101,8 +105,10 @@ export class Parser {
     this.missing = 0
     if (!this.hasRoom(end - start)) return
     if (this.held.length === 0) return this.bulk(chunk, start, end)
-    const bytes = this.release(chunk.subarray(start, end))
-    this.bulk(bytes, 0, bytes.length)
+    const pieces = this.release(chunk.subarray(start, end))
+    const isText = this.level === undefined && this.wantsText()
+    const bytes = isText ? ByteChunks.joinForNow(pieces) : Buffer.concat(pieces)
+    this.bulk(bytes as Buffer, 0, bytes.length, isText)
   }
 
   private hold(chunk: Buffer): void {
@@ -111,11 +117,11 @@ export class Parser {
     this.at = chunk.length
   }
 
-  private release(last: Buffer): Buffer {
-    this.held.push(last)
-    const bytes = Buffer.concat(this.held)
+  private release(last: Buffer): ReadonlyArray<Buffer> {
+    const { held } = this
+    held.push(last)
     this.held = []
-    return bytes
+    return held
   }
 
   /** Counts bytes, and says whether the answer may have them. */
@@ -136,9 +142,10 @@ export class Parser {
     this.level = undefined
   }
 
-  private bulk(bytes: Buffer, start: number, end: number): void {
+  private bulk(bytes: Buffer, start: number, end: number, isText = false): void {
     if (bytes[end - 2] !== carriageReturn || bytes[end - 1] !== lineFeed) return this.fail(malformed)
-    this.take(bytes.subarray(start, end - 2), cost.bytes)
+    const value = bytes.subarray(start, end - 2)
+    this.take(isText ? textOf(value) : value, cost.bytes)
   }
 
   /** Takes a value that has so many bytes besides those that came. */
@@ -207,6 +214,12 @@ export class Parser {
 }
 
 const malformed = "the server does not keep to the protocol (RESP2)"
+
+/** A text that is none in UTF-8 stays as it came, for whoever reads it to tell. */
+const textOf = (bytes: Buffer): RawReply => {
+  const read = decodeText(bytes)
+  return typeof read === "string" ? read : Buffer.from(bytes)
+}
 
 /** The integer that is written there; `undefined` if none is. One too large for a number is not rounded. */
 const integerOf = (bytes: Buffer, start: number, end: number): number | bigint | undefined => {

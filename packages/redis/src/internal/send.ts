@@ -33,6 +33,7 @@ export const one = <A>(
       resume(answered(session, command, request, reply, error))
     })
     request.isUntold = isOwn
+    request.decode = command.decode
     session.send(request, primary)
     return request.isBlocking ? Effect.sync(() => session.abandon(request)) : session.leave
   })

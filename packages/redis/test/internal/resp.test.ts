@@ -3,15 +3,20 @@ import { Arbitrary, Schema } from "effect"
 import type { RawReply } from "../../src/RedisCommand.ts"
 import { Parser } from "../../src/internal/resp.ts"
 
-/** What is read of chunks, and what was wrong with them. */
-const read = (chunks: ReadonlyArray<string | Buffer>, maxReplySize = 65_536) => {
+/** The answers that are read of chunks, as they are given, and what was wrong with them. */
+const parsed = (chunks: ReadonlyArray<string | Buffer>, wantsText: boolean, maxReplySize = 65_536) => {
   const replies: Array<RawReply> = []
   const parser = new Parser(maxReplySize, (reply) => {
     replies.push(reply)
     return undefined
-  })
+  }, () => wantsText)
   let fault: string | undefined
   for (const chunk of chunks) fault = parser.write(Buffer.from(chunk as Buffer))
+  return { replies, fault }
+}
+
+const read = (chunks: ReadonlyArray<string | Buffer>, maxReplySize?: number, wantsText = false) => {
+  const { fault, replies } = parsed(chunks, wantsText, maxReplySize)
   return { replies: replies.map(shown), fault }
 }
 
@@ -95,7 +100,10 @@ describe("the reader of answers", () => {
     ],
     ([values, cuts]) => {
       const bytes = Buffer.from(values.map(written).join(""))
-      assert.deepStrictEqual(read(cutAt(bytes, cuts)), { replies: values.map(asShown), fault: undefined })
+      for (const wantsText of [false, true]) {
+        const all = read(cutAt(bytes, cuts), undefined, wantsText)
+        assert.deepStrictEqual(all, { replies: values.map(asShown), fault: undefined })
+      }
     },
     { arbitrary: { runs: 500 } }
   )
@@ -104,7 +112,7 @@ describe("the reader of answers", () => {
     "whatever comes, it does not throw, and reads nothing after a fault",
     [Arbitrary.array(Arbitrary.schema(Schema.Literals(["*", "$", ":", "+", "-", "1", "2", "9", "\r\n", "\n", "a"])))],
     ([parts]) => {
-      const parser = new Parser(65_536, () => undefined)
+      const parser = new Parser(65_536, () => undefined, () => true)
       const fault = parts.map((part) => parser.write(Buffer.from(part))).find((found) => found !== undefined)
       return fault === undefined || parser.write(Buffer.from("+OK\r\n")) === fault
     },
@@ -166,9 +174,22 @@ describe("the reader of answers", () => {
     assert.isUndefined(read([`${"*1\r\n".repeat(200)}:1\r\n`]).fault)
   })
 
+  it("what comes in pieces is a text for whoever wants one, and bytes of its own for all others", () => {
+    // The first is cut inside of a character.
+    const pieces = cutAt(Buffer.from("$5\r\nschö\r\n$5\r\nfirst\r\n"), [8, 10, 17])
+    assert.deepStrictEqual(parsed(pieces, true).replies, ["schö", "first"])
+    // What is joined later does not change what was given before.
+    assert.deepStrictEqual(parsed(pieces, false).replies, [Buffer.from("schö"), Buffer.from("first")])
+    const noText = [Buffer.from([0x24, 0x32, 0x0d, 0x0a, 0xff]), Buffer.from([0xfe, 0x0d, 0x0a]), ...pieces]
+    assert.deepStrictEqual(parsed(noText, true).replies, [Buffer.from([0xff, 0xfe]), "schö", "first"])
+    // Only the answer as a whole is known to be wanted as a text.
+    const list = ["*2\r\n$2\r\na", "b\r\n$2\r\nc", "d\r\n"]
+    assert.deepStrictEqual(parsed(list, true).replies, [[Buffer.from("ab"), Buffer.from("cd")]])
+  })
+
   it("what the taker of an answer calls wrong ends the reading", () => {
     let taken = 0
-    const parser = new Parser(65_536, () => ++taken === 2 ? "enough" : undefined)
+    const parser = new Parser(65_536, () => ++taken === 2 ? "enough" : undefined, () => false)
     assert.strictEqual(parser.write(Buffer.from(":1\r\n:2\r\n:3\r\n")), "enough")
     assert.strictEqual(taken, 2)
   })

@@ -1,28 +1,17 @@
 /**
  * The commands of hashes.
  */
-import {
-  type Arg,
-  bigint,
-  type Command,
-  flag,
-  float,
-  int,
-  list,
-  make,
-  orUndefined,
-  record,
-  text
-} from "../../RedisCommand.ts"
+import { type Arg, bigint, type Command, flag, float, int, list, make, record, text } from "../../RedisCommand.ts"
 import { type Fields, flatten, real, some, withInteger } from "./args.ts"
+import { maybeText } from "./maybe.ts"
 
 export const hashes = {
-  hget: (key: Arg, field: Arg): Command<string | undefined> => make("HGET", [key, field], orUndefined(text)),
+  hget: (key: Arg, field: Arg): Command<string | undefined> => make("HGET", [key, field], maybeText),
   /** How many fields were added. */
   hset: (key: Arg, fields: Fields): Command<number> => some("HSET", [key], flatten(fields), "field", int),
   hsetNx: (key: Arg, field: Arg, value: Arg): Command<boolean> => make("HSETNX", [key, field, value], flag),
   hmget: (key: Arg, fields: ReadonlyArray<Arg>): Command<ReadonlyArray<string | undefined>> =>
-    some("HMGET", [key], fields, "field", list(orUndefined(text))),
+    some("HMGET", [key], fields, "field", list(maybeText)),
   hgetAll: (key: Arg): Command<Readonly<Record<string, string>>> => make("HGETALL", [key], record(text)),
   hdel: (key: Arg, ...fields: ReadonlyArray<Arg>): Command<number> => some("HDEL", [key], fields, "field", int),
   hexists: (key: Arg, field: Arg): Command<boolean> => make("HEXISTS", [key, field], flag),

@@ -2,20 +2,9 @@
  * The commands of keys, of the server, and of publishing.
  */
 import * as Duration from "effect/Duration"
-import {
-  type Arg,
-  type Command,
-  flag,
-  int,
-  list,
-  make,
-  map,
-  ok,
-  orUndefined,
-  type Span,
-  text
-} from "../../RedisCommand.ts"
+import { type Arg, type Command, flag, int, list, make, map, ok, type Span, text } from "../../RedisCommand.ts"
 import { expiry, some } from "./args.ts"
+import { maybeText } from "./maybe.ts"
 
 // -1 says that there is no ttl, -2 that there is no key.
 const remaining = map(
@@ -41,7 +30,7 @@ export const keys = {
   copy: (from: Arg, to: Arg, options?: { readonly replace?: boolean | undefined }): Command<boolean> =>
     make("COPY", options?.replace === true ? [from, to, "REPLACE"] : [from, to], flag),
   touch: (...keys: ReadonlyArray<Arg>): Command<number> => some("TOUCH", [], keys, "key", int),
-  randomKey: (): Command<string | undefined> => make("RANDOMKEY", [], orUndefined(text)),
+  randomKey: (): Command<string | undefined> => make("RANDOMKEY", [], maybeText),
   /** All keys that match, in one answer: for tests and small servers. `scan` does it in steps. */
   keys: (pattern: string): Command<ReadonlyArray<string>> => make("KEYS", [pattern], list(text)),
   ping: (): Command<string> => make("PING", [], text),

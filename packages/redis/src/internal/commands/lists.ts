@@ -3,11 +3,11 @@
  */
 import { type Arg, type Command, int, list, make, ok, orUndefined, pair, type Span, text } from "../../RedisCommand.ts"
 import { blockSeconds, some } from "./args.ts"
+import { maybeInt, maybeText } from "./maybe.ts"
 
 /** An end of a list. */
 export type ListEnd = "LEFT" | "RIGHT"
 
-const maybeText = orUndefined(text)
 const popped = orUndefined(list(text))
 const taken = orUndefined(pair(text, text))
 
@@ -31,7 +31,7 @@ export const lists = {
   ltrim: (key: Arg, start: number, stop: number): Command<void> => make("LTRIM", [key, start, stop], ok),
   linsert: (key: Arg, where: "BEFORE" | "AFTER", pivot: Arg, value: Arg): Command<number> =>
     make("LINSERT", [key, where, pivot, value], int),
-  lpos: (key: Arg, value: Arg): Command<number | undefined> => make("LPOS", [key, value], orUndefined(int)),
+  lpos: (key: Arg, value: Arg): Command<number | undefined> => make("LPOS", [key, value], maybeInt),
   lmove: (from: Arg, to: Arg, fromEnd: ListEnd, toEnd: ListEnd): Command<string | undefined> =>
     make("LMOVE", [from, to, fromEnd, toEnd], maybeText),
   /** The first value of the first list that has one, with that list's key; `undefined` after the timeout. */

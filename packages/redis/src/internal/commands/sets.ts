@@ -1,8 +1,9 @@
 /**
  * The commands of sets and of HyperLogLogs.
  */
-import { type Arg, type Command, flag, int, list, make, ok, orUndefined, text } from "../../RedisCommand.ts"
+import { type Arg, type Command, flag, int, list, make, ok, text } from "../../RedisCommand.ts"
 import { some } from "./args.ts"
+import { maybeText } from "./maybe.ts"
 
 export const sets = {
   sadd: (key: Arg, ...members: ReadonlyArray<Arg>): Command<number> => some("SADD", [key], members, "member", int),
@@ -12,8 +13,8 @@ export const sets = {
   smismember: (key: Arg, members: ReadonlyArray<Arg>): Command<ReadonlyArray<boolean>> =>
     some("SMISMEMBER", [key], members, "member", list(flag)),
   scard: (key: Arg): Command<number> => make("SCARD", [key], int),
-  spop: (key: Arg): Command<string | undefined> => make("SPOP", [key], orUndefined(text)),
-  srandMember: (key: Arg): Command<string | undefined> => make("SRANDMEMBER", [key], orUndefined(text)),
+  spop: (key: Arg): Command<string | undefined> => make("SPOP", [key], maybeText),
+  srandMember: (key: Arg): Command<string | undefined> => make("SRANDMEMBER", [key], maybeText),
   smove: (from: Arg, to: Arg, member: Arg): Command<boolean> => make("SMOVE", [from, to, member], flag),
   sinter: (...keys: ReadonlyArray<Arg>): Command<ReadonlyArray<string>> => some("SINTER", [], keys, "key", list(text)),
   sunion: (...keys: ReadonlyArray<Arg>): Command<ReadonlyArray<string>> => some("SUNION", [], keys, "key", list(text)),

@@ -10,13 +10,13 @@ import {
   make,
   map,
   Mismatch,
-  orUndefined,
   pairs,
   type RawReply,
   type Span,
   text
 } from "../../RedisCommand.ts"
 import { blockSeconds, onlyKnown, real, some } from "./args.ts"
+import { maybeFloat, maybeInt } from "./maybe.ts"
 
 /** A member and its score. */
 export type Scored = readonly [member: string, score: number]
@@ -86,11 +86,11 @@ export const sortedSets = {
   zrem: (key: Arg, ...members: ReadonlyArray<Arg>): Command<number> => some("ZREM", [key], members, "member", int),
   zcard: (key: Arg): Command<number> => make("ZCARD", [key], int),
   zcount: (key: Arg, min: Arg, max: Arg): Command<number> => make("ZCOUNT", [key, bound(min), bound(max)], int),
-  zscore: (key: Arg, member: Arg): Command<number | undefined> => make("ZSCORE", [key, member], orUndefined(float)),
+  zscore: (key: Arg, member: Arg): Command<number | undefined> => make("ZSCORE", [key, member], maybeFloat),
   zmscore: (key: Arg, members: ReadonlyArray<Arg>): Command<ReadonlyArray<number | undefined>> =>
-    some("ZMSCORE", [key], members, "member", list(orUndefined(float))),
-  zrank: (key: Arg, member: Arg): Command<number | undefined> => make("ZRANK", [key, member], orUndefined(int)),
-  zrevRank: (key: Arg, member: Arg): Command<number | undefined> => make("ZREVRANK", [key, member], orUndefined(int)),
+    some("ZMSCORE", [key], members, "member", list(maybeFloat)),
+  zrank: (key: Arg, member: Arg): Command<number | undefined> => make("ZRANK", [key, member], maybeInt),
+  zrevRank: (key: Arg, member: Arg): Command<number | undefined> => make("ZREVRANK", [key, member], maybeInt),
   zrange: (key: Arg, start: Arg, stop: Arg, options?: ZrangeOptions): Command<ReadonlyArray<string>> =>
     make("ZRANGE", rangeArgs(key, start, stop, options), list(text)),
   zrangeWithScores: (key: Arg, start: Arg, stop: Arg, options?: ZrangeOptions): Command<ReadonlyArray<Scored>> =>

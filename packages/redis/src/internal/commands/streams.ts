@@ -18,6 +18,7 @@ import {
   text
 } from "../../RedisCommand.ts"
 import { blockMillis, type Fields, flatten, idleMillis, onlyKnown, some } from "./args.ts"
+import { maybeText } from "./maybe.ts"
 
 /** One entry of a stream. */
 export interface StreamEntry {
@@ -81,8 +82,8 @@ export const streams = {
   /** The new entry's id; `undefined` if there is no stream and none was to be made. */
   xadd: (key: Arg, fields: Fields, options?: XaddOptions): Command<string | undefined> =>
     flatten(fields).length === 0
-      ? some("XADD", [key], [], "field", orUndefined(text))
-      : make("XADD", xaddArgs(key, fields, options), orUndefined(text)),
+      ? some("XADD", [key], [], "field", maybeText)
+      : make("XADD", xaddArgs(key, fields, options), maybeText),
   xlen: (key: Arg): Command<number> => make("XLEN", [key], int),
   xrange: (key: Arg, start: string, end: string, count?: number): Command<ReadonlyArray<StreamEntry>> =>
     make("XRANGE", [key, start, end, ...countArgs(count)], entries),

@@ -20,6 +20,7 @@ import {
   text
 } from "../../RedisCommand.ts"
 import { expiry, flatten, onlyKnown, real, some, withInteger } from "./args.ts"
+import { maybeText } from "./maybe.ts"
 
 /** Options of `set`. */
 export interface SetOptions {
@@ -41,7 +42,6 @@ const setArgs = (key: Arg, value: Arg, options: SetOptions | undefined): Readonl
   return args
 }
 
-const maybeText = orUndefined(text)
 const maybeBytes = orUndefined(bytes)
 const done = map(ok, () => true)
 const wasSet = (reply: RawReply): boolean | Mismatch => reply === null ? false : done(reply)
