@@ -52,6 +52,12 @@ describe("ConnectionPool: connections that end as soon as they are open", () => 
           assert.notStrictEqual(health.status, "healthy")
           assert(health.warnings.some(({ about }) => about === "backendDown"))
           yield* advance("30 seconds")
+          const then = yield* pool.stats
+          // It may be the moment of a trial, which is over when the connection has ended again.
+          if (then.breaker === "closed") {
+            assert.strictEqual(then.opening, 1)
+            yield* advance("600 millis")
+          }
           assert.strictEqual((yield* pool.stats).breaker, "open")
           yield* reason(pool.withConnection(id), "BreakerOpen")
         }))
