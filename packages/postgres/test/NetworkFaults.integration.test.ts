@@ -24,7 +24,7 @@ import * as Net from "node:net"
 import { fileURLToPath } from "node:url"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
-import { message, ready } from "./fixtures/fakeBackend.ts"
+import { executed, message, ready } from "./fixtures/fakeBackend.ts"
 import { active, Db, eventually, type Services, timed, withDb } from "./support.ts"
 
 const quick: PostgresConfig.PostgresOptions = {
@@ -405,6 +405,39 @@ describe("a server that", () => {
     ).pipe(Effect.provide(EmbeddedPostgres.layer({
       settings: { max_connections: 8, superuser_reserved_connections: 3, max_wal_senders: 0 }
     }))))
+
+  it.live("answers LISTEN and then nothing does not hold up a listener that was told to leave before the answer came", () =>
+    Effect.gen(function*() {
+      const asked = yield* Deferred.make<void>()
+      const told: Array<string> = []
+      const port = yield* serve((socket) => {
+        socket.once("data", () => {
+          socket.write(Buffer.concat([message("R", 0), message("K", 42, 7), ready("I")]))
+          socket.on("data", (chunk: Buffer) => {
+            const text = chunk.toString("latin1")
+            if (text.includes("UNLISTEN")) told.push("UNLISTEN")
+            else if (text.includes("LISTEN")) {
+              told.push("LISTEN")
+              Deferred.doneUnsafe(asked, Effect.void)
+              // Sooner than the driver would have the statement cancelled.
+              setTimeout(() => socket.write(executed("LISTEN")), 2)
+            }
+          })
+        })
+      })
+      const options = { ...single, host: "127.0.0.1", port, username: "app", password: Redacted.make("app") }
+      yield* withDb(
+        options,
+        Effect.gen(function*() {
+          const listener = yield* Effect.forkChild(Stream.runDrain(Db.listen("a")))
+          yield* Deferred.await(asked)
+          const [took] = yield* timed(Fiber.interrupt(listener))
+          assert.isBelow(took, 2000)
+          yield* eventually("the session is given up", Effect.map(Db.stats, ({ counts }) => counts.closed > 0))
+          assert.deepStrictEqual(told, ["LISTEN", "UNLISTEN"])
+        })
+      )
+    }).pipe(Effect.scoped, Effect.provide(EmbeddedPostgres.layer())))
 
   it.live("announces a message of 2 GB is left before the memory for it is taken", () =>
     Effect.gen(function*() {

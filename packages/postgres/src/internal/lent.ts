@@ -400,7 +400,7 @@ export class LentConnection implements Connection {
     )
     return Effect.andThen(
       count,
-      Effect.flatMap(scope, (scope) => Scope.provide(session.pg.listen(channel), scope)).pipe(
+      Effect.flatMap(scope, (scope) => session.beginListener(Scope.provide(session.pg.listen(channel), scope))).pipe(
         // Added last, so that it ends before the rest.
         Effect.tap(Effect.forkScoped(session.watchSilence(this.terms.limits)))
       )

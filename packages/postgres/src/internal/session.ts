@@ -279,6 +279,21 @@ export class Session {
   }
 
   /**
+   * Runs what begins a listener. Whoever is interrupted goes on at once: the driver undoes what it began, which it waits for
+   * without a limit. A server that does not answer loses the session.
+   */
+  beginListener<A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> {
+    return Effect.uninterruptible(Effect.gen({ self: this }, function*() {
+      const fiber = yield* Effect.forkDetach(effect, { startImmediately: true })
+      const waited = yield* Effect.exit(Effect.interruptible(Fiber.await(fiber)))
+      if (Exit.isSuccess(waited)) return yield* waited.value
+      this.leave(fiber)
+      yield* Effect.forkDetach(this.hangUpUnless(fiber))
+      return yield* Effect.failCause(waited.cause)
+    }))
+  }
+
+  /**
    * Asks for a sign of life as long as nothing is heard: a proxy that has lost the server may keep its connection to us,
    * and a listener would wait for ever. Of several that watch only one asks.
    */
