@@ -17,7 +17,7 @@
  * @since 0.1.0
  */
 export const joinForNow = (chunks: ReadonlyArray<Uint8Array>): Uint8Array => {
-  if (chunks.length === 1) return chunks[0]!
+  if (chunks.length < 2) return chunks[0] ?? nothing
   let length = 0
   for (const chunk of chunks) length += chunk.length
   if (length > most) return Buffer.concat(chunks)
@@ -29,6 +29,8 @@ export const joinForNow = (chunks: ReadonlyArray<Uint8Array>): Uint8Array => {
   }
   return memory.subarray(0, length)
 }
+
+const nothing = new Uint8Array(0)
 
 /** Longer values are few, and memory for them is not to stay. */
 const most = 1_048_576

@@ -178,7 +178,7 @@ describe("the reader of answers", () => {
     // The first is cut inside of a character.
     const pieces = cutAt(Buffer.from("$5\r\nschö\r\n$5\r\nfirst\r\n"), [8, 10, 17])
     assert.deepStrictEqual(parsed(pieces, true).replies, ["schö", "first"])
-    // What is joined later does not change what was given before.
+    // Bytes that were given stay as they are when others are joined.
     assert.deepStrictEqual(parsed(pieces, false).replies, [Buffer.from("schö"), Buffer.from("first")])
     const noText = [Buffer.from([0x24, 0x32, 0x0d, 0x0a, 0xff]), Buffer.from([0xfe, 0x0d, 0x0a]), ...pieces]
     assert.deepStrictEqual(parsed(noText, true).replies, [Buffer.from([0xff, 0xfe]), "schö", "first"])
