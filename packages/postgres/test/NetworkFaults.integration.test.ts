@@ -188,6 +188,35 @@ layer(EmbeddedPostgres.layer(), { excludeTestServices: true, timeout: "2 minutes
     60_000
   )
 
+  it.effect("is well keeps the lease of use whenever a listener leaves it as it begins", () =>
+    withProxy(single, (proxy) =>
+      Db.withConnection((sql) =>
+        Effect.gen(function*() {
+          yield* proxy.delay("2 millis")
+          for (let wait = 0; wait < 12; wait++) {
+            const listener = yield* Effect.forkChild(Effect.scoped(Effect.andThen(sql.listen("a"), Effect.never)))
+            yield* Effect.sleep(wait)
+            yield* Fiber.interrupt(listener)
+            const open = yield* sql`SELECT pg_listening_channels()`
+            assert.deepStrictEqual(open, [], `after ${wait} ms`)
+          }
+        })
+      )))
+
+  it.effect("swallows a LISTEN that nobody leaves does not keep it waiting for ever", () =>
+    withProxy({ ...single, healthCheck: "500 millis" }, (proxy) =>
+      Effect.gen(function*() {
+        yield* works
+        yield* proxy.blackhole(true)
+        const listening = Effect.exit(Effect.scoped(Db.withConnection((sql) => sql.listen("a"))))
+        const [took, exit] = yield* timed(Effect.timeoutOption(listening, "20 seconds"))
+        assert(exit._tag === "Some" && Exit.isFailure(exit.value))
+        assert.include(String(exit.value.cause), "gave no sign of life to a listener within validateTimeout")
+        assert.isBelow(took, 10_000)
+        yield* proxy.blackhole(false)
+        yield* works
+      })))
+
   it.effect("swallows a statement without a limit ends it by reclaimTimeout", () =>
     withProxy({ ...single, leakTimeout: "500 millis", reclaimTimeout: "1 second" }, (proxy) =>
       Effect.gen(function*() {

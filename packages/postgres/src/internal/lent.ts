@@ -398,12 +398,12 @@ export class LentConnection implements Connection {
       Scope.make(),
       (scope, exit) => session.conclude(Scope.close(scope, exit), undefined)
     )
-    return Effect.andThen(
-      count,
-      Effect.flatMap(scope, (scope) => session.beginListener(Scope.provide(session.pg.listen(channel), scope))).pipe(
-        // Added last, so that it ends before the rest.
-        Effect.tap(Effect.forkScoped(session.watchSilence(this.terms.limits)))
-      )
-    )
+    return Effect.gen({ self: this }, function*() {
+      yield* count
+      const own = yield* scope
+      // Before it begins, since that may never be answered; added last, so that it ends before the rest.
+      yield* Effect.forkScoped(session.watchSilence(this.terms.limits))
+      return yield* session.beginListener(Scope.provide(session.pg.listen(channel), own))
+    })
   }
 }

@@ -319,7 +319,7 @@ export class Session {
 
   private hangUpUnless(fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<void> {
     return Effect.map(TimeLimit.timeoutOption(Fiber.await(fiber), concludeLimit), (ended) => {
-      if (ended._tag === "None") this.hangUp()
+      if (ended._tag === "None") this.hangUp(new Error(unconcluded))
     })
   }
 
@@ -414,6 +414,8 @@ export class Session {
 
 /** As long as the driver waits for the server to confirm a cancellation. */
 const concludeLimit = "5 seconds"
+
+const unconcluded = `the server did not answer the end of a transaction or a listener within ${concludeLimit}`
 
 /** The server or the network ended the session. */
 export class SessionEnded extends Data.TaggedError("SessionEnded")<{ readonly message: string }> {}
