@@ -16,6 +16,7 @@ import { make as makeBorrower } from "./borrower.ts"
 import type { Kit } from "./kit.ts"
 import type { LentConnection } from "./lent.ts"
 import { extras } from "./leaseClient.ts"
+import * as Untraced from "./untraced.ts"
 
 export const make = Effect.fnUntraced(function*(
   kit: Kit,
@@ -25,8 +26,11 @@ export const make = Effect.fnUntraced(function*(
   const borrow = makeBorrower(pool, kit.settings.sharing, undefined, kit.lane)
   const borrower: Borrower = (f) =>
     Effect.mapError(borrow(f), (error) => isPoolError(error) ? toSqlError(error) : error)
-  const client = yield* SqlClient.make({ ...kit.clientOptions, acquirer, borrower, transactionAcquirer: acquirer })
+  const client = Untraced.tagOf(
+    yield* SqlClient.make({ ...kit.clientOptions, acquirer, borrower, transactionAcquirer: acquirer })
+  )
   return Object.assign(client, extras(kit), {
+    safe: client,
     withTransaction: <A, E, R>(effect: Effect.Effect<A, E, R>) =>
       Effect.withFiber<A, E | SqlError, R>((fiber) => {
         const held = kit.heldLease(fiber)

@@ -14,6 +14,7 @@ import * as Statement from "effect/sql/Statement"
 import type { PostgresConnection } from "./connectionModel.ts"
 import type { Dialect, Kit } from "./kit.ts"
 import type { LentConnection } from "./lent.ts"
+import * as Untraced from "./untraced.ts"
 
 const bindingKey = Symbol("@effect-pools/postgres/binding")
 
@@ -59,7 +60,7 @@ const statement = (
   strings: TemplateStringsArray,
   args: Array<unknown>
 ): Statement.Statement<any> =>
-  Statement.statement(acquirer, compiler, strings, args, kit.spanAttributes, transformRows, borrower)
+  Untraced.of(Statement.statement(acquirer, compiler, strings, args, kit.spanAttributes, transformRows, borrower))
 
 const emptyTemplate: TemplateStringsArray = Object.assign(["", ""], { raw: ["", ""] })
 

@@ -32,6 +32,7 @@ import { leaseOf } from "./leaseClient.ts"
 import * as Options from "./options.ts"
 import * as TenantPool from "./tenant/pool.ts"
 import * as Pooler from "./pooler/agree.ts"
+import * as Untraced from "./untraced.ts"
 
 export type Pool = ConnectionPool.ConnectionPool<PostgresConnection>
 type Bare = ConnectionPool.ConnectionPool<LentConnection>
@@ -185,7 +186,7 @@ const singleStatements = (
   const acquirer: Effect.Effect<LentConnection, any, Scope.Scope> = held(kit, pool, options)
   const borrower = joined as SqlBorrower
   const { compiler, transformRows } = kit.transformed
-  return Statement.make(acquirer, compiler, kit.spanAttributes, transformRows, borrower)
+  return Untraced.tagOf(Statement.make(acquirer, compiler, kit.spanAttributes, transformRows, borrower))
 }
 
 /** All listeners of a pool share one connection, lent as long as there is any. */

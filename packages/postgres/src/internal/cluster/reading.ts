@@ -18,6 +18,7 @@ import type { Kit } from "../kit.ts"
 import type { LentConnection } from "../lent.ts"
 import * as Session from "../session.ts"
 import * as Transaction from "../transaction.ts"
+import * as Untraced from "../untraced.ts"
 import * as Verdict from "../verdict.ts"
 import type { Cluster } from "./cluster.ts"
 import { joinsEqual } from "./degraded.ts"
@@ -60,7 +61,7 @@ export const make = (cluster: Cluster, kit: Kit, flights: Flights): Reading => {
       : Effect.succeed(current)
   })
   const { compiler, transformRows } = kit.transformed
-  const sql = Statement.make(acquirer, compiler, kit.spanAttributes, transformRows, borrower)
+  const sql = Untraced.tagOf(Statement.make(acquirer, compiler, kit.spanAttributes, transformRows, borrower))
   return {
     sql,
     read: (ask, options) =>
