@@ -1,5 +1,5 @@
 /**
- * The state of a session by the server's own messages, read as they pass by.
+ * The state of a session by the server's own messages, read as they pass by. Rows tell nothing of it, and are not shown.
  */
 import type { BackendMessage, ErrorFields, TransactionStatus } from "@effect/sql-pg/PgProtocol"
 import * as FatalSqlState from "../FatalSqlState.ts"
@@ -24,7 +24,7 @@ export class WireState {
   /** Whether literals may be read by other settings than the session's own, so that nothing must be prepared. */
   readsOtherwise = false
 
-  /** Counts messages. */
+  /** Counts messages, but for rows. */
   heard = 0
   /** Counts statements that ended because they were cancelled. */
   cancelled = 0
@@ -43,7 +43,6 @@ export class WireState {
 
   readonly observe = (message: BackendMessage<unknown>): void => {
     this.heard++
-    if (message._tag === "DataRow") return
     switch (message._tag) {
       case "CommandComplete":
         this.completed(message.commandTag)

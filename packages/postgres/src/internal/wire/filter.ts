@@ -43,8 +43,13 @@ export const install = (seam: Seam, observer: OnMessage): void => {
     parser.readField = careful
   }
   const onMessage = (message: Message): void => {
+    // Most of what comes are rows, and nothing but their values matters.
+    if (message._tag === "DataRow") {
+      if (!filter.isRefusing) next(message)
+      return
+    }
     filter.take(message, next)
-    if (message._tag !== "DataRow") takeCare()
+    takeCare()
   }
   const framer = new Framer(
     seam.maxMessageSize,
@@ -90,14 +95,16 @@ class Filter {
     this.observer = observer
   }
 
+  get isRefusing(): boolean {
+    return this.failure !== undefined
+  }
+
+  /** Takes whatever is no row. */
   take(message: Message, next: OnMessage): void {
     this.observer(message)
     switch (message._tag) {
       case "RowDescription":
         this.columns = message.fields
-        break
-      case "DataRow":
-        if (this.failure !== undefined) return
         break
       case "CopyInResponse":
         this.refuse(noCopy, "")
