@@ -5,10 +5,12 @@
  * both without a round trip. Each part is looked for: with a driver that has moved one, the pool refuses to dial, since it
  * could not keep what it promises of sessions and rows. `pgInternals.test.ts` tells at once when that happens.
  */
-import type { PgConnection } from "@effect/sql-pg/PgConnection"
+import type { PgConnection, Result } from "@effect/sql-pg/PgConnection"
 import * as PgProtocol from "@effect/sql-pg/PgProtocol"
 import type { BackendMessage, Parser } from "@effect/sql-pg/PgProtocol"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import type { SqlError } from "effect/sql/SqlError"
 import type { Duplex } from "node:stream"
 import * as WireFilter from "./wire/filter.ts"
 
@@ -18,7 +20,7 @@ export interface PgInternals {
   readonly deadError: (() => unknown) | undefined
   /** Calls back when the session ended, or when nobody knows whether a cancellation is still on its way to it. */
   readonly onRetire: ((hook: () => void) => void) | undefined
-  /** Shows each message of the server before the driver acts on it. */
+  /** Shows each message of the server, but for rows, before the driver acts on it. */
   readonly observe: ((observer: (message: BackendMessage<unknown>) => void) => void) | undefined
   /** Cancels what runs on the server, whoever asked for it. */
   readonly cancel: Cancel | undefined
@@ -26,6 +28,29 @@ export interface PgInternals {
   readonly statements: Statements | undefined
   /** The transport, decrypted. */
   readonly socket: Duplex | undefined
+  /** A pinned connection's line of statements. Without it all of them go through the driver's own members, which costs more. */
+  readonly line?: Line | undefined
+}
+
+/** The statements of a pinned connection run one at a time: each takes the wire, and gives it back. */
+export interface Line {
+  /** Takes the wire at once, unless somebody has it or waits for it. */
+  readonly take: () => boolean
+  /** A fiber that has ended, or is about to, gives it back. */
+  readonly giveBack: (fiber: Fiber.Fiber<unknown, unknown>) => void
+  /** Runs a statement for whoever has the wire. */
+  readonly run: (
+    text: string,
+    params: ReadonlyArray<unknown>,
+    asRows: boolean,
+    prepare: boolean
+  ) => Effect.Effect<Answer, SqlError>
+}
+
+/** The answer of a statement: its rows are in one of the two, as they were asked for. */
+export interface Answer {
+  readonly result: Result
+  readonly values: ReadonlyArray<ReadonlyArray<unknown>>
 }
 
 interface Cancel {
@@ -65,7 +90,8 @@ export const find = (connection: PgConnection): PgInternals => {
     cancel: cancelOf(base, session),
     // A driver that prepares nothing keeps nothing.
     statements: connection.config.prepare === false ? none : statementsOf(field(base, "prepared")),
-    socket: isDuplex(socket) ? socket : undefined
+    socket: isDuplex(socket) ? socket : undefined,
+    line: lineOf(base)
   }
 }
 
@@ -74,7 +100,8 @@ const known = "4.0.5"
 
 /** Why the driver can't be used, or `undefined` if all parts are there. */
 export const missing = (internals: PgInternals): string | undefined => {
-  const parts = Object.entries(internals).filter(([, part]) => part === undefined).map(([name]) => name)
+  const { line: _, ...needed } = internals
+  const parts = Object.entries(needed).filter(([, part]) => part === undefined).map(([name]) => name)
   return parts.length === 0 ? undefined : `the driver that is installed is not @effect/sql-pg ${known}, ` +
     `whose parts this pool reads: ${parts.join(", ")} not found. Install that version beside the pool`
 }
@@ -129,6 +156,44 @@ const statementsOf = (cache: unknown): Statements | undefined => {
     }
   }
 }
+
+interface Owned {
+  readonly pinned: boolean
+  readonly prepared: unknown
+  readonly cycleOwned: (
+    text: string,
+    params: ReadonlyArray<unknown>,
+    asRows: boolean,
+    prepared: unknown
+  ) => Effect.Effect<Answer, SqlError>
+}
+
+/** A semaphore of one, as Effect makes it. */
+interface Wire {
+  taken: number
+  readonly free: number
+  readonly waiters: ReadonlySet<unknown>
+  readonly releaseUnsafe: (fiber: Fiber.Fiber<unknown, unknown>, permits: number) => void
+}
+
+const lineOf = (base: unknown): Line | undefined => {
+  const wire = field(base, "wire")
+  if (typeof field(base, "cycleOwned") !== "function" || !isWire(wire)) return undefined
+  const owned = base as Owned
+  return {
+    take: () => {
+      if (!owned.pinned || wire.free < 1 || wire.waiters.size > 0) return false
+      wire.taken++
+      return true
+    },
+    giveBack: (fiber) => wire.releaseUnsafe(fiber, 1),
+    run: (text, params, asRows, prepare) => owned.cycleOwned(text, params, asRows, prepare ? owned.prepared : undefined)
+  }
+}
+
+const isWire = (self: unknown): self is Wire =>
+  typeof field(self, "taken") === "number" && typeof field(self, "free") === "number" &&
+  field(self, "waiters") instanceof Set && typeof field(self, "releaseUnsafe") === "function"
 
 interface Cancelling {
   readonly cancel: Effect.Effect<void>

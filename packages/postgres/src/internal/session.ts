@@ -15,7 +15,7 @@ import * as Scope from "effect/Scope"
 import { ConnectionError, isSqlError, SqlError } from "effect/sql/SqlError"
 import * as FatalSqlState from "../FatalSqlState.ts"
 import * as Dirt from "./dirt.ts"
-import type { PgInternals, Statements } from "./pgInternals.ts"
+import type { Line, PgInternals, Statements } from "./pgInternals.ts"
 import type { Limits } from "./limits.ts"
 import { type Opened, Opening } from "./opening.ts"
 import { isStale, type Schema } from "./schema.ts"
@@ -75,6 +75,8 @@ export class Session {
   private readonly opening: Opening
   /** Whether a sign of life is asked for. */
   private isAsked = false
+  /** The line of an exclusive lease's statements, where there is a short way into it. */
+  readonly line: Line | undefined
   private readonly statements: Statements | undefined
   /** The changes of the schema before which everything here was prepared. */
   private schemaChanges: number
@@ -86,6 +88,7 @@ export class Session {
     this.hangUp = (why) => void internals.socket?.destroy(why)
     this.opening = new Opening(() => this.hangUp())
     this.options = options
+    this.line = internals.line
     this.statements = internals.statements
     this.schemaChanges = options.schema.changes
     this.wire = new WireState(options.schema, () => this.running.length === 1 ? this.running[0] : undefined)

@@ -1,7 +1,7 @@
 import { PgConnection } from "@effect/sql-pg"
 import { PostgresScript } from "@effect-pools/postgres"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit } from "effect"
+import { Effect, Exit, Fiber } from "effect"
 import type { Duplex } from "node:stream"
 import packageJson from "../../package.json" with { type: "json" }
 import * as PgInternals from "../../src/internal/pgInternals.ts"
@@ -28,6 +28,7 @@ describe("pgInternals", () => {
       assert.isFunction(found.observe)
       assert.isDefined(found.cancel)
       assert.isDefined(found.socket)
+      assert.isDefined(found.line)
       assert.isUndefined(found.deadError?.())
     }))
 
@@ -85,6 +86,47 @@ describe("pgInternals", () => {
       }))
   }
 
+  it.effect("gives the wire of a pinned connection to one at a time, and to those first who wait", () =>
+    Effect.gen(function*() {
+      const connection = yield* connect(
+        FakeBackend.make(["one", "two", "three"].map((tag) => FakeBackend.executed(tag)))
+      )
+      const line = PgInternals.find(connection).line!
+      const fiber = yield* Effect.withFiber(Effect.succeed)
+      const ended: Array<string> = []
+      const run = (text: string, statement: Effect.Effect<unknown, unknown>) =>
+        Effect.forkChild(Effect.tap(statement, () => Effect.sync(() => ended.push(text))), { startImmediately: true })
+      assert.isFalse(line.take(), "nobody has pinned it")
+      const pinned = yield* connection.pin
+      assert.isTrue(line.take())
+      assert.isFalse(line.take(), "it is taken")
+      const waiting = yield* run("waiting", pinned.query("waiting", [], false))
+      const first = yield* run("first", line.run("first", [], true, false))
+      yield* Fiber.join(first)
+      line.giveBack(fiber)
+      assert.isFalse(line.take(), "somebody waits for it")
+      yield* Fiber.join(waiting)
+      assert.deepStrictEqual(ended, ["first", "waiting"])
+      assert.isTrue(line.take())
+      const { result, values } = yield* line.run("third", [], true, false)
+      assert.deepStrictEqual([result.command, values], ["three", []])
+      line.giveBack(fiber)
+    }))
+
+  it.effect("takes the driver's own way where the wire is no semaphore of the kind it knows", () =>
+    Effect.gen(function*() {
+      const connection = yield* connect(FakeBackend.make([]))
+      const { base } = (connection as unknown as Record<string, { readonly base: { readonly wire: object } }>)[
+        "~@effect/sql-pg/PgConnection/internals"
+      ]!
+      for (const wire of [undefined, {}, { ...base.wire, waiters: 0 }, { ...base.wire, taken: "none" }]) {
+        Object.assign(base, { wire })
+        const found = PgInternals.find(connection)
+        assert.isUndefined(found.line)
+        assert.isUndefined(PgInternals.missing(found))
+      }
+    }))
+
   it.effect("misses the parts of a driver that keeps them elsewhere", () =>
     Effect.gen(function*() {
       const real = yield* connect(FakeBackend.make([]))
@@ -105,7 +147,8 @@ describe("pgInternals", () => {
         observe: undefined,
         cancel: undefined,
         statements: undefined,
-        socket: undefined
+        socket: undefined,
+        line: undefined
       }
       assert.deepStrictEqual(PgInternals.find(bare), nothing)
       const key = "~@effect/sql-pg/PgConnection/internals"
