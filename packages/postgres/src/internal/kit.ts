@@ -154,7 +154,7 @@ const transact = <A, E, R>(
     const outer = kit.currentLease(fiber.context)
     if (outer === undefined) {
       // Left with the scope of the connection, before what is to be done after the commit.
-      level.source = Effect.tap(source, (connection) => (connection as LentConnection).enter(level))
+      level.source = Effect.flatMap(source, (connection) => (connection as LentConnection).enter(level))
       return Effect.provideService(kit.client.withTransaction(effect), CurrentLevel, level)
     }
     const inside = kit.client.withTransaction(Effect.provideService(effect, CurrentLevel, level))

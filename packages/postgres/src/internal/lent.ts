@@ -7,7 +7,7 @@
 import type { Notification, Result, Row } from "@effect/sql-pg/PgConnection"
 import { PoolMisuse, usedAfterLease } from "@effect-pools/core/PoolError"
 import type { NonEmptyReadonlyArray } from "effect/Array"
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
@@ -247,16 +247,19 @@ export class LentConnection implements Connection {
   }
 
   /** Opens a transaction of a fiber that is in those around `level`, until the scope closes. */
-  enter(level: Level): Effect.Effect<void, SqlError, Scope.Scope> {
+  enter(level: Level): Effect.Effect<this, SqlError, Scope.Scope> {
     const { turns } = this
     return Effect.withFiber((fiber) => {
       const rule = this.refusal(fiber, undefined)
       if (rule !== undefined) return this.misused(rule)
       const before = this.levelOf(fiber)
       level.lease = this
+      const scope = Context.getUnsafe(fiber.context, Scope.Scope)
       // To leave one that was not entered changes nothing.
-      const left = Effect.flatMap(Effect.scope, (scope) => Scope.addFinalizer(scope, turns.leave(level, before)))
-      return Effect.andThen(left, turns.enter(level, before))
+      return Effect.flatMap(Scope.addFinalizer(scope, turns.leave(level, before)), () => {
+        const waiting = turns.enter(level, before)
+        return waiting === undefined ? Effect.succeed(this) : Effect.as(waiting, this)
+      })
     })
   }
 

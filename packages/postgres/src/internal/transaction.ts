@@ -107,9 +107,9 @@ export const begun = <A, E, R>(
     // The pool's error passes through the transaction as a `SqlError` and is itself again outside.
     let refusal: { readonly by: PoolError; readonly as: SqlError } | undefined
     let borrowed: LentConnection
-    const source = Effect.mapBoth(lease, {
-      onFailure: (by) => (refusal = { by, as: toSqlError(by) }).as,
-      onSuccess: (lease) => borrowed = lease
+    const source = Effect.matchEffect(lease, {
+      onFailure: (by) => Effect.fail((refusal = { by, as: toSqlError(by) }).as),
+      onSuccess: (lease) => Effect.succeed(borrowed = lease)
     })
     const body = Effect.suspend(() => {
       declare(borrowed, options)

@@ -88,19 +88,17 @@ export class Turns {
     return Effect.suspend(() => this.inLine(() => isControl ? this.isFreeForControl : this.isFree(level), () => {}))
   }
 
-  /** Opens `level` inside the one before, once it is that one's turn. */
-  enter(level: Level, before: Level | undefined): Effect.Effect<void, SqlError> {
+  /** Opens `level` inside the one before: at once, or when the effect that it gives has waited for that one's turn. */
+  enter(level: Level, before: Level | undefined): Effect.Effect<void, SqlError> | undefined {
     const open = (): void => {
       this.isUsed = true
       this.innermost = level
     }
-    return Effect.suspend(() => {
-      if (!this.isFree(before)) {
-        return Effect.onInterrupt(this.inLine(() => this.isFree(before), open), () => this.leave(level, before))
-      }
-      open()
-      return Effect.void
-    })
+    if (!this.isFree(before)) {
+      return Effect.onInterrupt(this.inLine(() => this.isFree(before), open), () => this.leave(level, before))
+    }
+    open()
+    return undefined
   }
 
   leave(level: Level, before: Level | undefined): Effect.Effect<void> {
