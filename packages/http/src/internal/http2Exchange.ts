@@ -33,6 +33,7 @@ export class Http2Exchange implements Flow {
   private hasBegun = false
   /** Whether the request was never written. */
   private isUnsent = false
+  private isPaused = false
   private isOver = false
 
   constructor(exchange: Exchange, outgoing: Outgoing, headers: Http2.OutgoingHttpHeaders, session: Session) {
@@ -52,7 +53,7 @@ export class Http2Exchange implements Flow {
     })
     if (Result.isFailure(opened)) return this.fail(opened.failure)
     this.stream = opened.success
-    this.listen(this.stream)
+    this.own(this.stream)
     if (body === null) return this.exchange.onRequestSent()
     if (this.outgoing.headers["expect"] === undefined) return this.begun()
     this.stream.once("continue", () => this.begun())
@@ -74,23 +75,22 @@ export class Http2Exchange implements Flow {
     this.fail(error)
   }
 
-  readonly pause = (): void => void this.stream?.pause()
+  pause(): void {
+    this.isPaused = true
+  }
 
-  readonly resume = (): void => void this.stream?.resume()
+  resume(): void {
+    this.isPaused = false
+    this.stream?._read(0)
+  }
 
-  /** All streams have the same listeners, which find the exchange by the stream: closures of its own would cost each more. */
-  private listen(stream: Http2.ClientHttp2Stream): void {
+  /** The stream belongs to this exchange from here on, and begins to be read. */
+  private own(stream: Http2.ClientHttp2Stream): void {
     const owned = stream as OwnedStream
     owned[owner] = this
     owned.push = push
-    // It stays as long as the stream does: an error without a listener would end the process.
-    stream.on("error", ignore)
-    stream.on("frameError", onFrameError)
-    stream.on("response", onResponse)
-    stream.on("trailers", onTrailers)
-    stream.on("data", onData)
-    stream.on("end", onEnd)
-    stream.on("close", onClose)
+    owned.emit = emit
+    stream.read(0)
   }
 
   /** The server has sent all it will. */
@@ -114,8 +114,10 @@ export class Http2Exchange implements Flow {
     if ((flags & NGHTTP2_FLAG_END_STREAM) !== 0) this.isWhole = true
   }
 
-  take(chunk: Uint8Array): void {
+  /** Takes a piece of the body, and tells whether the next may come. */
+  take(chunk: Uint8Array): boolean {
     if (!this.isOver) this.exchange.onResponseData(this, alone(chunk))
+    return !this.isPaused
   }
 
   /** All that has come is read. */
@@ -185,36 +187,48 @@ interface OwnedStream extends Http2.ClientHttp2Stream {
   [owner]: Http2Exchange
 }
 
-/** The end of what is read comes of RST_STREAM and of the end of the session too; but then the stream is closed. */
-function push(this: OwnedStream, chunk: unknown, encoding?: BufferEncoding): boolean {
-  if (chunk === null && !this.closed) this[owner].ended()
-  return Duplex.prototype.push.call(this, chunk, encoding)
+/**
+ * Node gives a stream the bytes of its body here. They go to the exchange at once: the buffer of the stream, and the events
+ * that empty it, would cost as much again. The end goes its way, since Node destroys a stream only after that.
+ *
+ * The end of what is read comes of RST_STREAM and of the end of the session too; but then the stream is closed.
+ */
+function push(this: OwnedStream, chunk: Uint8Array | null, encoding?: BufferEncoding): boolean {
+  if (chunk !== null) return this[owner].take(chunk)
+  if (!this.closed) this[owner].ended()
+  const more = Duplex.prototype.push.call(this, null, encoding)
+  // Nothing is left to read, so that it ends with the next tick.
+  this.read(0)
+  return more
 }
 
-const ignore = (): void => {}
-
-function onFrameError(this: OwnedStream, type: number): void {
-  this[owner].unsent(type)
-}
-
-function onResponse(this: OwnedStream, headers: Http2.IncomingHttpHeaders, flags: number): void {
-  this[owner].respond(headers, flags)
-}
-
-function onTrailers(this: OwnedStream, _: unknown, flags: number): void {
-  this[owner].note(flags)
-}
-
-function onData(this: OwnedStream, chunk: Uint8Array): void {
-  this[owner].take(chunk)
-}
-
-function onEnd(this: OwnedStream): void {
-  this[owner].finished()
-}
-
-function onClose(this: OwnedStream): void {
-  this[owner].closed(this)
+/**
+ * Tells the exchange of the stream's events. A listener for each would be six more objects a request, and Node tells a stream
+ * of each that it gets. The events that Node listens to itself go on to its listeners.
+ */
+function emit(this: OwnedStream, event: string | symbol, first?: unknown, second?: unknown): boolean {
+  const exchange = this[owner]
+  switch (event) {
+    case "response":
+      exchange.respond(first as Http2.IncomingHttpHeaders, second as number)
+      return true
+    case "trailers":
+      exchange.note(second as number)
+      return true
+    case "frameError":
+      exchange.unsent(first as number)
+      return true
+    case "error":
+      // The exchange hears of it by the close. Without a listener Node would end the process.
+      return true
+    case "end":
+      exchange.finished()
+      break
+    case "close":
+      exchange.closed(this)
+  }
+  // As they came, however many there are: the types know of no such call.
+  return Reflect.apply(Duplex.prototype.emit, this, arguments as unknown as ReadonlyArray<unknown>)
 }
 
 /**

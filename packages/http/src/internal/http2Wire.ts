@@ -50,6 +50,8 @@ const open = (
       })
       // Never without one, whatever becomes of the session: an error without a listener would end the process.
       session.on("error", ignore)
+      // Node tells of the frames that could not be sent only where somebody listens; it tells their streams.
+      session.on("frameError", ignore)
       session.once("connect", () => session.setLocalWindowSize(windows.session))
       return session
     }),
