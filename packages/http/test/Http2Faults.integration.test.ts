@@ -60,6 +60,22 @@ describe("bodies over HTTP/2", () => {
       }
     }))
 
+  it.live("a status that came is told though its body is cut short in the same piece of data", () =>
+    Effect.gen(function*() {
+      const origin = yield* Frames.server((socket, stream) => {
+        const partial = Buffer.concat([Frames.ok(stream), Frames.data(stream, "partial")])
+        socket.write(Buffer.concat([partial, Frames.reset(stream, codes.INTERNAL_ERROR)]))
+      })
+      yield* withApi(
+        { origin, tls: trusted },
+        Effect.gen(function*() {
+          const response = yield* Api.get("/")
+          assert.strictEqual(response.status, 200)
+          assert.include((yield* Effect.flip(response.text)).message, "before the response was complete")
+        })
+      )
+    }))
+
   it.live("a body with END_STREAM is whole, whatever comes after it", () =>
     Effect.gen(function*() {
       const origin = yield* Frames.server((socket, stream) => {

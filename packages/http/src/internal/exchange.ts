@@ -3,7 +3,8 @@
  *
  * The caller is told when the head has come, the lease when the whole is over. Both are told in a microtask, when the
  * wire has done all it does with the piece of data at hand: only then it is known whether the body came with the head,
- * which is how most answers of an API come, and whether the connection stays open.
+ * which is how most answers of an API come, and whether the connection stays open. A wire that reports head and body one by
+ * one has the head held back for the rest of the turn, so that a caller of such an answer is resumed once too.
  */
 import { GivenUp, Left, SocketGone } from "./faults.ts"
 import type { Outgoing } from "./outgoing.ts"
@@ -97,6 +98,8 @@ export class Exchange {
   private flow: Flow | undefined = undefined
   private isPaused = false
   private isScheduled = false
+  /** Whether the head has come and is not told before the turn ends, or the body does. */
+  private isHeld = false
   /** The one that is told its news after this one. */
   following: Exchange | undefined = undefined
 
@@ -148,12 +151,24 @@ export class Exchange {
 
   onResponseStart(_: unknown, status: number, headers: Exchange["headers"]): void {
     if (status < 200) return
-    this.isAnswered = true
     if (status === notModified) this.onNotModified?.(headers)
+    this.begin(status, headers)
+    this.later()
+  }
+
+  /** A head has come whose body may be in the same piece of data. */
+  onResponseHead(status: number, headers: Exchange["headers"]): void {
+    if (status < 200) return
+    this.begin(status, headers)
+    this.isHeld = true
+    hold(this)
+  }
+
+  private begin(status: number, headers: Exchange["headers"]): void {
+    this.isAnswered = true
     this.step = "body"
     this.status = status
     this.headers = headers
-    this.later()
   }
 
   onResponseData(flow: Flow, chunk: Uint8Array): void {
@@ -176,6 +191,7 @@ export class Exchange {
 
   onResponseError(_: unknown, error: unknown): void {
     if (this.isOver) return
+    this.release()
     this.step = "failed"
     this.error = error
     this.later()
@@ -201,6 +217,7 @@ export class Exchange {
   /** Ends it early: the connection is closed, or with HTTP/2 the stream reset. The end may be told at once. */
   abort(error: Error, now = false): void {
     if (this.isOver) return
+    this.release()
     this.step = "failed"
     this.error = error
     this.flow?.abort(error)
@@ -222,6 +239,13 @@ export class Exchange {
     return this.step === "body" && Number(this.headers["content-length"] ?? Infinity) - this.received < bufferLimit
   }
 
+  /** Tells of a head that is held back: whatever becomes of the body, the caller gets the status that came. */
+  release(): void {
+    if (!this.isHeld) return
+    this.isHeld = false
+    this.tell()
+  }
+
   private go(): void {
     if (!this.isPaused) return
     this.isPaused = false
@@ -236,6 +260,7 @@ export class Exchange {
 
   tell(): void {
     this.isScheduled = false
+    this.isHeld = false
     if (this.isOver) {
       const { onEnd } = this
       this.onEnd = undefined
@@ -278,4 +303,19 @@ const tellAll = (): void => {
     exchange.tell()
     exchange = following
   }
+}
+
+/** The exchanges whose heads are held back until this turn of the event loop ends. */
+let held: Array<Exchange> = []
+
+const hold = (exchange: Exchange): void => {
+  // oxlint-disable-next-line no-restricted-globals -- called by the session, where no fiber runs
+  if (held.length === 0) setImmediate(releaseAll)
+  held.push(exchange)
+}
+
+const releaseAll = (): void => {
+  const exchanges = held
+  held = []
+  for (const exchange of exchanges) exchange.release()
 }

@@ -107,7 +107,7 @@ export class Http2Exchange implements Flow {
   respond(headers: Http2.IncomingHttpHeaders, flags: number): void {
     if (this.isOver) return
     this.note(flags)
-    this.exchange.onResponseStart(undefined, Number(headers[":status"]), headers)
+    this.exchange.onResponseHead(Number(headers[":status"]), headers)
   }
 
   note(flags: number): void {
