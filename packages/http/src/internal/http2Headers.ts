@@ -5,29 +5,56 @@ import type { OutgoingHttpHeaders } from "node:http2"
 import { BadRequest } from "./faults.ts"
 import type { Outgoing } from "./outgoing.ts"
 
-/** The headers, or why they can't be sent. */
-export const make = (outgoing: Outgoing, origin: string): OutgoingHttpHeaders | BadRequest => {
-  const { body, headers: given, method, path } = outgoing
-  const length = body === null ? 0 : outgoing.length
-  if (!token.test(method)) return new BadRequest("the method of the request is none that HTTP allows")
-  if (!printable.test(path)) return new BadRequest("the path of the request is none that HTTP allows")
-  const headers: OutgoingHttpHeaders = { ":method": method, ":scheme": "https", ":path": path }
-  for (const [name, value] of Object.entries(given)) {
-    // Without a body there is nothing to wait with.
-    if (name === "connection" || (name === "expect" && body === null)) continue
-    const rule = ruleOf(name, value)
-    if (rule !== undefined) return new BadRequest(`the header ${JSON.stringify(name)} ${rule}`)
-    if (name === "host") headers[":authority"] = value
-    else headers[name] = value
+type Given = Outgoing["headers"]
+
+/** Makes the headers of the requests on one connection. */
+export class Http2Headers {
+  private readonly authority: string
+  /** Most requests have no headers of their own, and share those of the pool, which are looked at once. */
+  private seen: Given | undefined = undefined
+  private fields: OutgoingHttpHeaders = {}
+
+  constructor(origin: string) {
+    this.authority = origin.slice(origin.indexOf("//") + 2)
   }
-  headers[":authority"] ??= origin.slice(origin.indexOf("//") + 2)
-  const declared = given["content-length"]
-  if (length === undefined) return headers
-  if (declared !== undefined && Number(declared) !== length) {
-    return new BadRequest(`the body of the request has ${length} bytes, and its content-length says ${declared}`)
+
+  /** The headers, or why they can't be sent. */
+  of(outgoing: Outgoing): OutgoingHttpHeaders | BadRequest {
+    const { body, headers: given, method, path } = outgoing
+    const length = body === null ? 0 : outgoing.length
+    if (!token.test(method)) return new BadRequest("the method of the request is none that HTTP allows")
+    if (!printable.test(path)) return new BadRequest("the path of the request is none that HTTP allows")
+    const fields = body === null ? this.withoutBody(given) : this.fieldsOf(given, true)
+    if (fields instanceof BadRequest) return fields
+    const headers: OutgoingHttpHeaders = { ":method": method, ":scheme": "https", ":path": path, ...fields }
+    const declared = given["content-length"]
+    if (length === undefined) return headers
+    if (declared !== undefined && Number(declared) !== length) {
+      return new BadRequest(`the body of the request has ${length} bytes, and its content-length says ${declared}`)
+    }
+    if (length > 0 || takesBody.has(method)) headers["content-length"] = String(length)
+    return headers
   }
-  if (length > 0 || takesBody.has(method)) headers["content-length"] = String(length)
-  return headers
+
+  private withoutBody(given: Given): OutgoingHttpHeaders | BadRequest {
+    if (given === this.seen) return this.fields
+    const fields = this.fieldsOf(given, false)
+    if (fields instanceof BadRequest) return fields
+    this.seen = given
+    return this.fields = fields
+  }
+
+  private fieldsOf(given: Given, hasBody: boolean): OutgoingHttpHeaders | BadRequest {
+    const fields: OutgoingHttpHeaders = { ":authority": this.authority }
+    for (const [name, value] of Object.entries(given)) {
+      // Without a body there is nothing to wait with.
+      if (name === "connection" || (name === "expect" && !hasBody)) continue
+      const rule = ruleOf(name, value)
+      if (rule !== undefined) return new BadRequest(`the header ${JSON.stringify(name)} ${rule}`)
+      fields[name === "host" ? ":authority" : name] = value
+    }
+    return fields
+  }
 }
 
 /** The only thing a request can expect: to be told that its body is wanted. */

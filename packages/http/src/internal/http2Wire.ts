@@ -16,7 +16,7 @@ import type { Exchange } from "./exchange.ts"
 import { SocketGone } from "./faults.ts"
 import * as Form from "./form.ts"
 import { Http2Exchange } from "./http2Exchange.ts"
-import * as Http2Headers from "./http2Headers.ts"
+import { Http2Headers } from "./http2Headers.ts"
 import * as Http2Proof from "./http2Proof.ts"
 import type { Job } from "./job.ts"
 import type { ConnectionSettings } from "./settings.ts"
@@ -85,6 +85,7 @@ class Http2Wire implements Wire {
   private readonly session: Http2.ClientHttp2Session
   private readonly socket: Socket
   private readonly exchanges = new Set<Http2Exchange>()
+  private readonly headers: Http2Headers
   /** The error of the socket. */
   private failure: Error | undefined = undefined
   /** Whether requests were under way when it ended. */
@@ -107,6 +108,7 @@ class Http2Wire implements Wire {
     this.session = session
     this.socket = socket
     this.origin = settings.origin
+    this.headers = new Http2Headers(settings.origin)
     this.address = address
     this.onGone = onGone
     const failed = (error: Error): void => {
@@ -178,7 +180,7 @@ class Http2Wire implements Wire {
   dispatch({ outgoing }: Job, exchange: Exchange): void {
     if (!this.isOpen()) return exchange.onResponseError(undefined, new SocketGone())
     const encoded = Form.encoded(outgoing)
-    const headers = Http2Headers.make(encoded, this.origin)
+    const headers = this.headers.of(encoded)
     if (headers instanceof Error) return exchange.onResponseError(undefined, headers)
     if (this.exchanges.size === 0) this.session.ref()
     const under = new Http2Exchange(exchange, encoded, headers, this)
