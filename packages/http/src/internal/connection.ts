@@ -1,7 +1,7 @@
 /**
  * One connection to the origin, as the pool holds it.
  */
-import type { Signals } from "@effect-pools/core/Connector"
+import type { Inspection, Signals } from "@effect-pools/core/Connector"
 import type { Exchange } from "./exchange.ts"
 import { isOurs } from "./faults.ts"
 import type { Job } from "./job.ts"
@@ -28,6 +28,8 @@ const leastRoundTrip = 100
 
 export class Connection implements KeepAlive.Kept {
   readonly wire: Wire
+  /** The pool asks for it at the end of each lease that took a moment, and it stays the same. */
+  readonly inspection: Inspection
   readonly exchanges = new Set<Exchange>()
   /** How long it may be idle, as the server said; `Infinity` while it has said nothing. */
   keepAlive = Infinity
@@ -43,6 +45,7 @@ export class Connection implements KeepAlive.Kept {
 
   constructor(wire: Wire, keeper: Keeper) {
     this.wire = wire
+    this.inspection = { tags: { address: wire.address, protocol: wire.protocol } }
     this.keeper = keeper
   }
 

@@ -136,9 +136,4 @@ const quiet = (connection: Connection): Effect.Effect<void> =>
     connection.onQuiet = () => resume(Effect.void)
   })
 
-const inspect: HttpConnectorOf["inspect"] = (connection) => ({
-  tags: {
-    address: connection.wire.address,
-    protocol: connection.wire.protocol
-  }
-})
+const inspect: HttpConnectorOf["inspect"] = ({ inspection }) => inspection
