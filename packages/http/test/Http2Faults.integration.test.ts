@@ -76,6 +76,22 @@ describe("bodies over HTTP/2", () => {
       )
     }))
 
+  it.live("a body of the length that its head declared is whole, though its end is not told", () =>
+    Effect.gen(function*() {
+      const text = (length: number, code: number) =>
+        Effect.gen(function*() {
+          const origin = yield* Frames.server((socket, stream) => {
+            socket.write(Buffer.concat([Frames.ok(stream, length), Frames.data(stream, "whole")]))
+            setTimeout(() => socket.write(Frames.reset(stream, code)), 20)
+          })
+          return yield* withApi({ origin, tls: trusted }, Effect.flatMap(Api.get("/"), (response) => response.text))
+        })
+      assert.strictEqual(yield* text(5, codes.NO_ERROR), "whole")
+      for (const [length, code] of [[6, codes.NO_ERROR], [4, codes.NO_ERROR], [5, codes.INTERNAL_ERROR]] as const) {
+        assert.include((yield* Effect.flip(text(length, code))).message, "before the response was complete")
+      }
+    }))
+
   it.live("a body with END_STREAM is whole, whatever comes after it", () =>
     Effect.gen(function*() {
       const origin = yield* Frames.server((socket, stream) => {

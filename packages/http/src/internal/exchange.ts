@@ -234,6 +234,11 @@ export class Exchange {
     } else this.abort(new Left(why))
   }
 
+  /** Whether the body is as long as its head has declared. */
+  get hasDeclaredLength(): boolean {
+    return this.step === "body" && Number(this.headers["content-length"] ?? Number.NaN) === this.received
+  }
+
   /** Whether little enough is left of the body to wait for. */
   get isNearlyOver(): boolean {
     return this.step === "body" && Number(this.headers["content-length"] ?? Infinity) - this.received < bufferLimit

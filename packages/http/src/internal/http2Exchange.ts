@@ -8,7 +8,8 @@ import type { Exchange, Flow } from "./exchange.ts"
 import { BadRequest, ConnectionLost, SocketGone, StreamReset } from "./faults.ts"
 import type { Outgoing } from "./outgoing.ts"
 
-const { NGHTTP2_CANCEL, NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_FLAG_END_STREAM, NGHTTP2_REFUSED_STREAM } = Http2.constants
+const { NGHTTP2_CANCEL, NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_FLAG_END_STREAM, NGHTTP2_NO_ERROR, NGHTTP2_REFUSED_STREAM } =
+  Http2.constants
 
 /** The session of a stream, as far as it is concerned with it. */
 interface Session {
@@ -142,10 +143,12 @@ export class Http2Exchange implements Flow {
     this.session.reset(this.exchange.isAnswered, unflushed)
   }
 
+  /** Node 22 does not tell of each END_STREAM that comes while the session writes: then the length tells. */
   closed(stream: Http2.ClientHttp2Stream): void {
     if (this.isOver) return
-    if (this.isWhole && this.exchange.step === "body") return this.complete()
     const { id, rstCode = 0 } = stream
+    const isWhole = this.isWhole || (rstCode === NGHTTP2_NO_ERROR && this.exchange.hasDeclaredLength)
+    if (isWhole && this.exchange.step === "body") return this.complete()
     const end = this.session.lost()
     const isUnseen = this.isUnsent || id === undefined || this.session.hasRefused(id) ||
       rstCode === NGHTTP2_REFUSED_STREAM
