@@ -10,7 +10,7 @@ import type { WebSocketError } from "../WebSocketError.ts"
 
 type Reply<Message> = Effect.Effect<Message, WebSocketError>
 
-interface Pending<Message> {
+export interface Pending<Message> {
   /** `undefined` for one that is answered in turn. */
   readonly id: string | undefined
   readonly since: number

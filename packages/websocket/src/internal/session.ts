@@ -23,7 +23,7 @@ import {
 import { Heartbeat } from "./heartbeat.ts"
 import type { Hub } from "./hub.ts"
 import { MessageEnd } from "./operation.ts"
-import { Requests } from "./requests.ts"
+import { type Pending, Requests } from "./requests.ts"
 import { Sender } from "./sender.ts"
 import type { Listener, Wire } from "./wire.ts"
 
@@ -248,42 +248,52 @@ export class Session<Message> implements Listener {
     const { correlation } = this.hub.settings
     const id = correlation === undefined ? undefined : this.hub.requestId()
     const frame = this.frameOf(id === undefined ? message : correlation!.withId(message, id))
-    if (Result.isFailure(frame)) return Effect.fail(frame.failure)
-    const reply = this.reply(id, frame.success, timeout)
-    const asked = this.sender.hasRoom(frame.success) ? reply : Effect.andThen(this.sender.room(frame.success), reply)
-    return this.told("request", message, asked)
+    return Result.isFailure(frame) ? Effect.fail(frame.failure) : this.exchange(message, id, frame.success, timeout)
   }
 
-  /** Tells the pool of the end of what was done with a message. */
-  private told<A>(
-    kind: "send" | "request",
+  /** Waits for room if there is none, sends, and waits for the reply. */
+  private exchange(
     message: Message,
-    effect: Effect.Effect<A, WebSocketError>
-  ): Effect.Effect<A, WebSocketError> {
-    const { hub, signals: { onOperation } } = this
-    if (onOperation === undefined) return effect
-    const begunAt = hub.now()
-    return Effect.onExitPrimitive(effect, (exit) => {
-      onOperation(new MessageEnd(kind, message, hub.now() - begunAt, exit))
+    id: string | undefined,
+    frame: RawMessage,
+    timeout: number
+  ): Effect.Effect<Message, WebSocketError> {
+    const hasRoom = this.sender.hasRoom(frame)
+    const waitsSince = hasRoom ? undefined : this.hub.now()
+    let pending: Pending<Message> | undefined
+    const reply = Effect.callback<Message, WebSocketError>((resume) => {
+      const refusal = this.refusal()
+      if (refusal !== undefined) return resume(Effect.fail(refusal))
+      pending = this.requests.add(id, timeout, resume)
+      this.sender.post(frame)
+      // No clean-up here: an interrupted caller is forgotten where its end is told.
+    })
+    return Effect.onExitPrimitive(hasRoom ? reply : Effect.andThen(this.sender.room(frame), reply), (exit) => {
+      if (pending !== undefined && Exit.isFailure(exit)) this.requests.remove(pending)
+      this.tell("request", message, waitsSince ?? pending?.since, exit)
       return undefined
     })
   }
 
-  private reply(id: string | undefined, frame: RawMessage, timeout: number): Effect.Effect<Message, WebSocketError> {
-    return Effect.callback((resume) => {
-      const refusal = this.refusal()
-      if (refusal !== undefined) return resume(Effect.fail(refusal))
-      const pending = this.requests.add(id, timeout, resume)
-      this.sender.post(frame)
-      return Effect.sync(() => this.requests.remove(pending))
-    })
+  /** Tells the pool of the end of what was done with a message. One that was refused at once has taken no time. */
+  private tell(
+    kind: "send" | "request",
+    message: Message,
+    since: number | undefined,
+    exit: Exit.Exit<unknown, WebSocketError>
+  ): void {
+    const took = since === undefined ? 0 : this.hub.now() - since
+    this.signals.onOperation?.(new MessageEnd(kind, message, took, exit))
   }
 
   send(message: Message): Effect.Effect<void, WebSocketError> {
     const frame = this.frameOf(message)
-    return Result.isFailure(frame)
-      ? Effect.fail(frame.failure)
-      : this.told("send", message, this.sender.send(frame.success))
+    if (Result.isFailure(frame)) return Effect.fail(frame.failure)
+    const since = this.hub.now()
+    return Effect.onExitPrimitive(this.sender.send(frame.success), (exit) => {
+      this.tell("send", message, since, exit)
+      return undefined
+    })
   }
 
   frameOf(message: Message): Result.Result<RawMessage, WebSocketError> {
