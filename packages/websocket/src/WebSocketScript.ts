@@ -134,9 +134,9 @@ class Peer implements Wire {
   readonly cork = (): void => {}
   readonly uncork = (): void => {}
 
-  readonly send: Wire["send"] = (frame, onWritten) => {
-    onWritten()
+  readonly send: Wire["send"] = (frame) => {
     this.server.onMessage(frame)
+    return true
   }
 
   readonly ping = (payload: string): void => {

@@ -20,6 +20,7 @@ const make = (sendBufferLimit: number, underWay = 0) => {
       sent.push(String(frame))
       buffered += frame.length
       written.push({ size: frame.length, done: onWritten })
+      return false
     },
     cork: () => void sent.push("cork"),
     uncork: () => void sent.push("uncork"),

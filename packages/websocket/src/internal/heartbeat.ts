@@ -91,8 +91,8 @@ export class Heartbeat<Message> {
 
   private sendControl(name: keyof ControlMessages, frame: () => RawMessage): void {
     const made = Result.try(frame)
-    if (Result.isSuccess(made)) return this.session.wire?.send(made.success, ignore)
-    this.session.hub.warn(`control.${name} failed, and nothing was sent: it must not throw`)
+    if (Result.isSuccess(made)) this.session.wire?.send(made.success, ignore)
+    else this.session.hub.warn(`control.${name} failed, and nothing was sent: it must not throw`)
   }
 
   private ping(): void {

@@ -101,16 +101,16 @@ export class Sender {
     let outcome: Effect.Effect<void, WebSocketError> | undefined
     let settle: ((outcome: Effect.Effect<void, WebSocketError>) => void) | undefined
     hub.counts.sent++
-    wire!.send(frame, (error) => {
+    const isTakenAtOnce = wire!.send(frame, (error) => {
       outcome = error === undefined || error === null
         ? Effect.void
         : Effect.suspend(() => Effect.fail(this.owner.ended("unknown")))
       settle?.(outcome)
       this.onWritten()
     })
-    // The network mostly takes it at once; only a socket that has ended holds nothing either.
+    // Only a socket that has ended holds nothing either.
     const isTaken = (): boolean => wire!.buffered() === 0 && this.owner.refusal() === undefined
-    if (isTaken()) return Effect.void
+    if (isTakenAtOnce || isTaken()) return Effect.void
     const written = Effect.callback<void, WebSocketError>((resume) => {
       if (outcome === undefined) settle = resume
       else resume(outcome)

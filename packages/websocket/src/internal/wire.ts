@@ -16,8 +16,8 @@ export interface Wire {
   readonly buffered: () => number
   /** Bytes that came so far. */
   readonly bytesRead: () => number
-  /** Calls back once, when the network has taken the message or never will. */
-  readonly send: (frame: RawMessage, onWritten: (error?: unknown) => void) => void
+  /** `true` if the network has taken the message at once. Otherwise it calls back once, when it has or never will. */
+  readonly send: (frame: RawMessage, onWritten: (error?: unknown) => void) => boolean
   /** Holds what is sent from here on, to offer it to the network together. */
   readonly cork: () => void
   readonly uncork: () => void

@@ -7,6 +7,7 @@ import * as SocketError from "@effect-pools/core/SocketError"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { Socket } from "node:net"
+import { TLSSocket } from "node:tls"
 import { WebSocket } from "ws"
 import type { RawMessage } from "./configModel.ts"
 import { OpenFailed, WebSocketError } from "../WebSocketError.ts"
@@ -76,16 +77,39 @@ const wireOf = (ws: WebSocket, socket: Socket): Wire => ({
   bytesRead: () => socket.bytesRead,
   cork: () => socket.cork(),
   uncork: () => socket.uncork(),
-  send: (frame, onWritten) => {
-    if (typeof frame === "string" && frame.length <= mostInOnePiece) ws.send(Buffer.from(frame), asText, onWritten)
-    else ws.send(frame, onWritten)
-  },
+  send: sendOf(ws, socket),
   ping: (payload) => ws.ping(payload, undefined, ignore),
   pause: () => ws.pause(),
   resume: () => ws.resume(),
   close: (code, reason) => ws.close(code, reason),
   terminate: () => ws.terminate()
 })
+
+/**
+ * A callback costs an entry in Node's queue of ticks. The network mostly takes a message within the call, and then none is
+ * needed; where it has not, the callback follows the message into the queue of the socket.
+ */
+const sendOf = (ws: WebSocket, socket: Socket): Wire["send"] => {
+  // Messages that are compressed or encrypted are never taken within the call.
+  const isPlain = ws.extensions === "" && !(socket instanceof TLSSocket)
+  return (frame, onWritten) => {
+    if (!isPlain || socket.writableLength > 0 || socket.writableCorked > 0) {
+      put(ws, frame, onWritten)
+      return false
+    }
+    put(ws, frame)
+    if (socket.writableLength === 0 && !socket.destroyed) return true
+    socket.write(nothing, onWritten)
+    return false
+  }
+}
+
+const nothing = new Uint8Array(0)
+
+const put = (ws: WebSocket, frame: RawMessage, onWritten?: (error?: unknown) => void): void => {
+  if (typeof frame === "string" && frame.length <= mostInOnePiece) ws.send(Buffer.from(frame), asText, onWritten)
+  else ws.send(frame, onWritten)
+}
 
 /**
  * `ws` puts bytes that it must not change into one buffer with their header, but for a text it makes two. One takes less
