@@ -11,7 +11,7 @@ export interface Result {
   readonly workload: string
   readonly callers: number
   readonly unit: "operations/s"
-  /** Operations in one round. */
+  /** The operations that a round does as often as it takes to last half a second. */
   readonly operations: number
   /** The median of each contender. */
   readonly ours: ByName<number>

@@ -16,7 +16,8 @@ export const makePlan = (workloads: ReadonlyArray<Workload<unknown>>, { filter, 
       workload: name,
       server,
       callers,
-      operations: operations[callers] / (quick ? 5 : 1)
+      operations: operations[callers] / (quick ? 5 : 1),
+      least: quick ? 100 : 500
     }))
   )
   return {

@@ -18,6 +18,13 @@ const warm = async (workload: Workload<unknown>, client: Client<unknown>, caller
   await client.run(callers, Math.ceil(operationsOfScenario / worth), weigh)
 }
 
+/** How often it is to be done in so many milliseconds at least. */
+const timesFor = async (least: number, once: () => Promise<unknown>): Promise<number> => {
+  const start = performance.now()
+  await once()
+  return Math.ceil(least / (performance.now() - start))
+}
+
 export const track = async (name: string, scenario: Located): Promise<Race> => {
   const workload = (await loadWorkloads(scenario.server)).find(({ name }) => name === scenario.workload)
   const contender = workload?.contenders.find((contender) => contender.name === name)
@@ -26,11 +33,12 @@ export const track = async (name: string, scenario: Located): Promise<Race> => {
   await check(workload, name, client, scenario)
   const { callers, operations } = scenario
   await warm(workload, client, callers)
-  const sum = sumOf(workload, operations)
   const run = (total: number) => client.run(callers, total, workload.weigh)
+  const total = operations * await timesFor(scenario.least, () => run(operations))
+  const sum = sumOf(workload, total)
   const unequal = (problem: string) => new Unequal(scenario.name, name, problem)
   return {
-    round: () => timeRound({ callers, operations, sum, run, unequal }),
+    round: () => timeRound({ callers, operations: total, sum, run, unequal }),
     finish: () => client.close()
   }
 }

@@ -26,7 +26,10 @@ export interface Workload<A> {
   readonly server: ServerKind
   /** How many single operations one of these is about as much work as: it needs the fewer to warm up. Default 1. */
   readonly worth?: number
-  /** Operations in one round by the number of callers: about half a second. */
+  /**
+   * Operations by the number of callers that take about half a second on a slow machine. A round does them as often as it
+   * takes to last that long.
+   */
   readonly operations: Readonly<Record<Callers, number>>
   /** Whether that is the result of operation `i`, in all its parts. */
   isRight(i: number, result: A): boolean
@@ -49,6 +52,8 @@ export interface Scenario {
   readonly server: ServerKind
   readonly callers: Callers
   readonly operations: number
+  /** A round lasts so many milliseconds at least. */
+  readonly least: number
 }
 
 /** A scenario whose server runs. */

@@ -9,6 +9,7 @@ const scenario: Located = {
   server: "http",
   callers: 10,
   operations: 1000,
+  least: 500,
   url: "http://nowhere"
 }
 

@@ -8,7 +8,8 @@ const scenario: Scenario = {
   workload: "echo",
   server: "websocket",
   callers: 10,
-  operations: 1000
+  operations: 1000,
+  least: 500
 }
 
 const contenders = [
