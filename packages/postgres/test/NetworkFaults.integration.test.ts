@@ -456,8 +456,10 @@ describe("a server that", () => {
       yield* withDb(
         options,
         Effect.gen(function*() {
-          const listener = yield* Effect.forkChild(Stream.runDrain(Db.listen("a"))) // On its way when the listener is told, and not read yet.
-          ;(yield* Deferred.await(asked)).write(executed("LISTEN"))
+          const listener = yield* Effect.forkChild(Stream.runDrain(Db.listen("a")))
+          const socket = yield* Deferred.await(asked)
+          // On its way when the listener is told, and not read yet.
+          socket.write(executed("LISTEN"))
           const [took] = yield* timed(Fiber.interrupt(listener))
           assert.isBelow(took, 2000)
           yield* eventually("the session is given up", Effect.map(Db.stats, ({ counts }) => counts.closed > 0))

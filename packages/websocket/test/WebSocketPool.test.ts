@@ -179,6 +179,21 @@ describe("a request", () => {
       })
     ))
 
+  it.effect("that the wire does not take is a defect, and is waited for by nobody", () =>
+    withScript(
+      (message) => {
+        if (String(message).includes("unfit")) throw new Error("the wire is broken")
+        return undefined
+      },
+      Chat.withConnection((connection) =>
+        Effect.gen(function*() {
+          const exit = yield* Effect.exit(connection.request("unfit"))
+          assert.isTrue(Exit.isFailure(exit) && Cause.pretty(exit.cause).includes("the wire is broken"))
+          assert.notInclude((yield* Chat.connections)[0]?.activity ?? "", "under way")
+        })
+      )
+    ))
+
   it.effect("without a correlation that is abandoned costs the connection, since its reply may still come", () =>
     withScript(
       () => [],

@@ -132,7 +132,7 @@ export class LeaseStatement extends Effectable.Class<any, SqlError> {
  *
  * The driver stops an interrupted statement and waits for its end: in a fiber of its own, so that whoever was interrupted
  * goes on at once. Whoever finds the wire free takes it for the statement, past the effects by which the driver has others
- * wait, which cost a twelfth of it.
+ * wait.
  */
 export class RunAlone extends Effectable.Class<void> {
   private readonly statement: LeaseStatement
