@@ -3,7 +3,20 @@ import type { PoolEvent } from "@effect-pools/core"
 import * as EmbeddedPostgres from "@effect-pools/testing/EmbeddedPostgres"
 import { type PostgresConfig, PostgresConnector } from "@effect-pools/postgres"
 import { assert, layer } from "@effect/vitest"
-import { Cause, Effect, Exit, Logger, Metric, Redacted, References, Result, Schedule, Stream, Tracer } from "effect"
+import {
+  Cause,
+  Effect,
+  Exit,
+  Formatter,
+  Logger,
+  Metric,
+  Redacted,
+  References,
+  Result,
+  Schedule,
+  Stream,
+  Tracer
+} from "effect"
 import { Reactivity } from "effect/reactivity"
 import { SqlClient } from "effect/sql"
 import { PrometheusMetrics } from "effect/observability"
@@ -123,6 +136,23 @@ layer(
         })
       )
     })))
+
+  it.effect("a pool, and what it lends, are shown in a text of bounded length", () =>
+    Effect.gen(function*() {
+      const server = yield* EmbeddedPostgres.EmbeddedPostgres
+      yield* withDb(
+        { url: Redacted.make(`postgres://${server.user}:${encoded}@${server.host}:${server.port}`) },
+        Effect.gen(function*() {
+          const lent = yield* Db.withConnection(Effect.succeed)
+          for (const value of [yield* Db, yield* SqlClient.SqlClient, lent]) {
+            // Effect's way to show a value visits all that it holds, however deep.
+            for (const text of [Formatter.format(value), Formatter.formatJson(value), inspect(value)]) {
+              assert.isBelow(text.length, 50_000)
+            }
+          }
+        })
+      )
+    }))
 
   it.effect("nothing that a working pool shows tells the password, a literal or a parameter", () =>
     Effect.gen(function*() {

@@ -7,12 +7,20 @@
  */
 import type { Compiler, Fragment } from "effect/sql/Statement"
 
-export const make = (full: Compiler): Compiler => ({
-  dialect: full.dialect,
-  compile: (statement, withoutTransform) => compilePlain(statement) ?? full.compile(statement, withoutTransform),
-  get withoutTransform() {
-    return make(full.withoutTransform)
+export const make = (full: Compiler): Compiler => {
+  const plain: Compiler = {
+    ...shortened(full.withoutTransform),
+    // Itself, for one made anew at each look would never end for whoever shows a pool with all that it holds.
+    get withoutTransform() {
+      return plain
+    }
   }
+  return { ...shortened(full), withoutTransform: plain }
+}
+
+const shortened = (full: Compiler): Pick<Compiler, "dialect" | "compile"> => ({
+  dialect: full.dialect,
+  compile: (statement, withoutTransform) => compilePlain(statement) ?? full.compile(statement, withoutTransform)
 })
 
 /** `undefined` for a statement with helpers or identifiers, whose names may have to be transformed. */
