@@ -63,6 +63,7 @@ import type { PoolState } from "./internal/pool/state.ts"
 import { joinBudget } from "./internal/open/budgeted.ts"
 import { watchSize } from "./internal/open/sizing.ts"
 import { startUp, warmUp } from "./internal/open/warmUp.ts"
+import { makeKeeper } from "./internal/lease/keptLease.ts"
 import { ScopedRequest, WithLease } from "./internal/lease/withLease.ts"
 import { warn } from "./internal/watch/events.ts"
 import * as OptionRules from "./OptionRules.ts"
@@ -247,7 +248,7 @@ const makePool = <Lent>(state: PoolState, drain: Effect.Effect<DrainReport>): Co
     degrade: (level) => degrade(state, level),
     drain
   }
-  return pool
+  return PoolService.keepers.attach(pool, makeKeeper(state))
 }
 
 const healthOf = (state: PoolState): PoolHealth.PoolHealth => {

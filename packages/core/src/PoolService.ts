@@ -8,9 +8,10 @@
  * @since 0.1.0
  */
 
-export type { Attachment, Backend, Layers, Lender, Operations } from "./internal/model/service.ts"
+export type { Attachment, Backend, Keeper, Kept, Layers, Lender, Operations } from "./internal/model/service.ts"
 export { makeAttachment } from "./internal/service/attachment.ts"
 export { derive, extend } from "./internal/service/extend.ts"
+export { keepers } from "./internal/service/keepers.ts"
 export { make, makePool } from "./internal/service/layers.ts"
 export { onEnd } from "./internal/service/onEnd.ts"
 export { serviceClass } from "./internal/service/serviceClass.ts"

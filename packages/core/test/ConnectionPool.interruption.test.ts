@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Traffic } from "@effect-pools/core"
-import { Effect } from "effect"
+import { PoolService, Traffic } from "@effect-pools/core"
+import type { FakeConnection } from "@effect-pools/testing/FakeConnector"
+import { Effect, Exit } from "effect"
 import { TestClock } from "effect/testing"
 import { interruptAnywhere, interruptTheBuilding, type Scenario, type Stage } from "./utils/interruptAnywhere.ts"
 
@@ -109,6 +110,19 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   },
   "that holds one connection and asks for another": {
     victim: ({ pool, use }) => pool.withConnection((first) => Effect.andThen(pool.withConnection(use), use(first)))
+  },
+  "that keeps its connection, and gives it back when it is over": {
+    setup: warm(1),
+    victim: ({ pool, use }) =>
+      Effect.suspend(() => {
+        let kept: PoolService.Kept | undefined
+        const using = PoolService.keepers.ofPristine(pool)!.withShared((connection: FakeConnection, lease) => {
+          kept = lease
+          lease.keep()
+          return use(connection)
+        })
+        return Effect.ensuring(using, Effect.sync(() => kept?.end(Exit.void)))
+      })
   },
   "that warms the pool up": { victim: ({ pool }) => pool.warmUp(2) },
   "that warms the pool up slowly": { setup: slow("connect", 60), victim: ({ pool }) => pool.warmUp(2) },

@@ -141,7 +141,8 @@ export const make = Effect.fnUntraced(function*(
   return {
     client: Client.plainOverPool(
       prepare,
-      (job, f) => Effect.scoped(Effect.flatMap(poolOf(job.origin), (pool) => pool.withShared(f)))
+      (job) =>
+        Client.holding((f) => Effect.scoped(Effect.flatMap(poolOf(job.origin), (pool) => pool.withShared(f))))(job)
     ),
     origins: Effect.map(RcMap.keys(map), (origins) => Array.from(origins)),
     pool: (given) =>

@@ -2,6 +2,7 @@
  * How requests reach a connection: through the whole pool, or through one lease.
  */
 import { type PoolError, PoolMisuse, usedAfterLease } from "@effect-pools/core/PoolError"
+import type { Keeper } from "@effect-pools/core/PoolService"
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -24,35 +25,31 @@ import { Prepare } from "./prepare.ts"
 /** Sends a request, which may fail with the pool's own error too. */
 export type Execute = (request: HttpClientRequest) => Effect.Effect<HttpClientResponse, Failure | PoolError>
 
-/** Sends a job and waits for the head of its response. */
-type Send<E> = (job: Job) => Effect.Effect<HttpClientResponse, E>
+/** Sends a job and waits for the head of its response. Called anew for each run of a request. */
+export type Send<E> = (job: Job) => Effect.Effect<HttpClientResponse, E>
 
 /** Lends a connection for one request, until its exchange is over. */
-export type Borrow = (
-  job: Job,
-  f: (lent: HttpConnection) => Effect.Effect<void, unknown>
-) => Effect.Effect<void, unknown>
+export type Borrow = (f: (lent: HttpConnection) => Effect.Effect<void, unknown>) => Effect.Effect<void, unknown>
 
 /** Gives each request a connection until its response is read. */
-export const overPool = (prepare: Prepare, borrow: Borrow): Execute => {
-  const send: Send<Failure | PoolError> = (job) => borrowing(borrow, job, true)
+export const overPool = (prepare: Prepare, send: Send<Failure | PoolError>): Execute => {
   const traced = tracing(prepare, send)
   return (request) =>
     Effect.withFiber((fiber) => {
       if (isTraced(fiber)) return discreet(prepare, traced.execute(request))
       const target = prepare.target(request)
       if (Result.isFailure(target)) return Effect.fail(target.failure)
-      return Effect.flatMap(prepare.job(request, target.success, undefined, fiber), send)
+      return prepare.job(request, target.success, undefined, fiber, send)
     })
 }
 
 /** A client that does the same for programs that know nothing of pools: the pool's error is the cause of theirs. */
-export const plainOverPool = (prepare: Prepare, borrow: Borrow): HttpClient.HttpClient =>
+export const plainOverPool = (prepare: Prepare, send: Send<Failure | PoolError>): HttpClient.HttpClient =>
   lazilyTraced(
     prepare,
     tracing(prepare, (job) =>
       Effect.mapError(
-        borrowing(borrow, job, true),
+        send(job),
         (error) => error._tag === "PoolError" ? transportError(job.request, error) : error
       ))
   )
@@ -83,7 +80,7 @@ const tracing = <E extends Failure | PoolError>(
     const target = prepare.locate(request, HiddenQuery.restored(fiber.getRef(HiddenQuery.Current), url))
     if (Result.isFailure(target)) return Effect.fail(target.failure)
     // The type of `make` has no place for errors of others; nothing in it depends on which errors there are.
-    return Effect.flatMap(prepare.job(request, target.success, signal, fiber), send as unknown as Send<Failure>)
+    return prepare.job(request, target.success, signal, fiber, send as unknown as Send<Failure>)
   })
   const absolute = Effect.flatMap((request: HttpClientRequest) =>
     Result.match(prepare.absolute(request), {
@@ -142,44 +139,67 @@ const discreet = <A, E>(prepare: Prepare, effect: Effect.Effect<A, E>): Effect.E
 
 const anyName = [/^/]
 
-/**
- * The lease outlives the caller's effect, which is over when the head has come: so a fiber of its own holds it until the
- * body is read or given up.
- */
-const borrowing = (
-  borrow: Borrow,
-  job: Job,
-  isFirst: boolean
-): Effect.Effect<HttpClientResponse, Failure | PoolError> =>
-  Effect.withFiber((fiber) =>
-    Effect.callback((resume) => {
-      const exchange = new Exchange()
-      exchange.onHead = () =>
-        resume(isFirst && mayRepeat(job, exchange) ? borrowing(borrow, job, false) : outcome(job, exchange))
-      const holder = Effect.runForkWith(fiber.context)(borrow(job, (lent) => held(leaseOf(lent), job, exchange)))
-      holder.addObserver((exit) => {
-        // Without a connection there was nobody to tell the exchange.
-        if (Exit.isFailure(exit) && exchange.onHead !== undefined && !exchange.wasHanded) {
-          resume(Effect.failCause(exit.cause as Cause.Cause<PoolError>))
-        }
+/** The lease outlives the caller's effect, which is over when the head has come: it is kept until the body is read or given up. */
+export const keeping = (keeper: Keeper<HttpConnection>): Send<Failure | PoolError> => {
+  const attempt = (job: Job, isFirst: boolean): Effect.Effect<HttpClientResponse, Failure | PoolError> =>
+    keeper.withShared((lent, lease) =>
+      Effect.callback<HttpClientResponse, Failure | PoolError>((resume) => {
+        const exchange = new Exchange()
+        exchange.onHead = () =>
+          resume(isFirst && mayRepeat(job, exchange) ? attempt(job, false) : outcome(job, exchange))
+        send(leaseOf(lent).connection, job, exchange, () => lease.end(verdict(exchange)))
+        lease.keep()
+        return interrupting(exchange)
       })
-      return Effect.suspend(() => {
-        exchange.onHead = undefined
-        return Fiber.interrupt(holder)
+    )
+  return (job) => attempt(job, true)
+}
+
+/** The same for a pool that lends for as long as an effect runs: a fiber of its own holds the lease. */
+export const holding = (borrow: Borrow): Send<Failure | PoolError> => {
+  const attempt = (job: Job, isFirst: boolean): Effect.Effect<HttpClientResponse, Failure | PoolError> =>
+    Effect.withFiber((fiber) =>
+      Effect.callback((resume) => {
+        const exchange = new Exchange()
+        exchange.onHead = () =>
+          resume(isFirst && mayRepeat(job, exchange) ? attempt(job, false) : outcome(job, exchange))
+        const holder = Effect.runForkWith(fiber.context)(borrow((lent) => held(leaseOf(lent), job, exchange)))
+        holder.addObserver((exit) => {
+          // Without a connection there was nobody to tell the exchange.
+          if (Exit.isFailure(exit) && exchange.onHead !== undefined && !exchange.wasHanded) {
+            resume(Effect.failCause(exit.cause as Cause.Cause<PoolError>))
+          }
+        })
+        return Effect.suspend(() => {
+          exchange.onHead = undefined
+          return Fiber.interrupt(holder)
+        })
       })
-    })
-  )
+    )
+  return (job) => attempt(job, true)
+}
 
 /** Holds a lease until an exchange is over. */
 const held = (lease: LentConnection, job: Job, exchange: Exchange): Effect.Effect<void, unknown> =>
   Effect.callback((resume) => {
     exchange.wasHanded = true
-    send(lease.connection, job, exchange, () => {
-      const found = fault(exchange)
-      if (found === undefined) resume(Effect.void)
-      else resume(found instanceof ReaderInterrupted ? Effect.interrupt : Effect.fail(found))
-    })
-    return Effect.sync(() => exchange.abort(new CallerInterrupted("the request was interrupted"), true))
+    send(lease.connection, job, exchange, () => resume(verdict(exchange)))
+    return interrupting(exchange)
+  })
+
+/** The exit that a lease is judged by. */
+const verdict = (exchange: Exchange): Exit.Exit<void, unknown> => {
+  const found = fault(exchange)
+  if (found === undefined) return Exit.void
+  return found instanceof ReaderInterrupted || found instanceof CallerInterrupted
+    ? Exit.interrupt()
+    : Exit.fail(found)
+}
+
+const interrupting = (exchange: Exchange): Effect.Effect<void> =>
+  Effect.sync(() => {
+    exchange.onHead = undefined
+    exchange.abort(new CallerInterrupted("the request was interrupted"), true)
   })
 
 const direct = (lease: LentConnection, job: Job): Effect.Effect<HttpClientResponse, Failure> =>
@@ -190,8 +210,5 @@ const direct = (lease: LentConnection, job: Job): Effect.Effect<HttpClientRespon
     const exchanges = lease.exchanges ??= new Set()
     exchanges.add(exchange)
     send(lease.connection, job, exchange, () => exchanges.delete(exchange))
-    return Effect.sync(() => {
-      exchange.onHead = undefined
-      exchange.abort(new CallerInterrupted("the request was interrupted"), true)
-    })
+    return interrupting(exchange)
   })

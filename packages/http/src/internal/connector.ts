@@ -109,10 +109,13 @@ const probe = (
   { method, path }: HealthRequest
 ): Effect.Effect<void, unknown> =>
   Effect.withFiber((fiber) =>
-    Effect.flatMap(
-      prepare.job(HttpClientRequest.make(method)(path), { origin: connection.wire.origin, path }, undefined, fiber),
+    prepare.job(
+      HttpClientRequest.make(method)(path),
+      { origin: connection.wire.origin, path },
+      undefined,
+      fiber,
       (job) =>
-        Effect.callback((resume) => {
+        Effect.callback<void, unknown>((resume) => {
           const exchange = new Exchange()
           exchange.isCollecting = true
           exchange.isOwn = true

@@ -20,7 +20,7 @@ const request = (pool: Runtime.Pool, request: HttpClientRequest.HttpClientReques
   return prepare === undefined
     // A test's double, whose responses need no connection once they are there.
     ? shared(pool, (client) => client.execute(request))
-    : Client.overPool(prepare, (_, f) => shared(pool, f))(request)
+    : Client.overPool(prepare, Client.holding((f) => shared(pool, f)))(request)
 }
 
 const send = (method: HttpMethod) => {

@@ -161,7 +161,14 @@ export class Prepare {
     )
   }
 
-  job(request: Request, target: Target, signal: AbortSignal | undefined, fiber: AnyFiber): Effect.Effect<Job, Failure> {
+  /** Makes the job, and does with it what is to be done. */
+  job<A, E>(
+    request: Request,
+    target: Target,
+    signal: AbortSignal | undefined,
+    fiber: AnyFiber,
+    send: (job: Job) => Effect.Effect<A, E>
+  ): Effect.Effect<A, E | Failure> {
     const common = this.commonOf(target.origin)
     if (Result.isFailure(common)) {
       return Effect.fail(unobtained(this.shown(request), "headers", ServerText.messageOf(common.failure, "it failed")))
@@ -169,12 +176,12 @@ export class Prepare {
     const { credentials, headers } = common.success
     if (credentials === undefined) {
       const all = request.headers === Headers.empty ? headers : { ...headers, ...request.headers }
-      return Effect.succeed(this.jobOf(request, target, all, signal, fiber))
+      return send(this.jobOf(request, target, all, signal, fiber))
     }
     const failed = (why: string) => unobtained(this.shown(request), "credentials", why)
-    return Effect.map(
+    return Effect.flatMap(
       obtained(credentials, failed),
-      (own) => this.jobOf(request, target, { ...headers, ...valuesOf(own), ...request.headers }, signal, fiber)
+      (own) => send(this.jobOf(request, target, { ...headers, ...valuesOf(own), ...request.headers }, signal, fiber))
     )
   }
 }

@@ -5,7 +5,7 @@ import * as BalancedPool from "@effect-pools/core/BalancedPool"
 import * as ConnectionPool from "@effect-pools/core/ConnectionPool"
 import * as PoolContext from "@effect-pools/core/PoolContext"
 import { type InvalidOption, PoolError } from "@effect-pools/core/PoolError"
-import { type Attachment, makeAttachment } from "@effect-pools/core/PoolService"
+import { type Attachment, keepers, makeAttachment } from "@effect-pools/core/PoolService"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -67,11 +67,12 @@ export const make = Effect.fnUntraced(function*(
 
 const sending = (pool: Pool, settings: ConnectionSettings, origins: ReadonlyArray<string>): Pool => {
   const prepare = new Prepare(settings, origins)
-  const borrow: Client.Borrow = (_, f) => pool.withShared(f)
+  const keeper = keepers.ofPristine(pool)
+  const send = keeper === undefined ? Client.holding((f) => pool.withShared(f)) : Client.keeping(keeper)
   return runtimes.attach(pool, {
     prepare,
-    execute: Client.overPool(prepare, borrow),
-    client: Client.plainOverPool(prepare, borrow)
+    execute: Client.overPool(prepare, send),
+    client: Client.plainOverPool(prepare, send)
   })
 }
 

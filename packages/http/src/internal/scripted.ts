@@ -43,9 +43,11 @@ const wireOf = (origin: string, handler: Handler, run: Run): Wire => ({
   isOpen: () => true,
   bytesRead: () => 0,
   dispatch: (job, exchange) => {
-    const answering = run(answer(origin, handler, job, exchange))
-    exchange.onRequestStart({ ...flow, abort: () => answering.interruptUnsafe() })
+    let answering: ReturnType<Run> | undefined
+    exchange.onRequestStart({ ...flow, abort: () => answering?.interruptUnsafe() })
     exchange.onRequestSent()
+    // It may answer at once.
+    answering = run(answer(origin, handler, job, exchange))
   }
 })
 

@@ -44,9 +44,7 @@ export class WithLease<Lent, A, E, R> extends Effectable.Class<A, E | PoolError,
   asEffect(): Effect.Effect<A, E | PoolError, R> {
     // An effect is only ever run by a fiber.
     const fiber = Fiber.getCurrent()!
-    const lease = new Lease(this, fiber)
-    const next = install(lease, fiber)
-    return next === lease ? borrow(this.state, lease) : next
+    return begin(this.state, new Lease(this, fiber), fiber)
   }
 
   advance(lease: Lease): Effect.Effect<any, any, any> {
@@ -56,6 +54,16 @@ export class WithLease<Lent, A, E, R> extends Effectable.Class<A, E | PoolError,
   checkIn(lease: Lease, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> | undefined {
     return checkIn(this.state, lease, exit)
   }
+}
+
+/** The first step of a lease, in the fiber that asks for it. */
+export const begin = (
+  state: PoolState,
+  lease: Lease,
+  fiber: Fiber.Fiber<unknown, unknown>
+): Effect.Effect<any, any, any> => {
+  const next = install(lease, fiber)
+  return next === lease ? borrow(state, lease) : next
 }
 
 /** Yields an effect once, and then ends with the result of it. It is its own answer to `next`, so nothing else is allocated. */

@@ -8,6 +8,9 @@
  */
 import type { Fiber } from "effect/Fiber"
 
+/** Enough of a fiber to tell it from others. */
+type Known = Pick<Fiber<unknown, unknown>, "id">
+
 /** A fiber and those whose child it is, the nearest first. */
 export const ancestry = (fiber: Fiber<unknown, unknown>): ReadonlySet<unknown> => {
   const fibers = new Set<unknown>()
@@ -16,19 +19,19 @@ export const ancestry = (fiber: Fiber<unknown, unknown>): ReadonlySet<unknown> =
 }
 
 /** Whether a fiber is another, or its child or that of a child. */
-export const descends = (fiber: unknown, from: Fiber<unknown, unknown>): boolean => {
+export const descends = (fiber: unknown, from: Known): boolean => {
   for (let each: unknown = fiber; each !== undefined; each = parentOf(each)) if (each === from) return true
   return false
 }
 
 /** Whether a fiber is one of others, or a descendant of one. */
-export const isOf = (fiber: Fiber<unknown, unknown>, others: ReadonlySet<unknown>): boolean => {
+export const isOf = (fiber: Known, others: ReadonlySet<unknown>): boolean => {
   for (let each: unknown = fiber; each !== undefined; each = parentOf(each)) if (others.has(each)) return true
   return false
 }
 
 /** Whether a fiber is in the middle of a step, within which what runs now was begun. */
-export const isRunning = (fiber: Fiber<unknown, unknown>): boolean =>
+export const isRunning = (fiber: Known): boolean =>
   // Read and not asked for by `in`: each caller that waits asks this of every borrower. The type has no such field.
   (fiber as { readonly _running?: unknown })._running === true
 

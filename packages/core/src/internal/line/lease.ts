@@ -7,6 +7,7 @@
  * caller's fiber runs when it has waited and is handed a connection. So a lease costs few allocations of ours whatever
  * happens to it.
  */
+import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import type * as Exit from "effect/Exit"
@@ -34,9 +35,29 @@ export interface Request {
   checkIn(lease: Lease, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> | undefined
 }
 
+/** What a lease has to know of the fiber that asked for it. */
+export type Caller = Pick<Fiber<unknown, unknown>, "id" | "cache" | "context" | "getRef">
+
+/** A fiber as it was when its effect was over. By now it does other work, which says nothing of the lease. */
+class FormerCaller implements Caller {
+  readonly id: number
+  readonly cache: Caller["cache"]
+  readonly context: Caller["context"]
+
+  constructor({ cache, context, id }: Caller) {
+    this.id = id
+    this.cache = cache
+    this.context = context
+  }
+
+  getRef<A>(ref: Context.Reference<A>): A {
+    return Context.get(this.context, ref)
+  }
+}
+
 export class Lease extends Effectable.Class<any, any, any> implements ToldOfExit {
   readonly request: Request
-  readonly fiber: Fiber<unknown, unknown>
+  fiber: Caller
   /** Set from the hand-over to the check-in. */
   connection: Pooled | undefined = undefined
   /** Whether the body was reached: a connection nobody touched needs no reset. */
@@ -83,7 +104,7 @@ export class Lease extends Effectable.Class<any, any, any> implements ToldOfExit
     this.prototype.younger = undefined
   }
 
-  constructor(request: Request, fiber: Fiber<unknown, unknown>) {
+  constructor(request: Request, fiber: Caller) {
     super()
     this.request = request
     this.fiber = fiber
@@ -101,6 +122,11 @@ export class Lease extends Effectable.Class<any, any, any> implements ToldOfExit
   begin(connection: Pooled, now: number): void {
     this.connection = connection
     this.lentAt = now
+  }
+
+  /** It goes on when the effect that it was lent to is over. */
+  outlive(): void {
+    this.fiber = new FormerCaller(this.fiber)
   }
 
   /** It gives back the connection that it held, if it held one. */

@@ -4,6 +4,7 @@
 import type * as Config from "effect/Config"
 import type * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
@@ -130,4 +131,34 @@ export interface Attachment<in out A extends object> {
 export interface Lender {
   readonly withConnection: unknown
   readonly withShared: unknown
+}
+
+/**
+ * A lease in the hands of the effect that it was lent to.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Kept {
+  /**
+   * The lease goes on when the effect has succeeded, until `end`. Until then the connection is nobody else's: whoever
+   * keeps a lease sees to it that it ends, whatever happens.
+   */
+  readonly keep: () => void
+  /** Ends the lease at once, with the exit that its connection is judged by; later that does nothing. */
+  readonly end: (exit: Exit.Exit<unknown, unknown>) => void
+}
+
+/**
+ * Lends connections that are kept longer than an effect takes, as for a response whose body is read later: without a
+ * fiber that does nothing else but hold the lease.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Keeper<out Lent> {
+  /** A shared lease. The effect is run once. */
+  readonly withShared: <A, E, R>(
+    f: (connection: Lent, lease: Kept) => Effect.Effect<A, E, R>
+  ) => Effect.Effect<A, E | PoolError, R>
 }
