@@ -18,9 +18,17 @@ const startWith = (module: URL, args: ReadonlyArray<string>, execArgv: Array<str
   return child
 }
 
+const fromSource = "--conditions=@effect-pools/source"
+
 /** Starts a module as a process of the run. */
-export const start = (module: URL, args: ReadonlyArray<string>): ChildProcess =>
-  startWith(module, args, ["--conditions=@effect-pools/source"])
+export const start = (module: URL, args: ReadonlyArray<string>): ChildProcess => startWith(module, args, [fromSource])
+
+/**
+ * The same for one whose work is timed. While the others have their turns it rests, as no process under load does: V8 would take
+ * that for the time to collect everything and throw compiled code away, and the next rounds would measure the compiler.
+ */
+export const startTimed = (module: URL, args: ReadonlyArray<string>): ChildProcess =>
+  startWith(module, args, [fromSource, "--no-memory-reducer"])
 
 /** The same with our packages as they are published. */
 export const startBuilt = (module: URL, args: ReadonlyArray<string>): ChildProcess => startWith(module, args, [])

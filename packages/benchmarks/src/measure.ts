@@ -1,6 +1,6 @@
 /** Alternating rounds: in each round every contender does the same number of operations, each in its own process. */
 import type { ChildProcess } from "node:child_process"
-import { ask, end, start } from "./children.ts"
+import { ask, end, startTimed } from "./children.ts"
 import type { Order, Reply, TrackName } from "./orders.ts"
 import type { Lap } from "./race.ts"
 import { orderOf, summarize, type Summary } from "./statistics.ts"
@@ -36,7 +36,7 @@ export interface Lane {
 /** The module may be that of another checkout, whose contender then runs. */
 export const openLane = (track: TrackName, name: string, module = new URL("lane.ts", import.meta.url)): Lane => ({
   name,
-  child: start(module, [track, name])
+  child: startTimed(module, [track, name])
 })
 
 export const closeLane = ({ child }: Lane): Promise<void> => end(child)
