@@ -35,7 +35,7 @@ export interface Request {
   checkIn(lease: Lease, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> | undefined
 }
 
-/** What a lease has to know of the fiber that asked for it. */
+/** A lease knows no more of the fiber that asked for it. */
 export type Caller = Pick<Fiber<unknown, unknown>, "id" | "cache" | "context" | "getRef">
 
 /** A fiber as it was when its effect was over. By now it does other work, which says nothing of the lease. */
